@@ -1,0 +1,110 @@
+# shellcheck shell=bash disable=SC2154  # root, jobs and the package lists are set in dev
+# The checks of ./dev lint, which sources this file.
+
+complaints=0
+
+# check NAME PATTERN COMMAND…: runs a command; each line of its output that fits counts as a complaint
+check() {
+  local name=$1 pattern=$2 output status n
+  shift 2
+  output=$("$@" 2>&1)
+  status=$?
+  n=$(grep -cE "$pattern" <<<"$output")
+  [ "$n" -gt 0 ] || [ $status -eq 0 ] || n=1
+  if [ "$n" -gt 0 ]; then
+    printf '== %s\n%s\n' "$name" "$output"
+    complaints=$((complaints + n))
+  fi
+}
+
+# The project's files in these folders, without what git ignores.
+project_files() {
+  git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
+    [ ! -f "$file" ] || printf '%s\n' "$file"
+  done | sort -u
+}
+
+c_files() {
+  project_files host bindings spec bench | grep -E '\.[ch]$'
+}
+
+format_check() {
+  c_files | xargs -r clang-format --dry-run -Werror
+}
+
+tidy_check() {
+  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/dev/compile_commands.json | sort -u |
+    xargs -r -P "$jobs" -n 1 clang-tidy -p build/dev --quiet 2>&1 |
+    grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated\.$|^Suppressed |^Use -header-filter'
+  return 0
+}
+
+cppcheck_check() {
+  c_files | grep '\.c$' | cppcheck --file-list=- --quiet --std=c11 --language=c --enable=warning,performance,portability \
+    --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 -j "$jobs" -I host -I bindings \
+    --template='{file}:{line}: {severity}: {message} [{id}]'
+}
+
+lua_check() {
+  project_files scripts spec bench docs | grep '\.lua$' | xargs -r luacheck --no-color --quiet --codes
+}
+
+shell_check() {
+  project_files . | while read -r file; do
+    if [[ $file == *.sh ]] || head -n 1 "$file" | grep -qaE '^#!.*/(env )?(ba|da)?sh'; then
+      printf '%s\n' "$file"
+    fi
+  done | xargs -r shellcheck --external-sources --format=gcc
+}
+
+# code FILE: without comments and with the line numbers kept
+code() {
+  gcc -fpreprocessed -dD -E -w "$1" 2>/dev/null | grep -v '^# '
+}
+
+# forbid RULE PATTERN FILE…
+forbid() {
+  local rule=$1 pattern=$2 file
+  shift 2
+  for file; do
+    code "$file" | grep -E "$pattern" | sed "s|^ *|$file: $rule: |"
+  done
+}
+
+layer_check() {
+  local host bindings calls
+  mapfile -t host < <(project_files host | grep -E '\.[ch]$' | grep -v '^host/program/')
+  mapfile -t bindings < <(project_files bindings | grep -E '\.[ch]$')
+  calls='socket|socketpair|bind|listen|accept4?|connect|shutdown|close|dup[23]?|pipe2?|fcntl|ioctl|poll|select'
+  calls+='|recv(from|msg|mmsg)?|send(to|msg|mmsg|file)?|readv?|writev?|getsockopt|setsockopt|getsockname|getpeername'
+  calls+='|epoll_[a-z0-9]+|getaddrinfo|ev_[a-z0-9_]+'
+  forbid "host/ knows no Lua" '# *include *[<"]((lua|lauxlib|lualib|luaconf)\.h|lua\.hpp)' "${host[@]}"
+  forbid "host/ knows nothing of the program" '# *include *"([^"]*/)?program/' "${host[@]}"
+  forbid "host/ knows nothing of the bindings" '# *include *"([^"]*/)?bindings/' "${host[@]}"
+  forbid "bindings/ knows no libev" '# *include *[<"](libev/)?ev\.h' "${bindings[@]}"
+  forbid "bindings/ makes no system call" "(^|[^_A-Za-z0-9.>\"])($calls)\\(" "${bindings[@]}"
+}
+
+length_check() {
+  project_files host bindings scripts spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
+    [ "$(wc -l <"$file")" -le 600 ] || echo "$file: $(wc -l <"$file") lines, 600 at most"
+  done
+}
+
+run_lint() {
+  cd "$root" || exit
+  need "${lint_packages[@]}"
+  build dev || fail "the build failed"
+  check "clang-format" 'error: ' format_check
+  check "clang-tidy" ' (warning|error): ' tidy_check
+  check "cppcheck" ': (error|warning|performance|portability): ' cppcheck_check
+  check "luacheck" ':[0-9]+:[0-9]+: ' lua_check
+  check "shellcheck" ':[0-9]+:[0-9]+: ' shell_check
+  check "layers" '.' layer_check
+  check "length" '.' length_check
+  if [ "$complaints" -gt 0 ]; then
+    echo "lint: $complaints complaints"
+    exit 1
+  fi
+  echo "lint: clean"
+}

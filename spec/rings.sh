@@ -1,0 +1,204 @@
+# shellcheck shell=bash disable=SC2154  # root, jobs and the package lists are set in dev
+# The rings of ./dev test, which sources this file. A ring never stops at a failure; each spec file has a process of its
+# own, so that a crash or a hang costs one failure and no other file's results. The counts come from records that are
+# written as things happen (spec/report.lua), never from what a runner prints last.
+
+ring_names=(unit api host qt regress gc program valgrind)
+declare -A ring_titles=(
+  [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
+  [api]="spec/api in process, with ASan and UBSan"
+  [host]="spec/host: the program and real clients, with ASan and UBSan"
+  [qt]="spec/qt in process, with ASan and UBSan"
+  [regress]="spec/regress in process, with ASan and UBSan"
+  [gc]="api, qt and regress with a full collection at each allocation"
+  [program]="spec/api inside the program, with ASan and UBSan"
+  [valgrind]="specs tagged #valgrind inside the release build, under valgrind"
+)
+
+# spec_files RING: the files that belong to a ring
+spec_files() {
+  local folder
+  case $1 in
+    unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.c ;;
+    gc) spec_files api; spec_files qt; spec_files regress ;;
+    program) spec_files api ;;
+    valgrind) spec_files gc | tr '\n' '\0' | xargs -0 -r grep -l '#valgrind' ;;
+    *)
+      folder=spec/$1
+      [ ! -d "$folder" ] || find "$folder" -name '*_spec.lua' | sort
+      ;;
+  esac
+}
+
+# What is run for one spec file of a ring.
+run_ring_file() {
+  local ring=$1 file=$2 libasan
+  local busted=(/usr/bin/busted --output=spec/report.lua) inside=(spec/run.lua --output=spec/report.lua)
+  libasan=$(gcc -print-file-name=libasan.so)
+  export LUA_CPATH_5_4="$root/build/asan/?.so;;" MOONPORT="$root/build/asan/moonport"
+  case $ring in
+    gc) MOONPORT_SPEC_GC=stress LD_PRELOAD=$libasan lua5.4 "${busted[@]}" "$file" ;;
+    program) "$MOONPORT" "${inside[@]}" "$file" ;;
+    valgrind)
+      valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+        --show-leak-kinds=definite --keep-debuginfo=yes --num-callers=25 \
+        "$root/build/moonport" "${inside[@]}" --tags=valgrind "$file"
+      ;;
+    *) LD_PRELOAD=$libasan lua5.4 "${busted[@]}" "$file" ;;
+  esac
+}
+
+summary() {
+  printf '%d passed, %d failed' "$1" "$2"
+  [ "$3" -eq 0 ] || printf ', %d skipped' "$3"
+}
+
+# count FILE PATTERN
+count() {
+  grep -cE "$2" "$1" 2>/dev/null || true
+}
+
+# Runs one spec file; prints its line, with its output if something failed; adds its counts to the tally.
+spec_file() {
+  local ring=$1 file=$2 limit=300 status why="" p f s
+  local log="$work/$ring-${file//\//-}"
+  local results=$log.results
+  : >"$results"
+  case $ring in gc | valgrind) limit=1200 MOONPORT_SPEC_TIMEOUT=30000 ;; *) MOONPORT_SPEC_TIMEOUT=5000 ;; esac
+  export MOONPORT_SPEC_RESULTS=$results MOONPORT_SPEC_TIMEOUT
+  export -f run_ring_file
+  export root
+  timeout --kill-after=10 "$limit" bash -c 'run_ring_file "$@"' - "$ring" "$file" >"$log" 2>&1 </dev/null
+  status=$?
+  p=$(count "$results" '^passed') f=$(count "$results" '^failed') s=$(count "$results" '^skipped')
+  if [ "$(count "$results" '^end')" -eq 0 ]; then
+    why="exit status $status"
+    [ $status -ne 124 ] || why="no end within $limit s"
+    why="the runner broke off: $why; last seen: $(sed -n 's/^start //p' "$results" | tail -n 1)"
+  elif [ $status -ne 0 ] && [ "$f" -eq 0 ]; then
+    why="exit status $status after the last spec"
+  fi
+  [ -z "$why" ] || f=$((f + 1))
+  echo "$p $f $s" >>"$work/tally"
+  {
+    flock 9
+    printf '  %s: %s\n' "$file" "$(summary "$p" "$f" "$s")"
+    sed -n 's/^skipped /    skipped: /p' "$results"
+    if [ "$f" -gt 0 ]; then
+      [ -z "$why" ] || printf '    %s\n' "$why"
+      sed -E '/^ *#[0-9]+ 0x.*\/(lib)?lua5\.4(\.so\.0)?\+0x/d; s/^/    | /' "$log" # without Lua's own frames
+    fi
+  } 9>"$work/lock"
+}
+
+spec_ring() {
+  local ring=$1 file
+  shift
+  for file; do
+    while [ "$(jobs -rp | wc -l)" -ge "$parallel" ]; do wait -n; done
+    spec_file "$ring" "$file" &
+  done
+  wait
+}
+
+# Counts cmocka's TAP lines of each executable. One that fails without a "not ok" (a crash, a time-out) counts as one
+# failure, one that passes without any line (a corpus) as one passed.
+unit_ring() {
+  local file pattern="" log=$work/unit
+  for file; do
+    file=${file#spec/} file=${file%.c}
+    pattern+="|^${file%_fuzz}\$"
+  done
+  CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir build/asan -V --parallel "$parallel" --tests-regex "${pattern#|}" >"$log" 2>&1
+  awk -v tally="$work/tally" '
+    match($0, /^ *[0-9]+: /) {
+      n = $1 + 0
+      text = substr($0, RLENGTH + 1)
+      output[n] = output[n] "    | " text "\n"
+      if (text ~ /^(not )?ok [0-9]+ # SKIP/) skipped[n]++ # cmocka says "not ok" to these
+      else if (text ~ /^ok /) passed[n]++
+      else if (text ~ /^not ok /) failed[n]++
+    }
+    match($0, /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: /) {
+      split(substr($0, RLENGTH + 1), words, " ")
+      sub(/^.*#/, "", $0)
+      n = $0 + 0
+      good = / Passed +[0-9.]+ sec/
+      if (good && passed[n] + failed[n] + skipped[n] == 0) passed[n] = 1
+      if (!good && failed[n] == 0) failed[n] = 1
+      printf "  %s: %d passed, %d failed%s\n", words[1], passed[n], failed[n],
+        skipped[n] ? ", " skipped[n] " skipped" : ""
+      if (failed[n]) printf "    %s\n%s", $0, output[n]
+      print passed[n] + 0, failed[n] + 0, skipped[n] + 0 >>tally
+      seen++
+    }
+    END { exit seen == 0 }' "$log" && return
+  sed 's/^/    | /' "$log"
+  echo "0 1 0" >>"$work/tally"
+}
+
+finish() {
+  local p f s
+  read -r p f s < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$work/tally")
+  printf '\n%s\n' "$(summary "$p" "$f" "$s")"
+  [ "$f" -eq 0 ]
+  exit
+}
+
+run_tests() {
+  local argument ring all one file rings=() files=() chosen=()
+  for argument; do
+    if [[ " ${ring_names[*]} " == *" $argument "* ]]; then
+      rings+=("$argument")
+      continue
+    fi
+    file=$(realpath -q "$argument")
+    [ -f "$file" ] || file=$root/$argument
+    [ -f "$file" ] || fail "neither a ring nor a file: $argument" 2
+    files+=("${file#"$root"/}")
+  done
+  cd "$root" || exit
+  need "${test_packages[@]}"
+
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+  : >"$work/tally"
+  parallel=${MOONPORT_TEST_JOBS:-$jobs}
+  export LC_ALL=C CC=gcc # gcc, as its AddressSanitizer can be preloaded into a plain lua5.4
+  export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
+  export UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
+
+  echo "== build"
+  if ! { build asan && build release; }; then
+    echo "  the build failed"
+    echo "0 1 0" >>"$work/tally"
+    finish
+  fi
+
+  for ring in "${ring_names[@]}"; do
+    if [ ${#rings[@]} -gt 0 ]; then
+      [[ " ${rings[*]} " == *" $ring "* ]] || continue
+    elif [ ${#files[@]} -gt 0 ]; then
+      case $ring in gc | program | valgrind) continue ;; esac
+    fi
+    mapfile -t all < <(spec_files "$ring" | sed '/^$/d')
+    chosen=("${all[@]}")
+    if [ ${#files[@]} -gt 0 ]; then
+      chosen=()
+      for one in "${files[@]}"; do
+        for file in "${all[@]}"; do
+          [ "$file" != "$one" ] || chosen+=("$one")
+        done
+      done
+    fi
+    [ ${#chosen[@]} -gt 0 ] || continue
+    echo "== $ring: ${ring_titles[$ring]}"
+    if [ "$ring" = unit ]; then unit_ring "${chosen[@]}"; else spec_ring "$ring" "${chosen[@]}"; fi
+  done
+  if [ ! -s "$work/tally" ]; then
+    echo "dev: nothing to run: ${*:-no tests yet}" >&2
+    echo "0 1 0" >>"$work/tally"
+  fi
+  finish
+}
