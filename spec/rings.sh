@@ -30,21 +30,23 @@ spec_files() {
   esac
 }
 
-# What is run for one spec file of a ring.
+# Becomes what is run for one spec file of a ring.
 run_ring_file() {
   local ring=$1 file=$2 libasan
   local busted=(/usr/bin/busted --output=spec/report.lua) inside=(spec/run.lua --output=spec/report.lua)
   libasan=$(gcc -print-file-name=libasan.so)
   export LUA_CPATH_5_4="$root/build/asan/?.so;;" MOONPORT="$root/build/asan/moonport"
   case $ring in
-    gc) MOONPORT_SPEC_GC=stress LD_PRELOAD=$libasan lua5.4 "${busted[@]}" "$file" ;;
-    program) "$MOONPORT" "${inside[@]}" "$file" ;;
+    program) exec "$MOONPORT" "${inside[@]}" "$file" ;;
     valgrind)
-      valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+      exec valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
         --show-leak-kinds=definite --keep-debuginfo=yes --num-callers=25 \
         "$root/build/moonport" "${inside[@]}" --tags=valgrind "$file"
       ;;
-    *) LD_PRELOAD=$libasan lua5.4 "${busted[@]}" "$file" ;;
+    *)
+      [ "$ring" != gc ] || export MOONPORT_SPEC_GC=stress
+      LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" "$file"
+      ;;
   esac
 }
 
@@ -68,7 +70,9 @@ spec_file() {
   export MOONPORT_SPEC_RESULTS=$results MOONPORT_SPEC_TIMEOUT
   export -f run_ring_file
   export root
-  timeout --kill-after=10 "$limit" bash -c 'run_ring_file "$@"' - "$ring" "$file" >"$log" 2>&1 </dev/null
+  timeout --kill-after=10 "$limit" bash -c 'run_ring_file "$@"' - "$ring" "$file" >"$log" 2>&1 </dev/null &
+  trap 'kill $!; exit' TERM
+  wait $!
   status=$?
   p=$(count "$results" '^passed') f=$(count "$results" '^failed') s=$(count "$results" '^skipped')
   if [ "$(count "$results" '^end')" -eq 0 ]; then
