@@ -171,14 +171,16 @@ static int socket_error(lua_State *L) {
 
 /* localPort(fd) -> port | nil, message, errno */
 static int local_port(lua_State *L) {
-    struct sockaddr_storage address = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
     socklen_t size = sizeof address;
 
-    if (getsockname(fd_argument(L, 1), (struct sockaddr *)&address, &size) != 0)
+    if (getsockname(fd_argument(L, 1), &address.any, &size) != 0)
         return failure(L, errno);
-    if (address.ss_family == AF_INET6)
-        return result(L, ntohs(((struct sockaddr_in6 *)&address)->sin6_port));
-    return result(L, ntohs(((struct sockaddr_in *)&address)->sin_port));
+    return result(L, ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port));
 }
 
 /* shutdown(fd, "read" | "write" | "both") -> 0 | nil, message, errno */
