@@ -1,0 +1,174 @@
+/*
+ * Host addresses: literal IPv4 and IPv6 addresses as QHostAddress knows them (parsing, formatting, classes,
+ * subnets). Values only: nothing here allocates, waits, or asks a name server.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_ADDRESS_H
+#define MP_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* QAbstractSocket::NetworkLayerProtocol; "any" is the dual-stack wildcard address. */
+enum mp_protocol { MP_PROTOCOL_IPV4 = 0, MP_PROTOCOL_IPV6 = 1, MP_PROTOCOL_ANY = 2, MP_PROTOCOL_UNKNOWN = 3 };
+
+/* An address. All zero but for protocol MP_PROTOCOL_UNKNOWN is Qt's Null. IPv4 uses the first four bytes. */
+typedef struct mp_address {
+    uint8_t bytes[16]; /* network order; unused ones are zero */
+    uint32_t scope_id; /* interface index of a scoped IPv6 address, 0 = none */
+    uint8_t protocol;  /* enum mp_protocol */
+} mp_address;
+
+/* Longest text of mp_address_format, with its NUL: an IPv6 address, '%', an interface name. */
+#define MP_ADDRESS_TEXT 64
+
+/* QHostAddress::ConversionModeFlag: which spellings of one address mp_address_is_equal takes for the same. */
+enum mp_address_conversion {
+    MP_CONVERT_STRICT = 0,
+    MP_CONVERT_V4_MAPPED = 1,   /* ::ffff:1.2.3.4 is 1.2.3.4 */
+    MP_CONVERT_V4_COMPAT = 2,   /* ::1.2.3.4 is 1.2.3.4, but ::1 isn't 0.0.0.1 */
+    MP_CONVERT_UNSPECIFIED = 4, /* "any", 0.0.0.0 and :: are one */
+    MP_CONVERT_LOCAL_HOST = 8,  /* ::1 is 127.0.0.1 */
+    MP_CONVERT_TOLERANT = 0xff
+};
+
+/* Qt's Null: no address at all, not even an unspecified one. */
+void mp_address_set_null(mp_address *address);
+
+/* "any": every local address, IPv4 and IPv6. */
+void mp_address_set_any(mp_address *address);
+
+/* The IPv4 address with that number in host order: 0x7f000001 is 127.0.0.1. */
+void mp_address_set_ipv4(mp_address *address, uint32_t host_order);
+
+/* The IPv6 address with those bytes in network order, without a scope. Mapped ones stay IPv6. */
+void mp_address_set_ipv6(mp_address *address, const uint8_t bytes[16]);
+
+/*
+ * The address that `length` bytes of `text` spell; no NUL need follow. Blanks around it are ignored.
+ * Understood are
+ *   - "any", in lower case;
+ *   - IPv4 as inet_aton(3) has it: one to four numbers, decimal, octal ("010") or hexadecimal ("0xa"), the
+ *     last of which fills the bytes that are left: "127.1" is 127.0.0.1, "1" is 0.0.0.1, "010.0.0.1" is
+ *     8.0.0.1;
+ *   - IPv6 as in RFC 4291, with "%" and a scope as in RFC 4007: the index of an interface, or the name of
+ *     one that exists now.
+ * Names are not looked up: "localhost" and "*" are errors, as are "", ports, brackets and NULs.
+ * Returns 0, or -EINVAL and *address is Null.
+ */
+int mp_address_parse(mp_address *address, const char *text, size_t length);
+
+/*
+ * The address in a sockaddr_in or sockaddr_in6, which must be there in its full size. `port` may be NULL,
+ * else it receives the port in host order. :: stays :: and mapped addresses stay IPv6.
+ * Returns 0, or -EAFNOSUPPORT for other families: *address is Null then and *port 0.
+ */
+int mp_address_from_sockaddr(mp_address *address, uint16_t *port, const struct sockaddr *sockaddr);
+
+/*
+ * Writes the address and a NUL to `text` and returns its length without the NUL. Null is "", "any" is
+ * 0.0.0.0 (see QHostAddress::toString). IPv6 is in the form of RFC 5952, mapped and compatible addresses
+ * with a dotted end: ::ffff:1.2.3.4. A scope follows as "%lo" where the interface has a name now, else as
+ * its index. What it writes, mp_address_parse reads again as the same address, but for Null and "any".
+ */
+size_t mp_address_format(const mp_address *address, char text[MP_ADDRESS_TEXT]);
+
+/*
+ * Fills in *storage for bind(2) and connect(2) and returns the length that counts. `port` is in host order.
+ * "any" is the IPv6 address :: (the caller sees to IPV6_V6ONLY), Null is 0.0.0.0.
+ */
+socklen_t mp_address_to_sockaddr(const mp_address *address, uint16_t port, struct sockaddr_storage *storage);
+
+/*
+ * The number of an IPv4 address, of a mapped one, or 0 for the unspecified "any" and ::, in *host_order.
+ * Returns 0, or -EINVAL and *host_order is 0.
+ */
+int mp_address_to_ipv4(const mp_address *address, uint32_t *host_order);
+
+/* The 16 bytes as IPv6, in network order. IPv4 becomes mapped; 0.0.0.0, "any" and Null become ::. */
+void mp_address_to_ipv6(const mp_address *address, uint8_t bytes[16]);
+
+bool mp_address_is_null(const mp_address *address);
+
+/*
+ * Strict equality: "any", 0.0.0.0 and :: differ, and so do 127.0.0.1 and ::ffff:127.0.0.1. As in Qt the scope
+ * doesn't count: fe80::1%lo equals fe80::1. Null equals Null.
+ */
+bool mp_address_equal(const mp_address *a, const mp_address *b);
+
+/* Equality after the conversions in `mode`, flags of enum mp_address_conversion. Null equals only Null. */
+bool mp_address_is_equal(const mp_address *a, const mp_address *b, unsigned mode);
+
+/*
+ * A subnet as QHostAddress::parseSubnet reads it: "10.0.0.0/8", "10.0.0.0/255.0.0.0", "fe80::/10". The
+ * numbers of IPv4 are decimal here and the last ones may be missing ("10.1/16", "10.1."); without a mask
+ * those that are there count ("10.1" is 10.1.0.0/16). IPv6 without a mask is 128 bits. Blanks around it are
+ * ignored.
+ * *network has the bits behind the prefix cleared. Returns 0, or -EINVAL: *network is Null then and *bits -1.
+ */
+int mp_address_parse_subnet(const char *text, size_t length, mp_address *network, int *bits);
+
+/*
+ * Whether the first `bits` bits are those of `network`; more than there are count as all. False when `bits`
+ * is negative, when the families differ (mapped is IPv6), and for Null and "any". The scope doesn't count.
+ */
+bool mp_address_in_subnet(const mp_address *address, const mp_address *network, int bits);
+
+/*
+ * The classes that QHostAddress asks for, and the networks in them. Global is every unicast address that is
+ * neither loopback nor link-local nor reserved (0/8, 240/4, fe00::/9): as in Qt that includes private,
+ * unique local, site-local and documentation addresses, and no multicast.
+ */
+enum mp_address_class {
+    MP_ADDRESS_LOOPBACK = 1,      /* 127/8, ::1 */
+    MP_ADDRESS_MULTICAST = 2,     /* 224/4, ff00::/8 */
+    MP_ADDRESS_BROADCAST = 4,     /* 255.255.255.255 */
+    MP_ADDRESS_LINK_LOCAL = 8,    /* 169.254/16, fe80::/10 */
+    MP_ADDRESS_SITE_LOCAL = 16,   /* fec0::/10 */
+    MP_ADDRESS_UNIQUE_LOCAL = 32, /* fc00::/7 */
+    MP_ADDRESS_PRIVATE_USE = 64,  /* 10/8, 172.16/12, 192.168/16, fc00::/7 */
+    MP_ADDRESS_GLOBAL = 128
+};
+
+/*
+ * The classes that the address is in, flags of enum mp_address_class. A mapped address is in those of its
+ * IPv4 address; Null, "any", 0.0.0.0 and :: are in none.
+ */
+unsigned mp_address_classes(const mp_address *address);
+
+static inline bool mp_address_is_loopback(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_LOOPBACK;
+}
+
+static inline bool mp_address_is_multicast(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_MULTICAST;
+}
+
+static inline bool mp_address_is_broadcast(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_BROADCAST;
+}
+
+static inline bool mp_address_is_link_local(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_LINK_LOCAL;
+}
+
+static inline bool mp_address_is_site_local(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_SITE_LOCAL;
+}
+
+static inline bool mp_address_is_unique_local_unicast(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_UNIQUE_LOCAL;
+}
+
+static inline bool mp_address_is_private_use(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_PRIVATE_USE;
+}
+
+static inline bool mp_address_is_global(const mp_address *address) {
+    return mp_address_classes(address) & MP_ADDRESS_GLOBAL;
+}
+
+#endif
