@@ -1,0 +1,110 @@
+/*
+ * Queries of the resolver, one a name: what several look-ups wait for, and afterwards the answer that they
+ * get, kept in a table for its time to live. For host/resolver*.c only. Nothing here asks anybody or calls a
+ * requester.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_RESOLVER_QUERY_H
+#define MP_RESOLVER_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver.h"
+
+/* Answers that are kept at most, and the largest of them. */
+#define MP_KEPT_MAX 1024
+#define MP_KEPT_ADDRESSES_MAX 64
+
+#define MP_QUERY_BUCKETS 512
+
+/* Room for the longest name with its final dot and NUL, and one byte by which a longer one is recognised. */
+#define MP_NAME_SIZE 256
+
+enum mp_query_state {
+    MP_QUERY_LOOSE,  /* answered or given up, in no table: it lives as long as look-ups hold it */
+    MP_QUERY_QUEUED, /* in the table, waits for others to be answered first */
+    MP_QUERY_ASKED,  /* in the table, c-ares is at it */
+    MP_QUERY_KEPT    /* in the table, answered */
+};
+
+struct mp_query {
+    mp_resolver *resolver;
+    enum mp_query_state state;
+    uint32_t references; /* one a look-up, one of the table, one of c-ares (also after it was given up) */
+    mp_query *chain;     /* next in its bucket */
+    mp_link age;         /* in the list of its state, oldest first */
+    mp_link waiting;     /* look-ups, while it is queued or asked */
+    int64_t due;         /* milliseconds: when it is given up or not kept any longer */
+    int status;
+    size_t count;
+    mp_address *addresses;
+    uint32_t hash;
+    char name[]; /* in lower case */
+};
+
+typedef struct mp_query_table {
+    mp_query *buckets[MP_QUERY_BUCKETS];
+    mp_link kept;
+    size_t kept_count;
+} mp_query_table;
+
+#define MP_CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+static inline void mp_link_init(mp_link *link) {
+    link->next = link->previous = link;
+}
+
+static inline bool mp_link_is_empty(const mp_link *head) {
+    return head->next == head;
+}
+
+static inline void mp_link_remove(mp_link *link) {
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+    mp_link_init(link);
+}
+
+static inline void mp_link_append(mp_link *head, mp_link *link) {
+    link->previous = head->previous;
+    link->next = head;
+    head->previous->next = link;
+    head->previous = link;
+}
+
+static inline bool mp_query_is_open(const mp_query *query) {
+    return query->state == MP_QUERY_QUEUED || query->state == MP_QUERY_ASKED;
+}
+
+/* Copies a name in lower case; a name too long is cut to a length that no name has. */
+void mp_name_fold(char folded[MP_NAME_SIZE], const char *name);
+
+/* A loose query with one reference, or NULL. */
+mp_query *mp_query_new(mp_resolver *resolver, const char *folded);
+
+/* Ends a reference. */
+void mp_query_release(mp_query *query);
+
+/* Answers what needs no asking: malformed names, address literals, localhost. Returns 1, 0 if servers must be
+   asked, or -ENOMEM. */
+int mp_query_answer_locally(mp_query *query);
+
+void mp_query_table_init(mp_query_table *table);
+
+/* The query of that name or NULL, no reference added. Drops it if it was kept and is due. */
+mp_query *mp_query_table_find(mp_query_table *table, const char *folded, int64_t now);
+
+/* Puts a loose query in the table and, queued, at the end of a list. */
+void mp_query_table_add(mp_query_table *table, mp_query *query, mp_link *queued);
+
+/* Keeps an open query, which was answered, until `due`; the oldest one goes if there are too many. */
+void mp_query_table_keep(mp_query_table *table, mp_query *query, int64_t due);
+
+/* Takes a query out of the table, which ends the table's reference; does nothing to a loose one. */
+void mp_query_table_drop(mp_query_table *table, mp_query *query);
+
+/* Drops all that is kept. */
+void mp_query_table_forget(mp_query_table *table);
+
+#endif
