@@ -89,7 +89,8 @@ class Server:
         """The server itself, inside the tool that counts: that writes down its sums when the server ends."""
         pid = self.process.pid
         if self.wrapped:
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            children = f"/proc/{pid}/task/{pid}/children"
+            with contextlib.suppress(OSError), open(children, encoding="ascii") as f:
                 pid = int((f.read().split() or [pid])[0])
         return pid
 
@@ -208,7 +209,7 @@ class Bench:
         self.tell("")
 
     def turns(self, row, peers):
-        """All the servers run, one at a time has work, and turns are short: what disturbs one disturbs all."""
+        """All the servers run, one has work at a time, for short: what disturbs one disturbs all."""
         with contextlib.ExitStack() as stack:
             loads = {}
             for peer in peers:
@@ -262,7 +263,7 @@ class Bench:
         self.results.add(row, peer, (self.round, turn), {"start_ms": float(done.stdout.split()[1])})
 
     def size(self, row, peers):
-        """Stripped sizes of the program and of what it is linked with, but for what a system has or shares."""
+        """Stripped sizes of the program and of what it is linked with, but for what systems share."""
         if self.round > 0:
             return
         shared = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|resolv|lua5\.4|ev|cares)\.so")
@@ -285,8 +286,8 @@ class Bench:
     def callgrind(self, row, peers):
         out = os.path.join(BUILT, "callgrind.out")
         wrapper = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
-        self.count(row, peers, "instructions", wrapper, out, re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE),
-                   4000, 24000)
+        total = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
+        self.count(row, peers, "instructions", wrapper, out, total, 4000, 24000)
 
     def count(self, row, peers, key, wrapper, out, total, few, many):
         """What a request costs by a tool that counts: the difference of two runs, so all else cancels out."""
@@ -330,7 +331,9 @@ def main():
     only = names(arguments.only, [row.name for row in ROWS], "row")
     peers = [peer for peer in names(arguments.peers, PEERS, "peer") if shutil.which(PEERS[peer][0])]
     rows = [row for row in ROWS if row.name in only]
+    peers = [peer for peer in peers if any(peer in row.peers for row in rows)]
     results = table.Results(rows, peers)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench = Bench(Machine(arguments.one_cpu), results)
     try:
         for bench.round in range(arguments.rounds):

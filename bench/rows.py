@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The peers and the rows of the table: what is run, which of its figures is shown, what moonport shall reach."""
+"""The peers and the rows of the table: what is run, which figures are shown, what moonport shall reach."""
 
 import os
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ ALL = tuple(name for name in PEERS if name != "closures")
 
 @dataclass
 class Figure:
-    """One line of the table, out of what the load reports. A limit is moonport's: of the ratio where there is a
-    peer to compare with, else of the value itself."""
+    """One line of the table, out of what the load reports. A limit is one of the ratio where there is a peer
+    to compare with, else of the value itself."""
 
     key: str
     title: str
@@ -61,23 +61,28 @@ class Row:
 
 ROWS = [
     Row("echo64", ["echo", "-c", "50", "-s", "64", "-n", "15000"], [
-        Figure("cpu_ns", "echo 64 bytes, 50 connections: CPU a request", "µs", "epoll", {"moonport": 1.08}, 1e-3),
+        Figure("cpu_ns", "echo 64 bytes, 50 connections: CPU a request", "µs", "epoll",
+               {"moonport": 1.08}, 1e-3),
         Figure("per_second", "  requests a second", "k/s", "epoll", {}, 1e-3),
     ], peers=tuple(PEERS), turns=10),
     Row("pipeline", ["echo", "-c", "50", "-s", "64", "-d", "16", "-n", "200000"], [
-        Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU a request", "µs", "epoll", {"moonport": 1.05}, 1e-3),
+        Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU a request", "µs", "epoll",
+               {"moonport": 1.05}, 1e-3),
     ]),
     Row("bulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"], [
         Figure("cpu_ns", "bulk 1 MiB, 4 connections: CPU a MiB", "µs", "libev", {"moonport": 1.10}, 1e-3),
     ]),
     Row("connect", ["connect", "-c", "50", "-n", "3000"], [
-        Figure("cpu_ns", "connect, echo, close: CPU each", "µs", "epoll", {"moonport": 1.10, "closures": 1.25}, 1e-3),
+        Figure("cpu_ns", "connect, echo, close: CPU each", "µs", "epoll",
+               {"moonport": 1.10, "closures": 1.25}, 1e-3),
     ], peers=tuple(PEERS)),
     Row("fanout", ["fanout", "-c", "10000", "-n", "1"], [
-        Figure("cpu_ns", "64 bytes to 10,000 connections: CPU a message", "µs", "epoll", {"moonport": 1.15}, 1e-3),
+        Figure("cpu_ns", "64 bytes to 10,000 connections: CPU a message", "µs", "epoll",
+               {"moonport": 1.15}, 1e-3),
     ], moonport="fanout.lua", slow=("qt",)),
     Row("beside", ["echo", "-c", "50", "-n", "10000"], [
-        Figure("beside_ratio", "echo beside 15,000 idle connections: of the CPU without", "x", "", {"moonport": 1.05}),
+        Figure("beside_ratio", "echo beside 15,000 idle connections: of the CPU without", "x", "",
+               {"moonport": 1.05}),
     ], beside=["-i", "15000"], slow=("qt",)),
     Row("idle", ["idle", "-c", "50", "-i", "15000", "-n", "20000"], [
         Figure("idle_bytes", "15,000 idle connections: memory each", "B", "", {"moonport": 400}),
@@ -85,13 +90,14 @@ ROWS = [
         Figure("open_first_ns", "  CPU of opening one, at the first", "µs", "", {}, 1e-3),
         Figure("open_ratio", "  at the 15,000th, of that", "x"),
     ], peers=tuple(PEERS), tool="alone"),
-    Row("latency", ["echo", "-c", "1000", "-r", "20000", "-n", "40000"], [
+    Row("latency", ["echo", "-c", "1000", "-r", "20000", "-n", "20000"], [
         Figure("p50_us", "1,000 connections, 20,000 requests/s: p50", "µs", "epoll"),
         Figure("p99_us", "  p99", "µs", "epoll"),
         Figure("p999_us", "  p99.9", "µs", "epoll", {"moonport": 1.3}),
-    ], turns=2),
-    Row("tables", ["echo", "-c", "50", "-r", "5000", "-n", "50000"], [
-        Figure("max_us", "200 MiB of live tables (epoll: none): longest answer", "ms", "", {"moonport": 10}, 1e-3),
+    ], turns=4),
+    Row("tables", ["echo", "-c", "50", "-r", "10000", "-n", "100000"], [
+        Figure("max_us", "200 MiB of live tables (epoll: none): longest answer", "ms", "",
+               {"moonport": 10}, 1e-3),
         Figure("cycles", "  cycles of the collector meanwhile", ""),
     ], peers=("epoll", "moonport"), moonport="tables.lua", tool="alone"),
     Row("start", [], [

@@ -17,9 +17,10 @@ BEGIN, END = "<!-- table: written by ./dev bench --write -->", "<!-- end of tabl
 
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as f:
-        cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
+        names = [line.split(":")[1].strip() for line in f if line.startswith("model name")]
     with open("/etc/os-release", encoding="utf-8") as f:
         system = next(line.split("=")[1].strip().strip('"') for line in f if line.startswith("PRETTY_NAME"))
+    cpu = (names or [platform.machine()])[0]
     return f"{cpu}, {os.cpu_count()} CPUs, {system}, Linux {platform.release()}"
 
 
@@ -105,7 +106,8 @@ class Results:
         self.plot()
 
     def plot(self):
-        names = {"echo64": "echo", "pipeline": "pipelined", "bulk": "bulk", "connect": "connect", "fanout": "fan-out"}
+        names = {"echo64": "echo", "pipeline": "pipelined", "bulk": "bulk", "connect": "connect",
+                 "fanout": "fan-out"}
         data = os.path.join(BUILT, "ratios.dat")
         with open(data, "w", encoding="utf-8") as f:
             f.write(" ".join(["row", *self.peers]) + "\n")

@@ -13,24 +13,21 @@ struct histogram {
     int64_t counts[BUCKETS];
 };
 
-histogram *histogram_new(void)
-{
+histogram *histogram_new(void) {
     histogram *h = calloc(1, sizeof *h);
     if (!h)
         fail("out of memory");
     return h;
 }
 
-static unsigned bucket_of(uint64_t v)
-{
+static unsigned bucket_of(uint64_t v) {
     if (v < SUB)
         return (unsigned)v;
     unsigned shift = 63U - SUB_BITS - (unsigned)__builtin_clzll(v);
     return (shift << SUB_BITS) + (unsigned)(v >> shift);
 }
 
-static int64_t middle_of(unsigned bucket)
-{
+static int64_t middle_of(unsigned bucket) {
     if (bucket < 2 * SUB)
         return (int64_t)bucket;
     unsigned shift = (bucket >> SUB_BITS) - 1;
@@ -38,8 +35,7 @@ static int64_t middle_of(unsigned bucket)
     return (int64_t)(low + ((1ULL << shift) >> 1));
 }
 
-void histogram_add(histogram *h, int64_t ns)
-{
+void histogram_add(histogram *h, int64_t ns) {
     if (ns < 0)
         ns = 0;
     h->counts[bucket_of((uint64_t)ns)]++;
@@ -48,8 +44,7 @@ void histogram_add(histogram *h, int64_t ns)
         h->max = ns;
 }
 
-int64_t histogram_percentile(const histogram *h, double percent)
-{
+int64_t histogram_percentile(const histogram *h, double percent) {
     int64_t rank = (int64_t)((double)h->total * percent / 100.0);
     int64_t seen = 0;
     for (unsigned i = 0; i < BUCKETS; i++) {
@@ -60,8 +55,7 @@ int64_t histogram_percentile(const histogram *h, double percent)
     return h->max;
 }
 
-void histogram_report(const histogram *h)
-{
+void histogram_report(const histogram *h) {
     report("p50_us", (double)histogram_percentile(h, 50) / 1e3);
     report("p99_us", (double)histogram_percentile(h, 99) / 1e3);
     report("p999_us", (double)histogram_percentile(h, 99.9) / 1e3);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,13 +24,11 @@
 
 static const char *phase_name = "start";
 
-void phase(const char *name)
-{
+void phase(const char *name) {
     phase_name = name;
 }
 
-_Noreturn void fail(const char *format, ...)
-{
+_Noreturn void fail(const char *format, ...) {
     va_list ap;
     va_start(ap, format);
     fprintf(stderr, "load: %s: ", phase_name);
@@ -39,20 +38,17 @@ _Noreturn void fail(const char *format, ...)
     exit(1);
 }
 
-void report(const char *key, double value)
-{
+void report(const char *key, double value) {
     printf("%s %.10g\n", key, value);
 }
 
-int64_t now(void)
-{
+int64_t now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static connection *new_connections(int count)
-{
+static connection *new_connections(int count) {
     connection *all = calloc((size_t)count + 1, sizeof *all);
     if (!all)
         fail("out of memory");
@@ -64,20 +60,17 @@ typedef struct stretch {
     int64_t cpu, wall;
 } stretch;
 
-static stretch stretch_begin(const plan *p)
-{
+static stretch stretch_begin(const plan *p) {
     return (stretch){cpu_time(p->pid), now()};
 }
 
-static double stretch_cpu(const plan *p, stretch s, long units)
-{
+static double stretch_cpu(const plan *p, stretch s, long units) {
     return (double)(cpu_time(p->pid) - s.cpu) / (double)units;
 }
 
 // Whether there is one more turn: one in all, or one for each line that the leader writes. The leader is told
 // "ready" first, and an empty line ends what a turn reports.
-static bool next_turn(const plan *p)
-{
+static bool next_turn(const plan *p) {
     static int turns;
     char line[8];
     if (!p->led)
@@ -90,8 +83,7 @@ static bool next_turn(const plan *p)
 typedef void traffic(connection *all, int count, const plan *p, long requests, histogram *h);
 
 // Turns of the same traffic over the same connections. `units` is how many things of the row one request is.
-static void take_turns(connection *all, const plan *p, traffic *what, long units)
-{
+static void take_turns(connection *all, const plan *p, traffic *what, long units) {
     phase("warm-up");
     what(all, p->connections, p, p->requests / 4 + 1, histogram_new());
     while (next_turn(p)) {
@@ -106,8 +98,7 @@ static void take_turns(connection *all, const plan *p, traffic *what, long units
     }
 }
 
-static void run_echo(const plan *p)
-{
+static void run_echo(const plan *p) {
     connection *busy = new_connections(p->connections);
     connection *idle = new_connections(p->idle);
 
@@ -120,21 +111,18 @@ static void run_echo(const plan *p)
     close_all(busy, p->connections);
 }
 
-static void run_connect(const plan *p)
-{
+static void run_connect(const plan *p) {
     take_turns(new_connections(p->connections), p, connect_echo_close, 1);
 }
 
-static void run_fan_out(const plan *p)
-{
+static void run_fan_out(const plan *p) {
     connection *all = new_connections(p->connections);
     phase("open");
     open_all(all, p->connections, p->size);
     take_turns(all, p, fan_out, p->connections);
 }
 
-static int ascending(const void *a, const void *b)
-{
+static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
@@ -142,8 +130,7 @@ static int ascending(const void *a, const void *b)
 enum { FEW = 100, BLOCK = 500, BLOCKS = 5 };
 
 // CPU time of opening a connection: the median of five blocks.
-static double open_blocks(const plan *p, connection *all)
-{
+static double open_blocks(const plan *p, connection *all) {
     double cost[BLOCKS];
     for (int i = 0; i < BLOCKS; i++) {
         stretch s = stretch_begin(p);
@@ -154,10 +141,9 @@ static double open_blocks(const plan *p, connection *all)
     return cost[BLOCKS / 2];
 }
 
-// What idle connections cost: memory, and whether it comes back; opening the first and the last ones. The busy
-// ones keep the server at work between, so that what is collected or given back in passing is.
-static void run_idle(const plan *p)
-{
+// What idle connections cost: memory, and whether it comes back; opening the first and the last ones. The
+// busy ones keep the server at work between, so that what is collected or given back in passing is.
+static void run_idle(const plan *p) {
     connection *busy = new_connections(p->connections);
     connection *idle = new_connections(p->idle);
     histogram *h = histogram_new();
@@ -192,14 +178,14 @@ static void run_idle(const plan *p)
 }
 
 // Starts the command and tries to connect until it listens.
-static void run_start(const plan *p, char **command)
-{
+static void run_start(const plan *p, char **command) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(p->port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     phase("start");
     int64_t began = now();
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         cpu_set_t cpus;
         CPU_ZERO(&cpus);
         CPU_SET((size_t)p->cpu, &cpus);
@@ -231,8 +217,7 @@ static void run_start(const plan *p, char **command)
     waitpid(child, NULL, 0);
 }
 
-static _Noreturn void usage(void)
-{
+static _Noreturn void usage(void) {
     fputs("usage: load echo|connect|idle|fanout -p PORT [-P PID] [-c connections] [-i idle connections]\n"
           "            [-s size] [-d depth] [-n requests] [-r requests a second] [-w] [-l]\n"
           "       -w wait in the kernel (the server shares the CPU), -l take a turn for each line of input\n"
@@ -241,8 +226,7 @@ static _Noreturn void usage(void)
     exit(2);
 }
 
-static plan parse(int argc, char **argv)
-{
+static plan parse(int argc, char **argv) {
     plan p = {.connections = 50, .size = 64, .cpu = -1, .depth = 1, .requests = 100000};
     int option;
     while ((option = getopt(argc, argv, "p:P:c:i:s:d:n:r:u:wl")) != -1) {
@@ -261,13 +245,12 @@ static plan parse(int argc, char **argv)
         default: usage();
         }
     }
-    if (!p.port || p.connections < 1 || p.idle < 0 || p.size < 1 || p.depth < 1 || p.requests < 4)
+    if (!p.port || p.connections < 1 || p.idle < 0 || p.size < 1 || p.depth < 1 || p.requests < 1)
         usage();
     return p;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc < 2)
         usage();
     const char *mode = argv[1];

@@ -10,8 +10,7 @@
 
 #include "load.h"
 
-int64_t cpu_time(pid_t pid)
-{
+int64_t cpu_time(pid_t pid) {
     if (pid == 0)
         return 0;
     clockid_t clock;
@@ -22,25 +21,23 @@ int64_t cpu_time(pid_t pid)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int64_t resident_now(pid_t pid)
-{
+static int64_t resident_now(pid_t pid) {
     char path[64], line[256];
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
     FILE *f = fopen(path, "r");
-    if (!f)
-        fail("%s: %s", path, strerror(errno));
     long kib = -1;
-    while (kib < 0 && fgets(line, sizeof line, f))
-        if (sscanf(line, "Rss: %ld kB", &kib) != 1)
-            kib = -1;
-    fclose(f);
+    if (f) {
+        while (kib < 0 && fgets(line, sizeof line, f))
+            if (sscanf(line, "Rss: %ld kB", &kib) != 1)
+                kib = -1;
+        fclose(f);
+    }
     if (kib < 0)
-        fail("%s: no line Rss", path);
+        fail("%s doesn't tell the resident memory", path);
     return (int64_t)kib * 1024;
 }
 
-int64_t resident_memory(pid_t pid)
-{
+int64_t resident_memory(pid_t pid) {
     if (pid == 0)
         return 0;
     int64_t last = -1;

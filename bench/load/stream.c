@@ -25,8 +25,7 @@ static int poller = -1;
 static bool sleeps;
 connection *ready[READY_MAX];
 
-void streams_init(const plan *p)
-{
+void streams_init(const plan *p) {
     // Lower-case letters only: '*' begins a message that is for everyone (fan-out).
     uint32_t x = 2463534242;
     for (size_t i = 0; i < sizeof pattern; i++) {
@@ -41,8 +40,7 @@ void streams_init(const plan *p)
         fail("epoll_create1: %s", strerror(errno));
 }
 
-void stream_publish(connection *all, int count, int64_t size, uint32_t serial)
-{
+void stream_publish(connection *all, int count, int64_t size, uint32_t serial) {
     static uint32_t star;
     static unsigned char under_star;
     if (under_star)
@@ -54,15 +52,13 @@ void stream_publish(connection *all, int count, int64_t size, uint32_t serial)
         all[i] = (connection){.fd = all[i].fd, .base = star, .sent = size, .goal = size};
 }
 
-static void watch(connection *c, int operation, uint32_t events)
-{
+static void watch(connection *c, int operation, uint32_t events) {
     struct epoll_event e = {.events = events, .data.ptr = c};
     if (epoll_ctl(poller, operation, c->fd, &e) < 0)
         fail("epoll_ctl: %s", strerror(errno));
 }
 
-void stream_connect(connection *c)
-{
+void stream_connect(connection *c) {
     static uint32_t serial;
     int on = 1;
 
@@ -83,8 +79,7 @@ void stream_connect(connection *c)
     watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
 }
 
-void stream_send(connection *c)
-{
+void stream_send(connection *c) {
     while (c->sent < c->goal) {
         int64_t left = c->goal - c->sent;
         size_t length = left < CHUNK ? (size_t)left : CHUNK;
@@ -103,8 +98,7 @@ void stream_send(connection *c)
 }
 
 // Says where the stream goes wrong.
-static _Noreturn void wrong(const connection *c, ssize_t n)
-{
+static _Noreturn void wrong(const connection *c, ssize_t n) {
     const unsigned char *expected = pattern + (c->base + (uint64_t)c->received) % PERIOD;
     ssize_t i = 0;
     while (i < n && incoming[i] == expected[i])
@@ -112,8 +106,7 @@ static _Noreturn void wrong(const connection *c, ssize_t n)
     fail("wrong byte %lld: 0x%02x instead of 0x%02x", (long long)(c->received + i), incoming[i], expected[i]);
 }
 
-int64_t stream_receive(connection *c)
-{
+int64_t stream_receive(connection *c) {
     ssize_t n = recv(c->fd, incoming, sizeof incoming, 0);
     if (n < 0 && errno == EAGAIN)
         return 0;
@@ -129,14 +122,12 @@ int64_t stream_receive(connection *c)
     return n;
 }
 
-void stream_half_close(connection *c)
-{
+void stream_half_close(connection *c) {
     if (shutdown(c->fd, SHUT_WR) < 0)
         fail("shutdown: %s", strerror(errno));
 }
 
-bool stream_closed_by_server(connection *c)
-{
+bool stream_closed_by_server(connection *c) {
     ssize_t n = recv(c->fd, incoming, sizeof incoming, 0);
     if (n < 0 && errno == EAGAIN)
         return false;
@@ -147,20 +138,19 @@ bool stream_closed_by_server(connection *c)
     return true;
 }
 
-void stream_close(connection *c)
-{
+void stream_close(connection *c) {
     close(c->fd);
     c->fd = -1;
 }
 
-int streams_poll(int64_t ns)
-{
+int streams_poll(int64_t ns) {
     struct epoll_event events[READY_MAX];
     struct timespec wait = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
     int64_t end = 0;
     int n;
     for (;;) {
-        n = sleeps ? epoll_pwait2(poller, events, READY_MAX, &wait, NULL) : epoll_wait(poller, events, READY_MAX, 0);
+        n = sleeps ? epoll_pwait2(poller, events, READY_MAX, &wait, NULL)
+                   : epoll_wait(poller, events, READY_MAX, 0);
         if (n < 0 && errno != EINTR)
             fail("epoll_wait: %s", strerror(errno));
         if (n != 0 || sleeps || ns <= 0)
@@ -175,8 +165,7 @@ int streams_poll(int64_t ns)
     return n < 0 ? 0 : n;
 }
 
-int streams_wait(void)
-{
+int streams_wait(void) {
     int n = streams_poll(PATIENCE);
     if (n == 0)
         fail("nothing came for ten seconds");

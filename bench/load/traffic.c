@@ -7,22 +7,19 @@
 
 long exchanged;
 
-enum { OPENING_AT_ONCE = 32 };  // fewer than the smallest backlog among the servers
+enum { OPENING_AT_ONCE = 32 }; // fewer than the smallest backlog among the servers
 
-static void begin(connection *c, int64_t bytes)
-{
+static void begin(connection *c, int64_t bytes) {
     c->goal += bytes;
     c->began = now();
     stream_send(c);
 }
 
-static int smaller(int a, int b)
-{
+static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-void open_all(connection *all, int count, int64_t size)
-{
+void open_all(connection *all, int count, int64_t size) {
     int begun = 0, open = 0;
     while (begun < smaller(count, OPENING_AT_ONCE))
         stream_connect(&all[begun++]);
@@ -41,8 +38,7 @@ void open_all(connection *all, int count, int64_t size)
     }
 }
 
-void close_all(connection *all, int count)
-{
+void close_all(connection *all, int count) {
     int begun = 0, closed = 0;
     while (begun < smaller(count, OPENING_AT_ONCE))
         stream_half_close(&all[begun++]);
@@ -58,8 +54,7 @@ void close_all(connection *all, int count)
     }
 }
 
-void echo(connection *all, int count, const plan *p, long requests, histogram *h)
-{
+void echo(connection *all, int count, const plan *p, long requests, histogram *h) {
     int64_t batch = p->size * p->depth;
     long begun = 0, ended = 0;
     for (int i = 0; i < count && begun < requests; i++, begun += p->depth)
@@ -82,16 +77,15 @@ void echo(connection *all, int count, const plan *p, long requests, histogram *h
     exchanged += ended;
 }
 
-// Message k of connection c is due at start + (k * count + c) / rate, whatever became of the ones before it, and
-// its latency counts from there: a server that pauses is charged for everything it kept waiting.
-void echo_at_rate(connection *all, int count, const plan *p, long requests, histogram *h)
-{
+// Message k of connection c is due at start + (k * count + c) / rate, whatever became of the ones before it,
+// and its latency counts from there: a server that pauses is charged for everything it kept waiting.
+void echo_at_rate(connection *all, int count, const plan *p, long requests, histogram *h) {
     double gap = 1e9 / p->rate;
     int64_t start = now() + 1000000, progress = start;
     long begun = 0, ended = 0;
 
     for (int i = 0; i < count; i++)
-        all[i].began = all[i].received;  // here: where its first message begins
+        all[i].began = all[i].received; // here: where its first message begins
     while (ended < requests) {
         int64_t t = now(), due;
         while (due = start + (int64_t)((double)begun * gap), begun < requests && due <= t) {
@@ -120,8 +114,7 @@ void echo_at_rate(connection *all, int count, const plan *p, long requests, hist
     exchanged += ended;
 }
 
-void connect_echo_close(connection *all, int count, const plan *p, long requests, histogram *h)
-{
+void connect_echo_close(connection *all, int count, const plan *p, long requests, histogram *h) {
     long begun = 0, ended = 0;
     for (; begun < smaller(count, (int)requests); begun++) {
         stream_connect(&all[begun]);
@@ -152,8 +145,7 @@ void connect_echo_close(connection *all, int count, const plan *p, long requests
     exchanged += ended;
 }
 
-void fan_out(connection *all, int count, const plan *p, long requests, histogram *h)
-{
+void fan_out(connection *all, int count, const plan *p, long requests, histogram *h) {
     static uint32_t serial;
     for (long i = 0; i < requests; i++) {
         stream_publish(all, count, p->size, serial++);

@@ -1,18 +1,18 @@
 -- SPDX-License-Identifier: MIT
 --
--- An echo service that keeps 200 MiB of live tables, the way a service keeps its users: records in rooms. Each
--- request replaces some of them, so that the collector has to go through all of it again and again. It writes a
--- line to stderr at the end of each of its cycles: moonport tables.lua PORT
+-- An echo service that keeps 200 MiB of live tables, as a service keeps its users: records in rooms. Each
+-- request changes a record and leaves garbage behind, and one in a hundred replaces the record, so that the
+-- collector has to go through all of it again and again. At the end of each of the collector's cycles there is a
+-- line on stderr: moonport tables.lua PORT
 
 local moonport = require "moonport"
 
-local live, room_size, replaced = 200 * 1024, 500, 20
+local live, room_size = 200 * 1024, 500
+local rooms, count, requests = {}, 0, 0
 
 local function record(id)
   return { id = id, name = "user " .. id, seen = os.time(), tags = { id % 7, id % 11 } }
 end
-
-local rooms, count = {}, 0
 
 local function add_room()
   local room = {}
@@ -23,25 +23,34 @@ local function add_room()
   rooms[#rooms + 1] = room
 end
 
-repeat
-  add_room()
-until collectgarbage("count") > live and (collectgarbage() or collectgarbage("count") > live)
-
 local function mark_cycle()
   setmetatable({}, { __gc = function()
     io.stderr:write("cycle\n")
     mark_cycle()
   end })
 end
+
+local function work()
+  local id = math.random(count)
+  local room, place = rooms[(id - 1) // room_size + 1], (id - 1) % room_size + 1
+  local user = room[place]
+  requests = requests + 1
+  user.seen, user.tags = requests, { requests % 7, requests % 11 }
+  if requests % 100 == 0 then room[place] = record(id) end
+  local lines = {}
+  for i = 1, 20 do lines[i] = { user.name, tostring(requests + i), {} } end
+  return lines
+end
+
+repeat
+  add_room()
+until collectgarbage("count") > live and (collectgarbage() or collectgarbage("count") > live)
 mark_cycle()
 
 local server = moonport.TcpServer()
 
 function server.connection:readyRead()
-  for _ = 1, replaced do
-    local id = math.random(count)
-    rooms[(id - 1) // room_size + 1][(id - 1) % room_size + 1] = record(id)
-  end
+  work()
   self:write(self:readAll())
 end
 

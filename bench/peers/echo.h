@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What the C servers have in common: an echo server without a loop. It reads into one buffer, sends at once and
-// keeps only what the kernel doesn't take. What begins with '*' goes to every connection. The file that includes
-// it has the type `watcher` and defines the three functions below.
+// What the C servers have in common: an echo server without a loop. It reads into one buffer, sends at once
+// and keeps only what the kernel doesn't take. What begins with '*' goes to every connection. The file that
+// includes it has the type `watcher` and defines the three functions below.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,15 +26,14 @@ typedef struct connection {
     int fd;
 } connection;
 
-static void watch(connection *c);                   // for reading, the first time
-static void rewatch(connection *c, bool writing);   // for writing, or for reading again
+static void watch(connection *c);                 // for reading, the first time
+static void rewatch(connection *c, bool writing); // for writing, or for reading again
 static void unwatch(connection *c);
 
 static connection *connections;
 static char buffer[65536];
 
-static void drop(connection *c)
-{
+static void drop(connection *c) {
     if (c->next)
         c->next->link = c->link;
     *c->link = c->next;
@@ -44,8 +43,7 @@ static void drop(connection *c)
     free(c);
 }
 
-static void take(int listener)
-{
+static void take(int listener) {
     for (int i = 0; i < ACCEPTS; i++) {
         int on = 1;
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -65,8 +63,7 @@ static void take(int listener)
     }
 }
 
-static void keep(connection *c, const char *data, size_t size)
-{
+static void keep(connection *c, const char *data, size_t size) {
     char *all = realloc(c->unsent, c->unsent_size + size);
     if (!all)
         abort();
@@ -77,18 +74,16 @@ static void keep(connection *c, const char *data, size_t size)
     c->unsent_size += size;
 }
 
-static void put(connection *c, const char *data, size_t size)
-{
+static void put(connection *c, const char *data, size_t size) {
     ssize_t n = c->unsent_size ? 0 : send(c->fd, data, size, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN)
-        return;  // the next recv tells
+        return; // the next recv tells
     size_t sent = n < 0 ? 0 : (size_t)n;
     if (sent < size)
         keep(c, data + sent, size - sent);
 }
 
-static void put_unsent(connection *c)
-{
+static void put_unsent(connection *c) {
     ssize_t n = send(c->fd, c->unsent, c->unsent_size, MSG_NOSIGNAL);
     if (n < 0 && errno == EAGAIN)
         return;
@@ -105,8 +100,7 @@ static void put_unsent(connection *c)
     }
 }
 
-static void get(connection *c)
-{
+static void get(connection *c) {
     ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
     if (n < 0 && errno == EAGAIN)
         return;
@@ -119,8 +113,7 @@ static void get(connection *c)
             put(each, buffer, (size_t)n);
 }
 
-static int listen_on(const char *port)
-{
+static int listen_on(const char *port) {
     int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};

@@ -15,30 +15,25 @@ enum { EVENTS = 64 };
 
 static int poller;
 
-static void change(connection *c, int operation, uint32_t events)
-{
+static void change(connection *c, int operation, uint32_t events) {
     struct epoll_event e = {.events = events, .data.ptr = c};
     if (epoll_ctl(poller, operation, c->fd, &e) < 0)
         perror("epoll_ctl");
 }
 
-static void watch(connection *c)
-{
+static void watch(connection *c) {
     change(c, EPOLL_CTL_ADD, EPOLLIN);
 }
 
-static void rewatch(connection *c, bool writing)
-{
+static void rewatch(connection *c, bool writing) {
     change(c, EPOLL_CTL_MOD, writing ? EPOLLOUT : EPOLLIN);
 }
 
-static void unwatch(connection *c)
-{
-    (void)c;  // closing does it
+static void unwatch(connection *c) {
+    (void)c; // closing does it
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc != 2)
         return 2;
     connection listener = {.fd = listen_on(argv[1])};

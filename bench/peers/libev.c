@@ -11,42 +11,36 @@ typedef ev_io watcher;
 
 static struct ev_loop *loop;
 
-static void ready(struct ev_loop *l, ev_io *w, int events)
-{
+static void ready(struct ev_loop *l, ev_io *w, int events) {
     (void)l, (void)events;
-    connection *c = (connection *)w;  // the watcher is its first member
+    connection *c = (connection *)w; // the watcher is its first member
     if (c->unsent_size)
         put_unsent(c);
     else
         get(c);
 }
 
-static void acceptable(struct ev_loop *l, ev_io *w, int events)
-{
+static void acceptable(struct ev_loop *l, ev_io *w, int events) {
     (void)l, (void)events;
     take(w->fd);
 }
 
-static void watch(connection *c)
-{
+static void watch(connection *c) {
     ev_io_init(&c->watcher, ready, c->fd, EV_READ);
     ev_io_start(loop, &c->watcher);
 }
 
-static void rewatch(connection *c, bool writing)
-{
+static void rewatch(connection *c, bool writing) {
     ev_io_stop(loop, &c->watcher);
     ev_io_set(&c->watcher, c->fd, writing ? EV_WRITE : EV_READ);
     ev_io_start(loop, &c->watcher);
 }
 
-static void unwatch(connection *c)
-{
+static void unwatch(connection *c) {
     ev_io_stop(loop, &c->watcher);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc != 2)
         return 2;
     ev_io listener;

@@ -7,8 +7,7 @@
 #include <QtNetwork/QTcpServer>
 #include <QtNetwork/QTcpSocket>
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     QCoreApplication application(argc, argv);
     QTcpServer server;
     QSet<QTcpSocket *> connections;
