@@ -1,0 +1,280 @@
+/*
+ * What the files of the bindings share: the state, the box around each object, the door through which handlers run,
+ * waits, and the checks of arguments. No libev and no system call here; those are host/'s.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BINDING_H
+#define BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "address.h"
+#include "loop.h"
+#include "tcp_server.h"
+#include "tcp_socket.h"
+#include "timer.h"
+
+typedef struct binding_state binding_state;
+typedef struct binding_box binding_box;
+typedef struct binding_task binding_task;
+typedef struct binding_wait binding_wait;
+
+/* --- the state: one for a Lua state ---------------------------------------------------------------------------- */
+
+/* Userdata classes; those of signal.h come first, with the same numbers. */
+enum { CLASS_HOST_ADDRESS = MP_KIND_COUNT, CLASS_TASK, CLASS_CONNECTION, CLASS_COUNT };
+
+struct binding_state {
+    lua_State *L; /* main thread */
+    mp_loop *loop;
+    binding_task *current; /* the task that runs now, or NULL */
+    mp_ring tasks;         /* all of them */
+    binding_task *spare_tasks;
+    unsigned spare_task_count;
+    unsigned task_count; /* suspended or waiting to start */
+    bool looping;        /* the loop runs: nothing may drive it again */
+    bool quitting;
+    int driven_outcome; /* of the last wait that drove the loop */
+    bool hosted;        /* the program owns the loop; run() is not for the script */
+    int quit_status;
+    uint64_t handler_errors;
+    const void *metatables[CLASS_COUNT]; /* lua_topointer of each, for quick checks */
+    int metatable_refs[CLASS_COUNT];
+    int signal_names[MP_SIGNAL_COUNT];     /* registry references of the names */
+    int on_error;                          /* reference of onError's function, or LUA_NOREF */
+    void (*on_quit)(binding_state *state); /* what quit() does in the program */
+    void *program;                         /* the program's own */
+};
+
+/* Makes the state, its loop and the module's table, which it leaves on the stack. Raises on lack of memory. */
+binding_state *binding_open(lua_State *L);
+
+/* The state that a C function of the module belongs to (upvalue 1). */
+static inline binding_state *binding_state_of(lua_State *L) {
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* The state of a Lua state in which binding_open has run. */
+binding_state *binding_find(lua_State *L);
+
+/* --- boxes ------------------------------------------------------------------------------------------------------- */
+
+/* The userdata of a server, socket or timer begins with a box; the C object of host/ follows it. */
+struct binding_box {
+    binding_wait *waits;     /* suspended on this object */
+    binding_task *taker;     /* the handler that took it from nextPendingConnection and is still at work */
+    binding_box *next_taken; /* the next one that the same handler took */
+    uint32_t connected;      /* signals for which moonport.connect added handlers */
+    int32_t prototype;       /* of a listening server: reference of its `connection` table, or LUA_NOREF */
+    uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
+    bool unseen;                         /* data came while a readyRead handler was suspended */
+    bool blocked;                        /* blockSignals */
+    intptr_t unseen_written;             /* the same for bytesWritten */
+};
+
+static inline mp_object *binding_object(binding_box *box) {
+    return (mp_object *)(box + 1);
+}
+
+static inline binding_box *binding_box_of(mp_object *object) {
+    return (binding_box *)object - 1;
+}
+
+/* Pushes a new, zeroed userdata of `class` with room for a C object of `size`; not initialised yet. */
+binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size);
+
+/* The box at index 1 if it is a `kind`, else raises a type error. */
+binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind);
+
+#define binding_check(L, type, kind) ((type *)binding_object(binding_check_box(L, 1, kind)))
+
+/* Keeps the object at `index` alive until nothing can happen on it any more; before any call that may cause signals. */
+void binding_anchor(lua_State *L, int index, mp_object *object);
+
+/* Pushes the userdata of an anchored object on `L`; never raises if there is stack. */
+static inline void binding_push(lua_State *L, const mp_object *object) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor);
+}
+
+/* Makes a class's metatable with `methods` (upvalue: the state); the common metamethods come with it. */
+void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
+                       const luaL_Reg *methods);
+
+/* Ends the making of an object's class: on the stack the metatable and the methods, both popped. `finish` closes it. */
+void binding_finish_class(lua_State *L, binding_state *state, int class, lua_CFunction gc,
+                          lua_CFunction to_string, lua_CFunction finish);
+
+/* object.c: adds __index, __newindex and the common methods; on the stack the metatable and the methods, both popped. */
+void binding_object_metamethods(lua_State *L, binding_state *state, int class);
+
+/* Pushes the table of a userdata's fields, made if `make`; false (and something else pushed) if there is none. */
+bool binding_push_fields(lua_State *L, int index, bool make);
+
+/* Takes note of the `connection` table of the server at `index`, which has changed or begins to matter. */
+void binding_update_prototype(lua_State *L, int index, binding_box *box);
+
+/* Remembers what a closed connection needs of its server when the host lets go of both. */
+void binding_release(mp_object *object);
+
+/* --- signals ----------------------------------------------------------------------------------------------------- */
+
+/* The signal `name` of `kind`, or -1. */
+int binding_signal(enum mp_kind kind, const char *name);
+const char *binding_signal_name(enum mp_signal signal);
+
+/* Raises if a function is stored under a name that is nearly a signal's. `key` and `value` are stack indices. */
+void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value);
+
+/* The upcall: runs the handlers of a signal, then wakes those who wait for it. */
+void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
+
+/* moonport.connect, moonport.disconnect and the Connection class. */
+void binding_open_connections(lua_State *L, binding_state *state);
+
+/* --- tasks: handlers and spawned functions as pooled coroutines --------------------------------------------------- */
+
+enum { WAIT_RUNNING, WAIT_READY, WAIT_TIMED_OUT, WAIT_CANCELLED };
+
+/* What a task waits for. `test` says whether a signal of `object` ends it. */
+struct binding_wait {
+    binding_wait *next;
+    binding_task *task; /* NULL: the main program of a plain Lua, which drives the loop itself */
+    mp_loop *loop;
+    mp_object *object; /* NULL: only time */
+    bool (*test)(const binding_wait *wait);
+    bool lets_close;  /* waits for the end: the waiting handler doesn't hold it up (D4) */
+    uint32_t signals; /* those that are worth a test */
+    uint64_t mark;    /* counter at the start */
+    mp_delay delay;
+    int outcome;
+};
+
+struct binding_task {
+    mp_ring link; /* in state->tasks */
+    binding_state *state;
+    lua_State *co;
+    int co_reference;
+    binding_task *next_spare;
+    bool suspended; /* has waited: counts as alive, and as at work on `on` */
+    bool working;   /* counted in on->at_work (D4) */
+    bool doomed;    /* to be cancelled as soon as it waits */
+    mp_object *on;  /* the object of the handler's signal */
+    enum mp_signal signal;
+    binding_box *taken; /* sockets that it took from nextPendingConnection */
+    bool reporting;     /* runs onError's function */
+    bool quiet;         /* its owner tells of its errors */
+    void *owner;        /* of `ended` */
+    /* Called once it has ended, from the loop: `count` results or an error value are on top of its stack. Not for handlers. */
+    void (*ended)(binding_task *task, int status, int count);
+    binding_wait wait;
+};
+
+/* A task for the function and `arguments` on top of L's stack, which are popped; NULL on lack of memory. */
+binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments);
+
+/* Runs a task until it waits or ends. From the loop only. */
+void binding_resume(binding_task *task, int arguments);
+
+/* Ends a suspended task: closes its variables. One that runs ends where it would wait. From the loop only. */
+void binding_cancel(binding_task *task);
+
+/* Ends a task that has never run. */
+void binding_discard(binding_task *task);
+
+/* Frees all tasks; their coroutines go with the Lua state. */
+void binding_free_tasks(binding_state *state);
+
+/* Notes that the running task took `socket` from nextPendingConnection. */
+void binding_taken(binding_state *state, binding_box *box);
+
+/* Forgets a socket that vanishes or whose handler has ended. */
+void binding_untaken(binding_box *box);
+
+/* moonport.spawn and the Task class. */
+void binding_open_tasks(lua_State *L, binding_state *state);
+
+/* --- waits ------------------------------------------------------------------------------------------------------- */
+
+/* What a wait is for. */
+typedef struct binding_wait_request {
+    mp_object *object; /* whose userdata is at index 1; NULL: only time */
+    bool (*test)(const binding_wait *wait);
+    uint32_t signals;
+    uint64_t mark;
+    bool lets_close;
+    double msec; /* negative or infinite: for ever */
+} binding_wait_request;
+
+/*
+ * Suspends the caller until `test` is true after one of `signals` or until the time is up, then calls and returns `k`,
+ * which finds how it ended with binding_outcome. Raises "cannot wait here" where a C function or a coroutine of the
+ * script's own stands in between. A C function that calls it returns its result.
+ */
+int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k, lua_KContext context);
+
+/* How the last wait of the caller ended. */
+int binding_outcome(lua_State *L);
+
+/* Ends the waits on `object` that one of `signals` satisfies. */
+void binding_wake(mp_object *object, uint32_t signals);
+
+/* Ends a wait without regard to its test. */
+void binding_end_wait(binding_wait *wait, int outcome);
+
+/* The loop's time in ms for deadlines. */
+double binding_now(binding_state *state);
+
+/* --- errors ------------------------------------------------------------------------------------------------------ */
+
+/* nil, "what: text", code */
+int binding_fail(lua_State *L, const char *what, enum mp_fault fault);
+
+/* true, or the above */
+int binding_result(lua_State *L, const char *what, enum mp_fault fault);
+
+/* Logs the error of a task (its message is on top of its stack) with a traceback, calls onError's function, and
+   aborts the connection that it happened on. Never raises. */
+void binding_report(binding_task *task, int status);
+
+/* Pushes the message of the error value at index -1 of `from`, with a traceback, onto L. May raise. */
+void binding_push_error(lua_State *L, lua_State *from, bool traceback);
+
+/* --- arguments --------------------------------------------------------------------------------------------------- */
+
+/* An address: text or HostAddress; "localhost" where a name is allowed. Raises if it is none. */
+void binding_check_address(lua_State *L, int index, mp_address *address);
+uint16_t binding_check_port(lua_State *L, int index, const char *what);
+double binding_check_msec(lua_State *L, int index, double otherwise);
+size_t binding_check_size(lua_State *L, int index, const char *what);
+char binding_check_byte(lua_State *L, int index);
+int binding_check_open_mode(lua_State *L, int index, int otherwise);
+void binding_push_open_mode(lua_State *L, int open_mode);
+enum mp_protocol binding_check_protocol(lua_State *L, int index);
+const char *binding_state_name(int state);
+void binding_push_address(lua_State *L, const mp_address *address);
+const char *binding_protocol_name(int protocol);
+
+/* "127.0.0.1:7000", "[::1]:7000" or "any:7000" into `text`; returns it. */
+#define BINDING_ENDPOINT (MP_ADDRESS_TEXT + 16)
+const char *binding_endpoint(char *text, const mp_address *address, uint16_t port);
+
+/* --- classes ----------------------------------------------------------------------------------------------------- */
+
+void binding_open_tcp_server(lua_State *L, binding_state *state);
+void binding_open_tcp_socket(lua_State *L, binding_state *state);
+void binding_open_timer(lua_State *L, binding_state *state);
+void binding_open_host_address(lua_State *L, binding_state *state);
+
+/* Pushes a fresh socket. */
+mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state);
+
+/* The limits of the server at index 1. */
+mp_limits *binding_server_limits(lua_State *L);
+
+/* Methods of a class that stand in files of their own. */
+extern const luaL_Reg binding_server_limit_methods[], binding_socket_limit_methods[],
+    binding_socket_reading[], binding_socket_writing[], binding_socket_waiting[];
+
+#endif

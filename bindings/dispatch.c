@@ -1,0 +1,305 @@
+/*
+ * The door between the loop and the handlers. A signal finds its handlers by name (the object's own, else the server's
+ * prototype's, then those added with connect), and each runs as a task. Nothing here raises: what might, runs protected.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "binding.h"
+#include "module.h"
+
+/* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
+static const char connections_key = 0;
+
+typedef struct connection {
+    bool active, single_shot;
+    enum mp_signal signal;
+} connection;
+
+/* --- handlers ---------------------------------------------------------------------------------------------------- */
+
+static void push_argument(lua_State *L, enum mp_signal signal, intptr_t argument) {
+    static const uint8_t kinds[] = {
+#define X(constant, name, kind, what) MP_ARGUMENT_##what,
+        MP_SIGNALS(X)
+#undef X
+    };
+    switch (kinds[signal]) {
+    case MP_ARGUMENT_INTEGER: lua_pushinteger(L, argument); break;
+    case MP_ARGUMENT_OBJECT: binding_push(L, (mp_object *)argument); break;
+    case MP_ARGUMENT_STATE: lua_pushstring(L, binding_state_name((int)argument)); break;
+    case MP_ARGUMENT_FAULT: lua_pushstring(L, mp_fault_code((enum mp_fault)argument)); break;
+    }
+}
+
+static int protected_argument(lua_State *L) {
+    push_argument(L, (enum mp_signal)lua_tointeger(L, 1), (intptr_t)lua_tointeger(L, 2));
+    return lua_gettop(L) - 2;
+}
+
+/* Runs the function on top of L's stack, which is popped, as a handler of `signal`. */
+static void run_handler(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
+    lua_State *L = state->L;
+    binding_task *task = binding_new_task(state, L, 0);
+    int count = 1;
+    if (!task) {
+        mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: out of memory", binding_signal_name(signal));
+        state->handler_errors++;
+        if (object->behaviour->kind == MP_TCP_SOCKET)
+            mp_tcp_socket_abort((mp_tcp_socket *)object);
+        return;
+    }
+    task->on = object;
+    task->signal = signal;
+    binding_push(task->co, object);
+    if (signal != MP_SIGNAL_READY_READ) {
+        /* Names of states and errors are strings, which may need memory. */
+        lua_pushcfunction(task->co, protected_argument);
+        lua_pushinteger(task->co, signal);
+        lua_pushinteger(task->co, argument);
+        if (lua_pcall(task->co, 2, LUA_MULTRET, 0) != LUA_OK)
+            lua_pop(task->co, 1);
+        count = lua_gettop(task->co) - 1;
+    }
+    binding_resume(task, count);
+}
+
+static int protected_lookup(lua_State *L) {
+    lua_gettable(L, 1);
+    return 1;
+}
+
+/* Pushes the value of `name` (below the top) in the table on top, by its metatable if it has a foreign one. */
+static void push_from_prototype(binding_state *state, lua_State *L, enum mp_signal signal) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
+    if (lua_rawget(L, -2) != LUA_TNIL || !luaL_getmetafield(L, -2, "__index"))
+        return;
+    lua_pop(L, 2);
+    lua_pushcfunction(L, protected_lookup);
+    lua_pushvalue(L, -2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
+    if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+        mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", binding_signal_name(signal),
+               lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the prototype's __index");
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+}
+
+/* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is on top. */
+static bool push_handler(binding_state *state, mp_object *object, enum mp_signal signal) {
+    lua_State *L = state->L;
+    if (lua_getiuservalue(L, -1, 1) == LUA_TTABLE) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
+        if (lua_rawget(L, -2) != LUA_TNIL)
+            return true;
+    }
+    if (object->behaviour->kind != MP_TCP_SOCKET)
+        return false;
+    mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)object);
+    int prototype = server ? binding_box_of(&server->object)->prototype : LUA_NOREF;
+    if (prototype == LUA_NOREF)
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, prototype);
+    push_from_prototype(state, L, signal);
+    return !lua_isnil(L, -1);
+}
+
+static int deactivate_connection(lua_State *L);
+
+/* Runs the handlers that connect added; the object is at index `self` of L. Returns whether there were any. */
+static bool run_connections(binding_state *state, mp_object *object, int self, enum mp_signal signal,
+                            intptr_t argument) {
+    lua_State *L = state->L;
+    bool any = false;
+    if (!binding_push_fields(L, self, false) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE ||
+        lua_rawgeti(L, -1, signal) != LUA_TTABLE)
+        return false;
+    int list = lua_gettop(L);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+    for (lua_Integer i = 1; i <= count; i++, lua_settop(L, list)) {
+        lua_rawgeti(L, list, i);
+        connection *made = lua_touserdata(L, -1);
+        if (!made->active)
+            continue;
+        lua_getiuservalue(L, -1, 1);
+        any = true;
+        if (made->single_shot) {
+            lua_pushcfunction(L, deactivate_connection);
+            lua_pushvalue(L, -3);
+            if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+                lua_pop(L, 1);
+            made->active = false;
+        }
+        run_handler(state, object, signal, argument);
+    }
+    return any;
+}
+
+static void run_handlers(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
+    lua_State *L = state->L;
+    binding_box *box = binding_box_of(object);
+    int top = lua_gettop(L);
+    bool any = false;
+    binding_push(L, object);
+    if (push_handler(state, object, signal)) {
+        any = true;
+        run_handler(state, object, signal, argument);
+    }
+    if ((box->connected & MP_SIGNAL_BIT(signal)) && run_connections(state, object, top + 1, signal, argument))
+        any = true;
+    lua_settop(L, top);
+    /* A server with a prototype and nobody who asks for its connections takes them by itself. */
+    if (signal == MP_SIGNAL_NEW_CONNECTION && !any && box->prototype != LUA_NOREF && !box->waits)
+        (void)mp_tcp_server_next_pending((mp_tcp_server *)object);
+}
+
+/* Two signals are not recursive, as in Qt: while a handler of theirs waits, they are kept for its end. */
+static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal, intptr_t argument) {
+    if (signal == MP_SIGNAL_READY_READ) {
+        box->unseen = box->busy_reading > 0;
+        return box->unseen || !(((mp_tcp_socket *)object)->open_mode & MP_READ_ONLY);
+    }
+    if (signal == MP_SIGNAL_BYTES_WRITTEN && box->busy_writing > 0) {
+        box->unseen_written += argument;
+        return true;
+    }
+    return false;
+}
+
+void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
+    binding_state *state = object->loop->owner;
+    binding_box *box = binding_box_of(object);
+    if (!box->blocked && !postponed(box, object, signal, argument))
+        run_handlers(state, object, signal, argument);
+    if (box->waits)
+        binding_wake(object, MP_SIGNAL_BIT(signal));
+}
+
+/* --- moonport.connect ---------------------------------------------------------------------------------------------- */
+
+/* Pushes a copy of the array at `index` (or of nothing) without `without`. */
+static void copy_list(lua_State *L, int index, const connection *without) {
+    lua_Integer count = lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index) : 0, kept = 0;
+    lua_createtable(L, (int)count + 1, 0);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, index, i);
+        if (lua_touserdata(L, -1) == without)
+            lua_pop(L, 1);
+        else
+            lua_rawseti(L, -2, ++kept);
+    }
+}
+
+/* connection -> ; takes it out of its object's list. Also a protected call of the emission. */
+static int deactivate_connection(lua_State *L) {
+    connection *made = lua_touserdata(L, 1);
+    made->active = false;
+    lua_getiuservalue(L, 1, 2);
+    if (!binding_push_fields(L, -1, false) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE)
+        return 0;
+    lua_rawgeti(L, -1, made->signal);
+    copy_list(L, lua_gettop(L), made);
+    lua_rawseti(L, -3, made->signal);
+    return 0;
+}
+
+static mp_object *check_object(lua_State *L, binding_state *state, int index) {
+    binding_box *box = lua_touserdata(L, index);
+    if (box && lua_getmetatable(L, index)) {
+        const void *metatable = lua_topointer(L, -1);
+        lua_pop(L, 1);
+        for (int kind = 0; kind < MP_KIND_COUNT; kind++)
+            if (metatable == state->metatables[kind] && binding_object(box)->loop)
+                return binding_object(box);
+    }
+    luaL_typeerror(L, index, "TcpServer, TcpSocket or Timer");
+    return NULL;
+}
+
+/* moonport.connect(object, signal, handler[, {singleShot = true}]) -> connection */
+static int module_connect(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    mp_object *object = check_object(L, state, 1);
+    const char *name = luaL_checkstring(L, 2);
+    int signal = binding_signal(object->behaviour->kind, name);
+    if (signal < 0)
+        return luaL_error(L, "connect: no signal '%s'", name);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    bool single_shot = false;
+    if (!lua_isnoneornil(L, 4)) {
+        luaL_checktype(L, 4, LUA_TTABLE);
+        for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1))
+            if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "singleShot") != 0)
+                return luaL_error(L, "connect: unknown option '%s'", luaL_tolstring(L, -2, NULL));
+        lua_getfield(L, 4, "singleShot");
+        single_shot = lua_toboolean(L, -1);
+    }
+    lua_settop(L, 3);
+    connection *made = lua_newuserdatauv(L, sizeof *made, 2); /* 4 */
+    *made = (connection){.active = true, .single_shot = single_shot, .signal = (enum mp_signal)signal};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[CLASS_CONNECTION]);
+    lua_setmetatable(L, 4);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, 4, 1);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 4, 2);
+    binding_push_fields(L, 1, true); /* 5 */
+    if (lua_rawgetp(L, 5, &connections_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, 5, &connections_key);
+    }
+    lua_rawgeti(L, 6, signal); /* 7 */
+    copy_list(L, 7, NULL);
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, 8, (lua_Integer)lua_rawlen(L, 8) + 1);
+    lua_rawseti(L, 6, signal);
+    binding_box_of(object)->connected |= MP_SIGNAL_BIT(signal);
+    state->loop->wanted |= MP_SIGNAL_BIT(signal);
+    lua_pushvalue(L, 4);
+    return 1;
+}
+
+static connection *check_connection(lua_State *L, int index) {
+    binding_state *state = binding_state_of(L);
+    connection *made = lua_touserdata(L, index);
+    if (!made || !lua_getmetatable(L, index) || lua_topointer(L, -1) != state->metatables[CLASS_CONNECTION])
+        luaL_typeerror(L, index, "Connection");
+    lua_pop(L, 1);
+    return made;
+}
+
+/* moonport.disconnect(connection) -> true, or false if it was disconnected already */
+static int module_disconnect(lua_State *L) {
+    bool active = check_connection(L, 1)->active;
+    if (active) {
+        lua_settop(L, 1);
+        deactivate_connection(L);
+    }
+    lua_pushboolean(L, active);
+    return 1;
+}
+
+/* tostring(connection) */
+static int connection_tostring(lua_State *L) {
+    connection *made = check_connection(L, 1);
+    lua_pushfstring(L, "Connection(%s, %s)", binding_signal_name(made->signal),
+                    made->active ? "connected" : "disconnected");
+    return 1;
+}
+
+void binding_open_connections(lua_State *L, binding_state *state) {
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    binding_new_class(L, state, CLASS_CONNECTION, "Connection", none);
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, connection_tostring, 1);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+}
+
+const luaL_Reg binding_connection_functions[] = {
+    {"connect", module_connect}, {"disconnect", module_disconnect}, {NULL, NULL}};

@@ -1,0 +1,30 @@
+/*
+ * The module table `moonport`.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BINDING_MODULE_H
+#define BINDING_MODULE_H
+
+#include "binding.h"
+
+/* Pushes the table of the module's functions. */
+void binding_push_module(lua_State *L, binding_state *state);
+
+/* connect and disconnect, in dispatch.c. */
+extern const luaL_Reg binding_connection_functions[];
+
+/* sleep, in wait.c, and spawn, in spawn.c. */
+extern const luaL_Reg binding_wait_functions[], binding_task_functions[];
+
+/* The constructors; upvalue: the state. */
+int binding_new_tcp_server(lua_State *L);
+int binding_new_tcp_socket(lua_State *L);
+int binding_new_timer(lua_State *L);
+int binding_new_host_address(lua_State *L);
+int binding_single_shot(lua_State *L);
+
+/* lua_CFunction for `require "moonport"`. */
+__attribute__((visibility("default"))) int luaopen_moonport(lua_State *L);
+
+#endif

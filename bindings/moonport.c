@@ -1,0 +1,173 @@
+/*
+ * The module table: constructors, tasks and time, connections of signals, log, statistics, persist, quit and run.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "binding.h"
+#include "module.h"
+
+/* Registry key of persist's table. */
+static const char persist_key = 0;
+
+/* moonport.now() -> loop time in milliseconds */
+static int module_now(lua_State *L) {
+    lua_pushnumber(L, binding_now(binding_state_of(L)));
+    return 1;
+}
+
+/* moonport.onError(fn or nil) */
+static int module_on_error(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    if (!lua_isnoneornil(L, 1))
+        luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, state->on_error);
+    state->on_error = LUA_NOREF;
+    if (!lua_isnil(L, 1))
+        state->on_error = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+/* moonport.persist(name, init) -> what is kept under the name; init the first time */
+static int module_persist(lua_State *L) {
+    luaL_checkany(L, 1);
+    lua_settop(L, 2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, 3) == LUA_TNIL && !lua_isnil(L, 2)) {
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2);
+        lua_rawset(L, 3);
+        lua_settop(L, 2);
+    }
+    return 1;
+}
+
+static void set_count(lua_State *L, const char *name, uint64_t count) {
+    lua_pushinteger(L, (lua_Integer)count);
+    lua_setfield(L, -2, name);
+}
+
+/* moonport.stats() -> table */
+static int module_stats(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    const mp_statistics *statistics = &state->loop->statistics;
+    lua_createtable(L, 0, 12);
+    set_count(L, "connections", statistics->connections);
+    set_count(L, "accepted", statistics->accepted);
+    set_count(L, "connected", statistics->connected);
+    set_count(L, "bytesRead", statistics->bytes_read);
+    set_count(L, "bytesSent", statistics->bytes_sent);
+    set_count(L, "handlerErrors", state->handler_errors);
+    set_count(L, "iterations", statistics->iterations);
+    set_count(L, "objects", statistics->objects);
+    set_count(L, "tasks", state->task_count);
+    set_count(L, "generation", 1);
+    set_count(L, "memory", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB, 0));
+    return 1;
+}
+
+/* moonport.quit([status = 0]) */
+static int module_quit(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    lua_Integer status = luaL_optinteger(L, 1, 0);
+    luaL_argcheck(L, status >= 0 && status <= 255, 1, "an exit status is from 0 to 255");
+    state->quit_status = (int)status;
+    state->quitting = true;
+    if (state->on_quit)
+        state->on_quit(state);
+    else
+        mp_loop_stop(state->loop);
+    return 0;
+}
+
+/* moonport.run() -> status: runs the loop until nothing is left or quit; for a plain Lua */
+static int module_run(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    if (state->hosted)
+        return luaL_error(L, "run: the host runs the loop");
+    if (state->looping)
+        return luaL_error(L, "run: the loop runs already");
+    state->looping = true;
+    if (!state->quitting)
+        mp_loop_run(state->loop);
+    state->looping = false;
+    state->quitting = false;
+    lua_pushinteger(L, state->quit_status);
+    return 1;
+}
+
+/* --- log ------------------------------------------------------------------------------------------------------------- */
+
+/* moonport.log.info(format, ...): as string.format; a lone argument is any value. Upvalue 2: the level */
+static int log_line(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    enum mp_log_level level = (enum mp_log_level)lua_tointeger(L, lua_upvalueindex(2));
+    size_t length;
+    luaL_checkany(L, 1);
+    if (level < state->loop->log_level)
+        return 0;
+    if (lua_gettop(L) > 1) {
+        lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+        lua_getfield(L, -1, "string");
+        lua_getfield(L, -1, "format");
+        lua_insert(L, 1);
+        lua_pop(L, 2);
+        lua_call(L, lua_gettop(L) - 1, 1);
+    }
+    const char *text = luaL_tolstring(L, 1, &length);
+    mp_log_write(state->loop->log_level, level, text, length);
+    return 0;
+}
+
+static void push_log(lua_State *L, binding_state *state) {
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    lua_createtable(L, 0, 4);
+    for (int level = 0; level <= MP_LOG_ERROR; level++) {
+        lua_pushlightuserdata(L, state);
+        lua_pushinteger(L, level);
+        lua_pushcclosure(L, log_line, 2);
+        lua_setfield(L, -2, names[level]);
+    }
+}
+
+/* --- the table --------------------------------------------------------------------------------------------------------- */
+
+void binding_push_module(lua_State *L, binding_state *state) {
+    static const luaL_Reg functions[] = {
+        {"TcpServer", binding_new_tcp_server},
+        {"TcpSocket", binding_new_tcp_socket},
+        {"Timer", binding_new_timer},
+        {"HostAddress", binding_new_host_address},
+        {"singleShot", binding_single_shot},
+        {"now", module_now},
+        {"onError", module_on_error},
+        {"persist", module_persist},
+        {"stats", module_stats},
+        {"quit", module_quit},
+        {"run", module_run},
+        {NULL, NULL},
+    };
+    const luaL_Reg *const parts[] = {functions, binding_connection_functions, binding_task_functions,
+                                     binding_wait_functions};
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &persist_key);
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        lua_pushlightuserdata(L, state);
+        luaL_setfuncs(L, parts[i], 1);
+    }
+    push_log(L, state);
+    lua_setfield(L, -2, "log");
+    lua_pushliteral(L, MOONPORT_VERSION);
+    lua_setfield(L, -2, "version");
+}
+
+int luaopen_moonport(lua_State *L) {
+    if (binding_find(L))
+        return luaL_error(L, "moonport: loaded already");
+    binding_open(L);
+    return 1;
+}

@@ -1,0 +1,185 @@
+/*
+ * The state of the bindings: what belongs to one Lua state, the loop's upcalls that make and release objects,
+ * and the metatables of the classes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "binding.h"
+#include "module.h"
+
+/* Registry keys are addresses of these. */
+static const char state_key = 0;
+
+/* --- upcalls ----------------------------------------------------------------------------------------------------- */
+
+mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state) {
+    binding_box *box = binding_new_box(L, state, MP_TCP_SOCKET, sizeof(mp_tcp_socket));
+    mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(box);
+    mp_tcp_socket_init(socket, state->loop);
+    return socket;
+}
+
+static int new_accepted(lua_State *L) {
+    mp_tcp_socket *socket = binding_push_new_socket(L, lua_touserdata(L, 1));
+    binding_anchor(L, -1, &socket->object);
+    lua_pushlightuserdata(L, socket);
+    return 1;
+}
+
+static mp_tcp_socket *accept_upcall(mp_tcp_server *server) {
+    binding_state *state = server->object.loop->owner;
+    lua_State *L = state->L;
+    mp_tcp_socket *socket = NULL;
+    lua_pushcfunction(L, new_accepted);
+    lua_pushlightuserdata(L, state);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        socket = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return socket;
+}
+
+static void release_upcall(mp_object *object) {
+    binding_state *state = object->loop->owner;
+    int anchor = object->anchor;
+    binding_release(object);
+    object->anchor = 0;
+    luaL_unref(state->L, LUA_REGISTRYINDEX, anchor);
+}
+
+static void unpin_upcall(mp_loop *loop, int token) {
+    luaL_unref(((binding_state *)loop->owner)->L, LUA_REGISTRYINDEX, token);
+}
+
+static const mp_upcalls upcalls = {binding_emit, release_upcall, accept_upcall, unpin_upcall};
+
+/* --- boxes and classes --------------------------------------------------------------------------------------------- */
+
+binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size) {
+    binding_box *box = lua_newuserdatauv(L, sizeof *box + size, 1);
+    memset(box, 0, sizeof *box + size);
+    box->prototype = LUA_NOREF;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[class]);
+    lua_setmetatable(L, -2);
+    return box;
+}
+
+static const char *const class_names[CLASS_COUNT] = {"TcpServer",   "TcpSocket", "Timer",
+                                                     "HostAddress", "Task",      "Connection"};
+
+binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
+    binding_state *state = binding_state_of(L);
+    binding_box *box = lua_touserdata(L, index);
+    if (box && lua_getmetatable(L, index)) {
+        const void *metatable = lua_topointer(L, -1);
+        lua_pop(L, 1);
+        if (metatable == state->metatables[kind] && binding_object(box)->loop)
+            return box;
+    }
+    luaL_typeerror(L, index, class_names[kind]);
+    return NULL;
+}
+
+void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
+                       const luaL_Reg *methods) {
+    lua_newtable(L);
+    state->metatables[class] = lua_topointer(L, -1);
+    lua_pushvalue(L, -1);
+    state->metatable_refs[class] = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
+    lua_newtable(L);
+    lua_pushlightuserdata(L, state);
+    luaL_setfuncs(L, methods, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "__index");
+}
+
+static void set_metamethod(lua_State *L, binding_state *state, const char *name, lua_CFunction function) {
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
+void binding_finish_class(lua_State *L, binding_state *state, int class, lua_CFunction gc,
+                          lua_CFunction to_string, lua_CFunction finish) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    binding_object_metamethods(L, state, class);
+    set_metamethod(L, state, "__gc", gc);
+    set_metamethod(L, state, "__tostring", to_string);
+    set_metamethod(L, state, "__close", finish);
+    lua_pop(L, 1);
+}
+
+void binding_anchor(lua_State *L, int index, mp_object *object) {
+    if (object->anchor != 0)
+        return;
+    lua_pushvalue(L, index);
+    mp_object_hold(object, luaL_ref(L, LUA_REGISTRYINDEX));
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+/* The state is the first userdata with a finaliser, so that lua_close finalises it after all objects. */
+static int state_gc(lua_State *L) {
+    binding_state *state = lua_touserdata(L, 1);
+    binding_free_tasks(state);
+    mp_loop_free(state->loop);
+    state->loop = NULL;
+    return 0;
+}
+
+binding_state *binding_find(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    binding_state *state = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return state;
+}
+
+static lua_State *main_thread(lua_State *L) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *thread = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    return thread;
+}
+
+/* A peer that has gone must not end the process; a program that handles SIGPIPE itself keeps its way. */
+static void ignore_sigpipe(void) {
+    struct sigaction action;
+    if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
+binding_state *binding_open(lua_State *L) {
+    binding_state *state = lua_newuserdatauv(L, sizeof *state, 0);
+    memset(state, 0, sizeof *state);
+    state->L = main_thread(L);
+    state->on_error = LUA_NOREF;
+    mp_ring_init(&state->tasks);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, state_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+    if (mp_loop_new(&upcalls, state, &state->loop) < 0 || !lua_checkstack(state->L, 64))
+        luaL_error(L, "moonport: out of memory");
+    ignore_sigpipe();
+    /* Whatever a script does with newConnection, its connections are accepted. */
+    state->loop->wanted = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION);
+    *(void **)lua_getextraspace(state->L) = NULL;
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
+        lua_pushstring(L, binding_signal_name((enum mp_signal)i));
+        state->signal_names[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    binding_open_tcp_socket(L, state);
+    binding_open_tcp_server(L, state);
+    binding_open_timer(L, state);
+    binding_open_host_address(L, state);
+    binding_open_tasks(L, state);
+    binding_open_connections(L, state);
+    binding_push_module(L, state);
+    return state;
+}

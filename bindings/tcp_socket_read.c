@@ -1,0 +1,247 @@
+/*
+ * Reading from a TcpSocket: QIODevice's members on what has arrived. None of these waits.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "binding.h"
+
+#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+
+/* Pushes the first `size` unread bytes; in text mode without carriage returns. */
+static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *data, size_t size) {
+    if (!(socket->open_mode & MP_TEXT)) {
+        lua_pushlstring(L, data, size);
+        return;
+    }
+    luaL_Buffer buffer;
+    char *out = luaL_buffinitsize(L, &buffer, size);
+    size_t kept = 0;
+    for (size_t i = 0; i < size; i++)
+        if (data[i] != '\r')
+            out[kept++] = data[i];
+    luaL_pushresultsize(&buffer, kept);
+}
+
+/* How many unread bytes give `wanted` bytes to the reader: in text mode carriage returns don't count. */
+static size_t span(const mp_tcp_socket *socket, const char *data, size_t size, size_t wanted) {
+    if (!(socket->open_mode & MP_TEXT))
+        return wanted < size ? wanted : size;
+    size_t i, kept = 0;
+    for (i = 0; i < size && kept < wanted; i++)
+        kept += data[i] != '\r';
+    return i;
+}
+
+/* Why a socket with nothing to read gives no more, or MP_FAULT_NONE if something may still come. */
+static enum mp_fault read_fault(const mp_tcp_socket *socket) {
+    if (socket->open_mode == MP_NOT_OPEN)
+        return MP_FAULT_NOT_OPEN;
+    if (!(socket->open_mode & MP_READ_ONLY))
+        return MP_FAULT_WRITE_ONLY;
+    /* Connected until the end has been signalled; a half-open socket stays Connected after its end. */
+    if (socket->state == MP_STATE_CONNECTED && !(socket->limits->half_open && mp_tcp_socket_at_end(socket)))
+        return MP_FAULT_NONE;
+    return socket->fault != MP_FAULT_NONE ? socket->fault : MP_FAULT_NOT_CONNECTED;
+}
+
+/* The unread bytes; NULL after pushing "" or nil, message, code (their number in *pushed) if there are none. */
+static const char *unread(lua_State *L, mp_tcp_socket *socket, const char *what, size_t *size, int *pushed) {
+    const char *data = mp_tcp_socket_peek(socket, size);
+    enum mp_fault fault = *size > 0 && (socket->open_mode & MP_READ_ONLY) ? MP_FAULT_NONE
+                                                                          : read_fault(socket);
+    if (fault != MP_FAULT_NONE) {
+        *pushed = binding_fail(L, what, fault);
+        return NULL;
+    }
+    if (*size > 0)
+        return data;
+    lua_pushliteral(L, "");
+    *pushed = 1;
+    return NULL;
+}
+
+/* socket:read(maxSize) -> string, "" if nothing is there now | nil, message, code at the end */
+static int tcp_socket_read(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t wanted = binding_check_size(L, 2, "maxSize"), size;
+    int pushed;
+    if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    const char *data = unread(L, socket, "read", &size, &pushed);
+    if (!data)
+        return pushed;
+    size = span(socket, data, size, wanted);
+    push_bytes(L, socket, data, size);
+    mp_tcp_socket_consume(socket, size);
+    return 1;
+}
+
+/* socket:readAll() -> string, "" if there is nothing */
+static int tcp_socket_read_all(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t size;
+    const char *data = mp_tcp_socket_peek(socket, &size);
+    if (!(socket->open_mode & MP_READ_ONLY))
+        size = 0;
+    push_bytes(L, socket, data, size);
+    mp_tcp_socket_consume(socket, size);
+    return 1;
+}
+
+/* socket:readLine([maxSize]) -> what there is, at most up to and with "\n" | nil, message, code at the end */
+static int tcp_socket_read_line(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t wanted = lua_isnoneornil(L, 2) ? 0 : binding_check_size(L, 2, "maxSize"), size;
+    int pushed;
+    const char *data = unread(L, socket, "readLine", &size, &pushed);
+    if (!data)
+        return pushed;
+    size = span(socket, data, size, wanted ? wanted : size);
+    const char *newline = memchr(data, '\n', size);
+    if (newline)
+        size = (size_t)(newline - data) + 1;
+    push_bytes(L, socket, data, size);
+    mp_tcp_socket_consume(socket, size);
+    return 1;
+}
+
+/* socket:canReadLine() -> boolean */
+static int tcp_socket_can_read_line(lua_State *L) {
+    size_t size;
+    const char *data = mp_tcp_socket_peek(check_socket(L), &size);
+    lua_pushboolean(L, memchr(data, '\n', size) != NULL);
+    return 1;
+}
+
+/* socket:peek(maxSize) -> as read, but nothing is taken */
+static int tcp_socket_peek(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t wanted = binding_check_size(L, 2, "maxSize"), size;
+    int pushed;
+    const char *data = unread(L, socket, "peek", &size, &pushed);
+    if (!data)
+        return pushed;
+    push_bytes(L, socket, data, span(socket, data, size, wanted));
+    return 1;
+}
+
+/* socket:skip(maxSize) -> bytes skipped | nil, message, code at the end */
+static int tcp_socket_skip(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t wanted = binding_check_size(L, 2, "maxSize"), size;
+    const char *data = mp_tcp_socket_peek(socket, &size);
+    enum mp_fault fault = size > 0 && (socket->open_mode & MP_READ_ONLY) ? MP_FAULT_NONE : read_fault(socket);
+    if (fault != MP_FAULT_NONE)
+        return binding_fail(L, "skip", fault);
+    size = span(socket, data, size, wanted);
+    mp_tcp_socket_consume(socket, size);
+    lua_pushinteger(L, (lua_Integer)size);
+    return 1;
+}
+
+/* socket:getChar() -> a string of one byte | nil, message, code */
+static int tcp_socket_get_char(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t size;
+    int pushed;
+    const char *data = unread(L, socket, "getChar", &size, &pushed);
+    if (!data && pushed == 1)
+        return binding_fail(L, "getChar", MP_FAULT_TEMPORARY);
+    if (!data)
+        return pushed;
+    size = span(socket, data, size, 1);
+    lua_pushlstring(L, data + size - 1, 1);
+    mp_tcp_socket_consume(socket, size);
+    return 1;
+}
+
+/* A byte: a string of one, or a number from 0 to 255. */
+char binding_check_byte(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        lua_Integer number = luaL_checkinteger(L, index);
+        luaL_argcheck(L, number >= 0 && number <= 255, index, "a byte is from 0 to 255");
+        return (char)number;
+    }
+    size_t size;
+    const char *text = luaL_checklstring(L, index, &size);
+    luaL_argcheck(L, size == 1, index, "one byte expected");
+    return *text;
+}
+
+/* socket:ungetChar(c) -> true | nil, message, code */
+static int tcp_socket_unget_char(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    char c = binding_check_byte(L, 2);
+    if (!(socket->open_mode & MP_READ_ONLY))
+        return binding_fail(L, "ungetChar", read_fault(socket));
+    int result = mp_tcp_socket_unget(socket, c);
+    if (result == -EBUSY)
+        return binding_fail(L, "ungetChar within a transaction", MP_FAULT_UNFINISHED);
+    return binding_result(L, "ungetChar", result < 0 ? MP_FAULT_RESOURCE : MP_FAULT_NONE);
+}
+
+/* socket:bytesAvailable() -> n */
+static int tcp_socket_bytes_available(lua_State *L) {
+    size_t size;
+    (void)mp_tcp_socket_peek(check_socket(L), &size);
+    lua_pushinteger(L, (lua_Integer)size);
+    return 1;
+}
+
+/* socket:atEnd() -> true if it isn't open or nothing can be read now */
+static int tcp_socket_at_end(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t size;
+    (void)mp_tcp_socket_peek(socket, &size);
+    lua_pushboolean(L, socket->open_mode == MP_NOT_OPEN || size == 0);
+    return 1;
+}
+
+static int transaction_result(lua_State *L, const char *what, int result) {
+    return binding_result(L, what, result < 0 ? MP_FAULT_UNFINISHED : MP_FAULT_NONE);
+}
+
+/* socket:startTransaction() -> true | nil, message, code within one */
+static int tcp_socket_start_transaction(lua_State *L) {
+    return transaction_result(L, "startTransaction", mp_tcp_socket_start_transaction(check_socket(L)));
+}
+
+/* socket:commitTransaction() -> true | nil, message, code without one */
+static int tcp_socket_commit_transaction(lua_State *L) {
+    return transaction_result(L, "commitTransaction", mp_tcp_socket_commit_transaction(check_socket(L)));
+}
+
+/* socket:rollbackTransaction() -> true | nil, message, code without one */
+static int tcp_socket_rollback_transaction(lua_State *L) {
+    return transaction_result(L, "rollbackTransaction", mp_tcp_socket_rollback_transaction(check_socket(L)));
+}
+
+/* socket:isTransactionStarted() -> boolean */
+static int tcp_socket_is_transaction_started(lua_State *L) {
+    lua_pushboolean(L, mp_tcp_socket_in_transaction(check_socket(L)));
+    return 1;
+}
+
+const luaL_Reg binding_socket_reading[] = {
+    {"read", tcp_socket_read},
+    {"readAll", tcp_socket_read_all},
+    {"readLine", tcp_socket_read_line},
+    {"canReadLine", tcp_socket_can_read_line},
+    {"peek", tcp_socket_peek},
+    {"skip", tcp_socket_skip},
+    {"getChar", tcp_socket_get_char},
+    {"ungetChar", tcp_socket_unget_char},
+    {"bytesAvailable", tcp_socket_bytes_available},
+    {"size", tcp_socket_bytes_available},
+    {"atEnd", tcp_socket_at_end},
+    {"startTransaction", tcp_socket_start_transaction},
+    {"commitTransaction", tcp_socket_commit_transaction},
+    {"rollbackTransaction", tcp_socket_rollback_transaction},
+    {"isTransactionStarted", tcp_socket_is_transaction_started},
+    {NULL, NULL},
+};

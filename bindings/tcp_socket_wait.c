@@ -1,0 +1,345 @@
+/*
+ * Waiting on a TcpSocket: Qt's waitFor… and, beyond Qt, receive and lines. Each suspends the calling handler only (D2).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "binding.h"
+
+#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+
+#define QT_WAIT 30000.0
+
+#define BIT(name) MP_SIGNAL_BIT(MP_SIGNAL_##name)
+
+/* What may end any wait: the connection's end. */
+#define END_SIGNALS (BIT(ERROR_OCCURRED) | BIT(READ_CHANNEL_FINISHED) | BIT(DISCONNECTED))
+
+static bool is_connecting(const mp_tcp_socket *socket) {
+    return socket->state == MP_STATE_HOST_LOOKUP || socket->state == MP_STATE_CONNECTING;
+}
+
+/* Why the connection is not there (any more). */
+static enum mp_fault end_fault(const mp_tcp_socket *socket) {
+    return socket->fault != MP_FAULT_NONE ? socket->fault : MP_FAULT_NOT_CONNECTED;
+}
+
+/* A wait of Qt's has timed out: the socket's error says so, and errorOccurred. */
+static int timed_out(lua_State *L, mp_tcp_socket *socket, const char *what) {
+    socket->fault = MP_FAULT_WAIT_TIMEOUT;
+    binding_anchor(L, 1, &socket->object);
+    mp_loop_signal(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
+    return binding_fail(L, what, MP_FAULT_WAIT_TIMEOUT);
+}
+
+/* --- waitForConnected -------------------------------------------------------------------------------------------------- */
+
+static bool connect_over(const binding_wait *wait) {
+    return !is_connecting((const mp_tcp_socket *)wait->object);
+}
+
+static int waited_for_connected(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_socket *socket = check_socket(L);
+    (void)status;
+    (void)context;
+    if (socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING ||
+        mp_tcp_socket_was_connected(socket)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (is_connecting(socket))
+        mp_tcp_socket_connect_timed_out(socket);
+    return binding_fail(L, "waitForConnected", end_fault(socket));
+}
+
+/* socket:waitForConnected([msec = 30000]) -> true | nil, message, code; a time-out gives the attempt up */
+static int tcp_socket_wait_for_connected(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    binding_wait_request request = {.object = &socket->object,
+                                    .test = connect_over,
+                                    .signals = END_SIGNALS | BIT(CONNECTED),
+                                    .msec = binding_check_msec(L, 2, QT_WAIT)};
+    if (socket->state == MP_STATE_CONNECTED) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (!is_connecting(socket))
+        return binding_fail(L, "waitForConnected", end_fault(socket));
+    return binding_suspend(L, &request, waited_for_connected, 0);
+}
+
+/* --- waitForReadyRead -------------------------------------------------------------------------------------------------- */
+
+static bool input_came(const binding_wait *wait) {
+    const mp_tcp_socket *socket = (const mp_tcp_socket *)wait->object;
+    return socket->bytes_read != wait->mark || mp_tcp_socket_at_end(socket);
+}
+
+/* What came while a readyRead handler was suspended has now been seen by somebody. */
+static void seen(mp_tcp_socket *socket) {
+    binding_box_of(&socket->object)->unseen = false;
+}
+
+static int waited_for_ready_read(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_socket *socket = check_socket(L);
+    (void)status;
+    if (socket->bytes_read != (uint64_t)context) {
+        seen(socket);
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (mp_tcp_socket_at_end(socket))
+        return binding_fail(L, "waitForReadyRead", end_fault(socket));
+    return timed_out(L, socket, "waitForReadyRead");
+}
+
+/* socket:waitForReadyRead([msec = 30000]) -> true | nil, message, code; waits for new data, as in Qt */
+static int tcp_socket_wait_for_ready_read(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    binding_wait_request request = {.object = &socket->object,
+                                    .test = input_came,
+                                    .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
+                                    .mark = socket->bytes_read,
+                                    .msec = binding_check_msec(L, 2, QT_WAIT)};
+    if (mp_tcp_socket_at_end(socket))
+        return binding_fail(L, "waitForReadyRead", end_fault(socket));
+    return binding_suspend(L, &request, waited_for_ready_read, (lua_KContext)socket->bytes_read);
+}
+
+/* --- waitForBytesWritten ----------------------------------------------------------------------------------------------- */
+
+static bool output_went(const binding_wait *wait) {
+    const mp_tcp_socket *socket = (const mp_tcp_socket *)wait->object;
+    return socket->bytes_sent != wait->mark || socket->state == MP_STATE_UNCONNECTED ||
+           socket->out.bytes == 0;
+}
+
+static int waited_for_bytes_written(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_socket *socket = check_socket(L);
+    (void)status;
+    if (socket->bytes_sent != (uint64_t)context) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
+        return binding_fail(L, "waitForBytesWritten", end_fault(socket));
+    return timed_out(L, socket, "waitForBytesWritten");
+}
+
+/* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is to be written */
+static int tcp_socket_wait_for_bytes_written(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    binding_wait_request request = {.object = &socket->object,
+                                    .test = output_went,
+                                    .signals = END_SIGNALS | BIT(BYTES_WRITTEN),
+                                    .mark = socket->bytes_sent,
+                                    .msec = binding_check_msec(L, 2, QT_WAIT)};
+    if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
+        return binding_fail(L, "waitForBytesWritten", end_fault(socket));
+    return binding_suspend(L, &request, waited_for_bytes_written, (lua_KContext)socket->bytes_sent);
+}
+
+/* --- waitForDisconnected ----------------------------------------------------------------------------------------------- */
+
+static bool unconnected(const binding_wait *wait) {
+    return ((const mp_tcp_socket *)wait->object)->state == MP_STATE_UNCONNECTED;
+}
+
+static int waited_for_disconnected(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_socket *socket = check_socket(L);
+    (void)status;
+    (void)context;
+    if (socket->state != MP_STATE_UNCONNECTED)
+        return timed_out(L, socket, "waitForDisconnected");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* socket:waitForDisconnected([msec = 30000]) -> true | nil, message, code */
+static int tcp_socket_wait_for_disconnected(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    binding_wait_request request = {.object = &socket->object,
+                                    .test = unconnected,
+                                    .signals = BIT(DISCONNECTED) | BIT(ERROR_OCCURRED),
+                                    .lets_close = true,
+                                    .msec = binding_check_msec(L, 2, QT_WAIT)};
+    if (socket->state == MP_STATE_UNCONNECTED)
+        return binding_fail(L, "waitForDisconnected", MP_FAULT_NOT_CONNECTED);
+    if (is_connecting(socket))
+        request.signals |= BIT(READ_CHANNEL_FINISHED); /* an attempt that is given up has no disconnected */
+    return binding_suspend(L, &request, waited_for_disconnected, 0);
+}
+
+/* --- receive and lines ------------------------------------------------------------------------------------------------- */
+
+/* What receive is to get: a number of bytes, or one of these. */
+#define A_LINE (-1)
+#define ALL (-2)
+
+/* The size of what can be taken now, or 0: more must come (or the end). *strip counts bytes that belong to a line's end. */
+static size_t complete(const mp_tcp_socket *socket, lua_Integer wanted, bool keep_end, size_t *strip) {
+    size_t size;
+    const char *data = mp_tcp_socket_peek(socket, &size);
+    *strip = 0;
+    if (wanted == ALL)
+        return 0;
+    if (wanted != A_LINE)
+        return size >= (size_t)wanted ? (size_t)wanted : 0;
+    const char *newline = memchr(data, '\n', size);
+    if (!newline)
+        return 0;
+    if (!keep_end)
+        *strip = newline > data && newline[-1] == '\r' ? 2 : 1;
+    return (size_t)(newline - data) + 1;
+}
+
+static void take(lua_State *L, mp_tcp_socket *socket, size_t size, size_t strip) {
+    const char *data = mp_tcp_socket_peek(socket, &(size_t){0});
+    lua_pushlstring(L, data, size - strip);
+    mp_tcp_socket_consume(socket, size);
+    seen(socket);
+}
+
+/* Nothing more can come before something is taken: a line or a block is larger than the read buffer may be. */
+static bool is_full(const mp_tcp_socket *socket) {
+    size_t size;
+    (void)mp_tcp_socket_peek(socket, &size);
+    return socket->limits->read_buffer > 0 && size >= socket->limits->read_buffer;
+}
+
+static bool more_or_end(const binding_wait *wait) {
+    return input_came(wait);
+}
+
+static double deadline_of(lua_State *L, double msec) {
+    return msec < 0 ? -1 : binding_now(binding_state_of(L)) + msec;
+}
+
+/* The state of a receive is on its stack: 1 socket, 2 wanted, 3 deadline (ms, or -1). */
+static int go_on_receiving(lua_State *L, int status, lua_KContext context);
+
+/* nil, message, code, and what had come, which is taken out of the buffer. */
+static int receive_failed(lua_State *L, mp_tcp_socket *socket, enum mp_fault fault) {
+    size_t size;
+    int n = binding_fail(L, "receive", fault);
+    (void)mp_tcp_socket_peek(socket, &size);
+    take(L, socket, size, 0);
+    return n + 1;
+}
+
+static int receive_more(lua_State *L, mp_tcp_socket *socket) {
+    lua_Integer wanted = lua_tointeger(L, 2);
+    double deadline = lua_tonumber(L, 3), left = -1;
+    size_t strip, size = complete(socket, wanted, false, &strip);
+    if (size > 0) {
+        take(L, socket, size, strip);
+        return 1;
+    }
+    if (mp_tcp_socket_at_end(socket)) {
+        (void)mp_tcp_socket_peek(socket, &size);
+        if (wanted != ALL || (size == 0 && socket->open_mode == MP_NOT_OPEN))
+            return receive_failed(L, socket, socket->open_mode ? end_fault(socket) : MP_FAULT_NOT_OPEN);
+        take(L, socket, size, 0);
+        return 1;
+    }
+    if (is_full(socket))
+        return receive_failed(L, socket, MP_FAULT_READ_BUFFER_FULL);
+    if (deadline >= 0) {
+        left = deadline - binding_now(binding_state_of(L));
+        if (left <= 0)
+            return receive_failed(L, socket, MP_FAULT_WAIT_TIMEOUT);
+    }
+    binding_wait_request request = {.object = &socket->object,
+                                    .test = more_or_end,
+                                    .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
+                                    .mark = socket->bytes_read,
+                                    .msec = left};
+    return binding_suspend(L, &request, go_on_receiving, 0);
+}
+
+static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_socket *socket = check_socket(L);
+    (void)status;
+    (void)context;
+    seen(socket);
+    return receive_more(L, socket);
+}
+
+/* socket:receive(n | "line" | "all"[, msec = 30000]) -> string | nil, message, code, partial */
+static int tcp_socket_receive(lua_State *L) {
+    static const char *const names[] = {"line", "all", NULL};
+    mp_tcp_socket *socket = check_socket(L);
+    lua_Integer wanted;
+    if (lua_type(L, 2) == LUA_TNUMBER)
+        wanted = (lua_Integer)binding_check_size(L, 2, "the size");
+    else
+        wanted = luaL_checkoption(L, 2, NULL, names) == 0 ? A_LINE : ALL;
+    double msec = binding_check_msec(L, 3, QT_WAIT);
+    lua_settop(L, 1);
+    if (wanted == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    lua_pushinteger(L, wanted);
+    lua_pushnumber(L, deadline_of(L, msec));
+    return receive_more(L, socket);
+}
+
+/* The iterator of lines. Stack: 1 socket, 2 keepEnd. */
+static int next_line(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t strip, size = complete(socket, A_LINE, lua_toboolean(L, 2), &strip);
+    (void)status;
+    (void)context;
+    seen(socket);
+    if (size > 0) {
+        take(L, socket, size, strip);
+        return 1;
+    }
+    if (mp_tcp_socket_at_end(socket)) {
+        (void)mp_tcp_socket_peek(socket, &size);
+        if (size > 0)
+            take(L, socket, size, 0);
+        else
+            lua_pushnil(L);
+        return 1;
+    }
+    if (is_full(socket))
+        return luaL_error(L, "lines: a line is longer than the read buffer (%I bytes)",
+                          (lua_Integer)socket->limits->read_buffer);
+    binding_wait_request request = {.object = &socket->object,
+                                    .test = more_or_end,
+                                    .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
+                                    .mark = socket->bytes_read,
+                                    .msec = -1};
+    return binding_suspend(L, &request, next_line, 0);
+}
+
+static int lines_iterator(lua_State *L) {
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, lua_upvalueindex(3));
+    return next_line(L, LUA_OK, 0);
+}
+
+/* socket:lines([keepEnd]) -> iterator over the lines until the end; without their "\n" or "\r\n" unless keepEnd */
+static int tcp_socket_lines(lua_State *L) {
+    check_socket(L);
+    bool keep_end = lua_toboolean(L, 2);
+    lua_pushlightuserdata(L, binding_state_of(L));
+    lua_pushvalue(L, 1);
+    lua_pushboolean(L, keep_end);
+    lua_pushcclosure(L, lines_iterator, 3);
+    return 1;
+}
+
+const luaL_Reg binding_socket_waiting[] = {
+    {"waitForConnected", tcp_socket_wait_for_connected},
+    {"waitForReadyRead", tcp_socket_wait_for_ready_read},
+    {"waitForBytesWritten", tcp_socket_wait_for_bytes_written},
+    {"waitForDisconnected", tcp_socket_wait_for_disconnected},
+    {"receive", tcp_socket_receive},
+    {"lines", tcp_socket_lines},
+    {NULL, NULL},
+};

@@ -1,0 +1,52 @@
+/*
+ * A read buffer: the bytes a socket has received and nobody has read, in one piece, so that a line, a peek or a
+ * transaction never has to be put together. Grows by doubling, compacts before it grows.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_BUFFER_H
+#define MP_BUFFER_H
+
+#include <stddef.h>
+
+/* Room that a fresh buffer keeps in front, so that ungetChar need not move anything. */
+#define MP_BUFFER_HEADROOM 16
+
+/* No transaction. */
+#define MP_BUFFER_NO_MARK ((size_t)-1)
+
+typedef struct mp_buffer {
+    size_t start, end; /* unread bytes are data[start, end) */
+    size_t mark;       /* where the transaction began, or MP_BUFFER_NO_MARK: data[mark, start) is kept */
+    size_t capacity;
+    char data[];
+} mp_buffer;
+
+/* A buffer with room for `capacity` bytes, or NULL. To be freed with free(). */
+mp_buffer *mp_buffer_new(size_t capacity);
+
+/* Makes an emptied buffer as good as new. */
+void mp_buffer_reset(mp_buffer *buffer);
+
+/* Bytes that can be read. */
+static inline size_t mp_buffer_size(const mp_buffer *buffer) {
+    return buffer ? buffer->end - buffer->start : 0;
+}
+
+/* Bytes that it holds, also those that a transaction has read. */
+static inline size_t mp_buffer_held(const mp_buffer *buffer) {
+    if (!buffer)
+        return 0;
+    return buffer->end - (buffer->mark == MP_BUFFER_NO_MARK ? buffer->start : buffer->mark);
+}
+
+/* Appends; *buffer may be NULL and may move. Returns 0 or -ENOMEM with nothing changed. */
+int mp_buffer_append(mp_buffer **buffer, const char *data, size_t size);
+
+/* Puts one byte in front of the unread ones. No transaction may be open. Returns 0 or -ENOMEM. */
+int mp_buffer_unget(mp_buffer **buffer, char c);
+
+/* A copy of its own of what `buffer` holds, transaction included, or NULL. */
+mp_buffer *mp_buffer_clone(const mp_buffer *buffer);
+
+#endif

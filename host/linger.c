@@ -1,0 +1,86 @@
+/*
+ * Lingering close; see linger.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "linger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "buffer.h"
+#include "system.h"
+#include "tcp_socket_private.h"
+
+#define LINGER_SECONDS 2.0
+
+typedef struct mp_lingering {
+    ev_io watcher;
+    ev_timer deadline;
+    mp_loop *loop;
+    struct mp_lingering *next, *previous;
+} mp_lingering;
+
+static void end(mp_lingering *lingering) {
+    mp_loop *loop = lingering->loop;
+    ev_timer_stop(loop->ev, &lingering->deadline);
+    ev_io_stop(loop->ev, &lingering->watcher);
+    mp_system_close(lingering->watcher.fd);
+    if (lingering->previous)
+        lingering->previous->next = lingering->next;
+    else
+        loop->lingering = lingering->next;
+    if (lingering->next)
+        lingering->next->previous = lingering->previous;
+    loop->alive--;
+    free(lingering);
+    mp_listener_descriptor_freed(loop);
+}
+
+static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_lingering *lingering = watcher->data;
+    mp_buffer *shared = lingering->loop->input;
+    (void)ev;
+    (void)revents;
+    mp_buffer_reset(shared);
+    ssize_t n = mp_system_receive(watcher->fd, shared->data + shared->start, MP_INPUT_SIZE, false);
+    if (n == 0 || (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK))
+        end(lingering);
+}
+
+static void on_deadline(struct ev_loop *ev, ev_timer *watcher, int revents) {
+    (void)ev;
+    (void)revents;
+    end(watcher->data);
+}
+
+bool mp_linger(mp_loop *loop, int fd) {
+    if (mp_system_unsent(fd) <= 0)
+        return false;
+    mp_lingering *lingering = malloc(sizeof *lingering);
+    if (!lingering)
+        return false;
+    if (mp_system_shutdown_write(fd) < 0) {
+        free(lingering);
+        return false;
+    }
+    lingering->loop = loop;
+    lingering->previous = NULL;
+    lingering->next = loop->lingering;
+    if (loop->lingering)
+        loop->lingering->previous = lingering;
+    loop->lingering = lingering;
+    loop->alive++;
+    ev_io_init(&lingering->watcher, on_input, fd, EV_READ);
+    lingering->watcher.data = lingering;
+    ev_io_start(loop->ev, &lingering->watcher);
+    ev_timer_init(&lingering->deadline, on_deadline, LINGER_SECONDS, 0.);
+    lingering->deadline.data = lingering;
+    ev_timer_start(loop->ev, &lingering->deadline);
+    return true;
+}
+
+void mp_linger_end(mp_loop *loop) {
+    while (loop->lingering)
+        end(loop->lingering);
+}

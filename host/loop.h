@@ -1,0 +1,187 @@
+/*
+ * The loop: a libev loop with a queue of signals that wait for delivery, the list of sockets that have something to
+ * send, and what all sockets of a loop share (the input buffer, spare chunks, the resolver).
+ *
+ * No upcall ever runs inside a call of the API: calls queue signals, and the loop delivers them between two events
+ * (mp_loop_settle). There is no global state; everything hangs on an mp_loop.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_LOOP_H
+#define MP_LOOP_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "log.h"
+#include "signal.h"
+
+typedef struct mp_loop mp_loop;
+typedef struct mp_object mp_object;
+typedef struct mp_tcp_socket mp_tcp_socket;
+typedef struct mp_tcp_server mp_tcp_server;
+
+/* How much one recv takes: the size of the input buffer that all sockets share. */
+#define MP_INPUT_SIZE 65536
+
+/*
+ * What the owner of the objects (the bindings) does for the loop; one static table. All of these run from the loop,
+ * never inside an API call. After each the loop looks again: an upcall may close or reconfigure any object.
+ */
+typedef struct mp_upcalls {
+    /* A signal of `object`: run its handlers. `argument` is what the signal's mp_signal_argument says. */
+    void (*emit)(mp_object *object, enum mp_signal signal, intptr_t argument);
+    /* Nothing can happen on `object` any more; the owner need not keep it alive for the loop's sake. */
+    void (*release)(mp_object *object);
+    /* A fresh, initialised and held (mp_object_hold) socket for a connection that `server` accepts; NULL: no memory. */
+    mp_tcp_socket *(*accept)(mp_tcp_server *server);
+    /* A string that was given to mp_tcp_socket_write with `token` is not needed any more. May run inside API calls. */
+    void (*unpin)(mp_loop *loop, int token);
+} mp_upcalls;
+
+/* What a kind of object does for the loop; static in its file. */
+typedef struct mp_behaviour {
+    enum mp_kind kind;
+    bool (*is_active)(const mp_object *object); /* can an event still happen to it? */
+    void (*step)(mp_object *object, int step);  /* a deferred step of its own, see mp_loop_defer */
+} mp_behaviour;
+
+/* The head of every object. */
+struct mp_object {
+    const mp_behaviour *behaviour;
+    mp_loop *loop;
+    uint32_t wanted;  /* owner: signals that somebody waits for on this object (MP_SIGNAL_BIT) */
+    int32_t anchor;   /* owner: what keeps the object alive; 0 = nothing does */
+    uint32_t queued;  /* its signals and steps in the queue */
+    uint16_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
+    uint16_t at_work; /* suspended handlers that are at work on it (D4) */
+    bool delivering;  /* a queued signal of it is being delivered right now */
+};
+
+/* A place in a doubly linked ring. */
+typedef struct mp_ring {
+    struct mp_ring *next, *previous;
+} mp_ring;
+
+typedef struct mp_event mp_event;
+typedef struct mp_buffer mp_buffer;
+typedef struct mp_chunk mp_chunk;
+typedef struct mp_idle_list mp_idle_list;
+typedef struct mp_resolver mp_resolver;
+
+/* Counters for stats(); never reset. */
+typedef struct mp_statistics {
+    uint64_t bytes_read, bytes_sent;
+    uint64_t accepted, connected; /* connections, coming in and going out */
+    uint64_t iterations;
+    uint64_t objects;     /* servers, sockets and timers that exist now */
+    uint64_t connections; /* sockets that have a connection now */
+} mp_statistics;
+
+/* Private to host/ but for: ev, owner, wanted, alive, log_level, statistics. */
+struct mp_loop {
+    struct ev_loop *ev;
+    const mp_upcalls *upcalls;
+    void *owner;
+    uint32_t wanted; /* signals that some handler was ever set for; others are not queued */
+    size_t alive;    /* held objects and the owner's tasks: at 0 the loop ends */
+    enum mp_log_level log_level;
+    mp_statistics statistics;
+
+    mp_event *events; /* ring */
+    uint32_t event_head, event_count, event_capacity;
+    bool settling;
+    mp_tcp_socket *dirty_head, *dirty_tail;
+    mp_buffer *input;
+    mp_chunk *spare_chunks;
+    uint32_t spare_chunk_count;
+    mp_idle_list *idle_lists;
+    struct mp_lingering *lingering;
+    mp_resolver *resolver;
+    mp_ring servers, outgoing; /* all servers; connections that no listener accepted */
+    mp_tcp_server *starved;    /* servers that wait for descriptors to become free */
+    ev_idle again;             /* runs when the queue was left non-empty for fairness */
+    ev_prepare turn;           /* counts iterations, ends the loop when nothing is alive */
+};
+
+/* Makes a loop with a libev loop of its own. Returns 0 or -ENOMEM. */
+int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out);
+
+/* Frees the loop; every object must have been destroyed before. */
+void mp_loop_free(mp_loop *loop);
+
+/* Runs until nothing is alive or mp_loop_stop. Delivers what is queued first. */
+void mp_loop_run(mp_loop *loop);
+
+/* One turn: waits for at least one event, handles it, delivers. Does nothing if nothing is alive. */
+void mp_loop_run_once(mp_loop *loop);
+
+/* Ends mp_loop_run after the current turn. */
+void mp_loop_stop(mp_loop *loop);
+
+/* Begins to stop: listeners close, and every connection once what it has queued is sent. Signals follow from the loop. */
+void mp_loop_wind_down(mp_loop *loop);
+
+/* Is there no connection any more, and nothing to deliver? */
+bool mp_loop_is_drained(const mp_loop *loop);
+
+/* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
+   Every callback of libev in host/ ends with this; the owner calls it after it ran a handler on its own account. */
+void mp_loop_settle(mp_loop *loop);
+
+/* The loop's time in milliseconds, monotonic enough for intervals. */
+double mp_loop_now(mp_loop *loop);
+
+/* The resolver, made at first use. Returns 0 or -errno. */
+int mp_loop_resolver(mp_loop *loop, mp_resolver **out);
+
+/* Says that `object` is anchored by its owner (counts as alive until the release upcall). */
+void mp_object_hold(mp_object *object, int32_t anchor);
+
+/* Looks from the loop whether `object` can be released; to be called when a hold or a wait of the owner ended. */
+void mp_object_check(mp_object *object);
+
+/* Queues a signal, whether anybody wants it or not. */
+void mp_loop_signal(mp_object *object, enum mp_signal signal, intptr_t argument);
+
+/* Queues a step of the object's own (behaviour->step) behind the signals that are queued now. `step` is positive. */
+void mp_loop_defer(mp_object *object, int step);
+
+/* --- for host/ only ------------------------------------------------------------------------------------------- */
+
+void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behaviour);
+
+/* Forgets what is queued for `object`, which is about to vanish. */
+void mp_object_destroy(mp_object *object);
+
+/* Queues a signal if anybody may want it. */
+void mp_loop_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
+
+/* Puts a socket with unsent output on the list that settle flushes. */
+void mp_loop_mark_dirty(mp_loop *loop, mp_tcp_socket *socket);
+
+static inline void mp_ring_init(mp_ring *ring) {
+    ring->next = ring->previous = ring;
+}
+
+static inline void mp_ring_append(mp_ring *ring, mp_ring *link) {
+    link->previous = ring->previous;
+    link->next = ring;
+    ring->previous->next = link;
+    ring->previous = link;
+}
+
+static inline void mp_ring_remove(mp_ring *link) {
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+    link->next = link->previous = NULL;
+}
+
+static inline bool mp_loop_wants(const mp_object *object, enum mp_signal signal) {
+    return ((object->loop->wanted | object->wanted) & MP_SIGNAL_BIT(signal)) != 0;
+}
+
+#endif

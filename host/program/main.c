@@ -1,0 +1,24 @@
+/*
+ * The program: moonport [options] script.lua [arguments]. Here the order of things; options, script and stopping have files
+ * of their own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+
+#include "program.h"
+
+int main(int argc, char **argv) {
+    program self = {.options = {.grace = PROGRAM_GRACE, .log_level = MP_LOG_INFO}};
+    int status = program_parse_options(&self.options, argc, argv);
+    if (status != PROGRAM_GO_ON)
+        return status;
+    self.L = luaL_newstate();
+    if (!self.L) {
+        fputs("moonport: out of memory\n", stderr);
+        return 1;
+    }
+    status = program_run(&self);
+    lua_close(self.L);
+    return status;
+}

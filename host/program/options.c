@@ -1,0 +1,104 @@
+/*
+ * The command line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+static const char help[] =
+    "usage: moonport [options] script.lua [arguments]\n"
+    "\n"
+    "Runs a Lua script as a network service. The script attaches handlers to TCP servers and\n"
+    "sockets (require \"moonport\"); moonport runs until nothing is left that could cause an event.\n"
+    "\n"
+    "  script.lua         the service; \"-\" reads it from standard input\n"
+    "  arguments          for the script, in arg and ...\n"
+    "\n"
+    "options:\n"
+    "  -e CODE            run CODE first (may be repeated; a script is then optional)\n"
+    "  --check            compile the script, run nothing, and say whether it is sound\n"
+    "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
+    "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
+    "  --version          print the version\n"
+    "  --help             print this\n"
+    "\n"
+    "signals: TERM or one INT stop it gracefully, a second one at once.\n"
+    "exit status: 0 ended, 1 the script failed, 2 wrong usage, or what moonport.quit(n) said.\n";
+
+void program_complain(const char *text) {
+    fprintf(stderr, "moonport: %s\n", text);
+}
+
+static int misused(const char *option, const char *why) {
+    fprintf(stderr, "moonport: %s: %s (see moonport --help)\n", option, why);
+    return 2;
+}
+
+/* Handles the option at argv[*i] that wants a value. */
+static int take_value(program_options *options, const char *name, const char *value) {
+    char *end;
+    if (!value)
+        return misused(name, "needs a value");
+    if (strcmp(name, "-e") == 0) {
+        options->code[options->code_count++] = value;
+    } else if (strcmp(name, "--grace") == 0) {
+        options->grace = strtod(value, &end);
+        if (end == value || *end || !(options->grace >= 0) || isinf(options->grace))
+            return misused(name, "needs a time in milliseconds");
+    } else {
+        int level = mp_log_level_from_name(value);
+        if (level < 0)
+            return misused(name, "needs debug, info, warning, error or none");
+        options->log_level = (enum mp_log_level)level;
+    }
+    return PROGRAM_GO_ON;
+}
+
+int program_parse_options(program_options *options, int argc, char **argv) {
+    static const char *const with_value[] = {"-e", "--grace", "--log-level"};
+    int i;
+    options->arguments = argv;
+    options->argument_count = argc;
+    options->code = calloc((size_t)argc + 1, sizeof *options->code);
+    if (!options->code) {
+        program_complain("out of memory");
+        return 1;
+    }
+    for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        const char *name = argv[i];
+        bool wants_value = false;
+        for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++)
+            wants_value = wants_value || strcmp(with_value[k], name) == 0;
+        if (wants_value) {
+            int status = take_value(options, name, i + 1 < argc ? argv[i + 1] : NULL);
+            if (status != PROGRAM_GO_ON)
+                return status;
+            i++;
+        } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+            fputs(help, stdout);
+            return 0;
+        } else if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) {
+            puts("moonport " MOONPORT_VERSION " (" LUA_RELEASE ")");
+            return 0;
+        } else if (strcmp(name, "--check") == 0) {
+            options->check = true;
+        } else if (strcmp(name, "--") == 0) {
+            i++;
+            break;
+        } else {
+            return misused(name, "unknown option");
+        }
+    }
+    options->script_index = i;
+    options->script = i < argc ? argv[i] : NULL;
+    if (!options->script && (options->check || options->code_count == 0)) {
+        fputs("moonport: no script given (see moonport --help)\n", stderr);
+        return 2;
+    }
+    return PROGRAM_GO_ON;
+}

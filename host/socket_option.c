@@ -1,0 +1,135 @@
+/*
+ * Socket options under Qt's names (QAbstractSocket::SocketOption, with the keep-alive ones of Qt 6.11).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "system.h"
+#include "tcp_socket_private.h"
+
+/* An option that a system hasn't got has level -1: setting it fails, reading it gives nothing. */
+#define MISSING (-1)
+
+#ifdef TCP_KEEPIDLE
+#define KEEP_ALIVE_IDLE IPPROTO_TCP, TCP_KEEPIDLE
+#else
+#define KEEP_ALIVE_IDLE MISSING, 0
+#endif
+#ifdef IP_MTU
+#define PATH_MTU IPPROTO_IP, IP_MTU
+#else
+#define PATH_MTU MISSING, 0
+#endif
+
+static const struct {
+    const char *name;
+    int level, option;
+} options[] = {
+    {"LowDelayOption", IPPROTO_TCP, TCP_NODELAY},
+    {"KeepAliveOption", SOL_SOCKET, SO_KEEPALIVE},
+    {"MulticastTtlOption", IPPROTO_IP, IP_MULTICAST_TTL},
+    {"MulticastLoopbackOption", IPPROTO_IP, IP_MULTICAST_LOOP},
+    {"TypeOfServiceOption", IPPROTO_IP, IP_TOS},
+    {"SendBufferSizeSocketOption", SOL_SOCKET, SO_SNDBUF},
+    {"ReceiveBufferSizeSocketOption", SOL_SOCKET, SO_RCVBUF},
+    {"PathMtuSocketOption", PATH_MTU},
+    {"KeepAliveIdleOption", KEEP_ALIVE_IDLE},
+    {"KeepAliveIntervalOption", IPPROTO_TCP, TCP_KEEPINTVL},
+    {"KeepAliveCountOption", IPPROTO_TCP, TCP_KEEPCNT},
+};
+
+/* The options that IPv6 sockets have under other numbers. */
+static const struct {
+    int v4, v6;
+} of_ipv6[] = {
+    {IP_TOS, IPV6_TCLASS},
+    {IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS},
+    {IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP},
+#ifdef IPV6_MTU
+    {IP_MTU, IPV6_MTU},
+#endif
+};
+
+int mp_socket_option_find(const char *name) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return (int)i;
+    return -ENOENT;
+}
+
+const char *mp_socket_option_name(int option) {
+    return option >= 0 && (size_t)option < sizeof options / sizeof *options ? options[option].name : NULL;
+}
+
+/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. */
+static void locate(const mp_tcp_socket *socket, int option, int *level, int *name) {
+    mp_address local;
+    uint16_t port;
+    *level = options[option].level;
+    *name = options[option].option;
+    if (*level != IPPROTO_IP || mp_system_local_address(socket->watcher.fd, &local, &port) < 0)
+        return;
+    uint32_t ipv4;
+    if (local.protocol == MP_PROTOCOL_IPV4 || mp_address_to_ipv4(&local, &ipv4) == 0)
+        return;
+    for (size_t i = 0; i < sizeof of_ipv6 / sizeof *of_ipv6; i++) {
+        if (of_ipv6[i].v4 == *name) {
+            *level = IPPROTO_IPV6;
+            *name = of_ipv6[i].v6;
+            return;
+        }
+    }
+}
+
+int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value) {
+    int level, name;
+    if (socket->watcher.fd < 0)
+        return -EBADF;
+    locate(socket, option, &level, &name);
+    if (level == MISSING)
+        return -ENOPROTOOPT;
+    return mp_system_set_option(socket->watcher.fd, level, name, value);
+}
+
+int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value) {
+    int level, name;
+    if (socket->watcher.fd < 0)
+        return -EBADF;
+    locate(socket, option, &level, &name);
+    if (level == MISSING)
+        return -ENOPROTOOPT;
+    return mp_system_get_option(socket->watcher.fd, level, name, value);
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------ */
+
+mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket) {
+    if (!(socket->flags & FLAG_OWN_LIMITS)) {
+        if (!mp_tcp_socket_need_extras(socket))
+            return NULL;
+        socket->extras->limits = *socket->limits;
+        socket->limits = &socket->extras->limits;
+        socket->flags |= FLAG_OWN_LIMITS;
+    }
+    return &socket->extras->limits;
+}
+
+int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
+    size_t mark = socket->limits->high_water_mark;
+    if (mp_tcp_socket_has_room(socket))
+        socket->flags &= ~(uint32_t)FLAG_READ_FULL;
+    if (mark == 0 || socket->out.bytes <= mark / 2)
+        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
+    mp_tcp_socket_update_watcher(socket);
+    if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
+        return 0;
+    if (socket->limits->idle_timeout > 0)
+        return mp_idle_watch(socket, socket->limits->idle_timeout);
+    mp_idle_unwatch(socket);
+    return 0;
+}

@@ -1,0 +1,165 @@
+/*
+ * System calls; see system.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Repeats a call that a signal interrupted and makes its failure -errno. */
+#define RETRY(call)                                                                                          \
+    __extension__({                                                                                          \
+        __typeof__(call) result_;                                                                            \
+        do                                                                                                   \
+            result_ = (call);                                                                                \
+        while (result_ < 0 && errno == EINTR);                                                               \
+        result_ < 0 ? -errno : result_;                                                                      \
+    })
+
+int mp_system_socket(int family) {
+    return RETRY(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+int mp_system_bind(int fd, const mp_address *address, uint16_t port) {
+    struct sockaddr_storage storage;
+    socklen_t length = mp_address_to_sockaddr(address, port, &storage);
+    return RETRY(bind(fd, (struct sockaddr *)&storage, length));
+}
+
+int mp_system_listen(int fd, int backlog) {
+    return RETRY(listen(fd, backlog));
+}
+
+int mp_system_accept(int fd, mp_address *peer, uint16_t *port) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int result = RETRY(accept4(fd, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (result >= 0 && mp_address_from_sockaddr(peer, port, (struct sockaddr *)&storage) < 0) {
+        mp_address_set_null(peer);
+        *port = 0;
+    }
+    return result;
+}
+
+int mp_system_connect(int fd, const mp_address *address, uint16_t port) {
+    struct sockaddr_storage storage;
+    socklen_t length = mp_address_to_sockaddr(address, port, &storage);
+    int result = connect(fd, (struct sockaddr *)&storage, length);
+    if (result == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+int mp_system_connect_result(int fd) {
+    int error = 0;
+    int result = mp_system_get_option(fd, SOL_SOCKET, SO_ERROR, &error);
+    return result < 0 ? result : -error;
+}
+
+ssize_t mp_system_receive(int fd, void *data, size_t size, bool plain) {
+    if (plain)
+        return RETRY(read(fd, data, size));
+    return RETRY(recv(fd, data, size, 0));
+}
+
+ssize_t mp_system_send(int fd, const void *data, size_t size, bool plain) {
+    if (plain)
+        return RETRY(write(fd, data, size));
+    return RETRY(send(fd, data, size, MSG_NOSIGNAL));
+}
+
+ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, bool plain) {
+    if (plain)
+        return RETRY(writev(fd, vectors, count));
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vectors, .msg_iovlen = (size_t)count};
+    return RETRY(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+int mp_system_shutdown_write(int fd) {
+    return RETRY(shutdown(fd, SHUT_WR));
+}
+
+/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. */
+void mp_system_close(int fd) {
+    (void)close(fd);
+}
+
+static int name_of(int fd, mp_address *address, uint16_t *port,
+                   int (*call)(int, struct sockaddr *, socklen_t *)) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (call(fd, (struct sockaddr *)&storage, &length) < 0)
+        return -errno;
+    return mp_address_from_sockaddr(address, port, (struct sockaddr *)&storage);
+}
+
+static int local_name(int fd, struct sockaddr *address, socklen_t *length) {
+    return getsockname(fd, address, length);
+}
+
+static int peer_name(int fd, struct sockaddr *address, socklen_t *length) {
+    return getpeername(fd, address, length);
+}
+
+int mp_system_local_address(int fd, mp_address *address, uint16_t *port) {
+    return name_of(fd, address, port, local_name);
+}
+
+int mp_system_peer_address(int fd, mp_address *address, uint16_t *port) {
+    return name_of(fd, address, port, peer_name);
+}
+
+int mp_system_set_option(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int mp_system_get_option(int fd, int level, int name, int *value) {
+    socklen_t length = sizeof *value;
+    return getsockopt(fd, level, name, value, &length) < 0 ? -errno : 0;
+}
+
+int mp_system_adopt(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+bool mp_system_is_stream_socket(int fd, bool *listening) {
+    int type = 0, accepts = 0;
+    if (mp_system_get_option(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM)
+        return false;
+    *listening = mp_system_get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts) == 0 && accepts != 0;
+    return true;
+}
+
+bool mp_system_is_pipe(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
+}
+
+int mp_system_unsent(int fd) {
+#ifdef TIOCOUTQ
+    int bytes = 0;
+    return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? -errno : bytes;
+#else
+    (void)fd;
+    return -ENOTSUP;
+#endif
+}
+
+void mp_system_write_stderr(const char *data, size_t size) {
+    while (size > 0) {
+        ssize_t n = RETRY(write(STDERR_FILENO, data, size));
+        if (n <= 0)
+            return;
+        data += n;
+        size -= (size_t)n;
+    }
+}

@@ -1,0 +1,61 @@
+/*
+ * The system calls of the host, all of them. Each returns a result or -errno; EINTR is never seen by a caller.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_SYSTEM_H
+#define MP_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "address.h"
+
+/* A non-blocking, close-on-exec stream socket of `family`. */
+int mp_system_socket(int family);
+
+int mp_system_bind(int fd, const mp_address *address, uint16_t port);
+int mp_system_listen(int fd, int backlog);
+
+/* A non-blocking, close-on-exec connection; -EAGAIN when none waits. Fills in the peer. */
+int mp_system_accept(int fd, mp_address *peer, uint16_t *port);
+
+/* 0 connected, -EINPROGRESS, or another error. */
+int mp_system_connect(int fd, const mp_address *address, uint16_t port);
+
+/* The outcome of a connect in progress: 0 or -errno. */
+int mp_system_connect_result(int fd);
+
+/* Bytes, 0 at the end of the stream, -EAGAIN when nothing is there. `plain` descriptors (FIFOs) are not sockets. */
+ssize_t mp_system_receive(int fd, void *data, size_t size, bool plain);
+ssize_t mp_system_send(int fd, const void *data, size_t size, bool plain);
+ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, bool plain);
+
+int mp_system_shutdown_write(int fd);
+void mp_system_close(int fd);
+
+int mp_system_local_address(int fd, mp_address *address, uint16_t *port);
+int mp_system_peer_address(int fd, mp_address *address, uint16_t *port);
+
+int mp_system_set_option(int fd, int level, int name, int value);
+int mp_system_get_option(int fd, int level, int name, int *value);
+
+/* O_NONBLOCK and close-on-exec for a descriptor that comes from elsewhere. */
+int mp_system_adopt(int fd);
+
+/* True for a stream socket; *listening says whether it is in listen(2) state. */
+bool mp_system_is_stream_socket(int fd, bool *listening);
+
+/* True for a FIFO or another descriptor that read, write and the poll understand. */
+bool mp_system_is_pipe(int fd);
+
+/* Bytes that the system has taken and the peer has not confirmed; negative if that can't be told. */
+int mp_system_unsent(int fd);
+
+/* Best effort: what can't be written to stderr can't be told to anybody. */
+void mp_system_write_stderr(const char *data, size_t size);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * TCP servers with QTcpServer's semantics. What accepts and what the connections belong to is the listener, so that
+ * a reload can hand it from one server to another in one step.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_TCP_SERVER_H
+#define MP_TCP_SERVER_H
+
+#include "tcp_socket.h"
+
+/* Private to host/ but for `limits`, `server`. */
+struct mp_listener {
+    uint32_t references; /* the server's and each connection's */
+    mp_loop *loop;
+    mp_tcp_server *server;
+    ev_io watcher;         /* watcher.fd is the listening descriptor, -1 = none */
+    mp_limits limits;      /* of its connections */
+    mp_ring pending, open; /* rings of mp_tcp_socket.link, oldest first */
+    size_t pending_count, open_count;
+};
+
+/* Private to host/ but for `object`, `fault`, `listener`, `max_pending`, `backlog`. */
+struct mp_tcp_server {
+    mp_object object;
+    mp_listener *listener;
+    uint8_t fault;
+    bool paused;       /* pauseAccepting */
+    bool told_starved; /* acceptError was signalled and nothing accepted since */
+    bool starved;      /* out of descriptors or memory: tried again when one is free */
+    uint16_t waiting;  /* suspended waitForNewConnection calls: they accept although paused */
+    int max_pending;
+    int backlog;
+    size_t max_connections; /* 0 = no limit */
+    mp_ring link;           /* among the loop's servers */
+    mp_tcp_server *next_starved;
+    ev_timer retry;
+};
+
+/* A fresh server. Returns 0 or -ENOMEM. */
+int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop);
+
+/* Stops listening, aborts what is pending; open connections live on without a server. No upcall follows. */
+void mp_tcp_server_destroy(mp_tcp_server *server);
+
+/*
+ * QTcpServer::listen. ANY listens on IPv6 and IPv4 with one socket (0.0.0.0 where there is no IPv6), a Null address like
+ * 0.0.0.0; port 0 lets the system choose. SO_REUSEADDR is set. The object must be held.
+ * Faults: ALREADY_LISTENING (the server's fault stays), ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, PROTECTED, RESOURCE, …
+ */
+enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port);
+
+/* QTcpServer::setSocketDescriptor: adopts a descriptor in listen(2) state. */
+enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd);
+
+/* QTcpServer::close: pending connections are closed, those already taken live on. */
+void mp_tcp_server_close(mp_tcp_server *server);
+
+/* The same, and its connections close once they have sent what is queued. */
+void mp_tcp_server_wind_down(mp_tcp_server *server);
+
+bool mp_tcp_server_is_listening(const mp_tcp_server *server);
+int mp_tcp_server_descriptor(const mp_tcp_server *server);
+
+/* Null and 0 unless listening; ANY for a dual-stack listener. */
+void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port);
+
+/* QTcpServer::nextPendingConnection: the oldest, or NULL. Taking one makes room, so that accepting goes on. */
+mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server);
+bool mp_tcp_server_has_pending(const mp_tcp_server *server);
+
+/* After a change of max_pending, max_connections, paused, waiting: accepts or rests accordingly. */
+void mp_tcp_server_update(mp_tcp_server *server);
+
+/* QTcpServer::resumeAccepting; also ends the rest after acceptError. */
+void mp_tcp_server_resume(mp_tcp_server *server);
+
+/* The open connection after `previous` (NULL: the first) or NULL. */
+mp_tcp_socket *mp_tcp_server_next_connection(const mp_tcp_server *server, const mp_tcp_socket *previous);
+
+/* The server of an accepted socket, or NULL. */
+mp_tcp_server *mp_tcp_socket_server(const mp_tcp_socket *socket);
+
+#endif

@@ -1,0 +1,449 @@
+/*
+ * TCP sockets: life, states and closing. Reading, writing and connecting have files of their own.
+ *
+ * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop causes it, each
+ * change of state waits as a step in the queue behind the signal before it, so that a handler sees the state that Qt
+ * would show, and a handler that does something else with the socket ends the sequence.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tcp_socket_private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "linger.h"
+#include "system.h"
+
+const mp_limits mp_default_limits = {
+    .read_buffer = 16 << 20,
+    .write_buffer = 16 << 20,
+    .high_water_mark = 1 << 20,
+};
+
+static bool is_active(const mp_object *object) {
+    const mp_tcp_socket *socket = (const mp_tcp_socket *)object;
+    return socket->state != MP_STATE_UNCONNECTED || socket->watcher.fd >= 0 || (socket->flags & FLAG_PENDING);
+}
+
+static void forget_addresses(mp_tcp_socket *socket) {
+    socket->flags &= ~(uint32_t)FLAG_FINAL;
+    mp_address_set_null(&socket->peer);
+    socket->peer_port = 0;
+    if (socket->extras) {
+        mp_address_set_null(&socket->extras->local);
+        socket->extras->local_port = 0;
+    }
+}
+
+static void step(mp_object *object, int number) {
+    mp_tcp_socket *socket = (mp_tcp_socket *)object;
+    switch (number) {
+    case STEP_ATTEMPT: mp_tcp_socket_attempt(socket); break;
+    case STEP_CONNECTED:
+        if (socket->state != MP_STATE_CONNECTED)
+            break;
+        mp_loop_emit(object, MP_SIGNAL_CONNECTED, 0);
+        if (socket->flags & FLAG_CLOSE_CONNECTED)
+            mp_loop_defer(object, STEP_CLOSE_CONNECTED);
+        if (socket->out.bytes > 0 && !(socket->flags & FLAG_DIRTY)) {
+            socket->flags |= FLAG_DIRTY;
+            mp_loop_mark_dirty(object->loop, socket);
+        }
+        break;
+    case STEP_CLOSE_CONNECTED:
+        if (socket->state == MP_STATE_CONNECTED)
+            mp_tcp_socket_disconnect(socket);
+        break;
+    case STEP_CLOSING:
+        if (socket->state != MP_STATE_CONNECTED || socket->phase == PHASE_OPEN)
+            break;
+        mp_tcp_socket_set_state(socket, MP_STATE_CLOSING);
+        mp_loop_defer(object, STEP_CLOSE);
+        break;
+    case STEP_CLOSE: mp_tcp_socket_try_close(socket); break;
+    case STEP_FORGET:
+        if (socket->flags & FLAG_FINAL)
+            forget_addresses(socket);
+        break;
+    }
+}
+
+static const mp_behaviour behaviour = {MP_TCP_SOCKET, is_active, step};
+
+static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_tcp_socket *socket = watcher->data;
+    mp_loop *loop = socket->object.loop;
+    (void)ev;
+    if (revents & EV_READ)
+        mp_tcp_socket_on_readable(socket);
+    if ((revents & EV_WRITE) && (socket->flags & FLAG_SHORT_WRITE))
+        mp_tcp_socket_on_writable(socket);
+    mp_loop_settle(loop);
+}
+
+void mp_tcp_socket_init(mp_tcp_socket *socket, mp_loop *loop) {
+    memset(socket, 0, sizeof *socket);
+    mp_object_init(&socket->object, loop, &behaviour);
+    ev_io_init(&socket->watcher, on_event, -1, 0);
+    socket->watcher.data = socket;
+    socket->limits = &mp_default_limits;
+    mp_address_set_null(&socket->peer);
+}
+
+mp_socket_extras *mp_tcp_socket_need_extras(mp_tcp_socket *socket) {
+    if (!socket->extras) {
+        socket->extras = calloc(1, sizeof *socket->extras);
+        if (socket->extras)
+            mp_address_set_null(&socket->extras->local);
+    }
+    return socket->extras;
+}
+
+/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. */
+static void shut(mp_tcp_socket *socket, bool gently) {
+    mp_loop *loop = socket->object.loop;
+    int fd = socket->watcher.fd;
+    mp_tcp_socket_cancel_connect(socket);
+    ev_io_stop(loop->ev, &socket->watcher);
+    mp_idle_unwatch(socket);
+    mp_write_queue_clear(&socket->out, loop);
+    if (fd >= 0) {
+        ev_io_set(&socket->watcher, -1, 0);
+        if (!gently || !mp_linger(loop, fd))
+            mp_system_close(fd);
+        mp_listener_descriptor_freed(loop);
+    }
+    if (socket->flags & FLAG_COUNTED)
+        loop->statistics.connections--;
+    mp_listener_remove(socket, false);
+    socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS | FLAG_TRANSACTION | FLAG_FINISHED_TOLD | FLAG_READ_ENDED |
+                     FLAG_PENDING | FLAG_WAS_CONNECTED;
+    socket->phase = PHASE_OPEN;
+}
+
+void mp_tcp_socket_destroy(mp_tcp_socket *socket) {
+    mp_loop *loop = socket->object.loop;
+    mp_listener_remove(socket, true);
+    shut(socket, false);
+    mp_tcp_socket_detach(socket);
+    if (socket->flags & FLAG_DIRTY) {
+        mp_tcp_socket **place = &loop->dirty_head, *before = NULL;
+        for (; *place && *place != socket; place = &(*place)->next_dirty)
+            before = *place;
+        if (*place)
+            *place = socket->next_dirty;
+        if (loop->dirty_tail == socket)
+            loop->dirty_tail = before;
+    }
+    mp_tcp_socket_drop_input(socket);
+    if (socket->extras) {
+        free(socket->extras->peer_name);
+        free(socket->extras);
+        socket->extras = NULL;
+    }
+    socket->state = MP_STATE_UNCONNECTED;
+    mp_object_destroy(&socket->object);
+}
+
+void mp_tcp_socket_vanish(mp_tcp_socket *socket) {
+    mp_listener_remove(socket, true);
+    shut(socket, false);
+    mp_tcp_socket_drop_input(socket);
+    socket->state = MP_STATE_UNCONNECTED;
+    socket->open_mode = MP_NOT_OPEN;
+    mp_object_check(&socket->object);
+}
+
+/* --- states ---------------------------------------------------------------------------------------------------- */
+
+void mp_tcp_socket_set_state(mp_tcp_socket *socket, enum mp_socket_state state) {
+    socket->state = (uint8_t)state;
+    mp_loop_emit(&socket->object, MP_SIGNAL_STATE_CHANGED, (intptr_t)state);
+}
+
+void mp_tcp_socket_update_watcher(mp_tcp_socket *socket) {
+    const uint32_t deaf = FLAG_READ_ENDED | FLAG_THROTTLED | FLAG_READ_FULL;
+    struct ev_loop *ev = socket->object.loop->ev;
+    int events = 0;
+    if (socket->watcher.fd < 0)
+        return;
+    if (socket->state == MP_STATE_CONNECTED && !(socket->flags & deaf))
+        events |= EV_READ;
+    if (socket->flags & FLAG_SHORT_WRITE)
+        events |= EV_WRITE;
+    if ((socket->watcher.events & (EV_READ | EV_WRITE)) == events &&
+        ev_is_active(&socket->watcher) == (events != 0))
+        return;
+    ev_io_stop(ev, &socket->watcher);
+    ev_io_set(&socket->watcher, socket->watcher.fd, events);
+    if (events)
+        ev_io_start(ev, &socket->watcher);
+}
+
+void mp_tcp_socket_established(mp_tcp_socket *socket, int fd) {
+    mp_loop *loop = socket->object.loop;
+    socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS | FLAG_TRANSACTION | FLAG_CLOSE_CONNECTED | FLAG_PLAIN |
+                     FLAG_PENDING;
+    socket->flags |= FLAG_COUNTED | FLAG_WAS_CONNECTED;
+    socket->phase = PHASE_OPEN;
+    loop->statistics.connections++;
+    if (!socket->listener)
+        mp_ring_append(&loop->outgoing, &socket->link);
+    ev_io_stop(loop->ev, &socket->watcher);
+    ev_io_set(&socket->watcher, fd, EV_READ);
+    ev_io_start(loop->ev, &socket->watcher);
+    if (socket->limits->idle_timeout > 0 && mp_idle_watch(socket, socket->limits->idle_timeout) < 0)
+        mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
+}
+
+void mp_tcp_socket_accepted(mp_tcp_socket *socket, mp_listener *listener, const mp_limits *limits, int fd) {
+    socket->listener = listener;
+    socket->limits = limits;
+    socket->open_mode = MP_READ_WRITE;
+    socket->state = MP_STATE_CONNECTED;
+    socket->flags |= FLAG_PENDING;
+    mp_tcp_socket_established(socket, fd);
+}
+
+/* The last part of every close: UnconnectedState, and the signals that belong to it. */
+static void finish(mp_tcp_socket *socket, bool gently) {
+    bool was_connected = socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING;
+    uint32_t told = socket->flags & FLAG_FINISHED_TOLD;
+    const uint32_t closing = MP_SIGNAL_BIT(MP_SIGNAL_DISCONNECTED) | MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED) |
+                             MP_SIGNAL_BIT(MP_SIGNAL_READ_CHANNEL_FINISHED);
+    mp_object *object = &socket->object;
+    /* The handlers may ask for the local address, which goes with the descriptor. */
+    if (((object->loop->wanted | object->wanted) & closing) && socket->watcher.fd >= 0 &&
+        mp_tcp_socket_need_extras(socket))
+        (void)mp_system_local_address(socket->watcher.fd, &socket->extras->local,
+                                      &socket->extras->local_port);
+    shut(socket, gently);
+    socket->flags |= FLAG_FINAL | FLAG_FINISHED_TOLD | FLAG_READ_ENDED;
+    mp_tcp_socket_set_state(socket, MP_STATE_UNCONNECTED);
+    if (!told)
+        mp_loop_emit(object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
+    if (was_connected)
+        mp_loop_emit(object, MP_SIGNAL_DISCONNECTED, 0);
+    mp_loop_defer(object, STEP_FORGET);
+}
+
+void mp_tcp_socket_try_close(mp_tcp_socket *socket) {
+    if (socket->state != MP_STATE_CLOSING || socket->out.bytes > 0)
+        return;
+    if (socket->phase == PHASE_REMOTE_CLOSE && (socket->object.at_work > 0 || (socket->flags & FLAG_PENDING)))
+        return;
+    finish(socket,
+           !(socket->flags & (FLAG_READ_ENDED | FLAG_WRITE_FAILED | FLAG_PLAIN)) && socket->bytes_sent > 0);
+}
+
+void mp_tcp_socket_handler_ended(mp_tcp_socket *socket) {
+    if (socket->state == MP_STATE_CLOSING && socket->phase == PHASE_REMOTE_CLOSE)
+        mp_loop_defer(&socket->object, STEP_CLOSE);
+}
+
+void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, bool orderly) {
+    if (socket->phase == PHASE_REMOTE_CLOSE && !orderly) {
+        socket->phase = PHASE_BROKEN;
+        mp_loop_defer(&socket->object, STEP_CLOSE);
+    }
+    if (socket->phase == PHASE_REMOTE_CLOSE || socket->phase == PHASE_BROKEN)
+        return;
+    socket->flags |= FLAG_READ_ENDED;
+    mp_tcp_socket_update_watcher(socket);
+    if (orderly && socket->limits->half_open && socket->state == MP_STATE_CONNECTED) {
+        socket->flags |= FLAG_FINISHED_TOLD;
+        mp_loop_emit(&socket->object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
+        return;
+    }
+    socket->fault = (uint8_t)fault;
+    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, fault);
+    if (socket->state == MP_STATE_CONNECTED) {
+        socket->phase = orderly ? PHASE_REMOTE_CLOSE : PHASE_BROKEN;
+        if (!orderly)
+            mp_write_queue_clear(&socket->out, socket->object.loop);
+        mp_loop_defer(&socket->object, STEP_CLOSING);
+    } else {
+        mp_loop_defer(&socket->object, STEP_CLOSE);
+    }
+}
+
+void mp_tcp_socket_disconnect(mp_tcp_socket *socket) {
+    switch (socket->state) {
+    case MP_STATE_UNCONNECTED: break;
+    case MP_STATE_HOST_LOOKUP:
+    case MP_STATE_CONNECTING: socket->flags |= FLAG_CLOSE_CONNECTED; break;
+    case MP_STATE_BOUND:
+        mp_loop_emit(&socket->object, MP_SIGNAL_STATE_CHANGED, MP_STATE_CLOSING);
+        finish(socket, false);
+        break;
+    case MP_STATE_CONNECTED:
+        mp_tcp_socket_set_state(socket, MP_STATE_CLOSING);
+        mp_tcp_socket_update_watcher(socket);
+        /* fall through */
+    default: socket->phase = PHASE_LOCAL_CLOSE; mp_tcp_socket_try_close(socket);
+    }
+}
+
+/* QIODevice::close: the device is no longer open, its input is dropped. */
+static void close_device(mp_tcp_socket *socket) {
+    if (socket->open_mode != MP_NOT_OPEN)
+        mp_loop_emit(&socket->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
+    socket->open_mode = MP_NOT_OPEN;
+    socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_WAS_CONNECTED);
+    mp_tcp_socket_drop_input(socket);
+}
+
+void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
+    mp_tcp_socket_drop_input(socket);
+    mp_write_queue_clear(&socket->out, socket->object.loop);
+    socket->flags &= ~(uint32_t)FLAG_TRANSACTION;
+    socket->fault = MP_FAULT_NONE;
+    socket->open_mode = (uint8_t)open_mode;
+}
+
+bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_WAS_CONNECTED) != 0;
+}
+
+/* A socket that was closed outright is as good as new: no error, and no end of a stream to report. */
+static void reset_device(mp_tcp_socket *socket) {
+    if (socket->state == MP_STATE_UNCONNECTED)
+        socket->fault = MP_FAULT_NONE;
+}
+
+void mp_tcp_socket_close(mp_tcp_socket *socket) {
+    close_device(socket);
+    mp_tcp_socket_disconnect(socket);
+    reset_device(socket);
+}
+
+void mp_tcp_socket_abort(mp_tcp_socket *socket) {
+    close_device(socket);
+    mp_write_queue_clear(&socket->out, socket->object.loop);
+    if (socket->state != MP_STATE_UNCONNECTED || socket->watcher.fd >= 0)
+        finish(socket, false);
+    reset_device(socket);
+}
+
+void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
+    if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
+        return;
+    socket->fault = (uint8_t)fault;
+    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, fault);
+    mp_write_queue_clear(&socket->out, socket->object.loop);
+    finish(socket, false);
+}
+
+/* --- descriptors and addresses -------------------------------------------------------------------------------- */
+
+enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
+                                 int bind_mode) {
+    enum mp_fault fault = MP_FAULT_UNFINISHED;
+    int family = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN ? AF_INET
+                                                                                                   : AF_INET6;
+    int fd = -1, result;
+    if (socket->state != MP_STATE_UNCONNECTED)
+        goto fail;
+    fd = mp_system_socket(family);
+    if (fd < 0) {
+        fault = mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
+        goto fail;
+    }
+    if (bind_mode & (MP_BIND_SHARE | MP_BIND_REUSE_HINT))
+        (void)mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (family == AF_INET6)
+        (void)mp_system_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address->protocol != MP_PROTOCOL_ANY);
+    result = mp_system_bind(fd, address, port);
+    if (result < 0) {
+        fault = mp_fault_from_errno(MP_ATTEMPT_BIND, -result);
+        goto fail;
+    }
+    if (socket->watcher.fd >= 0)
+        mp_system_close(socket->watcher.fd);
+    ev_io_set(&socket->watcher, fd, 0);
+    socket->flags |= FLAG_KEEP_DESCRIPTOR;
+    mp_tcp_socket_set_state(socket, MP_STATE_BOUND);
+    return MP_FAULT_NONE;
+fail:
+    if (fd >= 0)
+        mp_system_close(fd);
+    socket->fault = (uint8_t)fault;
+    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, fault);
+    mp_object_check(&socket->object);
+    return fault;
+}
+
+enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
+                                           int open_mode) {
+    bool listening = false;
+    bool stream = fd >= 0 && mp_system_is_stream_socket(fd, &listening);
+    if (fd < 0 || (!stream && !mp_system_is_pipe(fd)) || listening) {
+        mp_object_check(&socket->object);
+        return MP_FAULT_UNSUPPORTED;
+    }
+    if (mp_system_adopt(fd) < 0)
+        return MP_FAULT_INVALID_DESCRIPTOR;
+    mp_tcp_socket_drop_input(socket);
+    shut(socket, false);
+    mp_tcp_socket_detach(socket);
+    forget_addresses(socket);
+    socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS;
+    socket->flags |= FLAG_KEEP_DESCRIPTOR | (stream ? 0 : FLAG_PLAIN);
+    socket->fault = MP_FAULT_NONE;
+    socket->open_mode = (uint8_t)open_mode;
+    if (state == MP_STATE_CONNECTED) {
+        (void)mp_system_peer_address(fd, &socket->peer, &socket->peer_port);
+        mp_tcp_socket_established(socket, fd);
+    } else {
+        ev_io_set(&socket->watcher, fd, 0);
+    }
+    if (socket->state != state)
+        mp_tcp_socket_set_state(socket, state);
+    if (state == MP_STATE_CONNECTED)
+        mp_tcp_socket_update_watcher(socket);
+    return MP_FAULT_NONE;
+}
+
+int mp_tcp_socket_descriptor(const mp_tcp_socket *socket) {
+    return socket->watcher.fd;
+}
+
+bool mp_tcp_socket_at_end(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_READ_ENDED) ||
+           (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_HOST_LOOKUP &&
+            socket->state != MP_STATE_CONNECTING);
+}
+
+bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket) {
+    return socket->watcher.fd >= 0 || socket->open_mode != MP_NOT_OPEN;
+}
+
+void mp_tcp_socket_local_address(mp_tcp_socket *socket, mp_address *address, uint16_t *port) {
+    mp_address_set_null(address);
+    *port = 0;
+    if (socket->watcher.fd >= 0 && socket->state != MP_STATE_UNCONNECTED) {
+        if (mp_system_local_address(socket->watcher.fd, address, port) < 0)
+            mp_address_set_null(address);
+    } else if ((socket->flags & FLAG_FINAL) && socket->object.delivering && socket->extras) {
+        *address = socket->extras->local;
+        *port = socket->extras->local_port;
+    }
+}
+
+void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address, uint16_t *port) {
+    mp_address_set_null(address);
+    *port = 0;
+    if (socket->state != MP_STATE_UNCONNECTED ||
+        ((socket->flags & FLAG_FINAL) && socket->object.delivering)) {
+        *address = socket->peer;
+        *port = socket->peer_port;
+    }
+}
+
+const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket) {
+    return socket->extras && socket->extras->peer_name ? socket->extras->peer_name : "";
+}

@@ -1,0 +1,201 @@
+/*
+ * TCP sockets with QTcpSocket's state machine, on the loop. The header is the specification: what each call does, and
+ * which signals follow from the loop. Differences from Qt are marked D1 to D15 as in the manual.
+ *
+ * A failing call returns the fault (MP_FAULT_NONE is 0 and means success) and changes nothing unless it says so.
+ * Calls that may cause signals want the object held (mp_object_hold).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_TCP_SOCKET_H
+#define MP_TCP_SOCKET_H
+
+#include "address.h"
+#include "buffer.h"
+#include "error.h"
+#include "loop.h"
+#include "write_queue.h"
+
+/* QAbstractSocket::SocketState, with Qt's numbers. */
+/* clang-format off */
+#define MP_SOCKET_STATES(X)                                                                        \
+    X(UNCONNECTED, "UnconnectedState") X(HOST_LOOKUP, "HostLookupState") X(CONNECTING, "ConnectingState") \
+    X(CONNECTED, "ConnectedState") X(BOUND, "BoundState") X(LISTENING, "ListeningState") X(CLOSING, "ClosingState")
+/* clang-format on */
+
+enum mp_socket_state {
+#define X(name, lua_name) MP_STATE_##name,
+    MP_SOCKET_STATES(X)
+#undef X
+        MP_STATE_COUNT
+};
+
+/* QIODeviceBase::OpenMode flags. */
+enum mp_open_mode {
+    MP_NOT_OPEN = 0,
+    MP_READ_ONLY = 1,
+    MP_WRITE_ONLY = 2,
+    MP_READ_WRITE = 3,
+    MP_APPEND = 4,
+    MP_TRUNCATE = 8,
+    MP_TEXT = 0x10,
+    MP_UNBUFFERED = 0x20
+};
+
+/* QAbstractSocket::BindMode flags. */
+enum mp_bind_mode { MP_BIND_DEFAULT = 0, MP_BIND_SHARE = 1, MP_BIND_DONT_SHARE = 2, MP_BIND_REUSE_HINT = 4 };
+
+/* What bounds a connection. A server's are shared by its connections; a socket gets its own when one is set. */
+typedef struct mp_limits {
+    size_t read_buffer;     /* bytes, 0 = none */
+    size_t write_buffer;    /* bytes, 0 = none */
+    size_t high_water_mark; /* bytes, 0 = off */
+    double idle_timeout;    /* milliseconds, 0 = none */
+    bool half_open;
+} mp_limits;
+
+extern const mp_limits mp_default_limits;
+
+typedef struct mp_listener mp_listener;
+typedef struct mp_connect mp_connect;
+typedef struct mp_socket_extras mp_socket_extras;
+
+/* Private to host/ but for `object`, `state`, `fault`, `open_mode`, `bytes_read`, `bytes_sent` (read only). */
+struct mp_tcp_socket {
+    mp_object object;
+    ev_io watcher; /* watcher.fd is the descriptor, -1 = none */
+    uint8_t state; /* enum mp_socket_state */
+    uint8_t fault; /* the last one */
+    uint8_t open_mode;
+    uint8_t phase; /* private: how far a close has come */
+    uint32_t flags;
+    mp_tcp_socket *next_dirty;
+    mp_buffer *in; /* unread bytes; NULL or the loop's input buffer while its readyRead runs */
+    mp_write_queue out;
+    mp_listener *listener; /* of an accepted connection */
+    mp_ring link;          /* among the listener's connections, or the outgoing ones */
+    mp_address peer;
+    uint16_t peer_port;
+    const mp_limits *limits;
+    mp_socket_extras *extras; /* what few sockets need, or NULL */
+    uint64_t bytes_read, bytes_sent;
+};
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+/* A fresh socket: UnconnectedState, not open. */
+void mp_tcp_socket_init(mp_tcp_socket *socket, mp_loop *loop);
+
+/* Closes and frees everything at once; no upcall follows. */
+void mp_tcp_socket_destroy(mp_tcp_socket *socket);
+
+/* --- connecting and closing -------------------------------------------------------------------------------------- */
+
+/*
+ * QAbstractSocket::connectToHost. `host` is a literal address or a name; names are looked up with c-ares and their
+ * addresses raced as RFC 8305 says (D15). Signals: stateChanged(HostLookup), stateChanged(Connecting), hostFound,
+ * stateChanged(Connected), connected; or stateChanged(Unconnected), errorOccurred.
+ * Faults: BUSY (also signalled) in any state but Unconnected and Bound; RESOURCE; HOST_NOT_FOUND for a literal of the
+ * wrong family (signalled; the state is Unconnected).
+ */
+enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uint16_t port, int open_mode,
+                                    enum mp_protocol protocol);
+
+/* Gives a connect in progress up because a wait for it has timed out: stateChanged(Unconnected) only, as in Qt. */
+void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket);
+
+/* QAbstractSocket::disconnectFromHost: what is queued is sent first (ClosingState), buffered input stays readable. */
+void mp_tcp_socket_disconnect(mp_tcp_socket *socket);
+
+/* QAbstractSocket::abort: closes at once, drops both buffers. */
+void mp_tcp_socket_abort(mp_tcp_socket *socket);
+
+/* The same for a connection that failed with `fault`: errorOccurred(fault) comes first. Unread input stays. */
+void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault);
+
+/* QIODevice::close: drops the input, then disconnectFromHost. */
+void mp_tcp_socket_close(mp_tcp_socket *socket);
+
+/* QAbstractSocket::bind; only from UnconnectedState. Signals stateChanged(Bound), or errorOccurred on failure. */
+enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
+                                 int bind_mode);
+
+/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now on. */
+enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
+                                           int open_mode);
+
+/* Ends the tie to the server that accepted it; for the owner, in the release upcall. */
+void mp_tcp_socket_detach(mp_tcp_socket *socket);
+
+/* The descriptor, -1 if there is none (also while connecting). */
+int mp_tcp_socket_descriptor(const mp_tcp_socket *socket);
+
+/* QIODevice::open: clears both buffers and the error. */
+void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode);
+
+/* Has it had a connection since it was opened? */
+bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket);
+
+/* Called when a handler that was at work on the socket has ended: a close may have waited for it (D4). */
+void mp_tcp_socket_handler_ended(mp_tcp_socket *socket);
+
+/* Has the peer finished sending (or the connection ended)? Then no further byte comes. */
+bool mp_tcp_socket_at_end(const mp_tcp_socket *socket);
+
+/* Null and port 0 unless bound or connected; still known while the closing signals are delivered. */
+void mp_tcp_socket_local_address(mp_tcp_socket *socket, mp_address *address, uint16_t *port);
+void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address, uint16_t *port);
+
+/* The name given to connect, "" if none. */
+const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket);
+
+/* Is the device valid, in QAbstractSocket::isValid's sense? */
+bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket);
+
+/* --- reading ----------------------------------------------------------------------------------------------------- */
+
+/* Unread bytes, in one piece, valid until the next call on the socket; *size may be 0. */
+const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size);
+
+/* Takes the first `size` of them away (keeps them for rollback within a transaction); reading resumes if it rested. */
+void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size);
+
+/* Puts a byte in front. 0, or -ENOMEM, or -EBUSY within a transaction. */
+int mp_tcp_socket_unget(mp_tcp_socket *socket, char c);
+
+/* QIODevice's transactions; each returns 0, or -EINVAL where Qt warns (nested start, end without start). */
+int mp_tcp_socket_start_transaction(mp_tcp_socket *socket);
+int mp_tcp_socket_commit_transaction(mp_tcp_socket *socket);
+int mp_tcp_socket_rollback_transaction(mp_tcp_socket *socket);
+bool mp_tcp_socket_in_transaction(const mp_tcp_socket *socket);
+
+/* --- writing ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Queues `size` > 0 bytes; they leave when the running handler returns or waits. Taken in HostLookup, Connecting,
+ * Connected and Closing. `token` MP_COPY copies; otherwise data stays valid until unpin(token).
+ * Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_BUFFER_FULL, RESOURCE; none is signalled.
+ */
+enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_t size, int token);
+
+/* Would write take `size` bytes now? */
+enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size);
+
+/* Sends now what the system takes; true if anything was sent. */
+bool mp_tcp_socket_flush(mp_tcp_socket *socket);
+
+/* --- limits and options ------------------------------------------------------------------------------------------ */
+
+/* The socket's own limits, to be changed in place and then applied; NULL: no memory. */
+mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket);
+
+/* Takes changed limits into account. Returns 0 or -ENOMEM (idle time-out). */
+int mp_tcp_socket_apply_limits(mp_tcp_socket *socket);
+
+/* QAbstractSocket::SocketOption by name; see socket_option.c. -ENOENT: no such option, -EBADF: no descriptor yet. */
+int mp_socket_option_find(const char *name);
+const char *mp_socket_option_name(int option);
+int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value);
+int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * Reading. One recv a wake-up, into the buffer that all sockets of the loop share: while the readyRead handler runs, that
+ * buffer is the socket's unread data, and only what the handler leaves is copied to a buffer of the socket's own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tcp_socket_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "system.h"
+
+static bool borrows(const mp_tcp_socket *socket) {
+    return socket->in == socket->object.loop->input;
+}
+
+bool mp_tcp_socket_has_room(const mp_tcp_socket *socket) {
+    return socket->limits->read_buffer == 0 || mp_buffer_held(socket->in) < socket->limits->read_buffer;
+}
+
+/* Frees an emptied buffer: an idle socket owns none. */
+static void tidy(mp_tcp_socket *socket) {
+    if (socket->in && !borrows(socket) && mp_buffer_held(socket->in) == 0 &&
+        !(socket->flags & FLAG_TRANSACTION)) {
+        free(socket->in);
+        socket->in = NULL;
+    }
+}
+
+void mp_tcp_socket_drop_input(mp_tcp_socket *socket) {
+    if (borrows(socket))
+        mp_buffer_reset(socket->in);
+    else
+        free(socket->in);
+    socket->in = NULL;
+}
+
+/* The handler has run: what it left moves to the socket's own buffer. */
+static void keep_rest(mp_tcp_socket *socket) {
+    if (!borrows(socket))
+        return;
+    mp_buffer *shared = socket->in;
+    socket->in = NULL;
+    if (mp_buffer_held(shared) > 0 && !(socket->in = mp_buffer_clone(shared)))
+        mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
+}
+
+/* A full buffer: TCP's own window holds the peer up from now on. */
+static void rest(mp_tcp_socket *socket) {
+    if (mp_tcp_socket_has_room(socket) || (socket->flags & FLAG_READ_FULL))
+        return;
+    socket->flags |= FLAG_READ_FULL;
+    if (socket->limits->read_buffer >= mp_default_limits.read_buffer &&
+        !(socket->flags & FLAG_LIMIT_LOGGED)) {
+        socket->flags |= FLAG_LIMIT_LOGGED;
+        mp_log(
+            socket->object.loop->log_level, MP_LOG_WARNING,
+            "socket %d: the read buffer has reached its bound of %zu bytes; reading rests until it is read",
+            socket->watcher.fd, socket->limits->read_buffer);
+    }
+    mp_tcp_socket_update_watcher(socket);
+}
+
+/* `size` bytes have come into the shared buffer. */
+static void arrived(mp_tcp_socket *socket, mp_buffer *shared, size_t size) {
+    mp_loop *loop = socket->object.loop;
+    socket->bytes_read += size;
+    loop->statistics.bytes_read += size;
+    if (socket->extras)
+        mp_idle_touch(socket);
+    if (!(socket->open_mode & MP_READ_ONLY)) {
+        mp_loop_emit(&socket->object, MP_SIGNAL_READY_READ, 0); /* for those who wait; nothing can be read */
+        return;
+    }
+    if (!socket->in) {
+        shared->end = shared->start + size;
+        socket->in = shared;
+        if ((socket->flags & FLAG_TRANSACTION) && shared->mark == MP_BUFFER_NO_MARK)
+            shared->mark = shared->start;
+    } else if (mp_buffer_append(&socket->in, shared->data + shared->start, size) < 0) {
+        mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
+        return;
+    }
+    loop->upcalls->emit(&socket->object, MP_SIGNAL_READY_READ, 0);
+    keep_rest(socket);
+    if (socket->limits->read_buffer > 0)
+        rest(socket);
+}
+
+void mp_tcp_socket_on_readable(mp_tcp_socket *socket) {
+    mp_buffer *shared = socket->object.loop->input;
+    size_t limit = socket->limits->read_buffer, size = MP_INPUT_SIZE;
+    if (socket->state != MP_STATE_CONNECTED || (socket->flags & FLAG_READ_ENDED))
+        return;
+    if (limit > 0) {
+        size_t held = mp_buffer_held(socket->in);
+        if (held >= limit) {
+            rest(socket);
+            return;
+        }
+        if (limit - held < size)
+            size = limit - held;
+    }
+    mp_buffer_reset(shared);
+    ssize_t n = mp_system_receive(socket->watcher.fd, shared->data + shared->start, size,
+                                  socket->flags & FLAG_PLAIN);
+    if (n > 0)
+        arrived(socket, shared, (size_t)n);
+    else if (n == 0)
+        mp_tcp_socket_remote_closed(
+            socket, socket->flags & FLAG_WRITE_FAILED ? socket->fault : MP_FAULT_REMOTE_CLOSED,
+            !(socket->flags & FLAG_WRITE_FAILED));
+    else if (n != -EAGAIN && n != -EWOULDBLOCK)
+        mp_tcp_socket_remote_closed(socket, mp_fault_from_errno(MP_ATTEMPT_READ, (int)-n), false);
+}
+
+const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size) {
+    *size = mp_buffer_size(socket->in);
+    return socket->in ? socket->in->data + socket->in->start : "";
+}
+
+void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size) {
+    if (!socket->in)
+        return;
+    socket->in->start += size;
+    tidy(socket);
+    if ((socket->flags & FLAG_READ_FULL) && mp_tcp_socket_has_room(socket)) {
+        socket->flags &= ~(uint32_t)FLAG_READ_FULL;
+        mp_tcp_socket_update_watcher(socket);
+    }
+}
+
+int mp_tcp_socket_unget(mp_tcp_socket *socket, char c) {
+    if (socket->flags & FLAG_TRANSACTION)
+        return -EBUSY;
+    /* The shared buffer's headroom serves a few bytes; for more, the data moves to the socket's own. */
+    if (socket->in && borrows(socket) && socket->in->start == 0) {
+        mp_buffer *own = mp_buffer_clone(socket->in);
+        if (!own)
+            return -ENOMEM;
+        socket->in = own;
+    }
+    return mp_buffer_unget(&socket->in, c);
+}
+
+int mp_tcp_socket_start_transaction(mp_tcp_socket *socket) {
+    if (socket->flags & FLAG_TRANSACTION)
+        return -EINVAL;
+    socket->flags |= FLAG_TRANSACTION;
+    if (socket->in)
+        socket->in->mark = socket->in->start;
+    return 0;
+}
+
+static int end_transaction(mp_tcp_socket *socket, bool rollback) {
+    if (!(socket->flags & FLAG_TRANSACTION))
+        return -EINVAL;
+    socket->flags &= ~(uint32_t)FLAG_TRANSACTION;
+    if (socket->in) {
+        if (rollback && socket->in->mark != MP_BUFFER_NO_MARK)
+            socket->in->start = socket->in->mark;
+        socket->in->mark = MP_BUFFER_NO_MARK;
+    }
+    mp_tcp_socket_consume(socket, 0);
+    return 0;
+}
+
+int mp_tcp_socket_commit_transaction(mp_tcp_socket *socket) {
+    return end_transaction(socket, false);
+}
+
+int mp_tcp_socket_rollback_transaction(mp_tcp_socket *socket) {
+    return end_transaction(socket, true);
+}
+
+bool mp_tcp_socket_in_transaction(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_TRANSACTION) != 0;
+}

@@ -1,0 +1,152 @@
+/*
+ * Write queues; see write_queue.h. Spare small chunks are kept on the loop, so that a request and its answer
+ * allocate nothing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "write_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A small chunk holds a usual answer; what comes behind it in the same queue goes to large ones. */
+#define SMALL_ROOM 464
+#define LARGE_ROOM 16336
+#define SPARES 256
+
+struct mp_chunk {
+    mp_chunk *next;
+    const char *data;
+    size_t start, end;
+    uint32_t room; /* of bytes[]; 0 for a reference */
+    int32_t token; /* of a reference, else MP_COPY */
+    char bytes[];
+};
+
+static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
+    mp_chunk *chunk = loop->spare_chunks;
+    if (room <= SMALL_ROOM && chunk) {
+        loop->spare_chunks = chunk->next;
+        loop->spare_chunk_count--;
+        room = SMALL_ROOM;
+    } else {
+        if (room <= SMALL_ROOM)
+            room = SMALL_ROOM;
+        chunk = malloc(sizeof *chunk + room);
+        if (!chunk)
+            return NULL;
+    }
+    chunk->data = chunk->bytes;
+    chunk->start = chunk->end = 0;
+    chunk->room = (uint32_t)room;
+    chunk->token = MP_COPY;
+    return chunk;
+}
+
+static void free_chunk(mp_loop *loop, mp_chunk *chunk) {
+    if (chunk->token != MP_COPY)
+        loop->upcalls->unpin(loop, chunk->token);
+    if (chunk->room == SMALL_ROOM && loop->spare_chunk_count < SPARES) {
+        chunk->next = loop->spare_chunks;
+        loop->spare_chunks = chunk;
+        loop->spare_chunk_count++;
+    } else {
+        free(chunk);
+    }
+}
+
+void mp_write_queue_free_spares(mp_loop *loop) {
+    while (loop->spare_chunks) {
+        mp_chunk *chunk = loop->spare_chunks;
+        loop->spare_chunks = chunk->next;
+        free(chunk);
+    }
+    loop->spare_chunk_count = 0;
+}
+
+static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
+    if (queue->tail) {
+        chunk->next = queue->tail->next;
+        queue->tail->next = chunk;
+    } else {
+        chunk->next = chunk;
+    }
+    queue->tail = chunk;
+}
+
+/* The next chunk's size: small for a first short write, else room for what will follow. */
+static size_t room_for(const mp_write_queue *queue, size_t size) {
+    if (!queue->tail && size <= SMALL_ROOM)
+        return SMALL_ROOM;
+    return size < LARGE_ROOM ? LARGE_ROOM : size;
+}
+
+static int append_copy(mp_write_queue *queue, mp_loop *loop, const char *data, size_t size) {
+    mp_chunk *tail = queue->tail, *chunk;
+    size_t fits = 0;
+    if (tail && tail->token == MP_COPY && (fits = tail->room - tail->end) > size)
+        fits = size;
+    if (fits < size) {
+        if (!(chunk = new_chunk(loop, room_for(queue, size - fits))))
+            return -ENOMEM;
+        memcpy(chunk->bytes, data + fits, size - fits);
+        chunk->end = size - fits;
+        link_chunk(queue, chunk);
+    }
+    if (fits > 0) {
+        memcpy(tail->bytes + tail->end, data, fits);
+        tail->end += fits;
+    }
+    queue->bytes += size;
+    return 0;
+}
+
+int mp_write_queue_append(mp_write_queue *queue, mp_loop *loop, const char *data, size_t size, int token) {
+    if (token == MP_COPY)
+        return append_copy(queue, loop, data, size);
+    mp_chunk *chunk = new_chunk(loop, 0);
+    if (!chunk)
+        return -ENOMEM;
+    chunk->data = data;
+    chunk->end = size;
+    chunk->token = token;
+    link_chunk(queue, chunk);
+    queue->bytes += size;
+    return 0;
+}
+
+int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, int count) {
+    int n = 0;
+    if (!queue->tail)
+        return 0;
+    mp_chunk *chunk = queue->tail;
+    do {
+        chunk = chunk->next;
+        vectors[n].iov_base = (char *)(uintptr_t)(chunk->data + chunk->start);
+        vectors[n++].iov_len = chunk->end - chunk->start;
+    } while (chunk != queue->tail && n < count);
+    return n;
+}
+
+void mp_write_queue_consume(mp_write_queue *queue, mp_loop *loop, size_t size) {
+    queue->bytes -= size;
+    while (size > 0) {
+        mp_chunk *head = queue->tail->next;
+        size_t left = head->end - head->start;
+        if (size < left) {
+            head->start += size;
+            return;
+        }
+        size -= left;
+        if (head == queue->tail)
+            queue->tail = NULL;
+        else
+            queue->tail->next = head->next;
+        free_chunk(loop, head);
+    }
+}
+
+void mp_write_queue_clear(mp_write_queue *queue, mp_loop *loop) {
+    mp_write_queue_consume(queue, loop, queue->bytes);
+}

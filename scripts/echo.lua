@@ -1,0 +1,12 @@
+-- Echo: sends back whatever a client sends.   moonport echo.lua [port [address]]
+local moonport = require "moonport"
+
+local port, address = tonumber(arg[1] or 7000), arg[2] or "127.0.0.1"
+local server = moonport.TcpServer()
+
+function server.connection:readyRead()
+  self:write(self:readAll())
+end
+
+assert(server:listen(address, port))
+moonport.log.info("echo: listening on %s port %d", address, server:serverPort())
