@@ -8,7 +8,7 @@ set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.9 noborder
 set boxwidth 0.9
-set ylabel "CPU time, bare epoll (bulk: libev) = 1"
+set ylabel "CPU time, bare epoll (bulk: libev) = 1 (cut off at 4)"
 set yrange [0:4]
 set grid ytics lc rgb "#dddddd"
 set key outside right top

@@ -47,18 +47,24 @@ class Results:
     def of(self, row, figure, peer):
         return self.values.setdefault((row.name, figure.key, peer), {})
 
-    def median(self, row, figure, peer):
-        values = self.of(row, figure, peer).values()
-        return statistics.median(values) if values else None
+    def value(self, row, figure, peer):
+        values = sorted(self.of(row, figure, peer).values())
+        if not values:
+            return None
+        return values[len(values) // 4] if figure.quiet else statistics.median(values)
 
     def ratio(self, row, figure, peer):
         """The median of the turns' ratios: what disturbs a turn disturbs both sides of it."""
         mine, others = self.of(row, figure, peer), self.of(row, figure, figure.compare)
         ratios = [mine[turn] / others[turn] for turn in mine if others.get(turn)]
-        return statistics.median(ratios) if ratios else None
+        if not ratios:
+            return None
+        if figure.quiet:
+            return self.value(row, figure, peer) / self.value(row, figure, figure.compare)
+        return statistics.median(ratios)
 
     def cell(self, row, figure, peer):
-        value, ratio = self.median(row, figure, peer), self.ratio(row, figure, peer)
+        value, ratio = self.value(row, figure, peer), self.ratio(row, figure, peer)
         if value is None:
             return ""
         return number(value) + (f" ({ratio:.2f})" if ratio is not None else "")
@@ -66,7 +72,7 @@ class Results:
     def verdict(self, row, figure):
         words = []
         for peer, limit in figure.limits.items():
-            value = (self.ratio if figure.compare else self.median)(row, figure, peer)
+            value = (self.ratio if figure.compare else self.value)(row, figure, peer)
             who = "" if peer == "moonport" else f"{peer} "
             told = "" if value is None else ", reached" if value <= limit else ", missed"
             words.append(f"{who}≤ {limit:g}{told}")
