@@ -104,7 +104,6 @@ int binding_single_shot(lua_State *L) {
     lua_settop(L, 2);
     binding_new_timer(L);
     lua_insert(L, 1);
-    lua_insert(L, 2);
     lua_setfield(L, 1, "timeout"); /* 1 timer, 2 msec */
     mp_timer *timer = (mp_timer *)binding_object(lua_touserdata(L, 1));
     timer->single_shot = true;
