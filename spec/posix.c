@@ -316,6 +316,38 @@ static int kill_child(lua_State *L) {
     return result(L, kill((pid_t)child, (int)luaL_checkinteger(L, 2)));
 }
 
+static int two_descriptors(lua_State *L, const int fds[2]) {
+    for (int i = 0; i < 2; i++) {
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+        lua_pushinteger(L, fds[i]);
+    }
+    return 2;
+}
+
+/* socketPair() -> fd, fd of a connected pair of Unix-domain stream sockets | nil, message, errno */
+static int socket_pair(lua_State *L) {
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
+        return failure(L, errno);
+    return two_descriptors(L, fds);
+}
+
+/* pipe() -> fd to read from, fd to write to | nil, message, errno */
+static int make_pipe(lua_State *L) {
+    int fds[2];
+
+    if (pipe(fds) != 0)
+        return failure(L, errno);
+    return two_descriptors(L, fds);
+}
+
+/* socket() -> fd of an IPv4 stream socket, unconnected and blocking | nil, message, errno */
+static int make_socket(lua_State *L) {
+    return result(L, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
 static const luaL_Reg functions[] = {
     {"now", now},
     {"poll", poll_one},
@@ -325,6 +357,9 @@ static const luaL_Reg functions[] = {
     {"connect", connect_tcp},
     {"listen", listen_tcp},
     {"accept", accept_tcp},
+    {"socketPair", socket_pair},
+    {"pipe", make_pipe},
+    {"socket", make_socket},
     {"socketError", socket_error},
     {"localPort", local_port},
     {"shutdown", shutdown_socket},
