@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "program.h"
 
@@ -12,13 +12,16 @@ int main(int argc, char **argv) {
     program self = {.options = {.grace = PROGRAM_GRACE, .log_level = MP_LOG_INFO}};
     int status = program_parse_options(&self.options, argc, argv);
     if (status != PROGRAM_GO_ON)
-        return status;
+        goto done;
+    status = 1;
     self.L = luaL_newstate();
     if (!self.L) {
-        fputs("moonport: out of memory\n", stderr);
-        return 1;
+        program_complain("out of memory");
+        goto done;
     }
     status = program_run(&self);
     lua_close(self.L);
+done:
+    free(self.options.code);
     return status;
 }

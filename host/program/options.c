@@ -13,22 +13,22 @@
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]\n"
     "\n"
-    "Runs a Lua script as a network service. The script attaches handlers to TCP servers and\n"
-    "sockets (require \"moonport\"); moonport runs until nothing is left that could cause an event.\n"
+    "Runs a Lua script as a network service: it attaches handlers to TCP servers and\n"
+    "sockets (require \"moonport\"), and ends when nothing is left that could happen.\n"
     "\n"
     "  script.lua         the service; \"-\" reads it from standard input\n"
     "  arguments          for the script, in arg and ...\n"
     "\n"
     "options:\n"
-    "  -e CODE            run CODE first (may be repeated; a script is then optional)\n"
-    "  --check            compile the script, run nothing, and say whether it is sound\n"
+    "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
+    "  --check            compile the script, run nothing, say whether it is sound\n"
     "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "signals: TERM or one INT stop it gracefully, a second one at once.\n"
-    "exit status: 0 ended, 1 the script failed, 2 wrong usage, or what moonport.quit(n) said.\n";
+    "signals: TERM or INT stop it gracefully, a second one at once\n"
+    "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
 
 void program_complain(const char *text) {
     fprintf(stderr, "moonport: %s\n", text);
