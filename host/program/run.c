@@ -3,39 +3,60 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../bindings/module.h"
 #include "lualib.h"
 #include "program.h"
 
-/* A message without a position comes from assert(nil, message) or error(message, 0): it was meant for people, and says
-   all; its place is put in front. Anything else gets its traceback. */
+/* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for people. */
+static bool asserted(lua_State *L, lua_State *co, const char *message) {
+    lua_Debug where;
+    if (!lua_getstack(co, 0, &where) || strstr(message, "assertion failed!"))
+        return false;
+    lua_getinfo(co, "f", &where);
+    lua_xmove(co, L, 1);
+    lua_getglobal(L, "assert");
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* Pushes the place "file:line: " that stands in front of the message; or, if there is none, that of the innermost Lua
+   function, and returns false. */
+static bool push_place(lua_State *L, lua_State *co, const char *message) {
+    lua_Debug where;
+    lua_pushliteral(L, "");
+    int top = lua_gettop(L);
+    for (int level = 0; lua_getstack(co, level, &where); level++) {
+        lua_getinfo(co, "Sl", &where);
+        if (where.currentline <= 0)
+            continue;
+        const char *place = lua_pushfstring(L, "%s:%d: ", where.short_src, where.currentline);
+        if (strncmp(message, place, strlen(place)) == 0)
+            return true;
+        if (lua_rawlen(L, top) == 0)
+            lua_replace(L, top);
+        lua_settop(L, top);
+    }
+    return false;
+}
+
+/* The message of assert(nil, message) or error(message, 0) was meant for people and says all, with its place in front.
+   Anything else gets its traceback. */
 static int main_error_text(lua_State *L) {
     binding_task *task = lua_touserdata(L, 1);
-    const char *message = lua_tostring(task->co, -1);
-    lua_Debug where;
-    bool placed = false;
-    if (message) {
-        const char *colon = strchr(message, ':');
-        placed = colon && colon[1] >= '0' && colon[1] <= '9' && strchr(colon + 1, ':') &&
-                 strchr(message, '.');
-        const char *space = strchr(message, ' ');
-        placed = placed && (!space || space > colon);
+    lua_State *co = task->co;
+    const char *message = lua_tostring(co, -1);
+    bool placed = !message || push_place(L, co, message);
+    if (!message || (placed && !asserted(L, co, message))) {
+        binding_push_error(L, co, true);
+    } else {
+        if (placed)
+            lua_pushliteral(L, "");
+        lua_pushstring(L, message);
+        lua_concat(L, 2);
     }
-    if (!message || placed) {
-        binding_push_error(L, task->co, true);
-        return 1;
-    }
-    for (int level = 0; lua_getstack(task->co, level, &where); level++) {
-        lua_getinfo(task->co, "Sl", &where);
-        if (where.currentline > 0) {
-            lua_pushfstring(L, "%s:%d: %s", where.short_src, where.currentline, message);
-            return 1;
-        }
-    }
-    lua_pushstring(L, message);
     return 1;
 }
 
@@ -125,6 +146,5 @@ int program_run(program *self) {
     else
         self->failed = true;
     program_unwatch_signals(self);
-    free(self->options.code);
     return self->failed ? 1 : self->state->quit_status;
 }
