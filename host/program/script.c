@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -21,7 +22,7 @@ bool program_load_script(lua_State *L, const char *script) {
             trouble = "is a folder";
     }
     if (trouble) {
-        fprintf(stderr, "moonport: %s: %s\n", script, trouble);
+        fprintf(stderr, "moonport: cannot open %s: %s\n", script, trouble);
         return false;
     }
     if (luaL_loadfile(L, standard_input ? NULL : script) != LUA_OK) {
@@ -57,18 +58,26 @@ int program_push_arguments(lua_State *L, const program_options *options) {
     return count;
 }
 
-/* require finds modules beside the script first. */
-void program_set_path(lua_State *L, const char *script) {
+/* Puts the folder of `script` in front of package.path, which is at `index`; by way of replacing it. */
+static void search_beside(lua_State *L, int index, const char *script) {
     const char *slash = strrchr(script, '/');
+    const char *folder = lua_pushlstring(L, slash ? script : ".", slash ? (size_t)(slash - script) : 1);
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, index));
+    lua_replace(L, index);
+    lua_pop(L, 1);
+}
+
+/* require finds modules beside the script first; beside a link, and then where it leads to. */
+void program_set_path(lua_State *L, const char *script) {
+    struct stat status;
     lua_getglobal(L, "package");
-    lua_pushlstring(L, slash ? script : ".", slash ? (size_t)(slash - script) : 1);
-    if (slash == script) {
-        lua_pop(L, 1);
-        lua_pushliteral(L, "");
-    }
-    lua_getfield(L, -2, "path");
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", lua_tostring(L, -2), lua_tostring(L, -2),
-                    lua_tostring(L, -1));
-    lua_setfield(L, -4, "path");
-    lua_pop(L, 3);
+    lua_getfield(L, -1, "path");
+    int path = lua_gettop(L);
+    char *target = lstat(script, &status) == 0 && S_ISLNK(status.st_mode) ? realpath(script, NULL) : NULL;
+    if (target)
+        search_beside(L, path, target);
+    free(target);
+    search_beside(L, path, script);
+    lua_setfield(L, -2, "path");
+    lua_pop(L, 1);
 }
