@@ -9,6 +9,7 @@
 #include <ev.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <signal.h>
 
 #include "../../bindings/binding.h"
 
@@ -36,8 +37,8 @@ typedef struct program {
     binding_state *state;
     bool failed; /* the main chunk has */
     bool stopping;
-    int interrupts;
-    ev_signal terminate, interrupt;
+    volatile sig_atomic_t signals; /* that told it to stop */
+    ev_async told_to_stop;
     ev_timer grace;
     ev_prepare drained;
 } program;

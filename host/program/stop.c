@@ -1,6 +1,7 @@
 /*
  * Stopping: SIGTERM, SIGINT and moonport.quit(). Listeners close, connections get the grace time to send what is queued,
- * the rest is aborted. A second signal ends the process at once.
+ * the rest is aborted. A second signal ends the process at once, also while a script keeps the loop from running: so the
+ * handlers are the program's own, and not libev's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,33 +50,45 @@ static void on_quit(binding_state *state) {
     ev_prepare_start(ev, &self->drained);
 }
 
-static void on_signal(struct ev_loop *ev, ev_signal *watcher, int revents) {
+/* Who is told of signals; a handler has no other way to know. */
+static program *signalled;
+
+static void on_signal(int number) {
+    if (++signalled->signals > 1)
+        _exit(128 + number);
+    ev_async_send(signalled->state->loop->ev, &signalled->told_to_stop);
+}
+
+static void on_told_to_stop(struct ev_loop *ev, ev_async *watcher, int revents) {
     program *self = watcher->data;
     (void)ev;
     (void)revents;
-    if (++self->interrupts > 1)
-        _exit(128 + watcher->signum);
     mp_log(self->state->loop->log_level, MP_LOG_INFO, "stopping");
     on_quit(self->state);
     mp_loop_settle(self->state->loop);
 }
 
-void program_watch_signals(program *self) {
-    struct ev_loop *ev = self->state->loop->ev;
-    ev_signal_init(&self->terminate, on_signal, SIGTERM);
-    self->terminate.data = self;
-    ev_signal_start(ev, &self->terminate);
-    ev_signal_init(&self->interrupt, on_signal, SIGINT);
-    self->interrupt.data = self;
-    ev_signal_start(ev, &self->interrupt);
-    self->state->on_quit = on_quit;
-    self->state->program = self;
+static void handle_signals(void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
 }
 
+void program_watch_signals(program *self) {
+    ev_async_init(&self->told_to_stop, on_told_to_stop);
+    self->told_to_stop.data = self;
+    ev_async_start(self->state->loop->ev, &self->told_to_stop);
+    self->state->on_quit = on_quit;
+    self->state->program = self;
+    signalled = self;
+    handle_signals(on_signal);
+}
+
+/* From here on the state is being closed: a signal has its ordinary effect. */
 void program_unwatch_signals(program *self) {
     struct ev_loop *ev = self->state->loop->ev;
-    ev_signal_stop(ev, &self->terminate);
-    ev_signal_stop(ev, &self->interrupt);
+    handle_signals(SIG_DFL);
+    ev_async_stop(ev, &self->told_to_stop);
     if (self->stopping) {
         ev_timer_stop(ev, &self->grace);
         ev_prepare_stop(ev, &self->drained);
