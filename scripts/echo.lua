@@ -1,7 +1,7 @@
 -- Echo: sends back whatever a client sends.   moonport echo.lua [port [address]]
 local moonport = require "moonport"
 
-local port, address = tonumber(arg[1] or 7000), arg[2] or "127.0.0.1"
+local port, address = arg[1] or 7000, arg[2] or "127.0.0.1"
 local server = moonport.TcpServer()
 
 function server.connection:readyRead()
