@@ -1,0 +1,143 @@
+-- The command line of the program: what each option does, and what is said of a wrong one.
+
+local helper = require "spec.helper"
+
+local moonport = os.getenv "MOONPORT" or "build/asan/moonport"
+
+local function run(...)
+  return helper.run { moonport, ... }
+end
+
+describe("the command line", function()
+  it("prints the help on one screen for --help and -h", function()
+    for _, option in ipairs { "--help", "-h" } do
+      local status, out, err = run(option)
+      assert.are.same({ 0, "" }, { status, err })
+      assert.is_truthy(out:find("usage: moonport [options] script.lua", 1, true))
+      local lines = 0
+      for line in out:gmatch "[^\n]*\n" do
+        lines = lines + 1
+        assert.is_true(#line - 1 <= 80, line)
+      end
+      assert.is_true(lines < 24)
+    end
+  end)
+
+  it("names in the help every option that it knows", function()
+    local _, out = run "--help"
+    for _, option in ipairs { "-e", "--check", "--grace", "--log-level", "--version", "--help" } do
+      assert.is_truthy(out:find("  " .. option .. " ", 1, true), option)
+    end
+  end)
+
+  it("prints the version for --version", function()
+    local status, out, err = run "--version"
+    assert.are.same({ 0, "" }, { status, err })
+    assert.is_truthy(out:find "^moonport %d+%.%d+%.%d+ %(Lua 5%.4%.%d+%)\n$")
+  end)
+
+  it("says in one line what is wrong with the usage, and exits with 2", function()
+    local script = helper.file "print 'ran'"
+    for _, case in ipairs {
+      { { "--bogus", script }, "moonport: --bogus: unknown option" },
+      { { "-x" }, "moonport: -x: unknown option" },
+      { { "--grace=5", script }, "moonport: --grace=5: unknown option" },
+      { {}, "moonport: no script given" },
+      { { "--check" }, "moonport: no script given" },
+      { { "-e" }, "moonport: -e: needs a value" },
+      { { "--grace" }, "moonport: --grace: needs a value" },
+      { { "--grace", "soon", script }, "moonport: --grace: needs a time in milliseconds" },
+      { { "--grace", "-1", script }, "moonport: --grace: needs a time in milliseconds" },
+      { { "--grace", "", script }, "moonport: --grace: needs a time in milliseconds" },
+      { { "--grace", "nan", script }, "moonport: --grace: needs a time in milliseconds" },
+      { { "--grace", "inf", script }, "moonport: --grace: needs a time in milliseconds" },
+      { { "--log-level" }, "moonport: --log-level: needs a value" },
+      { { "--log-level", "loud", script }, "moonport: --log-level: needs debug, info, warning, error or none" },
+    } do
+      local status, out, err = run(table.unpack(case[1]))
+      assert.are.same({ 2, "", case[2] .. " (see moonport --help)\n" }, { status, out, err })
+    end
+  end)
+
+  it("takes what follows the script as the script's own", function()
+    local status, out = run(helper.file "print(...)", "--help", "-e", "--bogus")
+    assert.are.same({ 0, "--help\t-e\t--bogus\n" }, { status, out })
+  end)
+
+  it("ends the options at --", function()
+    local status, out = run("--", helper.file "print(...)", "x")
+    assert.are.same({ 0, "x\n" }, { status, out })
+  end)
+
+  it("writes log lines from --log-level on", function()
+    local script = helper.file [[
+      local log = require "moonport".log
+      log.debug "a" log.info "b" log.warning "c" log.error "d"
+    ]]
+    for level, expected in pairs { debug = "abcd", info = "bcd", warning = "cd", error = "d", none = "" } do
+      local status, _, err = run("--log-level", level, script)
+      assert.are.same({ 0, expected }, { status, (err:gsub("%d%d%d%d%-[^\n]*%a+ (%a)\n", "%1")) })
+    end
+  end)
+end)
+
+describe("-e", function()
+  it("runs code without a script, with an arg that has no script", function()
+    local status, out = run("-e", "print(#arg, arg[0], arg[-1] == '-e' or arg[-2])")
+    assert.are.same({ 0, "0\tnil\t-e\n" }, { status, out })
+  end)
+
+  it("runs all codes in their order before the script", function()
+    local status, out = run("-e", "x = 1", "-e", "x = x + 1", helper.file "print(x, ...)", "y")
+    assert.are.same({ 0, "2\ty\n" }, { status, out })
+  end)
+
+  it("may wait, and listens like a script", function()
+    local status, out = run("-e", "local m = require 'moonport' print(m.sleep(1)) print(m.TcpServer():listen())"
+      .. " m.quit(7)")
+    assert.are.same({ 7, "true\ntrue\n" }, { status, out })
+  end)
+
+  it("exits with 1 and one line for code that is no Lua, and runs no script", function()
+    local status, out, err = run("-e", "x = = 1", helper.file "print 'ran'")
+    assert.are.same({ 1, "", "moonport: (-e):1: unexpected symbol near '='\n" }, { status, out, err })
+  end)
+
+  it("exits with 1 for code that fails, and runs no script", function()
+    local status, out, err = run("-e", "error 'no'", helper.file "print 'ran'")
+    assert.are.same({ 1, "" }, { status, out })
+    assert.is_truthy(err:find("^moonport: %(%-e%):1: no\nstack traceback:"))
+  end)
+end)
+
+describe("--check", function()
+  it("says of a sound script that it is, and runs nothing of it", function()
+    local script = helper.file "print 'ran' error 'ran'"
+    local status, out, err = run("--check", script)
+    assert.are.same({ 0, script .. ": ok\n", "" }, { status, out, err })
+  end)
+
+  it("runs no -e either", function()
+    local status, out = run("-e", "print 'ran'", "--check", helper.file "return")
+    assert.are.same({ 0, nil }, { status, out:match "ran" })
+  end)
+
+  it("names file and line of a syntax error, and exits with 1", function()
+    local script = helper.file "x = 1\nlocal = 2\n"
+    local status, out, err = run("--check", script)
+    assert.are.same({ 1, "", ("moonport: %s:2: <name> expected near '='\n"):format(script) }, { status, out, err })
+  end)
+
+  it("checks standard input", function()
+    assert.are.equal(0, (helper.run({ moonport, "--check", "-" }, "return 1")))
+    local status, _, err = helper.run({ moonport, "--check", "-" }, "return return")
+    assert.are.equal(1, status)
+    assert.is_truthy(err:find "^moonport: stdin:1: [^\n]*\n$")
+  end)
+
+  it("says of a file that is missing why it can't be opened", function()
+    local status, _, err = run("--check", "/nonexistent/script.lua")
+    assert.are.same({ 1, "moonport: cannot open /nonexistent/script.lua: No such file or directory\n" },
+      { status, err })
+  end)
+end)
