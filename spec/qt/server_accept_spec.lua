@@ -4,10 +4,13 @@
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
-local pair = require "spec.qt.pair"
+local network = require "spec.qt.network"
+local sockets = require "spec.qt.sockets"
 local trace = require "spec.qt.trace"
 
 describe("TcpServer, by Qt's tests:", function()
+  after_each(sockets.close)
+
   it("S13 addressReusable: a port is free again after its server crashed with an open connection", function()
     local crashing = helper.program { source = [[
       local server = require "moonport".TcpServer()
@@ -30,7 +33,8 @@ describe("TcpServer, by Qt's tests:", function()
 
   it("S14 setNewSocketDescriptorBlocking: a connection closed at once by its handler does no harm", function()
     -- incomingConnection isn't exposed; what a script can do at the same moment is to take the connection and end it
-    local server <close>, port = pair.server()
+    local server = sockets.server()
+    local port = server:serverPort()
     local ended = 0
     function server:pendingConnectionAvailable()
       self:nextPendingConnection():abort()
@@ -46,7 +50,9 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S17 qtbug14268_peek: peek shows all that has come, and readyRead comes for each arrival", function()
-    local socket, client = pair.accepted()
+    local server = sockets.server()
+    local client = helper.connect(server:serverPort())
+    local socket = sockets.accept(server)
     local ready = trace.count(socket, "readyRead")
     local sent = ""
     for i, line in ipairs { "abc\n", "def\n", "ghi\n" } do
@@ -57,20 +63,19 @@ describe("TcpServer, by Qt's tests:", function()
       assert.equal(#sent, socket:bytesAvailable())
     end
     assert.equal(sent, socket:readAll())
-    socket:abort()
   end)
 
   it("S18 serverAddress: is the address that was listened on, of every interface too", function()
     local server <close> = moonport.TcpServer()
     local addresses = { "any", "0.0.0.0" }
-    if pair.hasIPv6() then addresses[#addresses + 1] = "::" end
-    for _, address in ipairs(pair.addresses()) do
+    if network.hasIPv6() then addresses[#addresses + 1] = "::" end
+    for _, address in ipairs(network.addresses()) do
       addresses[#addresses + 1] = moonport.HostAddress(address.text):toString()
     end
     assert.is_true(#addresses > 2)
     for _, address in ipairs(addresses) do
       assert.is_true(server:listen(address, 0))
-      assert.equal(address == "any" and not pair.hasIPv6() and "0.0.0.0" or address, server:serverAddress())
+      assert.equal(address == "any" and not network.hasIPv6() and "0.0.0.0" or address, server:serverAddress())
       server:close()
       assert.is_nil(server:serverAddress())
     end
@@ -92,13 +97,14 @@ describe("TcpServer, by Qt's tests:", function()
 
   it("S20 linkLocal: every link-local address serves and connects, with its scope", function()
     local tried = 0
-    for _, address in ipairs(pair.addresses()) do
+    for _, address in ipairs(network.addresses()) do
       if address.linkLocal then
         tried = tried + 1
         local text = moonport.HostAddress(address.text):toString()
         local scope = address.text:match "%%(.*)"
         assert.equal(scope, moonport.HostAddress(address.text):scopeId())
-        local server <close>, port = pair.server(text)
+        local server = sockets.server(text)
+        local port = server:serverPort()
         assert.equal(text, server:serverAddress())
         for round = 1, 2 do
           local client <close> = moonport.TcpSocket()
@@ -118,7 +124,8 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S21 eagainBlockingAccept: a client that comes again is signalled again", function()
-    local server <close>, port = pair.server()
+    local server = sockets.server()
+    local port = server:serverPort()
     local count = trace.count(server, "newConnection")
     local client <close> = moonport.TcpSocket()
     for round = 1, 2 do
@@ -127,8 +134,8 @@ describe("TcpServer, by Qt's tests:", function()
       helper.eventually(function() return count.n == round end, "newConnection")
       local socket = server:nextPendingConnection()
       client:disconnectFromHost()
-      pair.untilState(client, "UnconnectedState")
-      pair.untilState(socket, "UnconnectedState")
+      sockets.eventuallyState(client, "UnconnectedState")
+      sockets.eventuallyState(socket, "UnconnectedState")
     end
   end)
 
@@ -145,7 +152,8 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S23 pauseAccepting: nobody is accepted until resumeAccepting, then everybody", function()
-    local server <close>, port = pair.server()
+    local server = sockets.server()
+    local port = server:serverPort()
     local count = trace.count(server, "newConnection")
     local clients = { helper.connect(port) }
     helper.eventually(function() return count.n == 1 end, "the first")
@@ -158,11 +166,11 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S24 pendingConnectionAvailable: comes once for a connection, as newConnection does", function()
-    local server <close>, port = pair.server()
+    local server = sockets.server()
+    local port = server:serverPort()
     local pendings, news = trace.count(server, "pendingConnectionAvailable"), trace.count(server, "newConnection")
-    local clients = {}
     for i = 1, 3 do
-      clients[i] = helper.connect(port)
+      helper.connect(port)
       helper.eventually(function() return news.n == i end, "newConnection")
       assert.equal(i, pendings.n)
     end

@@ -4,7 +4,8 @@
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
-local pair = require "spec.qt.pair"
+local network = require "spec.qt.network"
+local sockets = require "spec.qt.sockets"
 local trace = require "spec.qt.trace"
 
 -- Does a fresh socket reach host:port?
@@ -15,6 +16,8 @@ local function reaches(host, port)
 end
 
 describe("TcpServer, by Qt's tests:", function()
+  after_each(sockets.close)
+
   it("S1 getSetCheck: maxPendingConnections keeps any number as given", function()
     local server <close> = moonport.TcpServer()
     for _, n in ipairs { 0, 1, -1, 0x7fffffff, -0x80000000 } do
@@ -64,7 +67,7 @@ describe("TcpServer, by Qt's tests:", function()
   it("S4 ipv6Server: listens on ::1 and is reached there, or says that there is no IPv6", function()
     local server <close> = moonport.TcpServer()
     local ok, _, code = server:listen("::1", 0)
-    if not pair.hasIPv6() then
+    if not network.hasIPv6() then
       assert.is_nil(ok)
       assert.is_true(code == "UnsupportedSocketOperationError" or code == "SocketAddressNotAvailableError")
       return
@@ -83,9 +86,9 @@ describe("TcpServer, by Qt's tests:", function()
 
   it("S5 dualStack: 'any' is reached by IPv4 and IPv6, 0.0.0.0 only by IPv4, :: only by IPv6", function()
     for address, expected in pairs {
-      ["any"] = { v4 = true, v6 = pair.hasIPv6() },
+      ["any"] = { v4 = true, v6 = network.hasIPv6() },
       ["0.0.0.0"] = { v4 = true, v6 = false },
-      ["::"] = pair.hasIPv6() and { v4 = false, v6 = true } or nil,
+      ["::"] = network.hasIPv6() and { v4 = false, v6 = true } or nil,
     } do
       local server <close> = moonport.TcpServer()
       assert.is_true(server:listen(address, 0))
@@ -95,7 +98,8 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S6 ipv6ServerMapped: a server on 127.0.0.1 is reached by its mapped addresses, not by ::1", function()
-    local server <close>, port = pair.server "127.0.0.1"
+    local server = sockets.server "127.0.0.1"
+    local port = server:serverPort()
     for _, host in ipairs { "127.0.0.1", "::ffff:127.0.0.1", "::ffff:7F00:0001" } do
       assert.is_true(reaches(host, port), host)
       assert.is_true(server:waitForNewConnection(helper.timeout))
@@ -150,7 +154,8 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S10 waitForConnectionTest: times out with SocketTimeoutError, and sees a client that comes in time", function()
-    local server <close>, port = pair.server()
+    local server = sockets.server()
+    local port = server:serverPort()
     local ok, message, code = server:waitForNewConnection(30)
     assert.is_nil(ok)
     assert.equal("SocketTimeoutError", code)
@@ -186,7 +191,8 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S12 listenWhileListening: the second listen fails, and the first goes on untouched", function()
-    local server <close>, port = pair.server()
+    local server = sockets.server()
+    local port = server:serverPort()
     local ok, message, code = server:listen("127.0.0.1", 0)
     assert.is_nil(ok)
     assert.equal("OperationError", code)

@@ -2,6 +2,8 @@
 --
 -- SPDX-License-Identifier: MIT
 
+local busted = require "busted"
+local helper = require "spec.helper"
 local moonport = require "moonport"
 
 local trace = {}
@@ -9,8 +11,8 @@ local trace = {}
 local signals = {
   TcpServer = { "pendingConnectionAvailable", "newConnection", "acceptError" },
   TcpSocket = {
-    "hostFound", "connected", "disconnected", "readyRead", "bytesWritten", "stateChanged", "errorOccurred", "aboutToClose",
-    "readChannelFinished",
+    "hostFound", "connected", "disconnected", "readyRead", "bytesWritten", "stateChanged", "errorOccurred",
+    "aboutToClose", "readChannelFinished",
   },
 }
 
@@ -18,8 +20,8 @@ local function short(value)
   return (tostring(value):gsub("State$", ""):gsub("Error$", ""))
 end
 
---- Logs every signal of object from now on: "connected", "stateChanged(Closing)", "errorOccurred(RemoteHostClosed)", in a
---- list that grows. look(object, signal), if given, adds what it returns to each line: "connected [Connected]".
+--- Logs every signal of object from now on: "connected", "stateChanged(Closing)", "errorOccurred(RemoteHostClosed)", in
+--- a list that grows. look(object, signal), if given, adds what it returns to each line: "connected [Connected]".
 function trace.record(object, look, log)
   log = log or {}
   for _, signal in ipairs(signals[tostring(object):match "^%a+"]) do
@@ -42,12 +44,18 @@ function trace.device(socket)
   return ("%s, %s, %d"):format(short(socket:state()), socket:isOpen() and "open" or "not open", socket:bytesAvailable())
 end
 
---- Is line in the log?
-function trace.has(log, line)
-  for _, entry in ipairs(log) do
-    if entry == line then return true end
-  end
-  return false
+--- Waits until the log's last line is `last` and compares the whole of it.
+function trace.expect(log, lines)
+  pcall(helper.eventually, function() return log[#log] == lines[#lines] and #log >= #lines end)
+  helper.settle(5) -- nothing may follow
+  busted.assert.same(lines, log)
+end
+
+--- The names without what each handler has seen.
+function trace.names(log)
+  local names = {}
+  for i, line in ipairs(log) do names[i] = line:match "^%S+" end
+  return names
 end
 
 --- A fresh log of one signal: how often it came.

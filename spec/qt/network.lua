@@ -1,46 +1,13 @@
--- Servers, connections and the machine's addresses, as the specs of the parity with Qt need them.
+-- The machine's network, as the specs of the parity with Qt need it: its addresses, and peers that answer nobody.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
-local moonport = require "moonport"
 
-local pair = {}
-
---- A listening server. -> server, port
-function pair.server(address)
-  local server = moonport.TcpServer()
-  assert(server:listen(address or "127.0.0.1", 0))
-  return server, server:serverPort()
-end
-
---- A socket connected to a plain peer of spec.helper. -> socket, peer
-function pair.client(prepare)
-  local listener = helper.listen()
-  local socket = moonport.TcpSocket()
-  if prepare then prepare(socket) end
-  assert(socket:connectToHost("127.0.0.1", listener:port()))
-  assert(socket:waitForConnected(helper.timeout))
-  local peer = listener:accept()
-  listener:close()
-  return socket, peer
-end
-
---- A connection that a server of moonport has accepted from a plain client. -> socket, client
-function pair.accepted()
-  local server <close>, port = pair.server()
-  local client = helper.connect(port)
-  assert(server:waitForNewConnection(helper.timeout))
-  return server:nextPendingConnection(), client
-end
-
---- Waits until a socket is in a state.
-function pair.untilState(socket, state)
-  helper.eventually(function() return socket:state() == state end, state)
-end
+local network = {}
 
 --- A listener that answers nobody: its backlog is full. On port if given. -> listener
-function pair.blackHole(host, port)
+function network.blackHole(host, port)
   local posix = helper.posix
   local fd = assert(posix.listen(host or "127.0.0.1", port or 0, 0))
   local hole = { fd = fd, clients = {} }
@@ -57,7 +24,7 @@ function pair.blackHole(host, port)
 end
 
 --- The addresses of this machine's interfaces: { { text =, linkLocal = boolean }, … }
-function pair.addresses()
+function network.addresses()
   local list, seen = {}, {}
   local last
   for line in io.lines "/proc/net/fib_trie" do
@@ -78,9 +45,9 @@ function pair.addresses()
 end
 
 --- Does this machine have IPv6?
-function pair.hasIPv6()
+function network.hasIPv6()
   local file <close> = io.open "/proc/net/if_inet6"
   return file ~= nil and file:read "a":find(("0"):rep(31) .. "1", 1, true) ~= nil
 end
 
-return pair
+return network

@@ -1,0 +1,273 @@
+-- The orders of signals while connecting, whole sequences. Signals that a call causes are delivered from the loop (D1),
+-- so for those only the order is Qt's; for those that the network causes, what a handler sees of the socket is too.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+local network = require "spec.qt.network"
+local sockets = require "spec.qt.sockets"
+local trace = require "spec.qt.trace"
+
+-- What handlers see of the connection itself.
+local function endpoints(socket)
+  return ("%s, fd %s, local %s, peer %s"):format(trace.state(socket), socket:socketDescriptor() >= 0,
+    socket:localPort() > 0, socket:peerAddress() or "none")
+end
+
+describe("the signals of connecting", function()
+  after_each(sockets.close)
+
+  it("by address: HostLookup, Connecting, hostFound, then Connected and connected", function()
+    local server, socket = sockets.server(), sockets.socket()
+    local log = trace.record(socket, trace.state)
+    assert.is_true(socket:connectToHost("127.0.0.1", server:serverPort()))
+    assert.same({}, log) -- D1: nothing inside the call
+    assert.equal("ConnectingState", socket:state())
+    assert.is_true(socket:isOpen())
+    assert.equal(0, socket:localPort())
+    assert.equal("127.0.0.1", socket:peerName())
+    assert.equal(-1, socket:socketDescriptor())
+    trace.expect(log, {
+      "stateChanged(HostLookup) [Connecting]", "stateChanged(Connecting) [Connecting]", "hostFound [Connecting]",
+      "stateChanged(Connected) [Connected]", "connected [Connected]",
+    })
+  end)
+
+  it("by name: the same order, HostLookup until the name is found", function()
+    local server, socket = sockets.server "any", sockets.socket()
+    local log = trace.record(socket, trace.state)
+    assert.is_true(socket:connectToHost("localhost", server:serverPort()))
+    assert.equal("HostLookupState", socket:state())
+    assert.equal("localhost", socket:peerName())
+    trace.expect(log, {
+      "stateChanged(HostLookup) [HostLookup]", "stateChanged(Connecting) [Connecting]", "hostFound [Connecting]",
+      "stateChanged(Connected) [Connected]", "connected [Connected]",
+    })
+  end)
+
+  it("gives addresses, ports and the descriptor already in stateChanged(Connected)", function()
+    local server, socket = sockets.server(), sockets.socket()
+    local log = trace.record(socket, endpoints)
+    socket:connectToHost("127.0.0.1", server:serverPort())
+    trace.expect(log, {
+      "stateChanged(HostLookup) [Connecting, fd false, local false, peer none]",
+      "stateChanged(Connecting) [Connecting, fd false, local false, peer none]",
+      "hostFound [Connecting, fd false, local false, peer none]",
+      "stateChanged(Connected) [Connected, fd true, local true, peer 127.0.0.1]",
+      "connected [Connected, fd true, local true, peer 127.0.0.1]",
+    })
+    assert.equal(1, socket:readChannelCount())
+    assert.equal(1, socket:writeChannelCount())
+  end)
+
+  it("sends what was written meanwhile after connected", function()
+    local server, socket = sockets.server(), sockets.socket()
+    local log = trace.record(socket, trace.state)
+    socket:connectToHost("127.0.0.1", server:serverPort())
+    assert.equal(2, socket:write "12")
+    assert.equal(3, socket:write "345")
+    assert.equal(5, socket:bytesToWrite())
+    trace.expect(log, {
+      "stateChanged(HostLookup) [Connecting]", "stateChanged(Connecting) [Connecting]", "hostFound [Connecting]",
+      "stateChanged(Connected) [Connected]", "connected [Connected]", "bytesWritten(5) [Connected]",
+    })
+    local peer = sockets.accept(server)
+    sockets.eventuallyAvailable(peer, 5)
+    assert.equal("12345", peer:readAll())
+  end)
+
+  it("handlers that are attached after the call get the signals that it has caused", function()
+    local status, out = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", helper.file [[
+      local moonport = require "moonport"
+      local server, socket = moonport.TcpServer(), moonport.TcpSocket()
+      assert(server:listen("127.0.0.1", 0))
+      socket:connectToHost("127.0.0.1", server:serverPort())
+      function socket:stateChanged(state) print(state) end
+      function socket:hostFound() print("hostFound") end
+      function socket:connected() print("connected") moonport.quit() end
+    ]] }
+    assert.equal("HostLookupState\nConnectingState\nhostFound\nConnectedState\nconnected\n", out:sub(1, 66))
+    assert.equal(0, status)
+  end)
+
+  it("never signals connected for an accepted connection or an adopted descriptor", function()
+    local server, adopted = sockets.server(), sockets.socket()
+    local log = trace.record(adopted, trace.state)
+    local accepted
+    function server:newConnection()
+      local socket = self:nextPendingConnection()
+      accepted = { socket = sockets.closing(socket), log = trace.record(socket) }
+    end
+    local fd = assert(helper.posix.connect("127.0.0.1", server:serverPort()))
+    helper.eventually(function() return accepted end, "the connection")
+    assert.is_true(adopted:setSocketDescriptor(fd))
+    trace.expect(log, { "stateChanged(Connected) [Connected]" })
+    assert.same({}, accepted.log)
+    assert.equal("ConnectedState", accepted.socket:state())
+    assert.equal("", accepted.socket:peerName())
+  end)
+
+  it("refused: Unconnected and one error, and the device stays open", function()
+    local socket = sockets.socket()
+    local log = trace.record(socket, trace.device)
+    socket:connectToHost("127.0.0.1", helper.unusedPort())
+    trace.expect(log, {
+      "stateChanged(HostLookup) [Connecting, open, 0]", "stateChanged(Connecting) [Connecting, open, 0]",
+      "hostFound [Connecting, open, 0]", "stateChanged(Unconnected) [Unconnected, open, 0]",
+      "errorOccurred(ConnectionRefused) [Unconnected, open, 0]",
+    })
+    assert.is_true(socket:isOpen())
+    assert.equal("ReadWrite", socket:openMode())
+    assert.equal("Connection refused", socket:errorString())
+  end)
+
+  for name, what in pairs { [""] = "no name at all", ["no.such.host.invalid"] = "a name that nobody has" } do
+    it("host not found: Unconnected and one error, for " .. what, function()
+      local socket = sockets.socket()
+      local log = trace.record(socket, trace.state)
+      socket:connectToHost(name, 7000)
+      trace.expect(log, {
+        log[1] or "stateChanged(HostLookup) [HostLookup]", "stateChanged(Unconnected) [Unconnected]",
+        "errorOccurred(HostNotFound) [Unconnected]",
+      })
+      assert.matches("^stateChanged%(HostLookup%)", log[1])
+      assert.equal("Host not found", socket:errorString())
+      assert.is_true(socket:isOpen())
+    end)
+  end
+
+  it("waitForConnected that times out: Unconnected only, and the error can be asked for", function()
+    local hole <close> = network.blackHole()
+    local socket = sockets.socket()
+    local log = trace.record(socket, trace.state)
+    socket:connectToHost("127.0.0.1", hole:port())
+    local ok, message, code = socket:waitForConnected(30)
+    assert.is_nil(ok)
+    assert.equal("SocketTimeoutError", code)
+    assert.equal("waitForConnected: Socket operation timed out", message)
+    assert.equal("SocketTimeoutError", socket:error())
+    trace.expect(log, {
+      "stateChanged(HostLookup) [Connecting]", "stateChanged(Connecting) [Connecting]", "hostFound [Connecting]",
+      "stateChanged(Unconnected) [Unconnected]",
+    })
+  end)
+
+  it("can connect again from errorOccurred after a refused connect", function()
+    local server, socket = sockets.server(), sockets.socket()
+    function socket:errorOccurred() self:connectToHost("127.0.0.1", server:serverPort()) end
+    local log = trace.record(socket)
+    socket:connectToHost("127.0.0.1", helper.unusedPort())
+    trace.expect(log, {
+      "stateChanged(HostLookup)", "stateChanged(Connecting)", "hostFound", "stateChanged(Unconnected)",
+      "errorOccurred(ConnectionRefused)",
+      "stateChanged(HostLookup)", "stateChanged(Connecting)", "hostFound", "stateChanged(Connected)", "connected",
+    })
+  end)
+
+  -- Closing before it is connected --------------------------------------------------------------------------------
+
+  local upToConnected = {
+    "stateChanged(HostLookup)", "stateChanged(Connecting)", "hostFound", "stateChanged(Connected)", "connected",
+    "stateChanged(Closing)",
+  }
+  local ending = { "stateChanged(Unconnected)", "readChannelFinished", "disconnected" }
+
+  local function sequence(...)
+    local all = {}
+    for _, part in ipairs { ... } do table.move(part, 1, #part, #all + 1, all) end
+    return all
+  end
+
+  for data, sent in pairs { [""] = {}, ["farewell"] = { "bytesWritten(8)" } } do
+    it(("disconnectFromHost() while connecting, with %d bytes written: it connects, sends, and closes"):format(#data),
+      function()
+        local server, socket = sockets.server(), sockets.socket()
+        local log = trace.record(socket)
+        local stateWhileSending
+        function socket:bytesWritten() stateWhileSending = self:state() end
+        socket:connectToHost("127.0.0.1", server:serverPort())
+        if data ~= "" then socket:write(data) end
+        socket:disconnectFromHost()
+        assert.equal("ConnectingState", socket:state())
+        assert.is_true(socket:isOpen())
+        trace.expect(log, sequence(upToConnected, sent, ending))
+        if data ~= "" then assert.equal("ClosingState", stateWhileSending) end
+        local peer = sockets.accept(server)
+        sockets.eventuallyState(peer, "UnconnectedState")
+        assert.equal(data, peer:readAll())
+        assert.is_true(socket:isOpen())
+      end)
+
+    it(("close() while connecting, with %d bytes written: the same after aboutToClose"):format(#data), function()
+      local server, socket = sockets.server(), sockets.socket()
+      local log = trace.record(socket)
+      socket:connectToHost("127.0.0.1", server:serverPort())
+      if data ~= "" then socket:write(data) end
+      socket:close()
+      assert.is_false(socket:isOpen())
+      local before = { table.unpack(upToConnected, 1, 3) }
+      local after = { table.unpack(upToConnected, 4) }
+      trace.expect(log, sequence(before, { "aboutToClose" }, after, sent, ending))
+      local peer = sockets.accept(server)
+      sockets.eventuallyState(peer, "UnconnectedState")
+      assert.equal(data, peer:readAll())
+    end)
+  end
+
+  it("what a connected handler writes after disconnectFromHost() is sent in ClosingState as well", function()
+    local server, socket = sockets.server(), sockets.socket()
+    function socket:connected() self:write "late" end
+    local log = trace.record(socket, trace.state)
+    socket:connectToHost("127.0.0.1", server:serverPort())
+    socket:write "early "
+    socket:disconnectFromHost()
+    trace.expect(log, {
+      "stateChanged(HostLookup) [Connecting]", "stateChanged(Connecting) [Connecting]", "hostFound [Connecting]",
+      "stateChanged(Connected) [Connected]", "connected [Connected]", "stateChanged(Closing) [Closing]",
+      "bytesWritten(10) [Closing]", "stateChanged(Unconnected) [Unconnected]", "readChannelFinished [Unconnected]",
+      "disconnected [Unconnected]",
+    })
+    local peer = sockets.accept(server)
+    sockets.eventuallyState(peer, "UnconnectedState")
+    assert.equal("early late", peer:readAll())
+  end)
+
+  it("disconnectFromHost() while connecting, and the connect fails: only the failure's signals", function()
+    local socket = sockets.socket()
+    local log = trace.record(socket)
+    socket:connectToHost("127.0.0.1", helper.unusedPort())
+    socket:disconnectFromHost()
+    trace.expect(log, {
+      "stateChanged(HostLookup)", "stateChanged(Connecting)", "hostFound", "stateChanged(Unconnected)",
+      "errorOccurred(ConnectionRefused)",
+    })
+  end)
+
+  it("abort() while connecting: aboutToClose, Unconnected, readChannelFinished; neither disconnected nor an error",
+    function()
+      local hole <close> = network.blackHole()
+      local socket = sockets.socket()
+      local log = trace.record(socket)
+      socket:connectToHost("127.0.0.1", hole:port())
+      socket:abort()
+      assert.equal("UnconnectedState", socket:state())
+      assert.is_false(socket:isOpen())
+      trace.expect(log, {
+        "stateChanged(HostLookup)", "stateChanged(Connecting)", "hostFound", "aboutToClose",
+        "stateChanged(Unconnected)", "readChannelFinished",
+      })
+      assert.equal("UnknownSocketError", socket:error())
+    end)
+
+  it("abort() while the name is looked up: the same", function()
+    local socket = sockets.socket()
+    local log = trace.record(socket)
+    socket:connectToHost("localhost", helper.unusedPort())
+    assert.equal("HostLookupState", socket:state())
+    socket:abort()
+    trace.expect(log, {
+      "stateChanged(HostLookup)", "aboutToClose", "stateChanged(Unconnected)", "readChannelFinished",
+    })
+  end)
+end)
