@@ -166,10 +166,10 @@ static void tell_unseen(binding_task *task) {
         box->unseen = false;
         (void)mp_tcp_socket_peek((mp_tcp_socket *)object, &size);
         if (size > 0)
-            mp_loop_signal(object, MP_SIGNAL_READY_READ, 0);
+            mp_loop_emit(object, MP_SIGNAL_READY_READ, 0);
     } else if (task->signal == MP_SIGNAL_BYTES_WRITTEN && --box->busy_writing == 0 &&
                box->unseen_written > 0) {
-        mp_loop_signal(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
+        mp_loop_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
         box->unseen_written = 0;
     }
 }

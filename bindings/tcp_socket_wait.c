@@ -29,7 +29,7 @@ static enum mp_fault end_fault(const mp_tcp_socket *socket) {
 static int timed_out(lua_State *L, mp_tcp_socket *socket, const char *what) {
     socket->fault = MP_FAULT_WAIT_TIMEOUT;
     binding_anchor(L, 1, &socket->object);
-    mp_loop_signal(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
+    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
     return binding_fail(L, what, MP_FAULT_WAIT_TIMEOUT);
 }
 

@@ -198,11 +198,6 @@ static void push(mp_object *object, int32_t code, intptr_t argument) {
 }
 
 void mp_loop_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
-    if (mp_loop_wants(object, signal))
-        push(object, (int32_t)signal, argument);
-}
-
-void mp_loop_signal(mp_object *object, enum mp_signal signal, intptr_t argument) {
     push(object, (int32_t)signal, argument);
 }
 
@@ -224,10 +219,10 @@ static void deliver_next(mp_loop *loop) {
         return;
     /* It counts as queued while it is delivered: the object stays anchored, whatever the handlers do. */
     object->delivering = true;
-    if (event.code < MP_SIGNAL_COUNT)
-        loop->upcalls->emit(object, (enum mp_signal)event.code, event.argument);
-    else if (event.code > MP_SIGNAL_COUNT)
+    if (event.code > MP_SIGNAL_COUNT)
         object->behaviour->step(object, event.code - MP_SIGNAL_COUNT);
+    else if (event.code < MP_SIGNAL_COUNT && mp_loop_wants(object, (enum mp_signal)event.code))
+        loop->upcalls->emit(object, (enum mp_signal)event.code, event.argument);
     object->delivering = false;
     object->queued--;
     release_if_idle(object);

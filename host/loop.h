@@ -86,7 +86,7 @@ struct mp_loop {
     struct ev_loop *ev;
     const mp_upcalls *upcalls;
     void *owner;
-    uint32_t wanted; /* signals that some handler was ever set for; others are not queued */
+    uint32_t wanted; /* signals that some handler was ever set for; others are not delivered */
     size_t alive;    /* held objects and the owner's tasks: at 0 the loop ends */
     enum mp_log_level log_level;
     mp_statistics statistics;
@@ -144,8 +144,8 @@ void mp_object_hold(mp_object *object, int32_t anchor);
 /* Looks from the loop whether `object` can be released; to be called when a hold or a wait of the owner ended. */
 void mp_object_check(mp_object *object);
 
-/* Queues a signal, whether anybody wants it or not. */
-void mp_loop_signal(mp_object *object, enum mp_signal signal, intptr_t argument);
+/* Queues a signal. Whether anybody wants it is looked at when it is delivered: handlers may be attached until then. */
+void mp_loop_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 
 /* Queues a step of the object's own (behaviour->step) behind the signals that are queued now. `step` is positive. */
 void mp_loop_defer(mp_object *object, int step);
@@ -156,9 +156,6 @@ void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behavi
 
 /* Forgets what is queued for `object`, which is about to vanish. */
 void mp_object_destroy(mp_object *object);
-
-/* Queues a signal if anybody may want it. */
-void mp_loop_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 
 /* Puts a socket with unsent output on the list that settle flushes. */
 void mp_loop_mark_dirty(mp_loop *loop, mp_tcp_socket *socket);
