@@ -39,6 +39,13 @@ static void forget_addresses(mp_tcp_socket *socket) {
     }
 }
 
+static void mark_dirty(mp_tcp_socket *socket) {
+    if (socket->out.bytes == 0 || (socket->flags & FLAG_DIRTY))
+        return;
+    socket->flags |= FLAG_DIRTY;
+    mp_loop_mark_dirty(socket->object.loop, socket);
+}
+
 static void step(mp_object *object, int number) {
     mp_tcp_socket *socket = (mp_tcp_socket *)object;
     switch (number) {
@@ -49,14 +56,13 @@ static void step(mp_object *object, int number) {
         mp_loop_emit(object, MP_SIGNAL_CONNECTED, 0);
         if (socket->flags & FLAG_CLOSE_CONNECTED)
             mp_loop_defer(object, STEP_CLOSE_CONNECTED);
-        if (socket->out.bytes > 0 && !(socket->flags & FLAG_DIRTY)) {
-            socket->flags |= FLAG_DIRTY;
-            mp_loop_mark_dirty(object->loop, socket);
-        }
+        mark_dirty(socket);
         break;
     case STEP_CLOSE_CONNECTED:
+        socket->flags &= ~(uint32_t)FLAG_CLOSE_CONNECTED;
         if (socket->state == MP_STATE_CONNECTED)
             mp_tcp_socket_disconnect(socket);
+        mark_dirty(socket);
         break;
     case STEP_CLOSING:
         if (socket->state != MP_STATE_CONNECTED || socket->phase == PHASE_OPEN)

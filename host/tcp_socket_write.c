@@ -122,7 +122,9 @@ bool mp_tcp_socket_flush(mp_tcp_socket *socket) {
 
 void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket) {
     socket->flags &= ~(uint32_t)FLAG_DIRTY;
-    (void)mp_tcp_socket_flush(socket);
+    /* A close that was asked for before it was connected comes first: ClosingState, then bytesWritten. */
+    if (!(socket->flags & FLAG_CLOSE_CONNECTED))
+        (void)mp_tcp_socket_flush(socket);
 }
 
 void mp_tcp_socket_on_writable(mp_tcp_socket *socket) {

@@ -4,7 +4,6 @@
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
-local moonport = require "moonport"
 local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 local trace = require "spec.qt.trace"
@@ -75,20 +74,6 @@ describe("the signals of connecting", function()
     local peer = sockets.accept(server)
     sockets.eventuallyAvailable(peer, 5)
     assert.equal("12345", peer:readAll())
-  end)
-
-  it("handlers that are attached after the call get the signals that it has caused", function()
-    local status, out = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", helper.file [[
-      local moonport = require "moonport"
-      local server, socket = moonport.TcpServer(), moonport.TcpSocket()
-      assert(server:listen("127.0.0.1", 0))
-      socket:connectToHost("127.0.0.1", server:serverPort())
-      function socket:stateChanged(state) print(state) end
-      function socket:hostFound() print("hostFound") end
-      function socket:connected() print("connected") moonport.quit() end
-    ]] }
-    assert.equal("HostLookupState\nConnectingState\nhostFound\nConnectedState\nconnected\n", out:sub(1, 66))
-    assert.equal(0, status)
   end)
 
   it("never signals connected for an accepted connection or an adopted descriptor", function()
@@ -214,24 +199,6 @@ describe("the signals of connecting", function()
       assert.equal(data, peer:readAll())
     end)
   end
-
-  it("what a connected handler writes after disconnectFromHost() is sent in ClosingState as well", function()
-    local server, socket = sockets.server(), sockets.socket()
-    function socket:connected() self:write "late" end
-    local log = trace.record(socket, trace.state)
-    socket:connectToHost("127.0.0.1", server:serverPort())
-    socket:write "early "
-    socket:disconnectFromHost()
-    trace.expect(log, {
-      "stateChanged(HostLookup) [Connecting]", "stateChanged(Connecting) [Connecting]", "hostFound [Connecting]",
-      "stateChanged(Connected) [Connected]", "connected [Connected]", "stateChanged(Closing) [Closing]",
-      "bytesWritten(10) [Closing]", "stateChanged(Unconnected) [Unconnected]", "readChannelFinished [Unconnected]",
-      "disconnected [Unconnected]",
-    })
-    local peer = sockets.accept(server)
-    sockets.eventuallyState(peer, "UnconnectedState")
-    assert.equal("early late", peer:readAll())
-  end)
 
   it("disconnectFromHost() while connecting, and the connect fails: only the failure's signals", function()
     local socket = sockets.socket()
