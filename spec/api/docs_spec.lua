@@ -1,0 +1,215 @@
+-- The manual and the types say what there is: reference pages, docs/types and the real method tables are compared, so
+-- that nothing is missing on any side. Signals, errors, states and options are compared with the lists in C that they
+-- come from.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+local function read(path)
+  local file <close> = assert(io.open(path))
+  return file:read "a"
+end
+
+local function keys(set)
+  local list = {}
+  for key in pairs(set) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+local function names(map)
+  local set = {}
+  for member in pairs(map) do set[member:match "^[^%(]+"] = true end
+  return keys(set)
+end
+
+-- "address = "any"[, port = 0]" -> "address, port"
+local function parameters(text)
+  local list = {}
+  for one in text:gsub("[%[%]]", ""):gmatch "[^,]+" do list[#list + 1] = one:match "[%w.]+" end
+  return table.concat(list, ", ")
+end
+
+-- A reference page's tables: those under "Signals" -> signals, the others' -> members; each "name(parameters)" = true.
+local function page(path)
+  local members, signals, section = {}, {}, ""
+  for line in io.lines(path) do
+    section = line:match "^## (.*)" or section
+    local name, text = line:match "^| `(%w+)(%b())` |"
+    if name then
+      local list = section == "Signals" and signals or members
+      list[("%s(%s)"):format(name, parameters(text:sub(2, -2)))] = true
+    end
+  end
+  return members, signals
+end
+
+-- The same of a class in the types.
+local function typed(class)
+  local members, signals, fields = {}, {}, {}
+  for line in io.lines "docs/types/moonport.lua" do
+    if line:find "^%-%-%-@class" then fields = {} end
+    local signal, rest = line:match "^%-%-%-@field (%w+)%? fun%(self: [%w.]+(.*)%)"
+    if signal then fields[("%s(%s)"):format(signal, rest:match "^, (%w+):" or "")] = true end
+    if line == ("local %s = {}"):format(class) then signals = fields end
+    local owner, name, list = line:match "^function (%w+)[.:](%w+)%((.-)%) end$"
+    if owner == class then members[("%s(%s)"):format(name, list)] = true end
+  end
+  return members, signals
+end
+
+-- What really is there. An object's __index has the table of methods as its second upvalue.
+local function methods(object)
+  local index = getmetatable(object).__index
+  if type(index) == "function" then index = select(2, debug.getupvalue(index, 2)) end
+  return keys(index)
+end
+
+local function functions(module)
+  local set = {}
+  for name, value in pairs(module) do set[name] = type(value) == "function" or nil end
+  return keys(set)
+end
+
+-- Rows X(CONSTANT, …) of a list in C; each row's strings and words.
+local function rows(path, list)
+  local text = read(path)
+  local from = assert(text:find("#define " .. list .. "(X)", 1, true), list)
+  local body = text:sub(from, assert(text:find("\n\n", from, true) or text:find("clang-format on", from, true)))
+  local found = {}
+  for row in body:gmatch "X(%b())" do
+    local cells = {}
+    for cell in row:sub(2, -2):gmatch '"[^"]*"' do cells[#cells + 1] = cell:sub(2, -2) end
+    if cells[1] then
+      found[#found + 1] = { strings = cells, kind = row:match "MP_[A-Z_]+", last = row:match "([A-Z_]+)%)$" }
+    end
+  end
+  assert(#found > 2, list)
+  return found
+end
+
+-- The strings of an ---@alias in the types.
+local function alias(name)
+  local set, inside = {}, false
+  for line in io.lines "docs/types/moonport.lua" do
+    if inside and not line:find "^%-%-%-|" then break end
+    if inside then set[line:match '^%-%-%-| "(%w+)"'] = true end
+    inside = inside or line == "---@alias moonport." .. name
+  end
+  return keys(set)
+end
+
+local classes = {
+  { name = "TcpServer", page = "tcp_server", kind = "MP_TCP_SERVER", make = moonport.TcpServer },
+  { name = "TcpSocket", page = "tcp_socket", kind = "MP_TCP_SOCKET", make = moonport.TcpSocket },
+  { name = "Timer", page = "timer", kind = "MP_TIMER", make = moonport.Timer },
+  { name = "HostAddress", page = "host_address", make = moonport.HostAddress },
+  { name = "Task", page = "task", make = function() return moonport.spawn(function() end) end },
+}
+
+describe("the manual", function()
+  for _, class in ipairs(classes) do
+    it("has every member and signal of " .. class.name .. " and no others, and so have the types", function()
+      local members, signals = page("docs/reference/" .. class.page .. ".md")
+      local typedMembers, typedSignals = typed(class.name)
+      assert.same(methods(class.make()), names(members))
+      assert.same(keys(members), keys(typedMembers))
+
+      local real = {}
+      for _, row in ipairs(rows("host/signal.h", "MP_SIGNALS")) do
+        if row.kind == class.kind then real[row.strings[1]] = row.last == "NONE" and 0 or 1 end
+      end
+      assert.same(keys(real), names(signals))
+      assert.same(keys(signals), keys(typedSignals))
+      for signal in pairs(signals) do
+        local name, argument = signal:match "^(%w+)%((%w*)%)$"
+        assert.equal(real[name], argument == "" and 0 or 1, signal)
+        local connection = moonport.connect(class.make(), name, print)
+        assert.is_true(moonport.disconnect(connection))
+      end
+    end)
+  end
+
+  it("has every function of the module and no others, and so have the types", function()
+    local members = page "docs/reference/moonport.md"
+    assert.same(functions(moonport), names(members))
+    assert.same(keys(members), keys((typed "moonport")))
+  end)
+
+  it("has what the module holds beside functions", function()
+    local others = {}
+    for name, value in pairs(moonport) do others[name] = type(value) ~= "function" or nil end
+    assert.same({ "log", "version" }, keys(others))
+    local text, types = read "docs/reference/moonport.md", read "docs/types/moonport.lua"
+    assert.truthy(text:find("`moonport.version` is a string, `\"" .. moonport.version .. "\"`", 1, true))
+    local listed = text:match "`moonport.log` has four functions: (.-)%."
+    for _, level in ipairs(functions(moonport.log)) do
+      assert.truthy(listed:find("`" .. level .. "`", 1, true), level)
+      assert.truthy(types:find("---@field " .. level .. " fun(", 1, true), level)
+    end
+    assert.equal(4, #functions(moonport.log))
+  end)
+
+  it("has what stats counts, and so have the types", function()
+    local text = read("docs/reference/moonport.md"):match "| of `stats%(%)` .*"
+    local listed, fields = {}, {}
+    for row in text:gmatch "\n(| `[^|]+) |" do
+      for name in row:gmatch "`(%w+)`" do listed[name] = true end
+    end
+    for name in read("docs/types/moonport.lua"):match("@class moonport.Stats\n(.-)\n\n"):gmatch "@field (%w+)" do
+      fields[name] = true
+    end
+    assert.same(keys(moonport.stats()), keys(listed))
+    assert.same(keys(listed), keys(fields))
+  end)
+
+  it("has every error code with its words and no others, and so have the types", function()
+    local real, listed = { TaskFailedError = {} }, {}
+    for _, row in ipairs(rows("host/error.h", "MP_FAULTS")) do
+      local code, words = table.unpack(row.strings)
+      real[code] = real[code] or {}
+      real[code][words] = true
+    end
+    for code, words in read("docs/reference/errors.md"):gmatch "\n| `(%w+)` | ([^|]+) |" do
+      listed[code] = {}
+      for one in words:gmatch "[^;]+" do listed[code][one:match "^%s*(.-)$"] = true end
+    end
+    assert.truthy(read("bindings/spawn.c"):find '"TaskFailedError"')
+    listed.TaskFailedError = listed.TaskFailedError and {}
+    assert.same(real, listed)
+    assert.same(keys(real), alias "Code")
+  end)
+
+  it("has every state and socket option, and so have the types", function()
+    local text = read "docs/reference/tcp_socket.md"
+    local states, options, listed = {}, {}, {}
+    for _, row in ipairs(rows("host/tcp_socket.h", "MP_SOCKET_STATES")) do states[row.strings[1]] = true end
+    for name in text:match("\n## States\n(.-)\n## "):gmatch '`"(%w+)"`' do listed[name] = true end
+    assert.same(keys(states), keys(listed))
+    assert.same(keys(states), alias "SocketState")
+
+    listed = {}
+    for name in read("host/socket_option.c"):match("options%[%] = (%b{})"):gmatch '"(%w+)"' do options[name] = true end
+    for row in text:match("\n| option | is |(.-)\n\n"):gmatch "\n(|[^|]+|)" do
+      for name in row:gmatch "`(%w+)`" do listed[name] = true end
+    end
+    assert.same(keys(options), keys(listed))
+    assert.same(keys(options), alias "SocketOption")
+  end)
+
+  it("has every option of the program and no others", function()
+    local status, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
+    assert.equal(0, status)
+    local real, listed = {}, {}
+    for option in help:gmatch "\n  (%-%-?[%a-]+)" do real[option] = true end
+    for option in read("docs/reference/program.md"):gmatch "\n| `(%-%-?[%a-]+)" do listed[option] = true end
+    assert.same(keys(real), keys(listed))
+  end)
+
+  it("has a row for each of the differences from Qt", function()
+    local listed = {}
+    for number in read("docs/differences.md"):gmatch "\n| D(%d+) |" do listed[#listed + 1] = tonumber(number) end
+    assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, listed)
+  end)
+end)
