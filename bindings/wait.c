@@ -78,6 +78,7 @@ static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFu
                  lua_KContext context) {
     state->looping = true;
     state->loop->alive++;
+    mp_loop_settle(state->loop); /* may be all that the wait needs: no event need follow */
     while (wait->outcome == WAIT_RUNNING && !state->quitting)
         mp_loop_run_once(state->loop);
     state->loop->alive--;
