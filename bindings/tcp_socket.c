@@ -345,6 +345,19 @@ static int tcp_socket_pos(lua_State *L) {
     return 1;
 }
 
+/* socket:seek(pos) -> nil, message, code: there is nothing to seek in */
+static int tcp_socket_seek(lua_State *L) {
+    check_socket(L);
+    (void)luaL_checkinteger(L, 2);
+    return binding_fail(L, "seek", MP_FAULT_SEQUENTIAL);
+}
+
+/* socket:reset() -> nil, message, code */
+static int tcp_socket_reset(lua_State *L) {
+    check_socket(L);
+    return binding_fail(L, "reset", MP_FAULT_SEQUENTIAL);
+}
+
 /* socket:setTextModeEnabled(boolean) -> true | nil, message, code when not open */
 static int tcp_socket_set_text_mode_enabled(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
@@ -413,6 +426,8 @@ static const luaL_Reg methods[] = {
     {"isWritable", tcp_socket_is_writable},
     {"isSequential", tcp_socket_is_sequential},
     {"pos", tcp_socket_pos},
+    {"seek", tcp_socket_seek},
+    {"reset", tcp_socket_reset},
     {"setTextModeEnabled", tcp_socket_set_text_mode_enabled},
     {"isTextModeEnabled", tcp_socket_is_text_mode_enabled},
     {"readChannelCount", tcp_socket_read_channel_count},

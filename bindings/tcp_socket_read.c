@@ -44,7 +44,7 @@ static enum mp_fault read_fault(const mp_tcp_socket *socket) {
     /* Connected until the end has been signalled; a half-open socket stays Connected after its end. */
     if (socket->state == MP_STATE_CONNECTED && !(socket->limits->half_open && mp_tcp_socket_at_end(socket)))
         return MP_FAULT_NONE;
-    return socket->fault != MP_FAULT_NONE ? socket->fault : MP_FAULT_NOT_CONNECTED;
+    return mp_tcp_socket_end_fault(socket);
 }
 
 /* The unread bytes; NULL after pushing "" or nil, message, code (their number in *pushed) if there are none. */
@@ -123,6 +123,10 @@ static int tcp_socket_peek(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     int pushed;
+    if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
     const char *data = unread(L, socket, "peek", &size, &pushed);
     if (!data)
         return pushed;
@@ -135,7 +139,8 @@ static int tcp_socket_skip(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     const char *data = mp_tcp_socket_peek(socket, &size);
-    enum mp_fault fault = size > 0 && (socket->open_mode & MP_READ_ONLY) ? MP_FAULT_NONE : read_fault(socket);
+    bool can = (size > 0 || wanted == 0) && (socket->open_mode & MP_READ_ONLY);
+    enum mp_fault fault = can ? MP_FAULT_NONE : read_fault(socket);
     if (fault != MP_FAULT_NONE)
         return binding_fail(L, "skip", fault);
     size = span(socket, data, size, wanted);
@@ -155,8 +160,11 @@ static int tcp_socket_get_char(lua_State *L) {
     if (!data)
         return pushed;
     size = span(socket, data, size, 1);
-    lua_pushlstring(L, data + size - 1, 1);
+    char c = data[size - 1];
     mp_tcp_socket_consume(socket, size);
+    if (c == '\r' && (socket->open_mode & MP_TEXT)) /* there was nothing else */
+        return binding_fail(L, "getChar", MP_FAULT_TEMPORARY);
+    lua_pushlstring(L, &c, 1);
     return 1;
 }
 

@@ -20,11 +20,6 @@ static bool is_connecting(const mp_tcp_socket *socket) {
     return socket->state == MP_STATE_HOST_LOOKUP || socket->state == MP_STATE_CONNECTING;
 }
 
-/* Why the connection is not there (any more). */
-static enum mp_fault end_fault(const mp_tcp_socket *socket) {
-    return socket->fault != MP_FAULT_NONE ? socket->fault : MP_FAULT_NOT_CONNECTED;
-}
-
 /* A wait of Qt's has timed out: the socket's error says so, and errorOccurred. */
 static int timed_out(lua_State *L, mp_tcp_socket *socket, const char *what) {
     socket->fault = MP_FAULT_WAIT_TIMEOUT;
@@ -50,7 +45,7 @@ static int waited_for_connected(lua_State *L, int status, lua_KContext context) 
     }
     if (is_connecting(socket))
         mp_tcp_socket_connect_timed_out(socket);
-    return binding_fail(L, "waitForConnected", end_fault(socket));
+    return binding_fail(L, "waitForConnected", mp_tcp_socket_end_fault(socket));
 }
 
 /* socket:waitForConnected([msec = 30000]) -> true | nil, message, code; a time-out gives the attempt up */
@@ -65,7 +60,7 @@ static int tcp_socket_wait_for_connected(lua_State *L) {
         return 1;
     }
     if (!is_connecting(socket))
-        return binding_fail(L, "waitForConnected", end_fault(socket));
+        return binding_fail(L, "waitForConnected", mp_tcp_socket_end_fault(socket));
     return binding_suspend(L, &request, waited_for_connected, 0);
 }
 
@@ -90,7 +85,7 @@ static int waited_for_ready_read(lua_State *L, int status, lua_KContext context)
         return 1;
     }
     if (mp_tcp_socket_at_end(socket))
-        return binding_fail(L, "waitForReadyRead", end_fault(socket));
+        return binding_fail(L, "waitForReadyRead", mp_tcp_socket_end_fault(socket));
     return timed_out(L, socket, "waitForReadyRead");
 }
 
@@ -103,7 +98,7 @@ static int tcp_socket_wait_for_ready_read(lua_State *L) {
                                     .mark = socket->bytes_read,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
     if (mp_tcp_socket_at_end(socket))
-        return binding_fail(L, "waitForReadyRead", end_fault(socket));
+        return binding_fail(L, "waitForReadyRead", mp_tcp_socket_end_fault(socket));
     return binding_suspend(L, &request, waited_for_ready_read, (lua_KContext)socket->bytes_read);
 }
 
@@ -123,7 +118,7 @@ static int waited_for_bytes_written(lua_State *L, int status, lua_KContext conte
         return 1;
     }
     if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
-        return binding_fail(L, "waitForBytesWritten", end_fault(socket));
+        return binding_fail(L, "waitForBytesWritten", mp_tcp_socket_end_fault(socket));
     return timed_out(L, socket, "waitForBytesWritten");
 }
 
@@ -136,7 +131,7 @@ static int tcp_socket_wait_for_bytes_written(lua_State *L) {
                                     .mark = socket->bytes_sent,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
     if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
-        return binding_fail(L, "waitForBytesWritten", end_fault(socket));
+        return binding_fail(L, "waitForBytesWritten", mp_tcp_socket_end_fault(socket));
     return binding_suspend(L, &request, waited_for_bytes_written, (lua_KContext)socket->bytes_sent);
 }
 
@@ -239,7 +234,7 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
     if (mp_tcp_socket_at_end(socket)) {
         (void)mp_tcp_socket_peek(socket, &size);
         if (wanted != ALL || (size == 0 && socket->open_mode == MP_NOT_OPEN))
-            return receive_failed(L, socket, socket->open_mode ? end_fault(socket) : MP_FAULT_NOT_OPEN);
+            return receive_failed(L, socket, socket->open_mode ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOT_OPEN);
         take(L, socket, size, 0);
         return 1;
     }

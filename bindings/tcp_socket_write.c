@@ -43,7 +43,7 @@ static int tcp_socket_write(lua_State *L) {
         if (most < size)
             size = most;
     }
-    enum mp_fault fault = size > 0 ? queue(L, socket, 2, data, size) : mp_tcp_socket_can_write(socket, 0);
+    enum mp_fault fault = queue(L, socket, 2, data, size);
     if (fault != MP_FAULT_NONE)
         return push_write_fault(L, fault);
     lua_pushinteger(L, (lua_Integer)size);

@@ -306,25 +306,23 @@ static void close_device(mp_tcp_socket *socket) {
 void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
     mp_tcp_socket_drop_input(socket);
     mp_write_queue_clear(&socket->out, socket->object.loop);
-    socket->flags &= ~(uint32_t)FLAG_TRANSACTION;
+    socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_READ_FULL | FLAG_THROTTLED | FLAG_SHORT_WRITE);
     socket->fault = MP_FAULT_NONE;
     socket->open_mode = (uint8_t)open_mode;
+    mp_tcp_socket_update_watcher(socket);
+    if (socket->state == MP_STATE_CLOSING)
+        mp_loop_defer(&socket->object, STEP_CLOSE);
 }
 
 bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket) {
     return (socket->flags & FLAG_WAS_CONNECTED) != 0;
 }
 
-/* A socket that was closed outright is as good as new: no error, and no end of a stream to report. */
-static void reset_device(mp_tcp_socket *socket) {
-    if (socket->state == MP_STATE_UNCONNECTED)
-        socket->fault = MP_FAULT_NONE;
-}
-
 void mp_tcp_socket_close(mp_tcp_socket *socket) {
     close_device(socket);
+    if (socket->state == MP_STATE_UNCONNECTED && socket->watcher.fd >= 0)
+        shut(socket, false); /* a descriptor that was adopted unconnected */
     mp_tcp_socket_disconnect(socket);
-    reset_device(socket);
 }
 
 void mp_tcp_socket_abort(mp_tcp_socket *socket) {
@@ -332,7 +330,6 @@ void mp_tcp_socket_abort(mp_tcp_socket *socket) {
     mp_write_queue_clear(&socket->out, socket->object.loop);
     if (socket->state != MP_STATE_UNCONNECTED || socket->watcher.fd >= 0)
         finish(socket, false);
-    reset_device(socket);
 }
 
 void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
@@ -422,6 +419,15 @@ bool mp_tcp_socket_at_end(const mp_tcp_socket *socket) {
     return (socket->flags & FLAG_READ_ENDED) ||
            (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_HOST_LOOKUP &&
             socket->state != MP_STATE_CONNECTING);
+}
+
+enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket) {
+    switch (socket->fault) {
+    case MP_FAULT_NONE:
+    case MP_FAULT_WAIT_TIMEOUT:
+    case MP_FAULT_BUSY: return MP_FAULT_NOT_CONNECTED;
+    default: return socket->fault;
+    }
 }
 
 bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket) {

@@ -142,6 +142,9 @@ void mp_tcp_socket_handler_ended(mp_tcp_socket *socket);
 /* Has the peer finished sending (or the connection ended)? Then no further byte comes. */
 bool mp_tcp_socket_at_end(const mp_tcp_socket *socket);
 
+/* Why there is no connection (any more): the last error if it ended or prevented one, else NOT_CONNECTED. */
+enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket);
+
 /* Null and port 0 unless bound or connected; still known while the closing signals are delivered. */
 void mp_tcp_socket_local_address(mp_tcp_socket *socket, mp_address *address, uint16_t *port);
 void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address, uint16_t *port);
@@ -172,7 +175,7 @@ bool mp_tcp_socket_in_transaction(const mp_tcp_socket *socket);
 /* --- writing ----------------------------------------------------------------------------------------------------- */
 
 /*
- * Queues `size` > 0 bytes; they leave when the running handler returns or waits. Taken in HostLookup, Connecting,
+ * Queues `size` bytes; they leave when the running handler returns or waits. Taken in HostLookup, Connecting,
  * Connected and Closing. `token` MP_COPY copies; otherwise data stays valid until unpin(token).
  * Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_BUFFER_FULL, RESOURCE; none is signalled.
  */

@@ -35,6 +35,8 @@ enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_
             socket->fault = (uint8_t)fault;
         return fault;
     }
+    if (size == 0)
+        return MP_FAULT_NONE;
     if (mp_write_queue_append(&socket->out, loop, data, size, token) < 0)
         return MP_FAULT_RESOURCE;
     if (!(socket->flags & (FLAG_DIRTY | FLAG_SHORT_WRITE)) && socket->state >= MP_STATE_CONNECTED) {
