@@ -234,7 +234,8 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
     if (mp_tcp_socket_at_end(socket)) {
         (void)mp_tcp_socket_peek(socket, &size);
         if (wanted != ALL || (size == 0 && socket->open_mode == MP_NOT_OPEN))
-            return receive_failed(L, socket, socket->open_mode ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOT_OPEN);
+            return receive_failed(L, socket,
+                                  socket->open_mode ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOT_OPEN);
         take(L, socket, size, 0);
         return 1;
     }

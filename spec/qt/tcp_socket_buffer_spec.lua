@@ -11,7 +11,7 @@ local fails, count, record, available = sockets.fails, sockets.count, sockets.re
 describe("QTcpSocket's tests: buffers", function()
   after_each(sockets.close)
 
-  it("T48 suddenRemoteDisconnect: two processes play ping-pong until the server says stop; both exit cleanly", function()
+  it("T48 suddenRemoteDisconnect: two processes play ping-pong until one says stop; both exit cleanly", function()
     local server = helper.program { source = [[
       local moonport = require "moonport"
       local server, rounds = moonport.TcpServer(), 0

@@ -159,7 +159,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.same({ "errorOccurred SocketTimeoutError", "errorOccurred SocketTimeoutError" }, seen)
   end)
 
-  it("T37 remoteCloseError: one error in ConnectedState, close() is allowed in it, and the object connects again", function()
+  it("T37 remoteCloseError: one error in ConnectedState, close() is allowed in it, and it connects again", function()
     local server, socket = sockets.server(), sockets.socket()
     local disconnected, errors, states, read = 0, {}, {}, nil
     function socket:disconnected() disconnected = disconnected + 1 end
@@ -258,7 +258,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.equal(10000, #table.concat(got))
   end)
 
-  it("T61 serverDisconnectWithBuffered: the byte before the end is read, then Unconnected, disconnected once", function()
+  it("T61 serverDisconnectWithBuffered: the byte before the end is read, disconnected once", function()
     local client, peer = sockets.pair()
     local seen = record(client)
     peer:write "x"

@@ -8,7 +8,7 @@ local posix = helper.posix
 
 local fails, count, record, available = sockets.fails, sockets.count, sockets.record, sockets.eventuallyAvailable
 
--- A server of lines in the manner of IMAP: greets, answers "N NOOP" with two lines, and "N LOGOUT" with two and the end.
+-- A server of lines as IMAP: greets, answers "N NOOP" with two lines, and "N LOGOUT" with two and the end.
 local function lineServer()
   local server = sockets.server()
   function server.newConnection(self)
@@ -30,7 +30,7 @@ end
 describe("QTcpSocket's tests: data", function()
   after_each(sockets.close)
 
-  it("T1 socketsConstructedBeforeEventLoop: data written before the loop runs: one bytesWritten, one readyRead", function()
+  it("T1 socketsConstructedBeforeEventLoop: a write before the loop runs: one bytesWritten, one readyRead", function()
     local client, peer = sockets.pair()
     local sent, got = record(client), record(peer)
     client:write "hello"

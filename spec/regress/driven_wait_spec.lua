@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a wait of a plain lua5.4's main program delivered what was queued and then waited for one event of the system in
+-- Cause: a wait of a plain lua5.4's main program delivered what was queued, then waited for one event in
 -- any case, also when the delivery had ended the wait: it returned a minute late on a quiet machine.
 -- Fix: it looks again between the two.
 
