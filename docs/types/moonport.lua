@@ -553,6 +553,15 @@ function TcpSocket:isSequential() end
 ---@return 0
 function TcpSocket:pos() end
 
+---Fails with OperationError: a connection has no positions.
+---@param pos integer
+---@return nil, string, moonport.Code
+function TcpSocket:seek(pos) end
+
+---Fails likewise.
+---@return nil, string, moonport.Code
+function TcpSocket:reset() end
+
 ---As bytesAvailable.
 ---@return integer
 function TcpSocket:size() end
