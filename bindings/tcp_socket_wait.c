@@ -223,6 +223,12 @@ static int receive_failed(lua_State *L, mp_tcp_socket *socket, enum mp_fault fau
     return n + 1;
 }
 
+/* Has the connection ended otherwise than by its peer or by the script? Then what came isn't all. */
+static bool was_cut(const mp_tcp_socket *socket) {
+    enum mp_fault fault = mp_tcp_socket_end_fault(socket);
+    return fault != MP_FAULT_NOT_CONNECTED && fault != MP_FAULT_REMOTE_CLOSED;
+}
+
 static int receive_more(lua_State *L, mp_tcp_socket *socket) {
     lua_Integer wanted = lua_tointeger(L, 2);
     double deadline = lua_tonumber(L, 3), left = -1;
@@ -233,7 +239,7 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
     }
     if (mp_tcp_socket_at_end(socket)) {
         (void)mp_tcp_socket_peek(socket, &size);
-        if (wanted != ALL || (size == 0 && socket->open_mode == MP_NOT_OPEN))
+        if (wanted != ALL || was_cut(socket) || (size == 0 && socket->open_mode == MP_NOT_OPEN))
             return receive_failed(L, socket,
                                   socket->open_mode ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOT_OPEN);
         take(L, socket, size, 0);

@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: MIT
+-- Cause: receive "all" took every end for the end of the data, so that a connection which the idle time-out (or an error
+-- of the network) had ended gave its first part as if it were all.
+-- Fix: only an end by the peer or by the script is one; any other fails, with what had come as the partial result.
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+describe("receive 'all'", function()
+  local function connected(listener)
+    local socket = moonport.TcpSocket()
+    assert(socket:connectToHost("127.0.0.1", listener:port()))
+    assert(socket:waitForConnected(helper.timeout))
+    return socket, listener:accept()
+  end
+
+  it("fails with what had come when the idle time-out ends the connection", function()
+    local socket, peer = connected(helper.listen())
+    peer:send "part"
+    assert(socket:waitForReadyRead(helper.timeout))
+    socket:setIdleTimeout(10)
+    local all, message, code, partial = socket:receive("all", helper.timeout)
+    assert.is_nil(all)
+    assert.equal("receive: The connection was idle for too long", message)
+    assert.equal("SocketTimeoutError", code)
+    assert.equal("part", partial)
+    socket:close()
+  end)
+
+  it("gives what had come when the peer has finished, also after a wait that had timed out", function()
+    local socket, peer = connected(helper.listen())
+    assert.is_nil(socket:waitForReadyRead(1))
+    peer:send "all"
+    peer:close()
+    assert.equal("all", socket:receive("all", helper.timeout))
+    socket:close()
+  end)
+end)
