@@ -223,9 +223,6 @@ void binding_wake(mp_object *object, uint32_t signals);
 /* Ends a wait without regard to its test. */
 void binding_end_wait(binding_wait *wait, int outcome);
 
-/* The loop's time in ms for deadlines. */
-double binding_now(binding_state *state);
-
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 
 /* nil, "what: text", code */

@@ -11,9 +11,9 @@
 /* Registry key of persist's table. */
 static const char persist_key = 0;
 
-/* moonport.now() -> loop time in milliseconds */
+/* moonport.now() -> milliseconds, monotonic */
 static int module_now(lua_State *L) {
-    lua_pushnumber(L, binding_now(binding_state_of(L)));
+    lua_pushnumber(L, mp_loop_now());
     return 1;
 }
 

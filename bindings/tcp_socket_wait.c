@@ -207,8 +207,8 @@ static bool more_or_end(const binding_wait *wait) {
     return input_came(wait);
 }
 
-static double deadline_of(lua_State *L, double msec) {
-    return msec < 0 ? -1 : binding_now(binding_state_of(L)) + msec;
+static double deadline_of(double msec) {
+    return msec < 0 ? -1 : mp_loop_now() + msec;
 }
 
 /* The state of a receive is on its stack: 1 socket, 2 wanted, 3 deadline (ms, or -1). */
@@ -248,7 +248,7 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
     if (is_full(socket))
         return receive_failed(L, socket, MP_FAULT_READ_BUFFER_FULL);
     if (deadline >= 0) {
-        left = deadline - binding_now(binding_state_of(L));
+        left = deadline - mp_loop_now();
         if (left <= 0)
             return receive_failed(L, socket, MP_FAULT_WAIT_TIMEOUT);
     }
@@ -284,7 +284,7 @@ static int tcp_socket_receive(lua_State *L) {
         return 1;
     }
     lua_pushinteger(L, wanted);
-    lua_pushnumber(L, deadline_of(L, msec));
+    lua_pushnumber(L, deadline_of(msec));
     return receive_more(L, socket);
 }
 

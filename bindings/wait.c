@@ -14,10 +14,6 @@ static binding_task *task_of(lua_State *L) {
     return *(binding_task **)lua_getextraspace(L);
 }
 
-double binding_now(binding_state *state) {
-    return mp_loop_now(state->loop);
-}
-
 static void unlink_wait(binding_wait *wait) {
     binding_wait **place = &binding_box_of(wait->object)->waits;
     while (*place && *place != wait)

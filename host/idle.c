@@ -23,11 +23,15 @@ static mp_socket_extras *extras_of(mp_ring *link) {
     return (mp_socket_extras *)((char *)link - offsetof(mp_socket_extras, idle_link));
 }
 
+static double now(void) {
+    return mp_loop_now() / 1000.0;
+}
+
 static void arm(mp_idle_list *list) {
     struct ev_loop *ev = list->loop->ev;
     if (list->head.next == &list->head)
         return;
-    double due = extras_of(list->head.next)->idle_since + list->seconds - ev_now(ev);
+    double due = extras_of(list->head.next)->idle_since + list->seconds - now();
     ev_timer_set(&list->timer, due > 0 ? due : 0, 0.);
     ev_timer_start(ev, &list->timer);
 }
@@ -35,7 +39,8 @@ static void arm(mp_idle_list *list) {
 static void on_due(struct ev_loop *ev, ev_timer *timer, int revents) {
     mp_idle_list *list = timer->data;
     mp_loop *loop = list->loop;
-    double limit = ev_now(ev) - list->seconds;
+    double limit = now() - list->seconds;
+    (void)ev;
     (void)revents;
     while (list->head.next != &list->head) {
         mp_socket_extras *extras = extras_of(list->head.next);
@@ -66,7 +71,7 @@ static mp_idle_list *list_for(mp_loop *loop, double seconds) {
 }
 
 static void append(mp_idle_list *list, mp_socket_extras *extras) {
-    extras->idle_since = ev_now(list->loop->ev);
+    extras->idle_since = now();
     extras->idle_link.previous = list->head.previous;
     extras->idle_link.next = &list->head;
     list->head.previous->next = &extras->idle_link;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "buffer.h"
 #include "linger.h"
@@ -120,8 +121,10 @@ bool mp_loop_is_drained(const mp_loop *loop) {
            !loop->dirty_head;
 }
 
-double mp_loop_now(mp_loop *loop) {
-    return ev_now(loop->ev) * 1000.0;
+double mp_loop_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
 int mp_loop_resolver(mp_loop *loop, mp_resolver **out) {

@@ -132,8 +132,8 @@ bool mp_loop_is_drained(const mp_loop *loop);
    Every callback of libev in host/ ends with this; the owner calls it after it ran a handler on its own account. */
 void mp_loop_settle(mp_loop *loop);
 
-/* The loop's time in milliseconds, monotonic enough for intervals. */
-double mp_loop_now(mp_loop *loop);
+/* Milliseconds of a clock that nobody can set, for intervals. Not ev_now, which jumps with the system's time. */
+double mp_loop_now(void);
 
 /* The resolver, made at first use. Returns 0 or -errno. */
 int mp_loop_resolver(mp_loop *loop, mp_resolver **out);

@@ -816,8 +816,7 @@ function moonport.spawn(fn, ...) end
 ---@return true
 function moonport.sleep(msec) end
 
----The loop's time in milliseconds. It is monotonic, advances once a turn of the loop, and begins anywhere: for
----differences only.
+---Milliseconds of a clock that nobody can set. It begins anywhere: for differences only.
 ---@return number
 function moonport.now() end
 
