@@ -171,7 +171,9 @@ static enum mp_fault open_listener(const mp_address *address, uint16_t port, int
     return MP_FAULT_NONE;
 }
 
+/* A pause, or a shortage that was told of, was for the listening before. */
 static void start_listening(mp_tcp_server *server, int fd) {
+    server->paused = server->told_starved = false;
     ev_io_set(&server->listener->watcher, fd, EV_READ);
     mp_tcp_server_update(server);
 }
