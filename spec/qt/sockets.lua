@@ -82,6 +82,14 @@ function sockets.count(seen, name)
   return n
 end
 
+--- Writes more than the kernel takes, so that bytes stay queued until the peer reads.
+function sockets.stuff(socket)
+  assert(socket:setSocketOption("SendBufferSizeSocketOption", 4096))
+  assert(socket:write(("x"):rep(4 << 20)))
+  assert(socket:flush())
+  assert(socket:bytesToWrite() > 1 << 20)
+end
+
 function sockets.eventuallyState(socket, state)
   return helper.eventually(function() return socket:state() == state end, state)
 end

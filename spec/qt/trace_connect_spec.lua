@@ -17,7 +17,7 @@ end
 describe("the signals of connecting", function()
   after_each(sockets.close)
 
-  it("by address: HostLookup, Connecting, hostFound, then Connected and connected", function()
+  it("X1 by address: HostLookup, Connecting, hostFound, then Connected and connected", function()
     local server, socket = sockets.server(), sockets.socket()
     local log = trace.record(socket, trace.state)
     assert.is_true(socket:connectToHost("127.0.0.1", server:serverPort()))
@@ -33,7 +33,7 @@ describe("the signals of connecting", function()
     })
   end)
 
-  it("by name: the same order, HostLookup until the name is found", function()
+  it("X1 by name: the same order, HostLookup until the name is found", function()
     local server, socket = sockets.server "any", sockets.socket()
     local log = trace.record(socket, trace.state)
     assert.is_true(socket:connectToHost("localhost", server:serverPort()))
@@ -138,7 +138,7 @@ describe("the signals of connecting", function()
     })
   end)
 
-  it("can connect again from errorOccurred after a refused connect", function()
+  it("X29 can connect again from errorOccurred after a refused connect", function()
     local server, socket = sockets.server(), sockets.socket()
     function socket:errorOccurred() self:connectToHost("127.0.0.1", server:serverPort()) end
     local log = trace.record(socket)
@@ -211,7 +211,7 @@ describe("the signals of connecting", function()
     })
   end)
 
-  it("abort() while connecting: aboutToClose, Unconnected, readChannelFinished; neither disconnected nor an error",
+  it("X9 abort() while connecting: aboutToClose, Unconnected, readChannelFinished; no disconnected, no error",
     function()
       local hole <close> = network.blackHole()
       local socket = sockets.socket()
