@@ -20,6 +20,7 @@ typedef struct binding_state binding_state;
 typedef struct binding_box binding_box;
 typedef struct binding_task binding_task;
 typedef struct binding_wait binding_wait;
+typedef struct binding_generation binding_generation;
 
 /* --- the state: one for a Lua state ---------------------------------------------------------------------------- */
 
@@ -29,7 +30,7 @@ enum { CLASS_HOST_ADDRESS = MP_KIND_COUNT, CLASS_TASK, CLASS_CONNECTION, CLASS_C
 struct binding_state {
     lua_State *L; /* main thread */
     mp_loop *loop;
-    binding_task *current; /* the task that runs now, or NULL */
+    binding_task *running; /* the task that runs now, or NULL */
     mp_ring tasks;         /* all of them */
     binding_task *spare_tasks;
     unsigned spare_task_count;
@@ -42,10 +43,18 @@ struct binding_state {
     uint64_t handler_errors;
     const void *metatables[CLASS_COUNT]; /* lua_topointer of each, for quick checks */
     int metatable_refs[CLASS_COUNT];
-    int signal_names[MP_SIGNAL_COUNT];     /* registry references of the names */
-    int on_error;                          /* reference of onError's function, or LUA_NOREF */
-    void (*on_quit)(binding_state *state); /* what quit() does in the program */
-    void *program;                         /* the program's own */
+    int signal_names[MP_SIGNAL_COUNT]; /* registry references of the names */
+    binding_generation *current;       /* the one that serves */
+    binding_generation *staging;       /* the one that is being loaded, or NULL */
+    binding_generation *generations;   /* all that live */
+    uint32_t generation_count;         /* ever made */
+    uint64_t resume_errors;            /* connectionResumed handlers that have thrown */
+    int cycles_due;                    /* collector cycles to go through after a reload */
+    /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
+    void (*on_quit)(binding_state *state);
+    bool (*on_reload)(binding_state *state);
+    void (*on_stats)(binding_state *state, lua_State *L);
+    void *program; /* the program's own */
 };
 
 /* Makes the state, its loop and the module's table, which it leaves on the stack. Raises on lack of memory. */
@@ -71,7 +80,12 @@ struct binding_box {
     uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
     bool unseen;                         /* data came while a readyRead handler was suspended */
     bool blocked;                        /* blockSignals */
-    intptr_t unseen_written;             /* the same for bytesWritten */
+    bool has_handlers;                   /* a connection with handlers of its own */
+    bool of_run;                         /* made by a script's own run, not in a handler of a connection */
+    bool start_staged;                   /* a timer or task that starts with the commit */
+    uint32_t epoch; /* generation of the server that has been told of this connection; a server's own */
+    binding_generation *generation; /* whose code made it, or set its handlers last */
+    intptr_t unseen_written;        /* the same for bytesWritten */
 };
 
 static inline mp_object *binding_object(binding_box *box) {
@@ -90,13 +104,22 @@ binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind);
 
 #define binding_check(L, type, kind) ((type *)binding_object(binding_check_box(L, 1, kind)))
 
+/* What every object's finaliser does at last; `anchor` is what it was anchored with before its C object was destroyed. */
+void binding_forget(lua_State *L, binding_box *box, int anchor);
+
 /* Keeps the object at `index` alive until nothing can happen on it any more; before any call that may cause signals. */
 void binding_anchor(lua_State *L, int index, mp_object *object);
 
 /* Pushes the userdata of an anchored object on `L`; never raises if there is stack. */
 static inline void binding_push(lua_State *L, const mp_object *object) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor);
+    if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, 1); /* a weak anchor, see binding_weaken */
+        lua_remove(L, -2);
+    }
 }
+
+/* From now on the object lives only as long as something of the script's refers to it. */
+void binding_weaken(mp_object *object);
 
 /* Makes a class's metatable with `methods` (upvalue: the state); the common metamethods come with it. */
 void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
@@ -160,7 +183,10 @@ struct binding_task {
     bool suspended; /* has waited: counts as alive, and as at work on `on` */
     bool working;   /* counted in on->at_work (D4) */
     bool doomed;    /* to be cancelled as soon as it waits */
-    mp_object *on;  /* the object of the handler's signal */
+    bool of_run;    /* part of the script's own run */
+    bool sliced;    /* interrupted by its hook: goes on in the next turn */
+    binding_generation *generation;
+    mp_object *on; /* the object of the handler's signal */
     enum mp_signal signal;
     binding_box *taken; /* sockets that it took from nextPendingConnection */
     bool reporting;     /* runs onError's function */
@@ -214,6 +240,10 @@ typedef struct binding_wait_request {
  */
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k, lua_KContext context);
 
+/* A spawned task's start at the commit of its generation, and its end. */
+void binding_start_spawned(mp_object *object);
+void binding_cancel_spawned(mp_object *object);
+
 /* How the last wait of the caller ended. */
 int binding_outcome(lua_State *L);
 
@@ -237,6 +267,9 @@ void binding_report(binding_task *task, int status);
 
 /* Pushes the message of the error value at index -1 of `from`, with a traceback, onto L. May raise. */
 void binding_push_error(lua_State *L, lua_State *from, bool traceback);
+
+/* Keeps the function or nil at index 1 in a registry reference. */
+int binding_set_reference(lua_State *L, int *reference);
 
 /* --- arguments --------------------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 /* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
@@ -50,8 +51,16 @@ static void run_handler(binding_state *state, mp_object *object, enum mp_signal 
             mp_tcp_socket_abort((mp_tcp_socket *)object);
         return;
     }
+    binding_box *box = binding_box_of(object);
+    mp_tcp_server *server = object->behaviour->kind == MP_TCP_SOCKET && !box->has_handlers
+                                ? mp_tcp_socket_server((mp_tcp_socket *)object)
+                                : NULL;
     task->on = object;
     task->signal = signal;
+    task->of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
+    task->generation = server ? binding_box_of(&server->object)->generation : box->generation;
+    if (task->generation)
+        task->generation->calls++;
     binding_push(task->co, object);
     if (signal != MP_SIGNAL_READY_READ) {
         /* Names of states and errors are strings, which may need memory. */
@@ -137,12 +146,22 @@ static bool run_connections(binding_state *state, mp_object *object, int self, e
     return any;
 }
 
+static void take_by_itself(mp_tcp_server *server) {
+    mp_tcp_socket *socket = mp_tcp_server_next_pending(server);
+    if (socket)
+        binding_box_of(&socket->object)->epoch = binding_box_of(&server->object)->epoch;
+}
+
 static void run_handlers(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
     lua_State *L = state->L;
     binding_box *box = binding_box_of(object);
     int top = lua_gettop(L);
     bool any = false;
     binding_push(L, object);
+    if (lua_type(L, -1) != LUA_TUSERDATA) {
+        lua_settop(L, top); /* weakly anchored, and collected: its finaliser comes next */
+        return;
+    }
     if (push_handler(state, object, signal)) {
         any = true;
         run_handler(state, object, signal, argument);
@@ -152,7 +171,7 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
     lua_settop(L, top);
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
     if (signal == MP_SIGNAL_NEW_CONNECTION && !any && box->prototype != LUA_NOREF && !box->waits)
-        (void)mp_tcp_server_next_pending((mp_tcp_server *)object);
+        take_by_itself((mp_tcp_server *)object);
 }
 
 /* Two signals are not recursive, as in Qt: while a handler of theirs waits, they are kept for its end. */
@@ -171,6 +190,11 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
+    if (object->behaviour->kind == MP_TCP_SOCKET) {
+        mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)object);
+        if (server && binding_box_of(&server->object)->epoch != box->epoch)
+            binding_resume_connection((mp_tcp_socket *)object);
+    }
     if (!box->blocked && !postponed(box, object, signal, argument))
         run_handlers(state, object, signal, argument);
     if (box->waits)
@@ -257,6 +281,7 @@ static int module_connect(lua_State *L) {
     lua_pushvalue(L, 4);
     lua_rawseti(L, 8, (lua_Integer)lua_rawlen(L, 8) + 1);
     lua_rawseti(L, 6, signal);
+    binding_handler_set(L, binding_box_of(object), binding_generation_of(L), 3);
     binding_box_of(object)->connected |= MP_SIGNAL_BIT(signal);
     state->loop->wanted |= MP_SIGNAL_BIT(signal);
     lua_pushvalue(L, 4);

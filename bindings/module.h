@@ -8,8 +8,8 @@
 
 #include "binding.h"
 
-/* Pushes the table of the module's functions. */
-void binding_push_module(lua_State *L, binding_state *state);
+/* Pushes a table of the module's functions for the generation whose handle is at index `generation`. */
+void binding_push_module(lua_State *L, binding_state *state, int generation);
 
 /* connect and disconnect, in dispatch.c. */
 extern const luaL_Reg binding_connection_functions[];
@@ -23,6 +23,9 @@ int binding_new_tcp_socket(lua_State *L);
 int binding_new_timer(lua_State *L);
 int binding_new_host_address(lua_State *L);
 int binding_single_shot(lua_State *L);
+
+/* Takes back what a staged generation has added to persist. */
+void binding_forget_persisted(binding_generation *generation);
 
 /* lua_CFunction for `require "moonport"`. */
 __attribute__((visibility("default"))) int luaopen_moonport(lua_State *L);

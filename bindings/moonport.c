@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 /* Registry key of persist's table. */
@@ -17,17 +18,20 @@ static int module_now(lua_State *L) {
     return 1;
 }
 
-/* moonport.onError(fn or nil) */
-static int module_on_error(lua_State *L) {
-    binding_state *state = binding_state_of(L);
+int binding_set_reference(lua_State *L, int *reference) {
     if (!lua_isnoneornil(L, 1))
         luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
-    luaL_unref(L, LUA_REGISTRYINDEX, state->on_error);
-    state->on_error = LUA_NOREF;
+    luaL_unref(L, LUA_REGISTRYINDEX, *reference);
+    *reference = LUA_NOREF;
     if (!lua_isnil(L, 1))
-        state->on_error = luaL_ref(L, LUA_REGISTRYINDEX);
+        *reference = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
+}
+
+/* moonport.onError(fn or nil) */
+static int module_on_error(lua_State *L) {
+    return binding_set_reference(L, &binding_generation_of(L)->on_error);
 }
 
 /* moonport.persist(name, init) -> what is kept under the name; init the first time */
@@ -40,9 +44,35 @@ static int module_persist(lua_State *L) {
         lua_pushvalue(L, 1);
         lua_pushvalue(L, 2);
         lua_rawset(L, 3);
+        if (binding_generation_of(L)->staging) {
+            lua_rawgeti(L, LUA_REGISTRYINDEX, binding_generation_of(L)->persisted);
+            lua_pushvalue(L, 1);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, -3);
+        }
         lua_settop(L, 2);
     }
     return 1;
+}
+
+static int forget_persisted(lua_State *L) {
+    binding_generation *generation = lua_touserdata(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->persisted);
+    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_pushnil(L);
+        lua_rawset(L, 2);
+    }
+    return 0;
+}
+
+void binding_forget_persisted(binding_generation *generation) {
+    lua_State *L = generation->state->L;
+    lua_pushcfunction(L, forget_persisted);
+    lua_pushlightuserdata(L, generation);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
 }
 
 static void set_count(lua_State *L, const char *name, uint64_t count) {
@@ -64,8 +94,10 @@ static int module_stats(lua_State *L) {
     set_count(L, "iterations", statistics->iterations);
     set_count(L, "objects", statistics->objects);
     set_count(L, "tasks", state->task_count);
-    set_count(L, "generation", 1);
+    set_count(L, "generation", state->current->number);
     set_count(L, "memory", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB, 0));
+    if (state->on_stats)
+        state->on_stats(state, L);
     return 1;
 }
 
@@ -74,6 +106,8 @@ static int module_quit(lua_State *L) {
     binding_state *state = binding_state_of(L);
     lua_Integer status = luaL_optinteger(L, 1, 0);
     luaL_argcheck(L, status >= 0 && status <= 255, 1, "an exit status is from 0 to 255");
+    if (binding_generation_of(L)->staging)
+        return luaL_error(L, "quit: while the script is being loaded anew");
     state->quit_status = (int)status;
     state->quitting = true;
     if (state->on_quit)
@@ -135,7 +169,7 @@ static void push_log(lua_State *L, binding_state *state) {
 
 /* --- the table --------------------------------------------------------------------------------------------------------- */
 
-void binding_push_module(lua_State *L, binding_state *state) {
+void binding_push_module(lua_State *L, binding_state *state, int generation) {
     static const luaL_Reg functions[] = {
         {"TcpServer", binding_new_tcp_server},
         {"TcpSocket", binding_new_tcp_socket},
@@ -151,13 +185,17 @@ void binding_push_module(lua_State *L, binding_state *state) {
         {NULL, NULL},
     };
     const luaL_Reg *const parts[] = {functions, binding_connection_functions, binding_task_functions,
-                                     binding_wait_functions};
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &persist_key);
+                                     binding_wait_functions, binding_generation_functions};
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key) == LUA_TNIL) {
+        lua_newtable(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &persist_key);
+    }
+    lua_pop(L, 1);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         lua_pushlightuserdata(L, state);
-        luaL_setfuncs(L, parts[i], 1);
+        lua_pushvalue(L, generation);
+        luaL_setfuncs(L, parts[i], 2);
     }
     push_log(L, state);
     lua_setfield(L, -2, "log");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 
 /* In a fields table: the server of a connection that has ended, see binding_release. */
 static const char server_key = 0;
@@ -191,6 +192,9 @@ static int object_newindex(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
     lua_rawset(L, -3);
+    if (lua_type(L, 3) == LUA_TFUNCTION && lua_type(L, 2) == LUA_TSTRING &&
+        binding_signal((enum mp_kind) class, lua_tostring(L, 2)) >= 0)
+        binding_handler_set(L, lua_touserdata(L, 1), binding_running_generation(state), 3);
     if (connection)
         binding_update_prototype(L, 1, lua_touserdata(L, 1));
     return 0;
@@ -220,6 +224,11 @@ void binding_release(mp_object *object) {
     }
     if (object->behaviour->kind != MP_TCP_SOCKET)
         return;
+    binding_box *box = binding_box_of(object);
+    if (box->has_handlers) {
+        box->has_handlers = false;
+        box->generation->sockets--;
+    }
     mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)object);
     if (server && server->object.anchor != 0) {
         /* A script may still hold the socket: methods and data of the prototype stay reachable. */

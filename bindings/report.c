@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 
 int binding_fail(lua_State *L, const char *what, enum mp_fault fault) {
     lua_pushnil(L);
@@ -70,6 +71,8 @@ static void abort_connection(binding_task *task) {
     }
     if (!on)
         return;
+    if (task->signal == MP_SIGNAL_CONNECTION_RESUMED)
+        task->state->resume_errors++;
     switch (on->behaviour->kind) {
     case MP_TCP_SOCKET: mp_tcp_socket_abort((mp_tcp_socket *)on); break;
     case MP_TIMER: mp_timer_stop((mp_timer *)on); break;
@@ -88,9 +91,10 @@ static void abort_connection(binding_task *task) {
 /* Calls onError's function with the report on top of state->L, as a task of its own. */
 static void call_on_error(binding_state *state, binding_task *failed, int report) {
     lua_State *L = state->L;
-    if (state->on_error == LUA_NOREF || failed->reporting)
+    int function = state->current->on_error;
+    if (function == LUA_NOREF || failed->reporting)
         return;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->on_error);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, function);
     lua_pushvalue(L, report);
     if (failed->on) {
         binding_push(L, failed->on);
@@ -109,12 +113,16 @@ void binding_report(binding_task *task, int status) {
     int top = lua_gettop(L);
     (void)status;
     state->handler_errors++;
+    if (task->generation)
+        task->generation->errors++;
     if (task->quiet)
         return;
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
     if (lua_pcall(L, 1, 2, 0) == LUA_OK) {
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", lua_tostring(L, -1), lua_tostring(L, -2));
+        if (task->generation && !task->generation->first_error)
+            task->generation->first_error = strdup(lua_tostring(L, -2));
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
         mp_log(state->loop->log_level, MP_LOG_ERROR, "handler failed: %s", text);

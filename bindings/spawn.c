@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 enum { STEP_START = 1, STEP_WAKE };
@@ -74,6 +75,20 @@ static task_handle *check_task(lua_State *L) {
     return (task_handle *)binding_object(box);
 }
 
+void binding_start_spawned(mp_object *object) {
+    mp_loop_defer(object, STEP_START);
+}
+
+void binding_cancel_spawned(mp_object *object) {
+    task_handle *handle = (task_handle *)object;
+    if (handle->task && !handle->task->suspended && !binding_box_of(object)->start_staged)
+        handle->task->doomed = true;
+    else if (handle->task && handle->task->suspended)
+        binding_cancel(handle->task);
+    else if (handle->task)
+        binding_discard(handle->task);
+}
+
 /* moonport.spawn(fn, ...) -> task */
 static int module_spawn(lua_State *L) {
     binding_state *state = binding_state_of(L);
@@ -82,6 +97,7 @@ static int module_spawn(lua_State *L) {
     binding_box *box = binding_new_box(L, state, CLASS_TASK, sizeof(task_handle));
     task_handle *handle = (task_handle *)binding_object(box);
     mp_object_init(&handle->object, state->loop, &behaviour);
+    binding_made(L, -1);
     lua_insert(L, 1);
     binding_anchor(L, 1, &handle->object);
     mp_object_check(&handle->object);
@@ -92,7 +108,12 @@ static int module_spawn(lua_State *L) {
     task->ended = ended;
     handle->task = task;
     handle->arguments = arguments;
-    mp_loop_defer(&handle->object, STEP_START);
+    task->of_run = box->of_run;
+    task->generation = box->generation;
+    if (box->of_run && box->generation->staging)
+        box->start_staged = true;
+    else
+        mp_loop_defer(&handle->object, STEP_START);
     return 1;
 }
 
@@ -103,11 +124,11 @@ static int task_cancel(lua_State *L) {
     lua_pushboolean(L, task != NULL);
     if (!task)
         return 1;
-    if (task == task->state->current) {
+    if (task == task->state->running) {
         task->doomed = true;
         return luaL_error(L, "cancelled");
     }
-    binding_cancel(task);
+    binding_cancel_spawned(&handle->object);
     return 1;
 }
 
@@ -151,7 +172,7 @@ static int task_join(lua_State *L) {
                                     .msec = binding_check_msec(L, 2, -1)};
     if (!handle->task)
         return push_results(L, handle);
-    if (handle->task == binding_state_of(L)->current)
+    if (handle->task == binding_state_of(L)->running)
         return luaL_error(L, "a task can't join itself");
     return binding_suspend(L, &request, joined, 0);
 }
@@ -177,8 +198,9 @@ static int task_gc(lua_State *L) {
     task_handle *handle = (task_handle *)binding_object(lua_touserdata(L, 1));
     if (!handle->object.loop)
         return 0;
+    int anchor = handle->object.anchor;
     mp_object_destroy(&handle->object);
-    handle->object.loop = NULL;
+    binding_forget(L, binding_box_of(&handle->object), anchor);
     return 0;
 }
 

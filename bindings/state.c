@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 /* Registry keys are addresses of these. */
@@ -24,6 +25,7 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state) {
 
 static int new_accepted(lua_State *L) {
     mp_tcp_socket *socket = binding_push_new_socket(L, lua_touserdata(L, 1));
+    binding_box_of(&socket->object)->epoch = (uint32_t)lua_tointeger(L, 2);
     binding_anchor(L, -1, &socket->object);
     lua_pushlightuserdata(L, socket);
     return 1;
@@ -35,7 +37,8 @@ static mp_tcp_socket *accept_upcall(mp_tcp_server *server) {
     mp_tcp_socket *socket = NULL;
     lua_pushcfunction(L, new_accepted);
     lua_pushlightuserdata(L, state);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    lua_pushinteger(L, binding_box_of(&server->object)->epoch);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
         socket = lua_touserdata(L, -1);
     lua_pop(L, 1);
     return socket;
@@ -68,6 +71,17 @@ binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size
 
 static const char *const class_names[CLASS_COUNT] = {"TcpServer",   "TcpSocket", "Timer",
                                                      "HostAddress", "Task",      "Connection"};
+
+void binding_forget(lua_State *L, binding_box *box, int anchor) {
+    if (anchor != 0)
+        luaL_unref(L, LUA_REGISTRYINDEX, anchor);
+    if (box->has_handlers)
+        box->generation->sockets--;
+    box->has_handlers = false;
+    binding_unreference(box->generation);
+    box->generation = NULL;
+    binding_object(box)->loop = NULL;
+}
 
 binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
     binding_state *state = binding_state_of(L);
@@ -127,6 +141,8 @@ void binding_anchor(lua_State *L, int index, mp_object *object) {
 static int state_gc(lua_State *L) {
     binding_state *state = lua_touserdata(L, 1);
     binding_free_tasks(state);
+    binding_unreference(state->staging);
+    binding_unreference(state->current);
     mp_loop_free(state->loop);
     state->loop = NULL;
     return 0;
@@ -157,7 +173,6 @@ binding_state *binding_open(lua_State *L) {
     binding_state *state = lua_newuserdatauv(L, sizeof *state, 0);
     memset(state, 0, sizeof *state);
     state->L = main_thread(L);
-    state->on_error = LUA_NOREF;
     mp_ring_init(&state->tasks);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, state_gc);
@@ -180,6 +195,6 @@ binding_state *binding_open(lua_State *L) {
     binding_open_host_address(L, state);
     binding_open_tasks(L, state);
     binding_open_connections(L, state);
-    binding_push_module(L, state);
+    (void)binding_new_generation(L, state);
     return state;
 }

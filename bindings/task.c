@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 #define MOST_SPARES 256
@@ -73,6 +74,8 @@ binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments
     }
     lua_xmove(L, task->co, arguments + 1);
     task->ended = NULL;
+    task->generation = NULL;
+    task->of_run = task->sliced = false;
     task->owner = NULL;
     task->suspended = task->working = task->doomed = false;
     task->reporting = task->quiet = false;
@@ -106,7 +109,7 @@ void binding_untaken(binding_box *box) {
 }
 
 void binding_taken(binding_state *state, binding_box *box) {
-    binding_task *task = state->current;
+    binding_task *task = state->running;
     if (!task)
         return;
     /* A task that takes one connection after the other is at work on the last; a handler on all that it took. */
@@ -139,6 +142,10 @@ static void suspended(binding_task *task) {
     binding_state *state = task->state;
     if (!task->suspended) {
         task->suspended = true;
+        if (task->generation) {
+            binding_reference(task->generation);
+            task->generation->handlers++;
+        }
         state->task_count++;
         state->loop->alive++;
         if (task->on) {
@@ -188,6 +195,10 @@ static void over(binding_task *task, int status, int count) {
         task->suspended = false;
         state->task_count--;
         state->loop->alive--;
+        if (task->generation) {
+            task->generation->handlers--;
+            binding_unreference(task->generation);
+        }
         if (on) {
             update_working(task);
             tell_unseen(task);
@@ -216,17 +227,19 @@ static void close_coroutine(binding_task *task, lua_State *from) {
 
 void binding_resume(binding_task *task, int arguments) {
     binding_state *state = task->state;
-    binding_task *before = state->current;
+    binding_task *before = state->running;
     int count = 0;
-    state->current = task;
+    state->running = task;
     int status = lua_resume(task->co, state->L, arguments, &count);
-    state->current = before;
+    state->running = before;
     if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
         suspended(task);
         if (task->doomed)
             binding_cancel(task);
         return;
     }
+    if (status == LUA_YIELD && task->sliced)
+        return;
     if (status == LUA_YIELD) {
         lua_settop(task->co, 0);
         lua_pushliteral(task->co,
@@ -249,9 +262,9 @@ void binding_cancel(binding_task *task) {
         return; /* it runs: it ends where it would wait */
     if (task->wait.outcome == WAIT_RUNNING)
         binding_end_wait(&task->wait, WAIT_CANCELLED);
-    binding_task *before = state->current;
-    state->current = NULL;
+    binding_task *before = state->running;
+    state->running = NULL;
     close_coroutine(task, state->L);
-    state->current = before;
+    state->running = before;
     over(task, LUA_ERRRUN, 0);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 #define check_server(L) binding_check(L, mp_tcp_server, MP_TCP_SERVER)
@@ -17,6 +18,8 @@ int binding_new_tcp_server(lua_State *L) {
     binding_box *box = binding_new_box(L, state, MP_TCP_SERVER, sizeof(mp_tcp_server));
     if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), state->loop) < 0)
         return luaL_error(L, "TcpServer: out of memory");
+    binding_made(L, -1);
+    box->epoch = box->generation->number;
     return 1;
 }
 
@@ -24,8 +27,9 @@ static int server_gc(lua_State *L) {
     mp_tcp_server *server = (mp_tcp_server *)binding_object(lua_touserdata(L, 1));
     if (!server->object.loop)
         return 0;
+    int anchor = server->object.anchor;
     mp_tcp_server_destroy(server);
-    server->object.loop = NULL;
+    binding_forget(L, binding_box_of(&server->object), anchor);
     return 0;
 }
 
@@ -40,6 +44,7 @@ static void anchor(lua_State *L, mp_tcp_server *server) {
 /* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
 static int tcp_server_listen(lua_State *L) {
     mp_tcp_server *server = check_server(L);
+    binding_box *box = binding_box_of(&server->object);
     mp_address address;
     uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "listen");
     char what[BINDING_ENDPOINT + 16] = "listen ";
@@ -49,6 +54,17 @@ static int tcp_server_listen(lua_State *L) {
         binding_check_address(L, 2, &address);
     anchor(L, server);
     binding_endpoint(what + strlen(what), &address, port);
+    if (box->of_run && box->generation->staging) {
+        /* The new run's server gets the old one's listener at the commit, or one that does not accept before it. */
+        mp_tcp_server *old = mp_tcp_server_is_listening(server)
+                                 ? NULL
+                                 : binding_claim_listener(box->generation, &address, port);
+        server->staged = true;
+        if (old) {
+            mp_tcp_server_claim(server, old);
+            return binding_result(L, what, MP_FAULT_NONE);
+        }
+    }
     return binding_result(L, what, mp_tcp_server_listen(server, &address, port));
 }
 
@@ -104,6 +120,7 @@ static int tcp_server_next_pending_connection(lua_State *L) {
         lua_pushnil(L);
         return 1;
     }
+    binding_box_of(&socket->object)->epoch = binding_box_of(&check_server(L)->object)->epoch;
     binding_push(L, &socket->object);
     binding_taken(binding_state_of(L), binding_box_of(&socket->object));
     return 1;

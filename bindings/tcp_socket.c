@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 #define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
@@ -16,6 +17,7 @@
 /* moonport.TcpSocket() -> socket */
 int binding_new_tcp_socket(lua_State *L) {
     binding_push_new_socket(L, binding_state_of(L));
+    binding_made(L, -1);
     return 1;
 }
 
@@ -23,8 +25,9 @@ static int socket_gc(lua_State *L) {
     mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(lua_touserdata(L, 1));
     if (!socket->object.loop)
         return 0;
+    int anchor = socket->object.anchor;
     mp_tcp_socket_destroy(socket);
-    socket->object.loop = NULL;
+    binding_forget(L, binding_box_of(&socket->object), anchor);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "binding.h"
+#include "generation.h"
 #include "module.h"
 
 #define check_timer(L) binding_check(L, mp_timer, MP_TIMER)
@@ -23,6 +24,7 @@ int binding_new_timer(lua_State *L) {
     binding_state *state = binding_state_of(L);
     mp_timer_init((mp_timer *)binding_object(binding_new_box(L, state, MP_TIMER, sizeof(mp_timer))),
                   state->loop);
+    binding_made(L, -1);
     return 1;
 }
 
@@ -30,9 +32,18 @@ static int timer_gc(lua_State *L) {
     mp_timer *timer = (mp_timer *)binding_object(lua_touserdata(L, 1));
     if (!timer->object.loop)
         return 0;
+    int anchor = timer->object.anchor;
     mp_timer_destroy(timer);
-    timer->object.loop = NULL;
+    binding_forget(L, binding_box_of(&timer->object), anchor);
     return 0;
+}
+
+/* A timer of a run that is only being loaded starts with the commit. */
+static void start(mp_timer *timer) {
+    binding_box *box = binding_box_of(&timer->object);
+    box->start_staged = box->of_run && box->generation->staging;
+    if (!box->start_staged)
+        mp_timer_start(timer);
 }
 
 /* timer:start([msec]) */
@@ -41,19 +52,22 @@ static int timer_start(lua_State *L) {
     double interval = lua_isnoneornil(L, 2) ? timer->interval : check_interval(L, 2);
     binding_anchor(L, 1, &timer->object);
     timer->interval = interval;
-    mp_timer_start(timer);
+    start(timer);
     return 0;
 }
 
 /* timer:stop() */
 static int timer_stop(lua_State *L) {
-    mp_timer_stop(check_timer(L));
+    mp_timer *timer = check_timer(L);
+    binding_box_of(&timer->object)->start_staged = false;
+    mp_timer_stop(timer);
     return 0;
 }
 
 /* timer:isActive() -> boolean */
 static int timer_is_active(lua_State *L) {
-    lua_pushboolean(L, mp_timer_is_active(check_timer(L)));
+    mp_timer *timer = check_timer(L);
+    lua_pushboolean(L, mp_timer_is_active(timer) || binding_box_of(&timer->object)->start_staged);
     return 1;
 }
 
@@ -109,7 +123,7 @@ int binding_single_shot(lua_State *L) {
     timer->single_shot = true;
     timer->interval = interval;
     binding_anchor(L, 1, &timer->object);
-    mp_timer_start(timer);
+    start(timer);
     lua_settop(L, 1);
     return 1;
 }

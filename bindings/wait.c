@@ -88,7 +88,7 @@ static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFu
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k,
                     lua_KContext context) {
     binding_state *state = binding_state_of(L);
-    binding_task *task = state->current;
+    binding_task *task = state->running;
     binding_wait driven, *wait = &driven;
     if (task && task_of(L) == task && lua_isyieldable(L))
         wait = &task->wait;
@@ -116,7 +116,7 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
 
 int binding_outcome(lua_State *L) {
     binding_state *state = binding_state_of(L);
-    return state->current && task_of(L) == state->current ? state->current->wait.outcome
+    return state->running && task_of(L) == state->running ? state->running->wait.outcome
                                                           : state->driven_outcome;
 }
 

@@ -37,6 +37,14 @@ static void on_again(struct ev_loop *ev, ev_idle *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
+static void on_chore(struct ev_loop *ev, ev_idle *watcher, int revents) {
+    mp_loop *loop = watcher->data;
+    (void)revents;
+    if (!loop->chore(loop))
+        ev_idle_stop(ev, watcher);
+    mp_loop_settle(loop);
+}
+
 static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
@@ -63,6 +71,9 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
     mp_ring_init(&loop->outgoing);
     ev_idle_init(&loop->again, on_again);
     loop->again.data = loop;
+    ev_idle_init(&loop->chore_watcher, on_chore);
+    ev_set_priority(&loop->chore_watcher, EV_MAXPRI);
+    loop->chore_watcher.data = loop;
     ev_prepare_init(&loop->turn, on_turn);
     loop->turn.data = loop;
     ev_prepare_start(loop->ev, &loop->turn);
@@ -84,6 +95,7 @@ void mp_loop_free(mp_loop *loop) {
     mp_linger_end(loop);
     mp_idle_free_lists(loop);
     ev_idle_stop(loop->ev, &loop->again);
+    ev_idle_stop(loop->ev, &loop->chore_watcher);
     ev_prepare_stop(loop->ev, &loop->turn);
     ev_loop_destroy(loop->ev);
     mp_write_queue_free_spares(loop);
@@ -108,8 +120,9 @@ void mp_loop_stop(mp_loop *loop) {
 }
 
 void mp_loop_wind_down(mp_loop *loop) {
-    for (mp_ring *link = loop->servers.next; link != &loop->servers; link = link->next)
-        mp_tcp_server_wind_down((mp_tcp_server *)((char *)link - offsetof(mp_tcp_server, link)));
+    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
+         server = mp_loop_next_server(loop, server))
+        mp_tcp_server_wind_down(server);
     for (mp_ring *link = loop->outgoing.next, *next; link != &loop->outgoing; link = next) {
         next = link->next;
         mp_tcp_socket_disconnect((mp_tcp_socket *)((char *)link - offsetof(mp_tcp_socket, link)));
@@ -119,6 +132,16 @@ void mp_loop_wind_down(mp_loop *loop) {
 bool mp_loop_is_drained(const mp_loop *loop) {
     return loop->statistics.connections == 0 && !loop->lingering && loop->event_count == 0 &&
            !loop->dirty_head;
+}
+
+mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous) {
+    mp_ring *link = previous ? previous->link.next : loop->servers.next;
+    return link == &loop->servers ? NULL : (mp_tcp_server *)((char *)link - offsetof(mp_tcp_server, link));
+}
+
+void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop)) {
+    loop->chore = chore;
+    ev_idle_start(loop->ev, &loop->chore_watcher);
 }
 
 double mp_loop_now(void) {

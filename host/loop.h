@@ -105,6 +105,8 @@ struct mp_loop {
     mp_tcp_server *starved;    /* servers that wait for descriptors to become free */
     ev_idle again;             /* runs when the queue was left non-empty for fairness */
     ev_prepare turn;           /* counts iterations, ends the loop when nothing is alive */
+    ev_idle chore_watcher;     /* runs chore, whatever else is to do */
+    bool (*chore)(mp_loop *loop);
 };
 
 /* Makes a loop with a libev loop of its own. Returns 0 or -ENOMEM. */
@@ -127,6 +129,12 @@ void mp_loop_wind_down(mp_loop *loop);
 
 /* Is there no connection any more, and nothing to deliver? */
 bool mp_loop_is_drained(const mp_loop *loop);
+
+/* The server after `previous` (NULL: the first), or NULL. */
+mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous);
+
+/* Calls `chore` once in each turn of the loop, which doesn't sleep meanwhile, until it returns false. */
+void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop));
 
 /* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
    Every callback of libev in host/ ends with this; the owner calls it after it ran a handler on its own account. */

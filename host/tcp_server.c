@@ -113,6 +113,9 @@ static void close_listener(mp_tcp_server *server) {
 }
 
 void mp_tcp_server_destroy(mp_tcp_server *server) {
+    mp_tcp_server_unclaim(server);
+    if (server->claimed_by)
+        mp_tcp_server_unclaim(server->claimed_by);
     close_listener(server);
     mp_ring_remove(&server->link);
     server->listener->server = NULL;
@@ -121,6 +124,7 @@ void mp_tcp_server_destroy(mp_tcp_server *server) {
 }
 
 void mp_tcp_server_close(mp_tcp_server *server) {
+    mp_tcp_server_unclaim(server);
     close_listener(server);
     mp_object_check(&server->object);
 }
@@ -188,6 +192,8 @@ enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *addr
         mp_object_check(&server->object);
         return fault;
     }
+    server->requested = *address;
+    server->requested_port = port;
     start_listening(server, fd);
     return MP_FAULT_NONE;
 }
@@ -207,16 +213,71 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     return MP_FAULT_NONE;
 }
 
+/* --- handing over ---------------------------------------------------------------------------------------------- */
+
+bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port) {
+    return server->listener->watcher.fd >= 0 && !server->claimed_by && server->requested_port == port &&
+           server->requested.scope_id == address->scope_id && mp_address_equal(&server->requested, address);
+}
+
+void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
+    server->claims = old;
+    old->claimed_by = server;
+}
+
+void mp_tcp_server_unclaim(mp_tcp_server *server) {
+    if (!server->claims)
+        return;
+    server->claims->claimed_by = NULL;
+    server->claims = NULL;
+    mp_object_check(&server->object);
+}
+
+void mp_tcp_server_take_over(mp_tcp_server *server) {
+    mp_tcp_server *old = server->claims;
+    mp_listener *listener = old->listener;
+    mp_tcp_server_unclaim(server);
+    forget_starved(old);
+    listener->limits = server->listener->limits;
+    old->listener = server->listener;
+    old->listener->server = old;
+    server->listener = listener;
+    listener->server = server;
+    server->requested = old->requested;
+    server->requested_port = old->requested_port;
+    server->staged = false;
+    mp_tcp_server_update(server);
+    for (size_t i = 0; i < listener->pending_count; i++)
+        mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+    mp_object_check(&old->object);
+}
+
+void mp_tcp_server_move_back(mp_tcp_socket *socket) {
+    if (!socket->listener || !socket->link.next || (socket->flags & FLAG_PENDING))
+        return;
+    mp_ring_remove(&socket->link);
+    mp_ring_append(&socket->listener->open, &socket->link);
+}
+
+bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_PENDING) != 0;
+}
+
+/* Where it listens, or will. */
+static const mp_listener *listener_of(const mp_tcp_server *server) {
+    return server->claims ? server->claims->listener : server->listener;
+}
+
 bool mp_tcp_server_is_listening(const mp_tcp_server *server) {
-    return server->listener->watcher.fd >= 0;
+    return listener_of(server)->watcher.fd >= 0;
 }
 
 int mp_tcp_server_descriptor(const mp_tcp_server *server) {
-    return server->listener->watcher.fd;
+    return listener_of(server)->watcher.fd;
 }
 
 void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port) {
-    int fd = server->listener->watcher.fd, v6_only = 1;
+    int fd = listener_of(server)->watcher.fd, v6_only = 1;
     mp_address_set_null(address);
     *port = 0;
     if (fd < 0 || mp_system_local_address(fd, address, port) < 0)
@@ -231,8 +292,9 @@ void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uin
 
 static bool may_accept(const mp_tcp_server *server) {
     const mp_listener *listener = server->listener;
-    return listener->watcher.fd >= 0 && (!server->paused || server->waiting > 0) && !server->starved &&
-           server->max_pending > 0 && listener->pending_count < (size_t)server->max_pending &&
+    return listener->watcher.fd >= 0 && !server->staged && (!server->paused || server->waiting > 0) &&
+           !server->starved && server->max_pending > 0 &&
+           listener->pending_count < (size_t)server->max_pending &&
            (server->max_connections == 0 ||
             listener->pending_count + listener->open_count < server->max_connections);
 }

@@ -31,8 +31,12 @@ struct mp_tcp_server {
     uint16_t waiting;  /* suspended waitForNewConnection calls: they accept although paused */
     int max_pending;
     int backlog;
-    size_t max_connections; /* 0 = no limit */
-    mp_ring link;           /* among the loop's servers */
+    size_t max_connections;             /* 0 = no limit */
+    mp_ring link;                       /* among the loop's servers */
+    mp_tcp_server *claims, *claimed_by; /* whose listener it will take over, and the other way round */
+    mp_address requested;               /* what listen was asked for */
+    uint16_t requested_port;
+    bool staged; /* doesn't accept yet */
     mp_tcp_server *next_starved;
     ev_timer retry;
 };
@@ -49,6 +53,22 @@ void mp_tcp_server_destroy(mp_tcp_server *server);
  * Faults: ALREADY_LISTENING (the server's fault stays), ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, PROTECTED, RESOURCE, …
  */
 enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port);
+
+/* Is `server` listening as the result of listen with these arguments, and claimed by nobody? */
+bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port);
+
+/* `server` will take over `old`'s listener; until then it tells its address as its own. The object must be held. */
+void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old);
+void mp_tcp_server_unclaim(mp_tcp_server *server);
+
+/* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer listens. */
+void mp_tcp_server_take_over(mp_tcp_server *server);
+
+/* Puts an open connection at the end of its server's list. */
+void mp_tcp_server_move_back(mp_tcp_socket *socket);
+
+/* Has it not been taken yet? */
+bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket);
 
 /* QTcpServer::setSocketDescriptor: adopts a descriptor in listen(2) state. */
 enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd);

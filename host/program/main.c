@@ -9,7 +9,10 @@
 #include "program.h"
 
 int main(int argc, char **argv) {
-    program self = {.options = {.grace = PROGRAM_GRACE, .log_level = MP_LOG_INFO}};
+    program self = {.options = {.grace = PROGRAM_GRACE,
+                                .reload_timeout = PROGRAM_RELOAD_TIMEOUT,
+                                .rollback_errors = PROGRAM_NO_PROBATION,
+                                .log_level = MP_LOG_INFO}};
     int status = program_parse_options(&self.options, argc, argv);
     if (status != PROGRAM_GO_ON)
         goto done;

@@ -22,12 +22,15 @@ static const char help[] =
     "options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
     "  --check            compile the script, run nothing, say whether it is sound\n"
+    "  --watch            reload when the script or a module beside it changes\n"
+    "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
+    "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "signals: TERM or INT stop it gracefully, a second one at once\n"
+    "signals: HUP reloads; TERM or INT stop it gracefully, a second one at once\n"
     "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
 
 void program_complain(const char *text) {
@@ -46,10 +49,15 @@ static int take_value(program_options *options, const char *name, const char *va
         return misused(name, "needs a value");
     if (strcmp(name, "-e") == 0) {
         options->code[options->code_count++] = value;
-    } else if (strcmp(name, "--grace") == 0) {
-        options->grace = strtod(value, &end);
-        if (end == value || *end || !(options->grace >= 0) || isinf(options->grace))
+    } else if (strcmp(name, "--rollback-errors") == 0) {
+        options->rollback_errors = strtod(value, &end);
+        if (end == value || *end || !(options->rollback_errors >= 0) || options->rollback_errors > 100)
+            return misused(name, "needs a percentage from 0 to 100");
+    } else if (strcmp(name, "--log-level") != 0) {
+        double msec = strtod(value, &end);
+        if (end == value || *end || !(msec >= 0) || isinf(msec))
             return misused(name, "needs a time in milliseconds");
+        *(strcmp(name, "--grace") == 0 ? &options->grace : &options->reload_timeout) = msec;
     } else {
         int level = mp_log_level_from_name(value);
         if (level < 0)
@@ -60,7 +68,8 @@ static int take_value(program_options *options, const char *name, const char *va
 }
 
 int program_parse_options(program_options *options, int argc, char **argv) {
-    static const char *const with_value[] = {"-e", "--grace", "--log-level"};
+    static const char *const with_value[] = {"-e", "--grace", "--reload-timeout", "--rollback-errors",
+                                             "--log-level"};
     int i;
     options->arguments = argv;
     options->argument_count = argc;
@@ -87,6 +96,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
             return 0;
         } else if (strcmp(name, "--check") == 0) {
             options->check = true;
+        } else if (strcmp(name, "--watch") == 0) {
+            options->watch = true;
         } else if (strcmp(name, "--") == 0) {
             i++;
             break;

@@ -12,12 +12,17 @@
 #include <signal.h>
 
 #include "../../bindings/binding.h"
+#include "../../bindings/generation.h"
 
 /* program_parse_options: nothing has been decided, run. */
 #define PROGRAM_GO_ON (-1)
 
-/* Default of --grace, milliseconds. */
+/* Defaults of --grace and --reload-timeout, milliseconds. */
 #define PROGRAM_GRACE 5000.0
+#define PROGRAM_RELOAD_TIMEOUT 10000.0
+
+/* --rollback-errors: off */
+#define PROGRAM_NO_PROBATION (-1.0)
 
 typedef struct program_options {
     const char *script; /* "-": standard input; NULL: none, only -e */
@@ -27,9 +32,28 @@ typedef struct program_options {
     const char **code; /* -e, in their order; within argv */
     int code_count;
     double grace;
+    double reload_timeout;
+    double rollback_errors; /* per cent */
     enum mp_log_level log_level;
     bool check;
+    bool watch;
 } program_options;
+
+typedef struct program_watch program_watch;
+
+/* A load of the script: the first, or a reload. */
+typedef struct program_load {
+    binding_generation *generation; /* NULL: nothing is being loaded */
+    binding_task *task;             /* the main chunk, NULL when it has ended */
+    bool ended, succeeded;
+    bool timed_out;
+    bool superseded; /* a newer version waits */
+    char *error;     /* with its traceback where there is one */
+    int environment; /* registry reference */
+    double started;  /* clock, milliseconds */
+    double slice;    /* when the current slice began */
+    bool restores;   /* a return to the previous code */
+} program_load;
 
 typedef struct program {
     program_options options;
@@ -39,31 +63,88 @@ typedef struct program {
     bool stopping;
     volatile sig_atomic_t signals; /* that told it to stop */
     ev_async told_to_stop;
+    ev_signal hangup;
     ev_timer grace;
     ev_prepare drained;
+
+    program_load load;
+    bool begun; /* the first generation has been */
+    bool reload_wanted, restore_wanted;
+    ev_timer reload_turn; /* does the next thing of a reload between two events */
+    ev_timer reload_timeout;
+    ev_idle slicer;
+    int environment;          /* of the generation that serves: registry reference */
+    int previous_environment; /* of the one before, during probation */
+    ev_timer probation;
+    double probation_ends;
+    uint64_t probation_calls, probation_errors; /* of the generation before, at the commit */
+    unsigned reloads, reload_failures;
+    char *last_error;
+    double last_duration;
+    double last_time; /* seconds since the epoch */
+    program_watch *watch;
 } program;
+
+/* --- options.c --- */
 
 /* Reads the command line. Returns PROGRAM_GO_ON or an exit status (0 after --help). */
 int program_parse_options(program_options *options, int argc, char **argv);
 
-/* Opens the libraries, runs -e and the script as tasks of the host until nothing is left, and closes everything but the
-   Lua state. Returns the exit status. */
-int program_run(program *self);
-
-/* --check: compiles the script and runs nothing. Returns an exit status. */
-int program_check(lua_State *L, const program_options *options);
-
-/* Leaves the compiled script on the stack; or prints why not, and returns false. */
-bool program_load_script(lua_State *L, const char *script);
-
-/* Sets `arg` and package.path, and pushes the script's arguments; returns their number. */
-int program_push_arguments(lua_State *L, const program_options *options);
-void program_set_path(lua_State *L, const char *script);
-
 /* One line on stderr, "moonport: …". */
 void program_complain(const char *text);
 
-/* Signals, quit and the grace time. */
+/* --- environment.c: an environment is a table with these fields --- */
+#define PROGRAM_GLOBALS "globals"      /* the run's _G */
+#define PROGRAM_LOADED "loaded"        /* its modules */
+#define PROGRAM_PACKAGE "package"      /* its package table */
+#define PROGRAM_FOLDER "folder"        /* where its own modules are */
+#define PROGRAM_TARGET_FOLDER "target" /* the same for what a linked script leads to */
+#define PROGRAM_SOURCES "sources"      /* path -> text of each file it was made from */
+#define PROGRAM_REQUIRE "require"      /* Lua's own */
+#define PROGRAM_STANDARD "standard"    /* Lua's own modules; also a registry key */
+
+/* Notes which modules are Lua's own; once, after luaL_openlibs. */
+void program_keep_standard(lua_State *L);
+
+/* Pushes a fresh environment whose `moonport` is the table at index `module`. */
+void program_push_environment(lua_State *L, const program_options *options, int module);
+
+/* Compiles a file for the environment: pushes the function, or a message and returns false. */
+bool program_compile(lua_State *L, const char *path, int environment);
+
+/* --- load.c --- */
+
+/* Begins to load the script as a new generation; sources are taken from the environment `from` if it is not LUA_NOREF.
+   False: it has failed already, load.error says why. */
+bool program_begin_load(program *self, int from);
+
+/* Runs the next slice of a main chunk that was interrupted. */
+void program_go_on_loading(program *self);
+
+/* Forgets the load, which has ended. */
+void program_end_load(program *self);
+
+/* --- reload.c --- */
+void program_init_reload(program *self);
+bool program_want_reload(program *self);
+void program_stop_reload(program *self);
+
+/* A load's main chunk has ended. */
+void program_load_ended(program *self);
+void program_add_statistics(program *self, lua_State *L);
+
+/* --- watch.c --- */
+bool program_start_watch(program *self);
+void program_update_watch(program *self);
+void program_stop_watch(program *self);
+
+/* --- run.c --- */
+
+/* Opens the libraries, runs -e and the script until nothing is left, and closes everything but the Lua state. Returns
+   the exit status. */
+int program_run(program *self);
+
+/* --- stop.c: signals, quit and the grace time --- */
 void program_watch_signals(program *self);
 void program_unwatch_signals(program *self);
 

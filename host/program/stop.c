@@ -74,6 +74,14 @@ static void handle_signals(void (*handler)(int)) {
     sigaction(SIGINT, &action, NULL);
 }
 
+static void on_hangup(struct ev_loop *ev, ev_signal *watcher, int revents) {
+    program *self = watcher->data;
+    (void)ev;
+    (void)revents;
+    if (!program_want_reload(self) && !self->stopping)
+        mp_log(self->state->loop->log_level, MP_LOG_WARNING, "reload: there is no script file to load");
+}
+
 void program_watch_signals(program *self) {
     ev_async_init(&self->told_to_stop, on_told_to_stop);
     self->told_to_stop.data = self;
@@ -82,6 +90,9 @@ void program_watch_signals(program *self) {
     self->state->program = self;
     signalled = self;
     handle_signals(on_signal);
+    ev_signal_init(&self->hangup, on_hangup, SIGHUP);
+    self->hangup.data = self;
+    ev_signal_start(self->state->loop->ev, &self->hangup);
 }
 
 /* From here on the state is being closed: a signal has its ordinary effect. */
@@ -89,6 +100,7 @@ void program_unwatch_signals(program *self) {
     struct ev_loop *ev = self->state->loop->ev;
     handle_signals(SIG_DFL);
     ev_async_stop(ev, &self->told_to_stop);
+    ev_signal_stop(ev, &self->hangup);
     if (self->stopping) {
         ev_timer_stop(ev, &self->grace);
         ev_prepare_stop(ev, &self->drained);

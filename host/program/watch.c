@@ -1,0 +1,159 @@
+/*
+ * --watch: reloads when the script or a module of its folder has changed. Folders are watched, not files, since editors write
+ * beside a file and rename; what counts is what the files are when it has been quiet for a moment, so that saving twice
+ * in a row is one reload and a file that is gone for a moment is none.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "program.h"
+
+#ifdef __linux__
+#include <sys/inotify.h>
+#endif
+
+#define QUIET 0.030 /* seconds */
+#define POLL 0.500  /* seconds, where there is no inotify */
+
+typedef struct watched_file {
+    struct watched_file *next;
+    struct stat status;
+    char path[];
+} watched_file;
+
+struct program_watch {
+    watched_file *files;
+    int fd; /* of inotify, -1: poll */
+    ev_io events;
+    ev_timer timer;
+};
+
+static bool same(const struct stat *a, const struct stat *b) {
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* It has been quiet: has anything changed, and is everything there? */
+static void on_quiet(struct ev_loop *ev, ev_timer *timer, int revents) {
+    program *self = timer->data;
+    bool changed = false;
+    struct stat now;
+    (void)ev;
+    (void)revents;
+    for (watched_file *file = self->watch->files; file; file = file->next) {
+        if (stat(file->path, &now) < 0)
+            return; /* it comes back, and with it an event */
+        changed = changed || !same(&now, &file->status);
+    }
+    if (!changed)
+        return;
+    for (watched_file *file = self->watch->files; file; file = file->next)
+        if (stat(file->path, &now) == 0)
+            file->status = now;
+    (void)program_want_reload(self);
+}
+
+static void on_events(struct ev_loop *ev, ev_io *watcher, int revents) {
+    program *self = watcher->data;
+    char buffer[4096];
+    (void)revents;
+    while (read(watcher->fd, buffer, sizeof buffer) > 0)
+        continue;
+    ev_timer_stop(ev, &self->watch->timer);
+    ev_timer_set(&self->watch->timer, QUIET, 0.);
+    ev_timer_start(ev, &self->watch->timer);
+}
+
+static void watch_folder(program_watch *watch, const char *path) {
+#ifdef __linux__
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 1;
+    if (watch->fd < 0 || length >= sizeof folder)
+        return;
+    memcpy(folder, slash ? path : ".", length);
+    folder[length] = '\0';
+    (void)inotify_add_watch(watch->fd, length ? folder : "/",
+                            IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB);
+#else
+    (void)watch;
+    (void)path;
+#endif
+}
+
+static void watch_file(program_watch *watch, const char *path) {
+    watched_file *file;
+    for (file = watch->files; file; file = file->next)
+        if (strcmp(file->path, path) == 0)
+            return;
+    file = calloc(1, sizeof *file + strlen(path) + 1);
+    if (!file)
+        return;
+    memcpy(file->path, path, strlen(path) + 1);
+    (void)stat(path, &file->status);
+    file->next = watch->files;
+    watch->files = file;
+    watch_folder(watch, path);
+}
+
+static void watch_sources(program *self, int environment) {
+    lua_State *L = self->L;
+    int top = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, environment);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, PROGRAM_SOURCES);
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+            watch_file(self->watch, lua_tostring(L, -2));
+    }
+    lua_settop(L, top);
+}
+
+void program_update_watch(program *self) {
+    watch_sources(self, self->environment);
+    watch_sources(self, self->load.environment);
+}
+
+bool program_start_watch(program *self) {
+    struct ev_loop *ev = self->state->loop->ev;
+    program_watch *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return false;
+    self->watch = watch;
+    watch->fd = -1;
+#ifdef __linux__
+    watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+#endif
+    ev_timer_init(&watch->timer, on_quiet, POLL, watch->fd < 0 ? POLL : 0.);
+    watch->timer.data = self;
+    if (watch->fd < 0) {
+        ev_timer_start(ev, &watch->timer);
+        return true;
+    }
+    ev_io_init(&watch->events, on_events, watch->fd, EV_READ);
+    watch->events.data = self;
+    ev_io_start(ev, &watch->events);
+    return true;
+}
+
+void program_stop_watch(program *self) {
+    program_watch *watch = self->watch;
+    if (!watch)
+        return;
+    ev_timer_stop(self->state->loop->ev, &watch->timer);
+    if (watch->fd >= 0) {
+        ev_io_stop(self->state->loop->ev, &watch->events);
+        close(watch->fd);
+    }
+    while (watch->files) {
+        watched_file *file = watch->files;
+        watch->files = file->next;
+        free(file);
+    }
+    free(watch);
+    self->watch = NULL;
+}
