@@ -748,7 +748,8 @@ function Task:isActive() end
 ---@field iterations integer # Turns of the loop.
 ---@field objects integer # Servers, sockets, timers and tasks that exist now.
 ---@field tasks integer # Tasks and handlers that wait now.
----@field generation integer # 1; for reloading scripts.
+---@field generation integer # The number of the run that serves.
+---@field reload? moonport.ReloadStats # Only in the program.
 ---@field memory integer # Bytes that Lua uses.
 
 ---One line on standard error; a format as string.format's, or a lone value.
@@ -835,6 +836,43 @@ function moonport.run() end
 ---@param init? any
 ---@return any
 function moonport.persist(name, init) end
+
+---@class moonport.ReloadStats
+---@field generation integer
+---@field count integer # Reloads that took over.
+---@field failures integer # Reloads that came to nothing.
+---@field resumeErrors integer # connectionResumed handlers that have thrown.
+---@field duration number # Of the last one, in ms.
+---@field time? number # Of the last one, seconds since 1970.
+---@field lastError? string
+---@field older { generation: integer, connections: integer, handlers: integer, source: string }[]
+
+---@class moonport.ReloadReport
+---@field generation integer # That serves now.
+---@field duration number # ms
+---@field error? string # Why it has failed, with its traceback.
+---@field kept? integer # Listeners that were taken over.
+---@field added? integer
+---@field closed? integer
+---@field connections? integer
+
+---Loads the script anew, between two events.
+---@return boolean? ok
+---@return string? message
+---@return string? code
+function moonport.reload() end
+
+---Sets the function that is told of each reload.
+---@param fn? fun(ok: boolean, report: moonport.ReloadReport)
+function moonport.onReload(fn) end
+
+---The number of the run that the calling code belongs to.
+---@return integer
+function moonport.generation() end
+
+---Has newer code taken over since the calling code was loaded?
+---@return boolean
+function moonport.stale() end
 
 ---Counts of the process.
 ---@return moonport.Stats

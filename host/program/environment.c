@@ -42,6 +42,13 @@ static bool push_file(lua_State *L, const char *path) {
 
 bool program_compile(lua_State *L, const char *path, int environment) {
     environment = lua_absindex(L, environment);
+    if (strcmp(path, "-") == 0) {
+        if (luaL_loadfile(L, NULL) != LUA_OK)
+            return false;
+        lua_getfield(L, environment, PROGRAM_GLOBALS);
+        lua_setupvalue(L, -2, 1);
+        return true;
+    }
     lua_getfield(L, environment, PROGRAM_SOURCES);
     int sources = lua_gettop(L);
     if (lua_getfield(L, sources, path) != LUA_TSTRING) {

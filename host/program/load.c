@@ -55,8 +55,6 @@ static bool push_chunks(lua_State *L, const program_options *options, int enviro
             compiled = luaL_loadbuffer(L, code, strlen(code), "=(-e)") == LUA_OK;
         } else if (!options->script) {
             break;
-        } else if (strcmp(options->script, "-") == 0) {
-            compiled = luaL_loadfile(L, NULL) == LUA_OK;
         } else {
             compiled = program_compile(L, options->script, environment);
         }
@@ -143,6 +141,17 @@ static bool push_place(lua_State *L, lua_State *co, const char *message) {
     return false;
 }
 
+/* Takes the traceback's last line away: the function below the main chunk is ours. */
+static void cut_bottom(lua_State *L) {
+    static const char bottom[] = "\n\t[C]: in ?";
+    size_t length, end = sizeof bottom - 1;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (length > end && strcmp(text + length - end, bottom) == 0) {
+        lua_pushlstring(L, text, length - end);
+        lua_remove(L, -2);
+    }
+}
+
 /* The message of assert(nil, message) or error(message, 0) was meant for people and says all, with its place in front.
    Anything else gets its traceback. */
 static int error_text(lua_State *L) {
@@ -152,6 +161,7 @@ static int error_text(lua_State *L) {
     bool placed = !message || push_place(L, co, message);
     if (!message || (placed && !asserted(L, co, message))) {
         binding_push_error(L, co, true);
+        cut_bottom(L);
     } else {
         if (placed)
             lua_pushliteral(L, "");
@@ -187,10 +197,9 @@ static void chunk_ended(binding_task *task, int status, int count) {
     }
     lua_pushcfunction(L, error_text);
     lua_pushlightuserdata(L, task);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
-        set_error(self, lua_tostring(L, -1));
-    else
-        set_error(self, NULL);
+    /* An error while the message is made (a __tostring that throws) is told in its place. */
+    (void)lua_pcall(L, 1, 1, 0);
+    set_error(self, lua_tostring(L, -1));
     lua_pop(L, 1);
 }
 
