@@ -9,7 +9,7 @@ local model = require "spec.qt.model"
 
 local stress = os.getenv "MOONPORT_SPEC_GC" == "stress"
 -- a full collection at each allocation makes a sequence a hundred times dearer
-local seeds, steps = stress and 10 or 100, 40
+local seeds, steps = stress and 20 or 100, 40
 local signals = { "readyRead", "bytesWritten", "hostFound", "connected", "disconnected", "stateChanged",
   "errorOccurred", "aboutToClose", "readChannelFinished" }
 
