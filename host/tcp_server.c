@@ -390,7 +390,13 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
         if (!accepted)
             break;
     }
+    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
+    mp_tcp_server *server = listener->server;
     unreference(listener);
+    if (server && !mp_tcp_server_is_listening(server)) {
+        mp_object_check(&server->object);
+        mp_loop_settle(loop);
+    }
 }
 
 mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server) {
