@@ -456,7 +456,8 @@ function TcpSocket:waitForBytesWritten(msec) end
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForDisconnected(msec) end
 
----Waits for a number of bytes, for "line" (without its "\n" or "\r\n"), or for "all" until the peer has finished.
+---Waits for a number of bytes, for "line" (without its "\n" or "\r\n"), or for "all" until the peer or the
+---script has ended the connection.
 ---Otherwise nil, message, code, and a fourth value: what had come, which is taken. Codes: SocketTimeoutError (not
 ---signalled), RemoteHostClosedError and others at the end, ReadBufferFullError.
 ---@param what integer|"line"|"all"

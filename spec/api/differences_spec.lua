@@ -1,0 +1,305 @@
+-- One spec for each row of docs/differences.md, which says why; spec/qt has the finer points of most.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+local function listening(connection)
+  local server = moonport.TcpServer()
+  if connection then server.connection = connection end
+  assert(server:listen "127.0.0.1")
+  return server
+end
+
+local function connected(port)
+  local socket = moonport.TcpSocket()
+  assert(socket:connectToHost("127.0.0.1", port))
+  assert(socket:waitForConnected(helper.timeout))
+  return socket
+end
+
+-- A socket and the one of its server.
+local function pair()
+  local server <close> = listening()
+  local socket = connected(server:serverPort())
+  assert(server:waitForNewConnection(helper.timeout))
+  return socket, server:nextPendingConnection()
+end
+
+-- A socket and a plain one of the helper.
+local function withPlain()
+  local listener = helper.listen()
+  local socket = connected(listener:port())
+  local plain = listener:accept()
+  listener:close()
+  return socket, plain
+end
+
+local function eventuallyUnconnected(socket)
+  helper.eventually(function() return socket:state() == "UnconnectedState" end)
+end
+
+describe("the differences from Qt:", function()
+  it("D1 no signal is delivered inside a call, and handlers set after it get them", function()
+    local server <close> = listening()
+    local socket <close> = moonport.TcpSocket()
+    local inside, seen = true, {}
+    function socket:stateChanged(state)
+      assert(not inside)
+      seen[#seen + 1] = state
+    end
+    assert(socket:connectToHost("127.0.0.1", server:serverPort()))
+    function socket.hostFound() seen[#seen + 1] = "hostFound" end
+    inside = false
+    helper.eventually(function() return #seen == 4 end)
+    assert.same({ "HostLookupState", "ConnectingState", "hostFound", "ConnectedState" }, seen)
+    server:nextPendingConnection()
+  end)
+
+  it("D2 a handler that waits keeps nobody else from being served", function()
+    local server <close> = moonport.TcpServer()
+    function server:newConnection()
+      local socket <close> = self:nextPendingConnection()
+      socket:write(assert(socket:receive("line", helper.timeout)) .. "\n")
+      socket:waitForBytesWritten(helper.timeout)
+    end
+    assert(server:listen "127.0.0.1")
+    local silent, busy = helper.connect(server:serverPort()), helper.connect(server:serverPort())
+    helper.eventually(function() return server:connectionCount() == 2 end)
+    busy:send "busy\n"
+    assert.equal("busy\n", busy:receiveLine())
+    silent:send "silent\n"
+    assert.equal("silent\n", silent:receiveLine())
+  end)
+
+  it("D3 a failure is nil, a message and a code", function()
+    local first <close> = listening()
+    local second = moonport.TcpServer()
+    local port = first:serverPort()
+    local ok, message, code = second:listen("127.0.0.1", port)
+    assert.is_nil(ok)
+    assert.equal(("listen 127.0.0.1:%d: The bound address is already in use"):format(port), message)
+    assert.equal("AddressInUseError", code)
+  end)
+
+  it("D4 a client that has half-closed gets the answer that a handler had to wait for", function()
+    local server <close> = listening {
+      readyRead = function(self)
+        local question = self:readAll()
+        helper.eventually(function() return self:state() == "ClosingState" end)
+        self:write(question:upper())
+      end,
+    }
+    local client = helper.connect(server:serverPort())
+    client:send "answer"
+    client:shutdown()
+    assert.equal("ANSWER", client:receiveAll())
+  end)
+
+  it("D4 setAllowHalfOpen leaves the connection open after readChannelFinished", function()
+    local socket, plain = withPlain()
+    local finished = false
+    socket:setAllowHalfOpen(true)
+    function socket.readChannelFinished() finished = true end
+    plain:shutdown()
+    helper.eventually(function() return finished end)
+    assert.equal("ConnectedState", socket:state())
+    socket:write "late"
+    assert.equal("late", plain:receive(4))
+    socket:close()
+  end)
+
+  it("D5 out of descriptors: one acceptError, a loop at rest, and all clients are served in the end", function()
+    local script = helper.file [[
+      local moonport = require "moonport"
+      local server, held, count = moonport.TcpServer(), {}, 0
+      function server:newConnection()
+        local socket = self:nextPendingConnection()
+        if held then held[#held + 1] = socket else socket:disconnectFromHost() end
+        count = count + 1
+        if count == 30 then print "all served" self:close() end
+      end
+      function server:acceptError(code)
+        print(code)
+        local before = moonport.stats().iterations
+        moonport.sleep(50)
+        print("turns", moonport.stats().iterations - before)
+        local sockets = held
+        held = nil
+        for _, socket in ipairs(sockets) do socket:disconnectFromHost() end
+      end
+      assert(server:listen "127.0.0.1")
+      print("port", server:serverPort())
+    ]]
+    local program = helper.spawn { "sh", "-c", 'ulimit -n 24; exec "$0" "$1"',
+      os.getenv "MOONPORT" or "build/asan/moonport", script }
+    local port = tonumber(program:waitForLine "^port\t(%d+)$")
+    local clients = {}
+    for i = 1, 30 do clients[i] = helper.connect(port) end
+    program:waitForLine "^SocketResourceError$"
+    assert.is_true(tonumber(program:waitForLine "^turns\t(%d+)$") < 100)
+    program:waitForLine "^all served$"
+    for _, client in ipairs(clients) do client:close() end
+    assert.equal(0, program:wait())
+  end)
+
+  it("D6 reading goes on as soon as a full read buffer has room", function()
+    local socket, plain = withPlain()
+    socket:setReadBufferSize(4)
+    plain:send "abcdef"
+    helper.eventually(function() return socket:bytesAvailable() == 4 end)
+    assert.equal("ab", socket:read(2))
+    helper.eventually(function() return socket:bytesAvailable() == 4 end)
+    assert.equal("cdef", socket:readAll())
+    socket:close()
+  end)
+
+  it("D7 nextPendingConnection leaves accepting paused; raising the limit goes on accepting", function()
+    local server <close> = listening()
+    server:setMaxPendingConnections(1)
+    local clients = { helper.connect(server:serverPort()), helper.connect(server:serverPort()) }
+    helper.eventually(function() return server:hasPendingConnections() end)
+    server:pauseAccepting()
+    local first = server:nextPendingConnection()
+    helper.settle()
+    assert.is_false(server:hasPendingConnections())
+    server:setMaxPendingConnections(0)
+    server:resumeAccepting()
+    helper.settle()
+    assert.is_false(server:hasPendingConnections())
+    server:setMaxPendingConnections(1)
+    helper.eventually(function() return server:hasPendingConnections() end)
+    server:nextPendingConnection():abort()
+    first:abort()
+    for _, client in ipairs(clients) do client:close() end
+  end)
+
+  it("D8 a refused connection with queued data tells of one error", function()
+    local socket, errors = moonport.TcpSocket(), 0
+    function socket.errorOccurred() errors = errors + 1 end
+    socket:connectToHost("127.0.0.1", helper.unusedPort())
+    socket:write "queued"
+    helper.eventually(function() return errors > 0 end)
+    helper.settle()
+    assert.equal(1, errors)
+    socket:close()
+  end)
+
+  it("D8 abort in stateChanged keeps connected from coming", function()
+    local server <close>, socket = listening(), moonport.TcpSocket()
+    local told, aborted = false, false
+    function socket:stateChanged(state)
+      if state == "ConnectedState" then
+        self:abort()
+        aborted = true
+      end
+    end
+    function socket.connected() told = true end
+    socket:connectToHost("127.0.0.1", server:serverPort())
+    helper.eventually(function() return aborted end)
+    helper.settle()
+    assert.is_false(told)
+  end)
+
+  it("D9 a failed write leaves unread data to be read", function()
+    local socket, plain = withPlain()
+    plain:send "kept"
+    helper.eventually(function() return socket:bytesAvailable() == 4 end)
+    plain:reset()
+    socket:write(("x"):rep(1000))
+    eventuallyUnconnected(socket)
+    assert.equal("kept", socket:readAll())
+    socket:close()
+  end)
+
+  it("D9 what is written inside disconnected, after connectToHost, arrives", function()
+    local listener = helper.listen()
+    local socket = connected(listener:port())
+    function socket:disconnected()
+      self.disconnected = nil
+      self:connectToHost("127.0.0.1", listener:port())
+      self:write "again"
+    end
+    listener:accept():close()
+    assert.equal("again", listener:accept():receive(5))
+    socket:abort()
+    listener:close()
+  end)
+
+  it("D10 over the write buffer's limit, write takes nothing and says so", function()
+    local socket, peer = pair()
+    assert.equal(16 << 20, socket:writeBufferLimit())
+    assert.equal(16 << 20, socket:readBufferSize())
+    assert.equal(1 << 20, socket:highWaterMark())
+    socket:setWriteBufferLimit(10)
+    assert.equal(10, socket:write "0123456789")
+    local taken, message, code = socket:write "x"
+    assert.is_nil(taken)
+    assert.equal("write: The write buffer is full", message)
+    assert.equal("WriteBufferFullError", code)
+    assert.equal(10, socket:bytesToWrite())
+    socket:abort()
+    peer:abort()
+  end)
+
+  it("D11 LowDelayOption is on at both ends, and what one handler writes leaves together", function()
+    local socket, peer = pair()
+    assert.equal(1, socket:socketOption "LowDelayOption")
+    assert.equal(1, peer:socketOption "LowDelayOption")
+    local written = {}
+    function socket:bytesWritten(n) written[#written + 1] = n end
+    socket:write "12"
+    socket:write "345"
+    assert.equal("12345", peer:receive(5, helper.timeout))
+    helper.eventually(function() return written[1] end)
+    assert.same({ 5 }, written)
+    socket:abort()
+    peer:abort()
+  end)
+
+  it("D12 the backlog is larger than Qt's 50", function()
+    assert.is_true(moonport.TcpServer():listenBacklogSize() > 50)
+  end)
+
+  it("D13 readLine(n) gives n bytes", function()
+    local socket, plain = withPlain()
+    plain:send "xyz\n"
+    helper.eventually(function() return socket:canReadLine() end)
+    assert.equal("xy", socket:readLine(2))
+    assert.equal("z\n", socket:readLine())
+    socket:close()
+  end)
+
+  it("D14 a connection outlives its server that is closed and that nobody names", function()
+    local client
+    do
+      local server = listening { readyRead = function(self) self:write(self:readAll()) end }
+      client = helper.connect(server:serverPort())
+      helper.eventually(function() return server:connectionCount() == 1 end)
+      server:close()
+    end
+    collectgarbage()
+    client:send "still"
+    assert.equal("still", client:receive(5))
+    client:close()
+  end)
+
+  it("D15 a name with an address that doesn't answer is reached at its other one", function()
+    local made, silent = pcall(helper.listen, "::1", 0)
+    if not made then return pending "there is no IPv6 here" end
+    local server <close>, fill = moonport.TcpServer(), {}
+    assert(server:listen("127.0.0.1", silent:port()))
+    for i = 1, 4 do -- its backlog is full after one or two; the others wait
+      fill[i] = moonport.TcpSocket()
+      fill[i]:connectToHost("::1", silent:port())
+    end
+    fill[1]:waitForConnected(helper.timeout)
+    local socket = moonport.TcpSocket()
+    socket:connectToHost("localhost", silent:port())
+    assert(socket:waitForConnected(helper.timeout))
+    assert.equal("127.0.0.1", socket:peerAddress())
+    socket:abort()
+    for _, one in ipairs(fill) do one:abort() end
+    helper.eventually(function() return server:nextPendingConnection() end):abort()
+  end)
+end)
