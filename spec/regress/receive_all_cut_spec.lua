@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cause: receive "all" took every end for the end of the data, so that a connection which the idle time-out (or an error
--- of the network) had ended gave its first part as if it were all.
+-- Cause: receive "all" took every end for the end of the data, so that a connection which the idle time-out (or the
+-- network) had ended gave its first part as if it were all.
 -- Fix: only an end by the peer or by the script is one; any other fails, with what had come as the partial result.
 
 local helper = require "spec.helper"
