@@ -80,7 +80,7 @@
 ---Accepting failed, mostly with "SocketResourceError": out of descriptors. Accepting rests until there are some
 ---again, see the guide limits. Once for each shortage.
 ---@field acceptError? fun(self: moonport.TcpServer, code: moonport.Code)
----Reserved for reloading scripts, which isn't there yet: never emitted.
+---After a reload, once for each open connection that the server has taken over, before that connection's next event.
 ---@field connectionResumed? fun(self: moonport.TcpServer, socket: moonport.TcpSocket)
 ---@field connection moonport.TcpSocket|table # The prototype of its connections: handlers, data, methods.
 local TcpServer = {}
@@ -831,8 +831,7 @@ function moonport.quit(status) end
 ---@return integer
 function moonport.run() end
 
----The value that is kept under a name; init is put there the first time. For reloading scripts, which isn't there
----yet: until then it is one table that all modules of a script share.
+---The value that an earlier generation has put there under the name; init is put there the first time.
 ---@param name any
 ---@param init? any
 ---@return any
@@ -858,9 +857,7 @@ function moonport.persist(name, init) end
 ---@field connections? integer
 
 ---Loads the script anew, between two events.
----@return boolean? ok
----@return string? message
----@return string? code
+---@return true|nil, string|nil, moonport.Code|nil
 function moonport.reload() end
 
 ---Sets the function that is told of each reload.
