@@ -199,12 +199,19 @@ describe("the manual", function()
     assert.same(keys(options), alias "SocketOption")
   end)
 
-  it("has every option of the program and no others", function()
+  it("has every option of the program and no others, and so has the man page", function()
     local status, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
     assert.equal(0, status)
     local real, listed = {}, {}
     for option in help:gmatch "\n  (%-%-?[%a-]+)" do real[option] = true end
     for option in read("docs/reference/program.md"):gmatch "\n| `(%-%-?[%a-]+)" do listed[option] = true end
+    assert.same(keys(real), keys(listed))
+
+    listed = {}
+    local man = read("docs/moonport.1"):gsub("\\%-", "-"):match "\n%.SH OPTIONS(.-)\n%.SH"
+    for option in man:gmatch "\n%.BI? (%-%-?[%a-]+)" do
+      listed[option] = true
+    end
     assert.same(keys(real), keys(listed))
   end)
 
