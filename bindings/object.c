@@ -100,11 +100,11 @@ static bool push_prototype(lua_State *L, int index) {
 
 /* Upvalues: the state, the methods, the class. */
 static int object_index(lua_State *L) {
-    int class = (int)lua_tointeger(L, lua_upvalueindex(3));
-    lua_settop(L, 2);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
         return 1;
+    int class = (int)lua_tointeger(L, lua_upvalueindex(3));
+    lua_settop(L, 2);
     if (binding_push_fields(L, 1, false)) {
         lua_pushvalue(L, 2);
         if (lua_rawget(L, -2) != LUA_TNIL)

@@ -83,13 +83,14 @@ void binding_forget(lua_State *L, binding_box *box, int anchor) {
     binding_object(box)->loop = NULL;
 }
 
+/* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. */
 binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
-    binding_state *state = binding_state_of(L);
-    binding_box *box = lua_touserdata(L, index);
-    if (box && lua_getmetatable(L, index)) {
-        const void *metatable = lua_topointer(L, -1);
-        lua_pop(L, 1);
-        if (metatable == state->metatables[kind] && binding_object(box)->loop)
+    static const mp_behaviour *const behaviours[] = {&mp_tcp_server_behaviour, &mp_tcp_socket_behaviour,
+                                                     &mp_timer_behaviour};
+    if (lua_type(L, index) == LUA_TUSERDATA &&
+        lua_rawlen(L, index) >= sizeof(binding_box) + sizeof(mp_object)) {
+        binding_box *box = lua_touserdata(L, index);
+        if (binding_object(box)->behaviour == behaviours[kind] && binding_object(box)->loop)
             return box;
     }
     luaL_typeerror(L, index, class_names[kind]);

@@ -37,7 +37,7 @@ static void step(mp_object *object, int number) {
     (void)number;
 }
 
-static const mp_behaviour behaviour = {MP_TCP_SERVER, is_active, step};
+const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, step};
 
 static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents);
 
@@ -52,7 +52,7 @@ int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop) {
     mp_listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return -ENOMEM;
-    mp_object_init(&server->object, loop, &behaviour);
+    mp_object_init(&server->object, loop, &mp_tcp_server_behaviour);
     listener->references = 1;
     listener->loop = loop;
     listener->server = server;

@@ -41,6 +41,9 @@ struct mp_tcp_server {
     ev_timer retry;
 };
 
+/* By which an object tells its kind. */
+extern const mp_behaviour mp_tcp_server_behaviour;
+
 /* A fresh server. Returns 0 or -ENOMEM. */
 int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop);
 

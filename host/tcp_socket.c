@@ -78,7 +78,7 @@ static void step(mp_object *object, int number) {
     }
 }
 
-static const mp_behaviour behaviour = {MP_TCP_SOCKET, is_active, step};
+const mp_behaviour mp_tcp_socket_behaviour = {MP_TCP_SOCKET, is_active, step};
 
 static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_tcp_socket *socket = watcher->data;
@@ -93,7 +93,7 @@ static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
 
 void mp_tcp_socket_init(mp_tcp_socket *socket, mp_loop *loop) {
     memset(socket, 0, sizeof *socket);
-    mp_object_init(&socket->object, loop, &behaviour);
+    mp_object_init(&socket->object, loop, &mp_tcp_socket_behaviour);
     ev_io_init(&socket->watcher, on_event, -1, 0);
     socket->watcher.data = socket;
     socket->limits = &mp_default_limits;

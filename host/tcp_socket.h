@@ -83,6 +83,9 @@ struct mp_tcp_socket {
 
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
+/* By which an object tells its kind. */
+extern const mp_behaviour mp_tcp_socket_behaviour;
+
 /* A fresh socket: UnconnectedState, not open. */
 void mp_tcp_socket_init(mp_tcp_socket *socket, mp_loop *loop);
 

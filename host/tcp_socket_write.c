@@ -106,29 +106,36 @@ static void balance(mp_tcp_socket *socket) {
         mp_tcp_socket_update_watcher(socket);
 }
 
-bool mp_tcp_socket_flush(mp_tcp_socket *socket) {
+/* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no handler can
+   be attached before it is delivered. */
+static size_t flush(mp_tcp_socket *socket, bool from_loop) {
     if (socket->out.bytes == 0 || socket->watcher.fd < 0 || socket->state < MP_STATE_CONNECTED)
-        return false;
+        return 0;
     size_t sent = send_queued(socket);
     balance(socket);
     if (sent > 0) {
         if (socket->extras)
             mp_idle_touch(socket);
-        mp_loop_emit(&socket->object, MP_SIGNAL_BYTES_WRITTEN, (intptr_t)sent);
+        if (!from_loop || mp_loop_wants(&socket->object, MP_SIGNAL_BYTES_WRITTEN))
+            mp_loop_emit(&socket->object, MP_SIGNAL_BYTES_WRITTEN, (intptr_t)sent);
     }
     /* By way of the queue: the last bytesWritten comes before the end. */
     if (socket->out.bytes == 0 && socket->state == MP_STATE_CLOSING)
         mp_loop_defer(&socket->object, STEP_CLOSE);
-    return sent > 0;
+    return sent;
+}
+
+bool mp_tcp_socket_flush(mp_tcp_socket *socket) {
+    return flush(socket, false) > 0;
 }
 
 void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket) {
     socket->flags &= ~(uint32_t)FLAG_DIRTY;
     /* A close that was asked for before it was connected comes first: ClosingState, then bytesWritten. */
     if (!(socket->flags & FLAG_CLOSE_CONNECTED))
-        (void)mp_tcp_socket_flush(socket);
+        (void)flush(socket, true);
 }
 
 void mp_tcp_socket_on_writable(mp_tcp_socket *socket) {
-    (void)mp_tcp_socket_flush(socket);
+    (void)flush(socket, true);
 }

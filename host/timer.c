@@ -16,7 +16,7 @@ static void step(mp_object *object, int step_number) {
     (void)step_number;
 }
 
-static const mp_behaviour behaviour = {MP_TIMER, is_active, step};
+const mp_behaviour mp_timer_behaviour = {MP_TIMER, is_active, step};
 
 static void on_timeout(struct ev_loop *ev, ev_timer *watcher, int revents) {
     mp_timer *timer = watcher->data;
@@ -35,7 +35,7 @@ static void on_timeout(struct ev_loop *ev, ev_timer *watcher, int revents) {
 }
 
 void mp_timer_init(mp_timer *timer, mp_loop *loop) {
-    mp_object_init(&timer->object, loop, &behaviour);
+    mp_object_init(&timer->object, loop, &mp_timer_behaviour);
     ev_timer_init(&timer->watcher, on_timeout, 0., 0.);
     timer->watcher.data = timer;
     timer->interval = 0;

@@ -27,6 +27,9 @@ void mp_delay_start(mp_delay *delay, mp_loop *loop, double msec, void (*over)(mp
 /* Safe for a zeroed one and one that is over. */
 void mp_delay_stop(mp_delay *delay, mp_loop *loop);
 
+/* By which an object tells its kind. */
+extern const mp_behaviour mp_timer_behaviour;
+
 /* A fresh timer: inactive, interval 0. */
 void mp_timer_init(mp_timer *timer, mp_loop *loop);
 
