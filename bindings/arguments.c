@@ -97,7 +97,7 @@ int binding_check_open_mode(lua_State *L, int index, int otherwise) {
             if (strlen(open_modes[i].name) == length && memcmp(open_modes[i].name, name, length) == 0)
                 break;
         if (i == sizeof open_modes / sizeof *open_modes)
-            luaL_argerror(L, index, lua_pushfstring(L, "unknown open mode '%s'", text));
+            return luaL_argerror(L, index, lua_pushfstring(L, "unknown open mode '%s'", text));
         mode |= open_modes[i].mode;
     }
     return mode;

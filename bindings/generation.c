@@ -63,8 +63,10 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     }
     lua_setmetatable(L, -2);
     binding_generation *generation = calloc(1, sizeof *generation);
-    if (!generation)
+    if (!generation) {
         luaL_error(L, "out of memory");
+        return NULL;
+    }
     generation->references = 1;
     generation->state = state;
     generation->next = state->generations;

@@ -53,12 +53,13 @@ static void free_task(binding_state *state, binding_task *task) {
 }
 
 void binding_free_tasks(binding_state *state) {
-    while (state->tasks.next != &state->tasks) {
-        binding_task *task = (binding_task *)state->tasks.next;
-        mp_ring_remove(&task->link);
+    for (mp_ring *link = state->tasks.next, *next; link != &state->tasks; link = next) {
+        binding_task *task = (binding_task *)link;
+        next = link->next;
         mp_delay_stop(&task->wait.delay, state->loop);
         free(task);
     }
+    mp_ring_init(&state->tasks);
     state->spare_tasks = NULL;
 }
 
@@ -124,9 +125,11 @@ void binding_taken(binding_state *state, binding_box *box) {
 
 /* The handler works on its object while it is suspended, unless it waits for that object's end. */
 static void update_working(binding_task *task) {
+    if (!task->on)
+        return;
     bool lets_close = task->wait.outcome == WAIT_RUNNING && task->wait.lets_close &&
                       task->wait.object == task->on;
-    bool working = task->suspended && task->on && !lets_close;
+    bool working = task->suspended && !lets_close;
     if (working == task->working)
         return;
     task->working = working;

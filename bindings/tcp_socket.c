@@ -101,7 +101,7 @@ static int check_bind_mode(lua_State *L, int index) {
             if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
                 break;
         if (i == sizeof modes / sizeof *modes)
-            luaL_argerror(L, index, lua_pushfstring(L, "unknown bind mode '%s'", name));
+            return luaL_argerror(L, index, lua_pushfstring(L, "unknown bind mode '%s'", name));
         mode |= modes[i];
     }
     return mode;

@@ -67,7 +67,7 @@ static const char *unread(lua_State *L, mp_tcp_socket *socket, const char *what,
 static int tcp_socket_read(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
-    int pushed;
+    int pushed = 0;
     if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
         lua_pushliteral(L, "");
         return 1;
@@ -97,7 +97,7 @@ static int tcp_socket_read_all(lua_State *L) {
 static int tcp_socket_read_line(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = lua_isnoneornil(L, 2) ? 0 : binding_check_size(L, 2, "maxSize"), size;
-    int pushed;
+    int pushed = 0;
     const char *data = unread(L, socket, "readLine", &size, &pushed);
     if (!data)
         return pushed;
@@ -122,7 +122,7 @@ static int tcp_socket_can_read_line(lua_State *L) {
 static int tcp_socket_peek(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
-    int pushed;
+    int pushed = 0;
     if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
         lua_pushliteral(L, "");
         return 1;
@@ -153,7 +153,7 @@ static int tcp_socket_skip(lua_State *L) {
 static int tcp_socket_get_char(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t size;
-    int pushed;
+    int pushed = 0;
     const char *data = unread(L, socket, "getChar", &size, &pushed);
     if (!data && pushed == 1)
         return binding_fail(L, "getChar", MP_FAULT_TEMPORARY);

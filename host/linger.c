@@ -81,6 +81,8 @@ bool mp_linger(mp_loop *loop, int fd) {
 }
 
 void mp_linger_end(mp_loop *loop) {
-    while (loop->lingering)
-        end(loop->lingering);
+    for (mp_lingering *lingering = loop->lingering, *next; lingering; lingering = next) {
+        next = lingering->next;
+        end(lingering);
+    }
 }

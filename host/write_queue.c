@@ -131,7 +131,7 @@ int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, i
 
 void mp_write_queue_consume(mp_write_queue *queue, mp_loop *loop, size_t size) {
     queue->bytes -= size;
-    while (size > 0) {
+    while (size > 0 && queue->tail) {
         mp_chunk *head = queue->tail->next;
         size_t left = head->end - head->start;
         if (size < left) {

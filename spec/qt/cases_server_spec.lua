@@ -11,7 +11,7 @@ local trace = require "spec.qt.trace"
 describe("a server", function()
   after_each(sockets.close)
 
-  it("X18 keeps a pending connection that has died: it is Unconnected when it is taken, its data still there", function()
+  it("X18 keeps a pending connection that has died: Unconnected when it is taken, its data still there", function()
     local server = sockets.server()
     local client = helper.connect(server:serverPort())
     client:send "last words"
