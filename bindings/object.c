@@ -225,6 +225,7 @@ void binding_release(mp_object *object) {
     if (object->behaviour->kind != MP_TCP_SOCKET)
         return;
     binding_box *box = binding_box_of(object);
+    binding_untaken(box); /* it may be collected before the handler that took it ends */
     if (box->has_handlers) {
         box->has_handlers = false;
         box->generation->sockets--;
