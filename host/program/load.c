@@ -77,6 +77,9 @@ static int prepare(lua_State *L) {
     } else {
         self->begun = true;
         self->load.generation = self->state->current;
+        lua_pushglobaltable(L);
+        set_arg(L, options, lua_gettop(L)); /* installed modules look for it there */
+        lua_pop(L, 1);
         lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
         lua_getfield(L, -1, "moonport");
     }
