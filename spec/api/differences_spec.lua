@@ -53,7 +53,8 @@ describe("the differences from Qt:", function()
     inside = false
     helper.eventually(function() return #seen == 4 end)
     assert.same({ "HostLookupState", "ConnectingState", "hostFound", "ConnectedState" }, seen)
-    server:nextPendingConnection()
+    helper.eventually(function() return server:nextPendingConnection() end):abort()
+    socket.stateChanged = nil
   end)
 
   it("D2 a handler that waits keeps nobody else from being served", function()
@@ -285,10 +286,14 @@ describe("the differences from Qt:", function()
   end)
 
   it("D15 a name with an address that doesn't answer is reached at its other one", function()
-    local made, silent = pcall(helper.listen, "::1", 0)
-    if not made then return pending "there is no IPv6 here" end
+    if not pcall(helper.listen, "::1", 0) then return pending "there is no IPv6 here" end
     local server <close>, fill = moonport.TcpServer(), {}
-    assert(server:listen("127.0.0.1", silent:port()))
+    local silent
+    for _ = 1, 20 do -- until both have the same port: somebody else may have the other one
+      silent = helper.listen("::1", 0)
+      if server:listen("127.0.0.1", silent:port()) then break end
+    end
+    assert(server:isListening())
     for i = 1, 4 do -- its backlog is full after one or two; the others wait
       fill[i] = moonport.TcpSocket()
       fill[i]:connectToHost("::1", silent:port())
