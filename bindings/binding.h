@@ -57,12 +57,18 @@ struct binding_state {
     void *program; /* the program's own */
 };
 
+/* Stack slots of `L` that the door to the handlers needs; whoever drives the loop provides them. */
+#define BINDING_STACK 64
+
 /* Makes the state, its loop and the module's table, which it leaves on the stack. Raises on lack of memory. */
 binding_state *binding_open(lua_State *L);
 
-/* The state that a C function of the module belongs to (upvalue 1). */
+/* The state that a C function of the module belongs to (upvalue 1). Raises for a finaliser that comes after the end. */
 static inline binding_state *binding_state_of(lua_State *L) {
-    return lua_touserdata(L, lua_upvalueindex(1));
+    binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    if (!state->loop)
+        luaL_error(L, "moonport has ended");
+    return state;
 }
 
 /* The state of a Lua state in which binding_open has run. */
@@ -252,6 +258,9 @@ void binding_wake(mp_object *object, uint32_t signals);
 
 /* Ends a wait without regard to its test. */
 void binding_end_wait(binding_wait *wait, int outcome);
+
+/* Ends the waits on `object` from the loop, as if their time were up: for an end that no signal tells. */
+void binding_expire_waits(mp_object *object);
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 

@@ -96,10 +96,10 @@ static void push_from_prototype(binding_state *state, lua_State *L, enum mp_sign
     }
 }
 
-/* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is on top. */
-static bool push_handler(binding_state *state, mp_object *object, enum mp_signal signal) {
+/* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is at `self`. */
+static bool push_handler(binding_state *state, mp_object *object, int self, enum mp_signal signal) {
     lua_State *L = state->L;
-    if (lua_getiuservalue(L, -1, 1) == LUA_TTABLE) {
+    if (lua_getiuservalue(L, self, 1) == LUA_TTABLE) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
         if (lua_rawget(L, -2) != LUA_TNIL)
             return true;
@@ -117,17 +117,20 @@ static bool push_handler(binding_state *state, mp_object *object, enum mp_signal
 
 static int deactivate_connection(lua_State *L);
 
-/* Runs the handlers that connect added; the object is at index `self` of L. Returns whether there were any. */
-static bool run_connections(binding_state *state, mp_object *object, int self, enum mp_signal signal,
+/* Pushes the Connections of `signal`; false and something else if there are none. The object is at `self`. */
+static bool push_connections(lua_State *L, int self, enum mp_signal signal) {
+    return binding_push_fields(L, self, false) && lua_rawgetp(L, -1, &connections_key) == LUA_TTABLE &&
+           lua_rawgeti(L, -1, signal) == LUA_TTABLE;
+}
+
+/* Runs the handlers that connect added, those in the array at `list`. Returns whether there were any. */
+static bool run_connections(binding_state *state, mp_object *object, int list, enum mp_signal signal,
                             intptr_t argument) {
     lua_State *L = state->L;
     bool any = false;
-    if (!binding_push_fields(L, self, false) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE ||
-        lua_rawgeti(L, -1, signal) != LUA_TTABLE)
-        return false;
-    int list = lua_gettop(L);
     lua_Integer count = (lua_Integer)lua_rawlen(L, list);
-    for (lua_Integer i = 1; i <= count; i++, lua_settop(L, list)) {
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_settop(L, list);
         lua_rawgeti(L, list, i);
         connection *made = lua_touserdata(L, -1);
         if (!made->active)
@@ -162,11 +165,14 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
         lua_settop(L, top); /* weakly anchored, and collected: its finaliser comes next */
         return;
     }
-    if (push_handler(state, object, signal)) {
+    /* As it is before any handler runs: what connects during an emission is not called in it. */
+    bool listed = (box->connected & MP_SIGNAL_BIT(signal)) && push_connections(L, top + 1, signal);
+    int list = lua_gettop(L);
+    if (push_handler(state, object, top + 1, signal)) {
         any = true;
         run_handler(state, object, signal, argument);
     }
-    if ((box->connected & MP_SIGNAL_BIT(signal)) && run_connections(state, object, top + 1, signal, argument))
+    if (listed && run_connections(state, object, list, signal, argument))
         any = true;
     lua_settop(L, top);
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
@@ -323,6 +329,9 @@ void binding_open_connections(lua_State *L, binding_state *state) {
     lua_pushlightuserdata(L, state);
     lua_pushcclosure(L, connection_tostring, 1);
     lua_setfield(L, -2, "__tostring");
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, module_disconnect, 1);
+    lua_setfield(L, -2, "__close");
     lua_pop(L, 1);
 }
 

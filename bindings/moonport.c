@@ -124,12 +124,15 @@ static int module_run(lua_State *L) {
         return luaL_error(L, "run: the host runs the loop");
     if (state->looping)
         return luaL_error(L, "run: the loop runs already");
+    if (!lua_checkstack(state->L, BINDING_STACK))
+        return luaL_error(L, "run: out of memory");
     state->looping = true;
     if (!state->quitting)
         mp_loop_run(state->loop);
     state->looping = false;
     state->quitting = false;
     lua_pushinteger(L, state->quit_status);
+    state->quit_status = 0;
     return 1;
 }
 

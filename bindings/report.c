@@ -43,19 +43,20 @@ void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     }
 }
 
-/* task -> message and traceback, description of the object */
+/* task -> message and traceback, the same with the signal and the object in front */
 static int describe(lua_State *L) {
     binding_task *task = lua_touserdata(L, 1);
     binding_push_error(L, task->co, true);
     if (task->on) {
-        lua_pushfstring(L, "%s handler of ", binding_signal_name(task->signal));
         binding_push(L, task->on);
-        luaL_tolstring(L, -1, NULL);
-        lua_remove(L, -2);
-        lua_concat(L, 2);
+        lua_pushfstring(L, "%s handler of %s: %s", binding_signal_name(task->signal),
+                        luaL_tolstring(L, -1, NULL), lua_tostring(L, 2));
     } else {
-        lua_pushliteral(L, "task");
+        lua_pushfstring(L, "task: %s", lua_tostring(L, 2));
     }
+    lua_replace(L, 1);
+    lua_settop(L, 2);
+    lua_insert(L, 1);
     return 2;
 }
 
@@ -120,12 +121,15 @@ void binding_report(binding_task *task, int status) {
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
     if (lua_pcall(L, 1, 2, 0) == LUA_OK) {
-        mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", lua_tostring(L, -1), lua_tostring(L, -2));
+        size_t length;
+        const char *line = lua_tolstring(L, -1, &length);
+        mp_log_write(state->loop->log_level, MP_LOG_ERROR, line, length);
         if (task->generation && !task->generation->first_error)
             task->generation->first_error = strdup(lua_tostring(L, -2));
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
-        mp_log(state->loop->log_level, MP_LOG_ERROR, "handler failed: %s", text);
+        mp_log(state->loop->log_level, MP_LOG_ERROR, "%s handler: %s",
+               task->on ? binding_signal_name(task->signal) : "task", text);
         lua_pushnil(L);
     }
     call_on_error(state, task, top + 1);

@@ -160,7 +160,10 @@ static int joined(lua_State *L, int status, lua_KContext context) {
     task_handle *handle = check_task(L);
     (void)status;
     (void)context;
-    return handle->task ? binding_fail(L, "join", MP_FAULT_WAIT_TIMEOUT) : push_results(L, handle);
+    if (!handle->task)
+        return push_results(L, handle);
+    return binding_fail(L, "join",
+                        binding_outcome(L) == WAIT_CANCELLED ? MP_FAULT_CANCELLED : MP_FAULT_WAIT_TIMEOUT);
 }
 
 /* task:join([msec = -1]) -> its results | nil, message, code */
@@ -214,6 +217,9 @@ void binding_open_tasks(lua_State *L, binding_state *state) {
     lua_pushlightuserdata(L, state);
     lua_pushcclosure(L, task_tostring, 1);
     lua_setfield(L, -2, "__tostring");
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, task_cancel, 1);
+    lua_setfield(L, -2, "__close");
     lua_pop(L, 1);
 }
 

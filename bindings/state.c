@@ -180,7 +180,7 @@ binding_state *binding_open(lua_State *L) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-    if (mp_loop_new(&upcalls, state, &state->loop) < 0 || !lua_checkstack(state->L, 64))
+    if (mp_loop_new(&upcalls, state, &state->loop) < 0 || !lua_checkstack(state->L, BINDING_STACK))
         luaL_error(L, "moonport: out of memory");
     ignore_sigpipe();
     /* Whatever a script does with newConnection, its connections are accepted. */

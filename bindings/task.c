@@ -164,6 +164,11 @@ static void suspended(binding_task *task) {
         task->wait.object->behaviour->kind == MP_TCP_SOCKET &&
         binding_box_of(task->wait.object)->taker == task)
         binding_untaken(binding_box_of(task->wait.object));
+    /* A task that waits for the next connection has done with the last, as one that takes the next has. */
+    if (task->ended && task->wait.outcome == WAIT_RUNNING && task->wait.object &&
+        task->wait.object->behaviour->kind == MP_TCP_SERVER)
+        while (task->taken)
+            binding_untaken(task->taken);
     update_working(task);
 }
 
@@ -182,6 +187,16 @@ static void tell_unseen(binding_task *task) {
         mp_loop_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
         box->unseen_written = 0;
     }
+}
+
+/* Closes the to-be-closed variables of a task that has failed or is cancelled. */
+static void close_coroutine(binding_task *task, lua_State *from) {
+#if LUA_VERSION_RELEASE_NUM >= 50406
+    lua_closethread(task->co, from);
+#else
+    (void)from;
+    lua_resetthread(task->co);
+#endif
 }
 
 /* The task has ended: with `count` results on its stack, or an error value. */
@@ -215,17 +230,10 @@ static void over(binding_task *task, int status, int count) {
         state->spare_tasks = task;
         state->spare_task_count++;
     } else {
+        if (status != LUA_OK)
+            close_coroutine(task, state->L);
         free_task(state, task);
     }
-}
-
-static void close_coroutine(binding_task *task, lua_State *from) {
-#if LUA_VERSION_RELEASE_NUM >= 50406
-    lua_closethread(task->co, from);
-#else
-    (void)from;
-    lua_resetthread(task->co);
-#endif
 }
 
 void binding_resume(binding_task *task, int arguments) {

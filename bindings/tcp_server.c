@@ -37,8 +37,10 @@ static int server_gc(lua_State *L) {
 static void anchor(lua_State *L, mp_tcp_server *server) {
     binding_box *box = binding_box_of(&server->object);
     binding_anchor(L, 1, &server->object);
-    if (box->prototype == LUA_NOREF)
+    if (box->prototype == LUA_NOREF) {
+        mp_object_check(&server->object); /* for the case that this raises */
         binding_update_prototype(L, 1, box);
+    }
 }
 
 /* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
@@ -79,7 +81,9 @@ static int tcp_server_set_socket_descriptor(lua_State *L) {
 
 /* server:close() */
 static int tcp_server_close(lua_State *L) {
-    mp_tcp_server_close(check_server(L));
+    mp_tcp_server *server = check_server(L);
+    mp_tcp_server_close(server);
+    binding_expire_waits(&server->object);
     return 0;
 }
 
@@ -141,14 +145,14 @@ static int waited_for_connection(lua_State *L, int status, lua_KContext context)
     mp_tcp_server *server = check_server(L);
     (void)status;
     (void)context;
-    server->waiting--;
-    mp_tcp_server_update(server);
     if (mp_tcp_server_has_pending(server)) {
         lua_pushboolean(L, 1);
         return 1;
     }
     if (!mp_tcp_server_is_listening(server))
         return binding_fail(L, "waitForNewConnection", MP_FAULT_NOT_LISTENING);
+    if (binding_outcome(L) == WAIT_CANCELLED)
+        return binding_fail(L, "waitForNewConnection", MP_FAULT_CANCELLED);
     server->fault = MP_FAULT_WAIT_TIMEOUT;
     return binding_fail(L, "waitForNewConnection", MP_FAULT_WAIT_TIMEOUT);
 }
@@ -160,10 +164,8 @@ static int tcp_server_wait_for_new_connection(lua_State *L) {
                                     .test = connection_waits,
                                     .signals = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION),
                                     .msec = binding_check_msec(L, 2, 0)};
-    server->waiting++;
     if (mp_tcp_server_has_pending(server) || !mp_tcp_server_is_listening(server))
         return waited_for_connection(L, LUA_OK, 0);
-    mp_tcp_server_update(server);
     return binding_suspend(L, &request, waited_for_connection, 0);
 }
 

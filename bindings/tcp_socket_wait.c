@@ -22,6 +22,8 @@ static bool is_connecting(const mp_tcp_socket *socket) {
 
 /* A wait of Qt's has timed out: the socket's error says so, and errorOccurred. */
 static int timed_out(lua_State *L, mp_tcp_socket *socket, const char *what) {
+    if (binding_outcome(L) == WAIT_CANCELLED)
+        return binding_fail(L, what, MP_FAULT_CANCELLED);
     socket->fault = MP_FAULT_WAIT_TIMEOUT;
     binding_anchor(L, 1, &socket->object);
     mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
@@ -43,6 +45,8 @@ static int waited_for_connected(lua_State *L, int status, lua_KContext context) 
         lua_pushboolean(L, 1);
         return 1;
     }
+    if (is_connecting(socket) && binding_outcome(L) == WAIT_CANCELLED)
+        return binding_fail(L, "waitForConnected", MP_FAULT_CANCELLED);
     if (is_connecting(socket))
         mp_tcp_socket_connect_timed_out(socket);
     return binding_fail(L, "waitForConnected", mp_tcp_socket_end_fault(socket));
@@ -203,8 +207,12 @@ static bool is_full(const mp_tcp_socket *socket) {
     return socket->limits->read_buffer > 0 && size >= socket->limits->read_buffer;
 }
 
-static bool more_or_end(const binding_wait *wait) {
-    return input_came(wait);
+/* A receive of `mark` can go on: there is enough, or no more comes. */
+static bool can_receive(const binding_wait *wait) {
+    const mp_tcp_socket *socket = (const mp_tcp_socket *)wait->object;
+    size_t strip;
+    return mp_tcp_socket_at_end(socket) || is_full(socket) ||
+           complete(socket, (lua_Integer)wait->mark, false, &strip) > 0;
 }
 
 static double deadline_of(double msec) {
@@ -253,9 +261,9 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
             return receive_failed(L, socket, MP_FAULT_WAIT_TIMEOUT);
     }
     binding_wait_request request = {.object = &socket->object,
-                                    .test = more_or_end,
+                                    .test = can_receive,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
-                                    .mark = socket->bytes_read,
+                                    .mark = (uint64_t)wanted,
                                     .msec = left};
     return binding_suspend(L, &request, go_on_receiving, 0);
 }
@@ -265,6 +273,8 @@ static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
     (void)status;
     (void)context;
     seen(socket);
+    if (binding_outcome(L) == WAIT_CANCELLED)
+        return receive_failed(L, socket, MP_FAULT_CANCELLED);
     return receive_more(L, socket);
 }
 
@@ -288,15 +298,18 @@ static int tcp_socket_receive(lua_State *L) {
     return receive_more(L, socket);
 }
 
-/* The iterator of lines. Stack: 1 socket, 2 keepEnd. */
+/* The iterator of lines. Stack: 1 socket, 2 keepEnd. Context 1: after a wait. */
 static int next_line(lua_State *L, int status, lua_KContext context) {
     mp_tcp_socket *socket = check_socket(L);
     size_t strip, size = complete(socket, A_LINE, lua_toboolean(L, 2), &strip);
     (void)status;
-    (void)context;
     seen(socket);
     if (size > 0) {
         take(L, socket, size, strip);
+        return 1;
+    }
+    if (context == 1 && binding_outcome(L) == WAIT_CANCELLED) {
+        lua_pushnil(L);
         return 1;
     }
     if (mp_tcp_socket_at_end(socket)) {
@@ -311,11 +324,11 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
         return luaL_error(L, "lines: a line is longer than the read buffer (%I bytes)",
                           (lua_Integer)socket->limits->read_buffer);
     binding_wait_request request = {.object = &socket->object,
-                                    .test = more_or_end,
+                                    .test = can_receive,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
-                                    .mark = socket->bytes_read,
+                                    .mark = (uint64_t)A_LINE,
                                     .msec = -1};
-    return binding_suspend(L, &request, next_line, 0);
+    return binding_suspend(L, &request, next_line, 1);
 }
 
 static int lines_iterator(lua_State *L) {

@@ -14,6 +14,15 @@ static binding_task *task_of(lua_State *L) {
     return *(binding_task **)lua_getextraspace(L);
 }
 
+/* A server with a waiting waitForNewConnection accepts although paused. */
+static void count_wait(mp_object *object, int change) {
+    object->holds = (uint16_t)(object->holds + change);
+    if (object->behaviour->kind != MP_TCP_SERVER)
+        return;
+    ((mp_tcp_server *)object)->waiting = (uint16_t)(((mp_tcp_server *)object)->waiting + change);
+    mp_tcp_server_update((mp_tcp_server *)object);
+}
+
 static void unlink_wait(binding_wait *wait) {
     binding_wait **place = &binding_box_of(wait->object)->waits;
     while (*place && *place != wait)
@@ -22,7 +31,7 @@ static void unlink_wait(binding_wait *wait) {
         *place = wait->next;
     if (!binding_box_of(wait->object)->waits)
         wait->object->wanted = 0;
-    wait->object->holds--;
+    count_wait(wait->object, -1);
     mp_object_check(wait->object);
 }
 
@@ -60,6 +69,13 @@ void binding_wake(mp_object *object, uint32_t signals) {
     }
 }
 
+void binding_expire_waits(mp_object *object) {
+    for (binding_wait *wait = binding_box_of(object)->waits; wait; wait = wait->next) {
+        mp_delay_stop(&wait->delay, wait->loop);
+        mp_delay_start(&wait->delay, wait->loop, 0, on_deadline);
+    }
+}
+
 static void link_wait(lua_State *L, binding_wait *wait) {
     binding_wait **place = &binding_box_of(wait->object)->waits;
     binding_anchor(L, 1, wait->object);
@@ -67,7 +83,7 @@ static void link_wait(lua_State *L, binding_wait *wait) {
         place = &(*place)->next;
     *place = wait;
     wait->object->wanted = ~UINT32_C(0);
-    wait->object->holds++;
+    count_wait(wait->object, 1);
 }
 
 static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFunction k,
@@ -96,6 +112,8 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
         return luaL_error(L, task && task_of(L) != task
                                  ? "cannot wait here: in a coroutine of the script's own"
                                  : "cannot wait here: a C function stands in between");
+    else if (!lua_checkstack(state->L, BINDING_STACK))
+        return luaL_error(L, "cannot wait here: out of memory");
     memset(wait, 0, sizeof *wait);
     wait->loop = state->loop;
     wait->task = wait == &driven ? NULL : task;

@@ -78,6 +78,10 @@ int program_run(program *self) {
     program_watch_signals(self);
     program_init_reload(self);
     self->state->looping = true;
+    if (!lua_checkstack(L, BINDING_STACK)) {
+        program_complain("out of memory");
+        self->failed = true;
+    }
     if (self->options.watch && !program_start_watch(self)) {
         program_complain("--watch: this system can't watch files");
         self->failed = true;

@@ -1,0 +1,44 @@
+-- SPDX-License-Identifier: MIT
+-- In a plain lua5.4 the main program drives the loop while it waits.
+--
+-- 1. A wait that something already queued was to end polled for a further event first: with nothing else alive it never
+--    returned. Cause: the loop was run once without a look at the wait after what was queued had been delivered.
+-- 2. receive and lines began a new wait at each arrival, each inside the one before: a message in many pieces, or quit()
+--    while it was waited for, overflowed the C stack. Cause: they were woken for any input instead of for enough.
+
+local moonport = require "moonport"
+local helper = require "spec.helper"
+
+local function pair()
+  local server <close> = moonport.TcpServer()
+  assert(server:listen "127.0.0.1")
+  local socket
+  function server:newConnection() socket = self:nextPendingConnection() end
+  local client = helper.connect(server:serverPort())
+  return helper.eventually(function() return socket end), client
+end
+
+describe("A wait of the main program", function()
+  it("returns when a signal that is queued already ends it #valgrind", function()
+    local task = moonport.spawn(function() end)
+    task:cancel()
+    assert.equal("OperationError", select(3, task:join(-1)))
+  end)
+
+  it("stands a message that arrives byte by byte #valgrind", function()
+    local socket <close>, client = pair()
+    local sent = 0
+    local timer <close> = moonport.Timer()
+    function timer:timeout()
+      local n = client:trySend "x"
+      sent = sent + n
+      if sent == 2000 then
+        client:trySend "\n"
+        self:stop()
+      end
+    end
+    timer:start(0)
+    assert.equal(("x"):rep(2000), socket:receive("line", helper.timeout))
+    socket:abort()
+  end)
+end)
