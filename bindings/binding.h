@@ -49,7 +49,8 @@ struct binding_state {
     binding_generation *generations;   /* all that live */
     uint32_t generation_count;         /* ever made */
     uint64_t resume_errors;            /* connectionResumed handlers that have thrown */
-    int cycles_due;                    /* collector cycles to go through after a reload */
+    int cycles_due;                    /* collector cycles to go through in the turns to come */
+    uint32_t released;                 /* objects since the last of them */
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
     void (*on_quit)(binding_state *state);
     bool (*on_reload)(binding_state *state);

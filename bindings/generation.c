@@ -11,9 +11,13 @@
 #include <string.h>
 
 #include "module.h"
+#include "system.h"
 
 /* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
 #define SLICE 1.0
+
+/* So many objects leave enough memory to give it back to the system. */
+#define MANY 4096
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
@@ -282,7 +286,8 @@ void binding_resume_connection(mp_tcp_socket *socket) {
         tell_connection(box, server, socket);
 }
 
-/* Tells connections that have not had an event yet, a slice a turn. True while there are any. */
+/* The chores of a loop, a slice a turn: tells connections that have not had an event yet, then collects what has been let
+   go. True while there is more. */
 static bool tell_some(mp_loop *loop) {
     binding_state *state = loop->owner;
     double until = mp_loop_now() + SLICE;
@@ -297,10 +302,17 @@ static bool tell_some(mp_loop *loop) {
                 return true;
         }
     }
-    /* What the old generation leaves is collected in the same way. */
-    if (state->cycles_due > 0 && lua_gc(state->L, LUA_GCSTEP, 64))
-        state->cycles_due--;
+    if (state->cycles_due > 0 && lua_gc(state->L, LUA_GCSTEP, 64) && --state->cycles_due == 0) {
+        if (state->released >= MANY)
+            mp_system_trim();
+        state->released = 0;
+    }
     return state->cycles_due > 0;
+}
+
+void binding_collect_soon(binding_state *state) {
+    state->cycles_due = 2;
+    mp_loop_set_chore(state->loop, tell_some);
 }
 
 void binding_commit_generation(binding_generation *generation, binding_commit *report) {
@@ -314,9 +326,7 @@ void binding_commit_generation(binding_generation *generation, binding_commit *r
     cancel_tasks(old, false);
     for_members(generation, start_member);
     binding_unreference(old);
-    /* A second cycle frees what the finalisers of the first have let go. */
-    state->cycles_due = 2;
-    mp_loop_set_chore(state->loop, tell_some);
+    binding_collect_soon(state);
 }
 
 /* --- rollback ------------------------------------------------------------------------------------------------------ */
@@ -349,8 +359,7 @@ void binding_rollback_generation(binding_generation *generation) {
     for_members(generation, undo_member);
     binding_forget_persisted(generation);
     state->staging = NULL;
-    state->cycles_due = 2;
-    mp_loop_set_chore(state->loop, tell_some);
+    binding_collect_soon(state);
     binding_unreference(generation);
 }
 

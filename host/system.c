@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -151,6 +154,12 @@ int mp_system_unsent(int fd) {
 #else
     (void)fd;
     return -ENOTSUP;
+#endif
+}
+
+void mp_system_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
 #endif
 }
 

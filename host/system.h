@@ -55,6 +55,9 @@ bool mp_system_is_pipe(int fd);
 /* Bytes that the system has taken and the peer has not confirmed; negative if that can't be told. */
 int mp_system_unsent(int fd);
 
+/* Gives memory that was freed back to the system, where the allocator can. */
+void mp_system_trim(void);
+
 /* Best effort: what can't be written to stderr can't be told to anybody. */
 void mp_system_write_stderr(const char *data, size_t size);
 
