@@ -34,8 +34,10 @@ struct binding_state {
     mp_ring tasks;         /* all of them */
     binding_task *spare_tasks;
     unsigned spare_task_count;
-    unsigned task_count; /* suspended or waiting to start */
-    bool looping;        /* the loop runs: nothing may drive it again */
+    volatile uint32_t runs;   /* of tasks, ever: by it a watchdog tells one from the next */
+    lua_State *volatile late; /* the coroutine in which it has set its hook */
+    unsigned task_count;      /* suspended or waiting to start */
+    bool looping;             /* the loop runs: nothing may drive it again */
     bool quitting;
     int driven_outcome; /* of the last wait that drove the loop */
     bool hosted;        /* the program owns the loop; run() is not for the script */

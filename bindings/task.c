@@ -241,7 +241,12 @@ void binding_resume(binding_task *task, int arguments) {
     binding_task *before = state->running;
     int count = 0;
     state->running = task;
+    state->runs++;
     int status = lua_resume(task->co, state->L, arguments, &count);
+    if (state->late) {
+        lua_sethook(state->late, NULL, 0, 0);
+        state->late = NULL;
+    }
     state->running = before;
     if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
         suspended(task);

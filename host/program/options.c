@@ -23,6 +23,7 @@ static const char help[] =
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
     "  --check            compile the script, run nothing, say whether it is sound\n"
     "  --watch            reload when the script or a module beside it changes\n"
+    "  --handler-timeout MS   end a handler that does not return within it (off)\n"
     "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
@@ -57,7 +58,9 @@ static int take_value(program_options *options, const char *name, const char *va
         double msec = strtod(value, &end);
         if (end == value || *end || !(msec >= 0) || isinf(msec))
             return misused(name, "needs a time in milliseconds");
-        *(strcmp(name, "--grace") == 0 ? &options->grace : &options->reload_timeout) = msec;
+        *(strcmp(name, "--grace") == 0             ? &options->grace
+          : strcmp(name, "--handler-timeout") == 0 ? &options->handler_timeout
+                                                   : &options->reload_timeout) = msec;
     } else {
         int level = mp_log_level_from_name(value);
         if (level < 0)
@@ -68,8 +71,8 @@ static int take_value(program_options *options, const char *name, const char *va
 }
 
 int program_parse_options(program_options *options, int argc, char **argv) {
-    static const char *const with_value[] = {"-e", "--grace", "--reload-timeout", "--rollback-errors",
-                                             "--log-level"};
+    static const char *const with_value[] = {
+        "-e", "--grace", "--handler-timeout", "--reload-timeout", "--rollback-errors", "--log-level"};
     int i;
     options->arguments = argv;
     options->argument_count = argc;

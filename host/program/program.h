@@ -32,6 +32,7 @@ typedef struct program_options {
     const char **code; /* -e, in their order; within argv */
     int code_count;
     double grace;
+    double handler_timeout; /* 0: none */
     double reload_timeout;
     double rollback_errors; /* per cent */
     enum mp_log_level log_level;
@@ -83,6 +84,7 @@ typedef struct program {
     double last_duration;
     double last_time; /* seconds since the epoch */
     program_watch *watch;
+    volatile uint32_t watched_run, watched_ticks; /* of the watchdog */
 } program;
 
 /* --- options.c --- */
@@ -137,6 +139,10 @@ void program_add_statistics(program *self, lua_State *L);
 bool program_start_watch(program *self);
 void program_update_watch(program *self);
 void program_stop_watch(program *self);
+
+/* --- watchdog.c --- */
+bool program_start_watchdog(program *self);
+void program_stop_watchdog(program *self);
 
 /* --- run.c --- */
 

@@ -76,6 +76,10 @@ int program_run(program *self) {
     if (self->options.check)
         return run_check(self);
     program_watch_signals(self);
+    if (!program_start_watchdog(self)) {
+        program_complain("--handler-timeout: no timer");
+        self->failed = true;
+    }
     program_init_reload(self);
     self->state->looping = true;
     if (!lua_checkstack(L, BINDING_STACK)) {
@@ -97,6 +101,7 @@ int program_run(program *self) {
     if (!self->failed)
         mp_loop_run(self->state->loop);
     ev_prepare_stop(self->state->loop->ev, &first);
+    program_stop_watchdog(self);
     program_stop_watch(self);
     program_stop_reload(self);
     program_unwatch_signals(self);
