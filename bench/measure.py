@@ -59,9 +59,12 @@ class Server:
         self.port, self.wrapped = free_port(), bool(wrapper)
         self.log = os.path.join(BUILT, f"server-{self.port}.log")
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [*wrapper, *command, str(self.port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, preexec_fn=machine.prepare(machine.server))
+            try:
+                self.process = subprocess.Popen(
+                    [*wrapper, *command, str(self.port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True, preexec_fn=machine.prepare(machine.server))
+            except OSError as error:
+                raise Failure(str(error)) from None
 
     def __enter__(self):
         end = time.monotonic() + PATIENCE
@@ -341,6 +344,8 @@ def main():
                 getattr(bench, row.tool)(row, [peer for peer in peers if peer in row.peers])
     except KeyboardInterrupt:
         print("\nbench: interrupted; this is what there is", file=sys.stderr)
+        arguments.write = False
+        results.failures.append("interrupted")
     print(results.text(), end="")
     if arguments.write:
         results.write(arguments.rounds, arguments.one_cpu)
