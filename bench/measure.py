@@ -53,7 +53,7 @@ def free_port():
 
 
 class Server:
-    """A running server, in a session of its own, so that nothing of it is left behind."""
+    """A running server, in a process group of its own, so that nothing of it is left behind."""
 
     def __init__(self, machine, command, wrapper=()):
         self.port, self.wrapped = free_port(), bool(wrapper)
