@@ -777,10 +777,23 @@ function moonport.TcpSocket() end
 ---@return moonport.Timer
 function moonport.Timer() end
 
----An address; Null without text. Fails with HostNotFoundError if the text is none.
----@param text? string
+---An address of a text, or of an IPv4 address's number; Null without either. Fails with HostNotFoundError if the text is
+---none. A table that can be called, and holds what moonport.HostAddressClass says.
+---@param text? string|integer|moonport.HostAddress
 ---@return moonport.HostAddress|nil, string|nil, moonport.Code|nil
 function moonport.HostAddress(text) end
+
+---What moonport.HostAddress holds beside: Qt's special addresses, and what makes others.
+---@class moonport.HostAddressClass
+---@field Null moonport.HostAddress
+---@field Any moonport.HostAddress dual stack
+---@field AnyIPv4 moonport.HostAddress 0.0.0.0
+---@field AnyIPv6 moonport.HostAddress ::
+---@field LocalHost moonport.HostAddress 127.0.0.1
+---@field LocalHostIPv6 moonport.HostAddress ::1
+---@field Broadcast moonport.HostAddress 255.255.255.255
+---@field fromIPv6Address fun(bytes: string): moonport.HostAddress of the 16 bytes that toIPv6Address gives
+---@field parseSubnet fun(text: string): moonport.HostAddress|nil, integer|string, moonport.Code|nil "10.0.0.0/8": network, bits
 
 ---Runs fn once in msec; stop prevents it.
 ---@param msec number
