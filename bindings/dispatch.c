@@ -201,6 +201,11 @@ void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
         if (server && binding_box_of(&server->object)->epoch != box->epoch)
             binding_resume_connection((mp_tcp_socket *)object);
     }
+    /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */
+    if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
+        box->unseen = false;
+        box->unseen_written = 0;
+    }
     if (!box->blocked && !postponed(box, object, signal, argument))
         run_handlers(state, object, signal, argument);
     if (box->waits)

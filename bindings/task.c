@@ -158,6 +158,7 @@ static void suspended(binding_task *task) {
                 box->busy_reading++;
             else if (task->signal == MP_SIGNAL_BYTES_WRITTEN)
                 box->busy_writing++;
+            state->loop->wanted |= MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED); /* binding_emit looks at it */
         }
     }
     if (task->wait.outcome == WAIT_RUNNING && task->wait.lets_close && task->wait.object &&
@@ -172,19 +173,22 @@ static void suspended(binding_task *task) {
     update_working(task);
 }
 
-/* What a readyRead or bytesWritten handler that has waited didn't get to see is signalled once, now. */
+/* What a readyRead or bytesWritten handler that has waited didn't get to see is signalled once, now; not after the end. */
 static void tell_unseen(binding_task *task) {
     mp_object *object = task->on;
     binding_box *box = binding_box_of(object);
     if (task->signal == MP_SIGNAL_READY_READ && --box->busy_reading == 0 && box->unseen) {
+        const mp_tcp_socket *socket = (const mp_tcp_socket *)object;
         size_t size;
         box->unseen = false;
-        (void)mp_tcp_socket_peek((mp_tcp_socket *)object, &size);
-        if (size > 0)
+        (void)mp_tcp_socket_peek(socket, &size);
+        if (size > 0 && mp_tcp_socket_is_receiving(socket))
             mp_loop_emit(object, MP_SIGNAL_READY_READ, 0);
     } else if (task->signal == MP_SIGNAL_BYTES_WRITTEN && --box->busy_writing == 0 &&
                box->unseen_written > 0) {
-        mp_loop_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
+        uint8_t state = ((const mp_tcp_socket *)object)->state;
+        if (state == MP_STATE_CONNECTED || state == MP_STATE_CLOSING)
+            mp_loop_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
         box->unseen_written = 0;
     }
 }
@@ -218,8 +222,9 @@ static void over(binding_task *task, int status, int count) {
             binding_unreference(task->generation);
         }
         if (on) {
+            tell_unseen(
+                task); /* first: a close that waits for this handler is to wait for that signal's, too */
             update_working(task);
-            tell_unseen(task);
             on->holds--;
             mp_object_check(on);
         }

@@ -421,6 +421,11 @@ bool mp_tcp_socket_at_end(const mp_tcp_socket *socket) {
             socket->state != MP_STATE_CONNECTING);
 }
 
+bool mp_tcp_socket_is_receiving(const mp_tcp_socket *socket) {
+    return socket->state == MP_STATE_CONNECTED ||
+           (socket->state == MP_STATE_CLOSING && socket->phase != PHASE_LOCAL_CLOSE);
+}
+
 enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket) {
     switch (socket->fault) {
     case MP_FAULT_NONE:

@@ -145,6 +145,9 @@ void mp_tcp_socket_handler_ended(mp_tcp_socket *socket);
 /* Has the peer finished sending (or the connection ended)? Then no further byte comes. */
 bool mp_tcp_socket_at_end(const mp_tcp_socket *socket);
 
+/* May its input be signalled: is it connected, or closing because the peer has finished? */
+bool mp_tcp_socket_is_receiving(const mp_tcp_socket *socket);
+
 /* Why there is no connection (any more): the last error if it ended or prevented one, else NOT_CONNECTED. */
 enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket);
 

@@ -1,0 +1,57 @@
+-- SPDX-License-Identifier: MIT
+-- Cause: when a readyRead handler that had waited came to its end, a close that had waited for it went on first, and
+-- what had arrived meanwhile was signalled after it: an answer to it could no longer be written. What had been sent
+-- meanwhile was signalled even after disconnected, or on the socket's next connection.
+-- Fix: what came unseen is signalled before the close goes on, and only as long as there is the connection.
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+local sockets = require "spec.qt.sockets"
+
+describe("what arrived while a handler waited", function()
+  after_each(sockets.close)
+
+  it("is answered, although the peer has half-closed since", function()
+    local server = sockets.server()
+    function server.connection:readyRead()
+      local request = self:readAll()
+      moonport.sleep(20)
+      self:write("re:" .. request .. ";")
+    end
+    local client = helper.connect(server:serverPort())
+    client:send "one"
+    helper.eventually(function() return moonport.stats().connections == 1 end)
+    helper.settle(5)
+    client:send "two"
+    client:shutdown()
+    assert.equal("re:one;re:two;", client:receiveAll())
+  end)
+
+  it("is not signalled after disconnected, neither input nor output", function()
+    local socket, plain = sockets.withPlain()
+    local log, ended = {}, 0
+    function socket:readyRead()
+      log[#log + 1] = "readyRead"
+      moonport.sleep(20)
+      ended = ended + 1
+    end
+    function socket:bytesWritten()
+      log[#log + 1] = "bytesWritten"
+      moonport.sleep(20)
+      ended = ended + 1
+    end
+    function socket.disconnected() log[#log + 1] = "disconnected" end
+    socket:write "first"
+    plain:send "one"
+    helper.eventually(function() return #log == 2 end)
+    plain:send "two"
+    sockets.eventuallyAvailable(socket, 6)
+    socket:write "second"
+    socket:disconnectFromHost()
+    assert.equal("firstsecond", plain:receiveAll())
+    helper.eventually(function() return ended == 2 end)
+    helper.settle(5)
+    assert.equal(3, #log)
+    assert.equal("disconnected", log[3])
+  end)
+end)
