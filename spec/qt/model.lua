@@ -15,9 +15,9 @@ local follows = {
 }
 
 --- Checks a log of { signal, argument } against the grammar of signals; returns the state it ends in and the sum of
---- bytesWritten of the last connection.
-function model.checkSignals(log)
-  local state, before = "UnconnectedState", nil
+--- bytesWritten of the last connection. It begins in "UnconnectedState" unless from says another.
+function model.checkSignals(log, from)
+  local state, before, remote = from or "UnconnectedState", nil, false
   local connected, disconnected, finished, written, closing = 0, 0, 0, 0, 0
   for i, entry in ipairs(log) do
     local signal, argument = entry[1], entry[2]
@@ -27,6 +27,7 @@ function model.checkSignals(log)
     if signal == "stateChanged" then
       check(follows[state][argument], "not after " .. state)
       before, state = state, argument
+      if state == "HostLookupState" then remote = false end
       if state == "HostLookupState" then connected, disconnected, finished, written, closing = 0, 0, 0, 0, 0 end
     elseif signal == "hostFound" then
       check(state == "ConnectingState", "in " .. state)
@@ -34,7 +35,7 @@ function model.checkSignals(log)
       connected = connected + 1
       check(state == "ConnectedState" and connected == 1, "in " .. state)
     elseif signal == "readyRead" then
-      check(state == "ConnectedState", "in " .. state)
+      check(state == "ConnectedState" or state == "ClosingState" and remote, "in " .. state)
     elseif signal == "bytesWritten" then
       check(argument > 0 and (state == "ConnectedState" or state == "ClosingState"), "in " .. state)
       written = written + argument
@@ -48,7 +49,10 @@ function model.checkSignals(log)
       check(disconnected == 1 and finished == 1, "twice, or before readChannelFinished")
     elseif signal == "errorOccurred" then
       check(argument == "OperationError" or argument == "SocketTimeoutError"
-        or argument == "RemoteHostClosedError" and state == "ConnectedState", "in " .. state)
+        or argument == "ConnectionRefusedError" and before == "ConnectingState" and state == "UnconnectedState"
+        or argument == "RemoteHostClosedError" and (state == "ConnectedState" or state == "ClosingState"),
+        "in " .. state)
+      remote = remote or argument == "RemoteHostClosedError" -- a handler may be at work after it (D4)
     elseif signal == "aboutToClose" then
       closing = closing + 1
       check(closing <= 1, "twice")

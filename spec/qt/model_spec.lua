@@ -67,7 +67,7 @@ function Run:sync()
   end
   local state, written = model.checkSignals(self.log)
   expect("the last stateChanged", self.state, state)
-  if self.state == "ConnectedState" then expect("bytesWritten", #self.sent, written) end
+  if self.state == "ConnectedState" and not self.peerEnded then expect("bytesWritten", #self.sent, written) end
 end
 
 -- The connection has ended: the peer has got everything, unless abort() ended it, or the socket was closed with input
@@ -83,6 +83,12 @@ function Run:endPeer()
   end
   self.peer:close()
   self.peer, self.peerEnded = nil, nil
+end
+
+-- The peer has got what was written until now; it stays with its unread bytes.
+function Run:peerHasAll()
+  expect("what the peer gets", self.sent, self.peer:receive(#self.sent))
+  self.peer.unread = self.sent .. self.peer.unread
 end
 
 function Run:isConnected() return self.state == "ConnectedState" or self.state == "ClosingState" end
@@ -111,10 +117,10 @@ function calls.write(self)
     expect("write", "OperationError", code)
   elseif self.state == "UnconnectedState" then
     expect("write", "UnknownSocketError", code)
-  else
+  elseif n or not self.peerEnded then -- that the peer has gone may be known already, and not signalled yet
     expect("write", #text, n)
     self.toSend = self.toSend .. text
-    expect("bytesToWrite", #self.toSend, self.socket:bytesToWrite())
+    if not self.peerEnded then expect("bytesToWrite", #self.toSend, self.socket:bytesToWrite()) end
   end
 end
 
@@ -243,15 +249,14 @@ end
 function calls.peerReads(self)
   self:sync()
   if self.state ~= "ConnectedState" or self.peerEnded then return end
-  expect("what the peer gets", self.sent, self.peer:receive(#self.sent))
-  self.peer.unread = self.sent
+  self:peerHasAll()
 end
 
 local function peerEnds(name, finish)
   calls[name] = function(self)
     self:sync()
     if self.state ~= "ConnectedState" or self.peerEnded then return end
-    expect("what the peer gets", self.sent, self.peer:receive(#self.sent))
+    self:peerHasAll()
     if name == "peerResets" and not self.input:sawEnd() then return end -- a reset may destroy what is not read yet
     finish(self.peer)
     self.peerEnded = true
