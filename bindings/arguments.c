@@ -70,10 +70,23 @@ size_t binding_check_size(lua_State *L, int index, const char *what) {
     return (size_t)size;
 }
 
-static const struct {
-    const char *name;
-    int mode;
-} open_modes[] = {
+int binding_check_flags(lua_State *L, int index, const binding_flag *flags, const char *what) {
+    const char *text = luaL_checkstring(L, index);
+    int value = 0;
+    for (const char *name = text; name; name = strchr(name, '|')) {
+        name += *name == '|';
+        size_t length = strcspn(name, "|");
+        const binding_flag *flag = flags;
+        while (flag->name && (strlen(flag->name) != length || memcmp(flag->name, name, length) != 0))
+            flag++;
+        if (!flag->name)
+            return luaL_argerror(L, index, lua_pushfstring(L, "unknown %s '%s'", what, text));
+        value |= flag->value;
+    }
+    return value;
+}
+
+static const binding_flag open_modes[] = {
     {"NotOpen", MP_NOT_OPEN},
     {"ReadOnly", MP_READ_ONLY},
     {"WriteOnly", MP_WRITE_ONLY},
@@ -82,35 +95,21 @@ static const struct {
     {"Truncate", MP_TRUNCATE},
     {"Text", MP_TEXT},
     {"Unbuffered", MP_UNBUFFERED},
+    {NULL, 0},
 };
 
-/* "ReadWrite", or several joined by '|': "ReadWrite|Text". */
 int binding_check_open_mode(lua_State *L, int index, int otherwise) {
-    if (lua_isnoneornil(L, index))
-        return otherwise;
-    const char *text = luaL_checkstring(L, index);
-    int mode = 0;
-    for (const char *name = text; name; name = strchr(name, '|')) {
-        name += *name == '|';
-        size_t length = strcspn(name, "|"), i;
-        for (i = 0; i < sizeof open_modes / sizeof *open_modes; i++)
-            if (strlen(open_modes[i].name) == length && memcmp(open_modes[i].name, name, length) == 0)
-                break;
-        if (i == sizeof open_modes / sizeof *open_modes)
-            return luaL_argerror(L, index, lua_pushfstring(L, "unknown open mode '%s'", text));
-        mode |= open_modes[i].mode;
-    }
-    return mode;
+    return lua_isnoneornil(L, index) ? otherwise : binding_check_flags(L, index, open_modes, "open mode");
 }
 
 void binding_push_open_mode(lua_State *L, int open_mode) {
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     luaL_addstring(&buffer, open_modes[open_mode & MP_READ_WRITE].name);
-    for (size_t i = 4; i < sizeof open_modes / sizeof *open_modes; i++) {
-        if (open_mode & open_modes[i].mode) {
+    for (const binding_flag *flag = open_modes + 4; flag->name; flag++) {
+        if (open_mode & flag->value) {
             luaL_addchar(&buffer, '|');
-            luaL_addstring(&buffer, open_modes[i].name);
+            luaL_addstring(&buffer, flag->name);
         }
     }
     luaL_pushresult(&buffer);

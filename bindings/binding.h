@@ -291,6 +291,15 @@ uint16_t binding_check_port(lua_State *L, int index, const char *what);
 double binding_check_msec(lua_State *L, int index, double otherwise);
 size_t binding_check_size(lua_State *L, int index, const char *what);
 char binding_check_byte(lua_State *L, int index);
+
+/* A name of Qt's for a bit, or several, of a flags argument; the end of a list has no name. */
+typedef struct binding_flag {
+    const char *name;
+    int value;
+} binding_flag;
+
+/* The flags that an argument names: "ReadOnly", or several joined by '|', "ReadOnly|Text". Raises for an unknown one. */
+int binding_check_flags(lua_State *L, int index, const binding_flag *flags, const char *what);
 int binding_check_open_mode(lua_State *L, int index, int otherwise);
 void binding_push_open_mode(lua_State *L, int open_mode);
 enum mp_protocol binding_check_protocol(lua_State *L, int index);

@@ -17,34 +17,67 @@ static mp_address *check_self(lua_State *L) {
     return address;
 }
 
-static void push_host_address(lua_State *L, const mp_address *address) {
-    binding_state *state = binding_state_of(L);
+static void push_host_address(lua_State *L, binding_state *state, const mp_address *address) {
     mp_address *copy = lua_newuserdatauv(L, sizeof *copy, 0);
     *copy = *address;
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[CLASS_HOST_ADDRESS]);
     lua_setmetatable(L, -2);
 }
 
-/* moonport.HostAddress([text]) -> address (Null without text) | nil, message, code */
-int binding_new_host_address(lua_State *L) {
+/* nil, "what: 'text' is not a(n) kind", code */
+static int fail(lua_State *L, const char *what, const char *text, const char *kind) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: '%s' is not %s", what, text, kind);
+    lua_pushstring(L, mp_fault_code(MP_FAULT_HOST_NOT_FOUND));
+    return 3;
+}
+
+/*
+ * moonport.HostAddress([text | number | address]) -> address | nil, message, code; Null without an argument, a number is
+ * an IPv4 address
+ */
+static int host_address_new(lua_State *L) {
     mp_address address;
     mp_address_set_null(&address);
-    if (!lua_isnoneornil(L, 1)) {
-        if (lua_type(L, 1) == LUA_TUSERDATA) {
-            binding_check_address(L, 1, &address);
-        } else {
-            size_t length;
-            const char *text = luaL_checklstring(L, 1, &length);
-            if (mp_address_parse(&address, text, length) < 0) {
-                lua_pushnil(L);
-                lua_pushfstring(L, "HostAddress: '%s' is not an address", text);
-                lua_pushstring(L, mp_fault_code(MP_FAULT_HOST_NOT_FOUND));
-                return 3;
-            }
-        }
+    if (lua_isinteger(L, 2)) {
+        lua_Integer number = lua_tointeger(L, 2);
+        luaL_argcheck(L, number >= 0 && number <= UINT32_MAX, 2, "an IPv4 address has 32 bits");
+        mp_address_set_ipv4(&address, (uint32_t)number);
+    } else if (lua_type(L, 2) == LUA_TUSERDATA) {
+        binding_check_address(L, 2, &address);
+    } else if (!lua_isnoneornil(L, 2)) {
+        size_t length;
+        luaL_checktype(L, 2, LUA_TSTRING);
+        const char *text = lua_tolstring(L, 2, &length);
+        if (mp_address_parse(&address, text, length) < 0)
+            return fail(L, "HostAddress", text, "an address");
     }
-    push_host_address(L, &address);
+    push_host_address(L, binding_state_of(L), &address);
     return 1;
+}
+
+/* moonport.HostAddress.fromIPv6Address(bytes) -> address; the 16 bytes that toIPv6Address gives */
+static int host_address_from_ipv6_address(lua_State *L) {
+    mp_address address;
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 1, &size);
+    luaL_argcheck(L, size == sizeof address.bytes, 1, "16 bytes expected");
+    mp_address_set_ipv6(&address, (const uint8_t *)bytes);
+    push_host_address(L, binding_state_of(L), &address);
+    return 1;
+}
+
+/* moonport.HostAddress.parseSubnet("10.0.0.0/8") -> network, bits | nil, message, code */
+static int host_address_parse_subnet(lua_State *L) {
+    mp_address network;
+    int bits;
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    if (mp_address_parse_subnet(text, length, &network, &bits) < 0)
+        return fail(L, "parseSubnet", text, "a subnet");
+    push_host_address(L, binding_state_of(L), &network);
+    lua_pushinteger(L, bits);
+    return 2;
 }
 
 /* address:toString() -> Qt's text, "" for Null; also tostring(address) */
@@ -87,23 +120,27 @@ static int host_address_is_in_subnet(lua_State *L) {
     return 1;
 }
 
+static const binding_flag conversions[] = {
+    {"StrictConversion", MP_CONVERT_STRICT},
+    {"ConvertV4MappedToIPv4", MP_CONVERT_V4_MAPPED},
+    {"ConvertV4CompatToIPv4", MP_CONVERT_V4_COMPAT},
+    {"ConvertUnspecifiedAddress", MP_CONVERT_UNSPECIFIED},
+    {"ConvertLocalHost", MP_CONVERT_LOCAL_HOST},
+    {"TolerantConversion", MP_CONVERT_TOLERANT},
+    {NULL, 0},
+};
+
 /* address:isEqual(other[, mode = "TolerantConversion"]) -> boolean */
 static int host_address_is_equal(lua_State *L) {
-    static const char *const names[] = {"TolerantConversion",
-                                        "StrictConversion",
-                                        "ConvertV4MappedToIPv4",
-                                        "ConvertV4CompatToIPv4",
-                                        "ConvertUnspecifiedAddress",
-                                        "ConvertLocalHost",
-                                        NULL};
-    static const unsigned modes[] = {MP_CONVERT_TOLERANT,  MP_CONVERT_STRICT,      MP_CONVERT_V4_MAPPED,
-                                     MP_CONVERT_V4_COMPAT, MP_CONVERT_UNSPECIFIED, MP_CONVERT_LOCAL_HOST};
     mp_address *address = check_self(L), other;
+    int mode = MP_CONVERT_TOLERANT;
     if (lua_isnil(L, 2))
         mp_address_set_null(&other);
     else
         binding_check_address(L, 2, &other);
-    lua_pushboolean(L, mp_address_is_equal(address, &other, modes[luaL_checkoption(L, 3, names[0], names)]));
+    if (!lua_isnoneornil(L, 3))
+        mode = binding_check_flags(L, 3, conversions, "conversion mode");
+    lua_pushboolean(L, mp_address_is_equal(address, &other, (unsigned)mode));
     return 1;
 }
 
@@ -173,4 +210,44 @@ void binding_open_host_address(lua_State *L, binding_state *state) {
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, metamethods, 1);
     lua_pop(L, 1);
+}
+
+static void set_special(lua_State *L, binding_state *state, const char *name, const mp_address *address) {
+    push_host_address(L, state, address);
+    lua_setfield(L, -2, name);
+}
+
+/* QHostAddress::SpecialAddress, into the table on top. */
+static void set_special_addresses(lua_State *L, binding_state *state) {
+    static const uint8_t any[16], loopback[16] = {[15] = 1};
+    mp_address address;
+    mp_address_set_null(&address);
+    set_special(L, state, "Null", &address);
+    mp_address_set_any(&address);
+    set_special(L, state, "Any", &address);
+    mp_address_set_ipv4(&address, 0xffffffff);
+    set_special(L, state, "Broadcast", &address);
+    mp_address_set_ipv4(&address, 0x7f000001);
+    set_special(L, state, "LocalHost", &address);
+    mp_address_set_ipv4(&address, 0);
+    set_special(L, state, "AnyIPv4", &address);
+    mp_address_set_ipv6(&address, loopback);
+    set_special(L, state, "LocalHostIPv6", &address);
+    mp_address_set_ipv6(&address, any);
+    set_special(L, state, "AnyIPv6", &address);
+}
+
+void binding_push_host_address_class(lua_State *L, binding_state *state) {
+    static const luaL_Reg functions[] = {{"parseSubnet", host_address_parse_subnet},
+                                         {"fromIPv6Address", host_address_from_ipv6_address},
+                                         {NULL, NULL}};
+    lua_newtable(L);
+    lua_pushlightuserdata(L, state);
+    luaL_setfuncs(L, functions, 1);
+    set_special_addresses(L, state);
+    lua_createtable(L, 0, 1);
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, host_address_new, 1);
+    lua_setfield(L, -2, "__call");
+    lua_setmetatable(L, -2);
 }

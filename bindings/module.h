@@ -11,6 +11,9 @@
 /* Pushes a table of the module's functions for the generation whose handle is at index `generation`. */
 void binding_push_module(lua_State *L, binding_state *state, int generation);
 
+/* Pushes moonport.HostAddress: a table that makes addresses when it is called, and has what Qt's class has beside. */
+void binding_push_host_address_class(lua_State *L, binding_state *state);
+
 /* connect and disconnect, in dispatch.c. */
 extern const luaL_Reg binding_connection_functions[];
 
@@ -21,7 +24,6 @@ extern const luaL_Reg binding_wait_functions[], binding_task_functions[];
 int binding_new_tcp_server(lua_State *L);
 int binding_new_tcp_socket(lua_State *L);
 int binding_new_timer(lua_State *L);
-int binding_new_host_address(lua_State *L);
 int binding_single_shot(lua_State *L);
 
 /* Takes back what a staged generation has added to persist. */

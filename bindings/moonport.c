@@ -177,7 +177,6 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
         {"TcpServer", binding_new_tcp_server},
         {"TcpSocket", binding_new_tcp_socket},
         {"Timer", binding_new_timer},
-        {"HostAddress", binding_new_host_address},
         {"singleShot", binding_single_shot},
         {"now", module_now},
         {"onError", module_on_error},
@@ -200,6 +199,8 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
         lua_pushvalue(L, generation);
         luaL_setfuncs(L, parts[i], 2);
     }
+    binding_push_host_address_class(L, state);
+    lua_setfield(L, -2, "HostAddress");
     push_log(L, state);
     lua_setfield(L, -2, "log");
     lua_pushliteral(L, MOONPORT_VERSION);

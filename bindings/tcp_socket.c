@@ -87,25 +87,13 @@ static int tcp_socket_close(lua_State *L) {
     return 0;
 }
 
-/* "ShareAddress|ReuseAddressHint" */
-static int check_bind_mode(lua_State *L, int index) {
-    static const char *const names[] = {"DefaultForPlatform", "ShareAddress", "DontShareAddress",
-                                        "ReuseAddressHint"};
-    static const int modes[] = {MP_BIND_DEFAULT, MP_BIND_SHARE, MP_BIND_DONT_SHARE, MP_BIND_REUSE_HINT};
-    const char *name = luaL_optstring(L, index, names[0]);
-    int mode = 0;
-    for (; name; name = strchr(name, '|')) {
-        name += *name == '|';
-        size_t length = strcspn(name, "|"), i;
-        for (i = 0; i < sizeof modes / sizeof *modes; i++)
-            if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
-                break;
-        if (i == sizeof modes / sizeof *modes)
-            return luaL_argerror(L, index, lua_pushfstring(L, "unknown bind mode '%s'", name));
-        mode |= modes[i];
-    }
-    return mode;
-}
+static const binding_flag bind_modes[] = {
+    {"DefaultForPlatform", MP_BIND_DEFAULT},
+    {"ShareAddress", MP_BIND_SHARE},
+    {"DontShareAddress", MP_BIND_DONT_SHARE},
+    {"ReuseAddressHint", MP_BIND_REUSE_HINT},
+    {NULL, 0},
+};
 
 /* socket:bind([address = "any"[, port = 0[, mode]]]) -> true | nil, message, code */
 static int tcp_socket_bind(lua_State *L) {
@@ -120,7 +108,7 @@ static int tcp_socket_bind(lua_State *L) {
     if (!lua_isnoneornil(L, 2))
         binding_check_address(L, 2, &address);
     uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "bind");
-    int mode = check_bind_mode(L, 4);
+    int mode = lua_isnoneornil(L, 4) ? MP_BIND_DEFAULT : binding_check_flags(L, 4, bind_modes, "bind mode");
     binding_anchor(L, 1, &socket->object);
     binding_endpoint(what + strlen(what), &address, port);
     return binding_result(L, what, mp_tcp_socket_bind(socket, &address, port, mode));

@@ -68,7 +68,10 @@ end
 
 local function functions(module)
   local set = {}
-  for name, value in pairs(module) do set[name] = type(value) == "function" or nil end
+  for name, value in pairs(module) do
+    local meta = getmetatable(value)
+    set[name] = type(value) == "function" or (type(value) == "table" and meta and meta.__call ~= nil) or nil
+  end
   return keys(set)
 end
 
@@ -140,7 +143,11 @@ describe("the manual", function()
   it("has what the module holds beside functions", function()
     local others = {}
     for name, value in pairs(moonport) do others[name] = type(value) ~= "function" or nil end
-    assert.same({ "log", "version" }, keys(others))
+    assert.same({ "HostAddress", "log", "version" }, keys(others)) -- HostAddress can be called, and holds more
+    for name in pairs(moonport.HostAddress) do
+      assert.truthy(read "docs/reference/host_address.md":find(name, 1, true), name)
+      assert.truthy(read "docs/types/moonport.lua":find("---@field " .. name .. " ", 1, true), name)
+    end
     local text, types = read "docs/reference/moonport.md", read "docs/types/moonport.lua"
     assert.truthy(text:find("`moonport.version` is a string, `\"" .. moonport.version .. "\"`", 1, true))
     local listed = text:match "`moonport.log` has four functions: (.-)%."

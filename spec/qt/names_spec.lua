@@ -1,0 +1,156 @@
+-- Names (D15): their addresses are raced as RFC 8305 says, with one time-out for all. Each case is a run of the program,
+-- with a hosts file of its own (CARES_HOSTS) that gives a name the addresses. How equal look-ups are shared and how long
+-- answers are kept is shown by spec/unit/resolver_test.c and resolver_lookup_test.c, with a name server.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local network = require "spec.qt.network"
+local posix = helper.posix
+
+-- Connects to "race.test" in a program of its own. The script may use port, attempt(protocol), which gives the time that
+-- it took and a line of the outcome, and report. -> what it printed
+local function race(hosts, port, script)
+  local program = helper.program {
+    environment = { CARES_HOSTS = helper.file(hosts, "hosts") },
+    args = { port },
+    source = [[
+      local moonport = require "moonport"
+      local port = math.tointeger(arg[1])
+      local function attempt(protocol, name)
+        local socket, from = moonport.TcpSocket(), moonport.now()
+        local errors = 0
+        function socket:errorOccurred() errors = errors + 1 end
+        socket:connectToHost(name or "race.test", port, "ReadWrite", protocol)
+        local ok, _, code = socket:waitForConnected(10000)
+        local line = ok and socket:peerAddress() or code
+        socket:abort()
+        return line, moonport.now() - from, errors
+      end
+    ]] .. script .. "\nmoonport.quit()",
+  }
+  program:closeInput()
+  assert.equal(0, program:wait(20000), program:stderr())
+  return program:stdout()
+end
+
+-- A listener on a port that both loopback addresses have free, one for each host given. -> port, listeners
+local function listeners(first, ...)
+  local opened = { assert(posix.listen(first, 0, 16)) }
+  local port = posix.localPort(opened[1])
+  for _, host in ipairs { ... } do opened[#opened + 1] = assert(posix.listen(host, port, 16)) end
+  return port, setmetatable({}, { __close = function()
+    for _, fd in ipairs(opened) do posix.close(fd) end
+  end })
+end
+
+describe("a name", function()
+  if not network.hasIPv6() then
+    it("has addresses of both families", function() pending "there is no IPv6 here" end)
+    return
+  end
+
+  it("is reached by IPv6 first, whatever the order of its addresses", function()
+    local port, open <close> = listeners("127.0.0.1", "::1")
+    for _, hosts in ipairs { "127.0.0.1 race.test\n::1 race.test\n", "::1 race.test\n127.0.0.1 race.test\n" } do
+      assert.equal("::1\n", race(hosts, port, "print((attempt()))"))
+    end
+    assert.is_truthy(open)
+  end)
+
+  it("is reached by its next address at once when one refuses", function()
+    local port, open <close> = listeners "127.0.0.1"
+    assert.equal("127.0.0.1\t0\n", race("::1 race.test\n127.0.0.1 race.test\n", port, [[
+      local line, _, errors = attempt()
+      print(line, errors)
+    ]]))
+    assert.is_truthy(open)
+  end)
+
+  it("is reached by its next address a moment later when one doesn't answer; nobody waits for the dead one", function()
+    local port, open <close> = listeners "127.0.0.1"
+    local hole <close> = network.blackHole("::1", port)
+    -- 250 ms is when the second attempt may begin, not sooner; far from the seconds of TCP's own retries
+    assert.equal("127.0.0.1\ttrue\ttrue\n", race("::1 race.test\n127.0.0.1 race.test\n", port, [[
+      local line, msec = attempt()
+      print(line, msec >= 240, msec < 9000)
+    ]]))
+    assert.is_truthy(open and hole)
+  end)
+
+  it("closes the attempts that lost the race", function()
+    local port, open <close> = listeners "127.0.0.1"
+    local hole <close> = network.blackHole("::1", port)
+    assert.equal("127.0.0.1\t0\n", race("::1 race.test\n127.0.0.1 race.test\n", port, [[
+      local function descriptors()
+        local list <close> = io.popen("ls /proc/" .. io.open("/proc/self/stat"):read("n") .. "/fd | wc -l")
+        return list:read "n"
+      end
+      local socket = moonport.TcpSocket()
+      assert(socket:connectToHost("localhost", port)) -- makes what the resolver keeps
+      socket:waitForConnected(10000)
+      socket:abort()
+      collectgarbage()
+      local before = descriptors()
+      socket:connectToHost("race.test", port)
+      assert(socket:waitForConnected(10000))
+      local peer = socket:peerAddress()
+      socket:abort()
+      moonport.sleep(20)
+      collectgarbage()
+      print(peer, descriptors() - before)
+    ]]))
+    assert.is_truthy(open and hole)
+  end)
+
+  it("has only the addresses of the wanted protocol", function()
+    local port, open <close> = listeners("127.0.0.1", "::1")
+    assert.equal("127.0.0.1\n::1\n::1\n", race("127.0.0.1 race.test\n::1 race.test\n", port, [[
+      print((attempt "IPv4Protocol"))
+      print((attempt "IPv6Protocol"))
+      print((attempt "AnyIPProtocol"))
+    ]]))
+    assert.equal("HostNotFoundError\t1\n127.0.0.1\t0\n", race("127.0.0.1 race.test\n", port, [[
+      for _, protocol in ipairs { "IPv6Protocol", "IPv4Protocol" } do
+        local line, _, errors = attempt(protocol)
+        print(line, errors)
+      end
+    ]]))
+    assert.is_truthy(open)
+  end)
+
+  it("ends with one error when all its addresses refuse", function()
+    local port = helper.unusedPort()
+    assert.equal("ConnectionRefusedError\t1\n", race("127.0.0.1 race.test\n127.0.0.2 race.test\n", port, [[
+      local line, _, errors = attempt()
+      print(line, errors)
+    ]]))
+  end)
+
+  it("that is looked up many times at once connects each of them", function()
+    local port, open <close> = listeners "127.0.0.1"
+    assert.equal("16\n", race("127.0.0.1 race.test\n", port, [[
+      local tasks, reached = {}, 0
+      for i = 1, 16 do
+        tasks[i] = moonport.spawn(function()
+          if attempt() == "127.0.0.1" then reached = reached + 1 end
+        end)
+      end
+      for _, task in ipairs(tasks) do task:join() end
+      print(reached)
+    ]]))
+    assert.is_truthy(open)
+  end)
+
+  it("that hangs holds up no other connect", function()
+    local port, open <close> = listeners "127.0.0.1"
+    local hole <close> = network.blackHole("::1", port)
+    assert.equal("127.0.0.1\tConnectingState\n", race("::1 race.test\n127.0.0.1 other.test\n", port, [[
+      local stuck = moonport.TcpSocket()
+      stuck:connectToHost("race.test", port)
+      print((attempt(nil, "other.test")), stuck:state())
+      stuck:abort()
+    ]]))
+    assert.is_truthy(open and hole)
+  end)
+end)
