@@ -88,7 +88,6 @@ struct binding_box {
     int32_t prototype;       /* of a listening server: reference of its `connection` table, or LUA_NOREF */
     uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
     bool unseen;                         /* data came while a readyRead handler was suspended */
-    bool blocked;                        /* blockSignals */
     bool has_handlers;                   /* a connection with handlers of its own */
     bool of_run;                         /* made by a script's own run, not in a handler of a connection */
     bool start_staged;                   /* a timer or task that starts with the commit */

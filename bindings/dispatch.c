@@ -206,7 +206,7 @@ void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
         box->unseen = false;
         box->unseen_written = 0;
     }
-    if (!box->blocked && !postponed(box, object, signal, argument))
+    if (!object->blocked && !object->muted && !postponed(box, object, signal, argument))
         run_handlers(state, object, signal, argument);
     if (box->waits)
         binding_wake(object, MP_SIGNAL_BIT(signal));

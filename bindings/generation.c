@@ -335,7 +335,7 @@ static void undo_member(lua_State *L, binding_box *box) {
     mp_object *object = binding_object(box);
     (void)L;
     box->start_staged = false;
-    box->blocked = true;
+    object->blocked = true;
     switch ((int)object->behaviour->kind) {
     case MP_TIMER:
         mp_timer_stop((mp_timer *)object);

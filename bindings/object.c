@@ -245,17 +245,17 @@ void binding_release(mp_object *object) {
 /* object:blockSignals(block) -> whether they were blocked before */
 static int object_block_signals(lua_State *L) {
     int class = (int)lua_tointeger(L, lua_upvalueindex(2));
-    binding_box *box = binding_check_box(L, 1, (enum mp_kind) class);
+    mp_object *object = binding_object(binding_check_box(L, 1, (enum mp_kind) class));
     luaL_checktype(L, 2, LUA_TBOOLEAN);
-    lua_pushboolean(L, box->blocked);
-    box->blocked = lua_toboolean(L, 2);
+    lua_pushboolean(L, object->blocked);
+    object->blocked = lua_toboolean(L, 2);
     return 1;
 }
 
 /* object:signalsBlocked() -> boolean */
 static int object_signals_blocked(lua_State *L) {
     int class = (int)lua_tointeger(L, lua_upvalueindex(2));
-    lua_pushboolean(L, binding_check_box(L, 1, (enum mp_kind) class)->blocked);
+    lua_pushboolean(L, binding_object(binding_check_box(L, 1, (enum mp_kind) class))->blocked);
     return 1;
 }
 

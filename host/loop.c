@@ -27,6 +27,7 @@
 struct mp_event {
     mp_object *object; /* NULL: its object has vanished */
     int32_t code;      /* a signal, or MP_SIGNAL_COUNT + step */
+    bool muted;
     intptr_t argument;
 };
 
@@ -219,6 +220,7 @@ static void push(mp_object *object, int32_t code, intptr_t argument) {
     mp_event *event = &loop->events[(loop->event_head + loop->event_count++) & (loop->event_capacity - 1)];
     event->object = object;
     event->code = code;
+    event->muted = object->blocked;
     event->argument = argument;
     object->queued++;
 }
@@ -245,11 +247,12 @@ static void deliver_next(mp_loop *loop) {
         return;
     /* It counts as queued while it is delivered: the object stays anchored, whatever the handlers do. */
     object->delivering = true;
+    object->muted = event.muted;
     if (event.code > MP_SIGNAL_COUNT)
         object->behaviour->step(object, event.code - MP_SIGNAL_COUNT);
     else if (event.code < MP_SIGNAL_COUNT && mp_loop_wants(object, (enum mp_signal)event.code))
         loop->upcalls->emit(object, (enum mp_signal)event.code, event.argument);
-    object->delivering = false;
+    object->delivering = object->muted = false;
     object->queued--;
     release_if_idle(object);
 }

@@ -59,6 +59,8 @@ struct mp_object {
     uint16_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
     uint16_t at_work; /* suspended handlers that are at work on it (D4) */
     bool delivering;  /* a queued signal of it is being delivered right now */
+    bool blocked;     /* owner: no handler is to see its signals */
+    bool muted;       /* what is being delivered was emitted while they were blocked: for waits only */
 };
 
 /* A place in a doubly linked ring. */
