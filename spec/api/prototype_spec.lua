@@ -1,0 +1,178 @@
+-- SPDX-License-Identifier: MIT
+-- server.connection, connections() and the limits of a server's connections.
+
+local moonport = require "moonport"
+local helper = require "spec.helper"
+
+local function echo(self) self:write(self.greeting .. self:readAll()) end
+
+local function assertEchoes(server, expected)
+  local client = helper.connect(server:serverPort())
+  client:send "x"
+  assert.equal(expected, client:receive(#expected))
+  return client
+end
+
+describe("server.connection", function()
+  it("gives handlers, data and methods to connections that have none of their own", function()
+    local server <close> = moonport.TcpServer()
+    server.connection.greeting = "hello "
+    function server.connection:say(text) self:write(self.greeting .. text) end
+    function server.connection:readyRead() self:say(self:readAll()) end
+    assert(server:listen "127.0.0.1")
+    local client = assertEchoes(server, "hello x")
+    local socket = server:connections()()
+    socket.greeting = "own "
+    client:send "y"
+    assert.equal("own y", client:receive(5))
+    socket.greeting = nil
+    client:send "z"
+    assert.equal("hello z", client:receive(7))
+    function socket:readyRead() self:write("mine " .. self:readAll()) end
+    client:send "!"
+    assert.equal("mine !", client:receive(6))
+    assert.equal(server, socket:server())
+  end)
+
+  it("may be a plain table, one with a metatable, or be replaced while clients are connected", function()
+    local server <close> = moonport.TcpServer()
+    server.connection = { greeting = "plain ", readyRead = echo }
+    assert(server:listen "127.0.0.1")
+    local client = assertEchoes(server, "plain x")
+    local Base = { greeting = "base ", readyRead = echo }
+    Base.__index = Base
+    server.connection = setmetatable({}, Base)
+    client:send "y"
+    assert.equal("base y", client:receive(6))
+    server.connection = setmetatable({ greeting = "function " }, { __index = function(_, k) return Base[k] end })
+    client:send "z"
+    assert.equal("function z", client:receive(10))
+    assert.error(function() server.connection = 5 end)
+    server.connection = nil
+    client:send "unheard"
+    helper.settle()
+    assert.is_nil(server:connections()().greeting)
+  end)
+
+  it("takes connections by itself only when nobody else asks for them", function()
+    local server <close> = moonport.TcpServer()
+    server.connection = { greeting = "auto ", readyRead = echo }
+    assert(server:listen "127.0.0.1")
+    assertEchoes(server, "auto x")
+    assert.is_false(server:hasPendingConnections())
+    local asked = 0
+    function server.newConnection() asked = asked + 1 end
+    helper.connect(server:serverPort())
+    helper.eventually(function() return asked == 1 end)
+    assert.is_true(server:hasPendingConnections())
+    server:nextPendingConnection():abort()
+    server.newConnection = nil
+    local connection <close> = moonport.connect(server, "newConnection", function() asked = asked + 1 end)
+    helper.connect(server:serverPort())
+    helper.eventually(function() return asked == 2 end)
+    assert.is_true(server:hasPendingConnections())
+    server:nextPendingConnection():abort()
+    assert.is_true(moonport.disconnect(connection))
+    local task = moonport.spawn(function()
+      assert(server:waitForNewConnection(-1))
+      return server:nextPendingConnection()
+    end)
+    helper.settle(1)
+    helper.connect(server:serverPort())
+    assert.truthy((task:join()))
+  end)
+end)
+
+describe("A server", function()
+  it("iterates and counts its open connections, whatever is closed meanwhile", function()
+    local server <close> = moonport.TcpServer()
+    server.connection = { greeting = "", readyRead = echo }
+    assert(server:listen "127.0.0.1")
+    assert.equal(0, server:connectionCount())
+    for _ = 1, 3 do assertEchoes(server, "x") end
+    assert.equal(3, server:connectionCount())
+    local count = 0
+    for socket in server:connections() do
+      count = count + 1
+      assert.equal(1, socket:bytesRead())
+      assert.equal(1, socket:bytesSent())
+      socket:abort()
+    end
+    assert.equal(3, count)
+    assert.equal(0, server:connectionCount())
+  end)
+
+  it("leaves clients beyond setMaxConnections in the backlog until there is room", function()
+    local server <close> = moonport.TcpServer()
+    server.connection = { greeting = "", readyRead = echo }
+    server:setMaxConnections(1)
+    assert.equal(1, server:maxConnections())
+    assert(server:listen "127.0.0.1")
+    local first = assertEchoes(server, "x")
+    local second = helper.connect(server:serverPort())
+    second:send "y"
+    helper.settle()
+    assert.equal(1, server:connectionCount())
+    first:close()
+    assert.equal("y", second:receive(1))
+    local third = helper.connect(server:serverPort())
+    third:send "z"
+    server:setMaxConnections(0)
+    assert.equal("z", third:receive(1))
+  end)
+
+  it("ends connections that are idle for too long with SocketTimeoutError", function()
+    local server <close> = moonport.TcpServer()
+    server:setIdleTimeout(20)
+    assert.equal(20, server:idleTimeout())
+    local code, ended
+    function server.connection.errorOccurred(_, c) code = c end
+    function server.connection.disconnected() ended = true end
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    client:waitForEnd()
+    helper.eventually(function() return ended end)
+    assert.equal("SocketTimeoutError", code)
+  end)
+
+  it("hands its limits to its connections; a socket may have its own", function()
+    local server <close> = moonport.TcpServer()
+    server:setWriteBufferLimit(1000)
+    server:setHighWaterMark(100)
+    server:setReadBufferSize(50)
+    server.connection = {}
+    assert(server:listen "127.0.0.1")
+    helper.connect(server:serverPort())
+    local socket = helper.eventually(function() return server:connections()() end)
+    assert.same({ 1000, 100, 50 }, { socket:writeBufferLimit(), socket:highWaterMark(), socket:readBufferSize() })
+    socket:setWriteBufferLimit(10)
+    assert.equal(1000, server:writeBufferLimit())
+    assert.equal(8, socket:write "12345678")
+    local ok, message, code = socket:write "9ab"
+    assert.is_nil(ok)
+    assert.equal("write: The write buffer is full", message)
+    assert.equal("WriteBufferFullError", code)
+    assert.equal(8, socket:bytesToWrite())
+  end)
+
+  it("doesn't read a socket whose unsent output is over the high-water mark, and loses nothing", function()
+    local server <close> = moonport.TcpServer()
+    server:setHighWaterMark(1000)
+    local sent = 8 << 20
+    function server.connection:readyRead()
+      if self:readAll():find "go" then self:write(("x"):rep(sent)) end
+    end
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort(), "127.0.0.1", { receiveBuffer = 65536 })
+    client:send "go"
+    local socket = helper.eventually(function()
+      local s = server:connections()()
+      return s and s:bytesSent() > 0 and s
+    end)
+    client:send "more"
+    helper.settle()
+    assert.equal(2, socket:bytesRead())
+    assert.equal(sent, #client:receive(sent, helper.timeout * 4))
+    helper.eventually(function() return socket:bytesRead() == 6 end)
+  end)
+end)

@@ -1,0 +1,213 @@
+/*
+ * The n-th allocation fails, for every n: of Lua's allocator, and of host/'s malloc, calloc and realloc (the linker's
+ * --wrap). On the way accept, echo, wait, handler error, close nothing may crash, leak or abort, and afterwards the
+ * service must answer again. One failure alone is tried, and that nothing can be allocated from then on.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <lualib.h>
+
+#include "binding.h"
+#include "module.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+/* Fails requests number `from` to `to`. Lua collects and asks again: one failure for it takes two. */
+typedef struct failure {
+    bool armed;
+    unsigned count, from, to;
+} failure;
+
+static failure lua_failure, host_failure;
+
+static bool fails(failure *f) {
+    return f->armed && ++f->count >= f->from && f->count <= f->to;
+}
+
+static void *allocate(void *context, void *old, size_t old_size, size_t size) {
+    (void)context;
+    if (size == 0) {
+        free(old);
+        return NULL;
+    }
+    if ((!old || size > old_size) && fails(&lua_failure))
+        return NULL;
+    return __real_realloc(old, size);
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails(&host_failure) ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails(&host_failure) ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+    return fails(&host_failure) ? NULL : __real_realloc(old, size);
+}
+
+static const char service[] =
+    "local moonport = require 'moonport'\n"
+    "local server = moonport.TcpServer()\n"
+    "server:setIdleTimeout(60000)\n"
+    "moonport.onError(function(text) return #text end)\n"
+    "function server.connection:readyRead()\n"
+    "  local request = self:readAll()\n"
+    "  if request == 'wait' then\n"
+    "    self:write(self:receive(4, 1000) or 'late')\n"
+    "  elseif request == 'spawn' then\n"
+    "    local task = moonport.spawn(function(...) moonport.sleep(0) return ... end, request)\n"
+    "    self:write(tostring(task:join(1000)))\n"
+    "  elseif request == 'fail' then\n"
+    "    error({ 'on purpose' })\n"
+    "  else\n"
+    "    self.count = (self.count or 0) + 1\n"
+    "    self:write(request .. (' '):rep(20000))\n"
+    "  end\n"
+    "end\n"
+    "moonport.connect(server, 'pendingConnectionAvailable', function() end)\n"
+    "function server.connection:disconnected() self.gone = self:peerAddress() end\n"
+    "assert(server:listen '127.0.0.1')\n"
+    "return server:serverPort()\n";
+
+static int start(lua_State *L) {
+    luaL_openlibs(L);
+    luaL_requiref(L, "moonport", luaopen_moonport, 0);
+    if (luaL_loadstring(L, service) != LUA_OK)
+        return lua_error(L);
+    lua_call(L, 0, 1);
+    return 1;
+}
+
+static void turn(binding_state *state) {
+    mp_loop_settle(state->loop);
+    ev_run(state->loop->ev, EVRUN_NOWAIT);
+}
+
+static int connect_client(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_true(connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS);
+    return fd;
+}
+
+static void say(binding_state *state, int fd, const char *text) {
+    char answer[4096];
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+    for (int i = 0; i < 8; i++) {
+        turn(state);
+        while (recv(fd, answer, sizeof answer, 0) > 0)
+            continue;
+    }
+}
+
+static void scenario(binding_state *state, int port) {
+    int fd = connect_client(port);
+    say(state, fd, "echo");
+    say(state, fd, "wait");
+    say(state, fd, "over");
+    say(state, fd, "spawn");
+    say(state, fd, "fail");
+    close(fd);
+    fd = connect_client(port);
+    say(state, fd, "echo");
+    close(fd);
+    for (int i = 0; i < 8; i++)
+        turn(state);
+}
+
+static void assert_answers(binding_state *state, int port) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    char answer[4];
+    int fd = connect_client(port);
+    ssize_t n = -1;
+    assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
+    for (int i = 0; i < 5000 && n < 0; i++) {
+        turn(state);
+        n = recv(fd, answer, sizeof answer, 0);
+        if (n < 0)
+            nanosleep(&pause, NULL);
+    }
+    assert_int_equal(n, 4);
+    assert_memory_equal(answer, "ping", 4);
+    close(fd);
+}
+
+/* Runs the scenario on a fresh service; false when it had fewer allocations than would fail. */
+static bool try_failure(failure *which, unsigned from, unsigned to) {
+    lua_State *L = lua_newstate(allocate, NULL);
+    assert_non_null(L);
+    lua_pushcfunction(L, start);
+    if (lua_pcall(L, 0, 1, 0) != LUA_OK)
+        fail_msg("%s", lua_tostring(L, -1));
+    int port = (int)lua_tointeger(L, -1);
+    binding_state *state = binding_find(L);
+    state->looping = true;
+    state->loop->log_level = MP_LOG_NONE;
+    *which = (failure){.armed = true, .from = from, .to = to};
+    scenario(state, port);
+    which->armed = false;
+    bool reached = which->count >= from;
+    assert_answers(state, port);
+    lua_close(L);
+    return reached;
+}
+
+static void sweep(failure *which, unsigned failures_in_a_row) {
+    unsigned n = 1;
+    while (try_failure(which, n, failures_in_a_row > UINT_MAX - n ? UINT_MAX : n + failures_in_a_row - 1))
+        n++;
+    assert_true(n > 5);
+}
+
+static void lua_fails_once(void **unused) {
+    (void)unused;
+    sweep(&lua_failure, 2);
+}
+
+static void lua_fails_from_then_on(void **unused) {
+    (void)unused;
+    sweep(&lua_failure, UINT_MAX);
+}
+
+static void host_fails_once(void **unused) {
+    (void)unused;
+    sweep(&host_failure, 1);
+}
+
+static void host_fails_from_then_on(void **unused) {
+    (void)unused;
+    sweep(&host_failure, UINT_MAX);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lua_fails_once),
+        cmocka_unit_test(lua_fails_from_then_on),
+        cmocka_unit_test(host_fails_once),
+        cmocka_unit_test(host_fails_from_then_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
