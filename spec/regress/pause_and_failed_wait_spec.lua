@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A waitForNewConnection that raised ("cannot wait here") or was cancelled left the server accepting although it was paused.
--- Cause: the count of such waits, which accept in spite of a pause, was lowered only where a wait returns.
+-- A waitForNewConnection that raised ("cannot wait here") or was cancelled left the server accepting although it was
+-- paused. Cause: the count of such waits, which accept in spite of a pause, was lowered only where a wait returns.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- In a plain lua5.4 the main program drives the loop while it waits. There receive and lines began a new wait at each
--- arrival, each inside the one before: a message in many pieces, or quit() while it was waited for, overflowed the C stack.
--- Cause: they were woken for any input instead of for enough.
+-- arrival, each inside the one before: a message in many pieces, or quit() while it was waited for, overflowed the C
+-- stack. Cause: they were woken for any input instead of for enough.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

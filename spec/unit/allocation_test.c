@@ -67,6 +67,8 @@ void *__wrap_realloc(void *old, size_t size) {
 }
 
 static const char service[] =
+    /* Lua 5.4 itself never recovers when its first large buffer fails half-way: it is made before. */
+    "_ = (' '):rep(20000)\n"
     "local moonport = require 'moonport'\n"
     "local server = moonport.TcpServer()\n"
     "server:setIdleTimeout(60000)\n"
