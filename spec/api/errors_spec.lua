@@ -129,7 +129,8 @@ io.stdout:flush()
   end)
 
   it("inside disconnected, aboutToClose or while closing does no further harm", function()
-    for _, signal in ipairs { "disconnected", "aboutToClose", "stateChanged", "errorOccurred", "readChannelFinished" } do
+    for _, signal in ipairs { "disconnected", "aboutToClose", "stateChanged", "errorOccurred",
+      "readChannelFinished" } do
       local list <close> = reports()
       local server <close> = serving()
       server.connection[signal] = function() error "on purpose" end

@@ -5,8 +5,8 @@
 local moonport = require "moonport"
 local helper = require "spec.helper"
 
-local signals = { "connected", "disconnected", "readyRead", "bytesWritten", "hostFound", "stateChanged", "errorOccurred",
-  "aboutToClose", "readChannelFinished" }
+local signals = { "connected", "disconnected", "readyRead", "bytesWritten", "hostFound", "stateChanged",
+  "errorOccurred", "aboutToClose", "readChannelFinished" }
 
 -- Notes every signal of a socket in a list; `inside` is called with each.
 local function watch(socket, inside)
@@ -50,7 +50,8 @@ describe("No handler runs inside a call", function()
     socket:write "hello"
     assert.same({}, seen)
     helper.eventually(function() return seen[#seen] == "bytesWritten" end)
-    assert.same({ "HostLookupState", "ConnectingState", "hostFound", "ConnectedState", "connected", "bytesWritten" }, seen)
+    assert.same({ "HostLookupState", "ConnectingState", "hostFound", "ConnectedState", "connected", "bytesWritten" },
+      seen)
     local before = #seen
     socket:write "more"
     assert.is_true(socket:flush())
@@ -130,8 +131,8 @@ describe("What the peer does", function()
     client:send "hello"
     client:close()
     ended(socket, seen)
-    assert.same({ "readyRead", "errorOccurred", "ClosingState", "UnconnectedState", "readChannelFinished", "disconnected" },
-      seen)
+    assert.same({ "readyRead", "errorOccurred", "ClosingState", "UnconnectedState", "readChannelFinished",
+      "disconnected" }, seen)
     assert.equal("ConnectedState", states.errorOccurred)
     assert.equal("UnconnectedState", states.disconnected)
     assert.equal("hello", socket:readAll())

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The to-be-closed variables of a handler or task that failed were never closed: files, sockets and locks stayed open until
--- the collector came. Cause: a coroutine that ends with an error keeps its stack until it is closed, which nobody did.
+-- The to-be-closed variables of a handler or task that failed were never closed: files, sockets and locks stayed open
+-- until the collector came. Cause: a coroutine that ends with an error keeps its stack until it is closed, which nobody
+-- did.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
