@@ -56,8 +56,8 @@ struct mp_object {
     uint32_t wanted;  /* owner: signals that somebody waits for on this object (MP_SIGNAL_BIT) */
     int32_t anchor;   /* owner: what keeps the object alive; 0 = nothing does */
     uint32_t queued;  /* its signals and steps in the queue */
-    uint16_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
-    uint16_t at_work; /* suspended handlers that are at work on it (D4) */
+    uint32_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
+    uint32_t at_work; /* suspended handlers that are at work on it (D4) */
     bool delivering;  /* a queued signal of it is being delivered right now */
     bool blocked;     /* owner: no handler is to see its signals */
     bool muted;       /* what is being delivered was emitted while they were blocked: for waits only */
@@ -98,8 +98,8 @@ struct mp_loop {
     bool settling;
     mp_tcp_socket *dirty_head, *dirty_tail;
     mp_buffer *input;
-    mp_chunk *spare_chunks;
-    uint32_t spare_chunk_count;
+    mp_chunk *spare_chunks[2]; /* small and medium ones, see write_queue.c */
+    uint32_t spare_chunk_counts[2];
     mp_idle_list *idle_lists;
     struct mp_lingering *lingering;
     mp_resolver *resolver;

@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A small chunk holds a usual answer; what comes behind it in the same queue goes to large ones. */
-#define SMALL_ROOM 464
+/* A small chunk holds a usual answer, a medium one those to several requests at once; spare ones of both are kept. What
+   comes behind them in the same queue goes to large ones. */
+enum { SMALL, MEDIUM, CLASSES };
+static const struct {
+    size_t room;
+    uint32_t spares;
+} classes[CLASSES] = {{464, 256}, {4048, 64}};
+
 #define LARGE_ROOM 16336
-#define SPARES 256
 
 struct mp_chunk {
     mp_chunk *next;
@@ -24,15 +29,22 @@ struct mp_chunk {
     char bytes[];
 };
 
+static int class_for(size_t room) {
+    int class = SMALL;
+    while (class < CLASSES && room > classes[class].room)
+        class ++;
+    return class;
+}
+
 static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
-    mp_chunk *chunk = loop->spare_chunks;
-    if (room <= SMALL_ROOM && chunk) {
-        loop->spare_chunks = chunk->next;
-        loop->spare_chunk_count--;
-        room = SMALL_ROOM;
+    int class = class_for(room);
+    mp_chunk *chunk = class < CLASSES ? loop->spare_chunks[class] : NULL;
+    if (class < CLASSES)
+        room = classes[class].room;
+    if (chunk) {
+        loop->spare_chunks[class] = chunk->next;
+        loop->spare_chunk_counts[class]--;
     } else {
-        if (room <= SMALL_ROOM)
-            room = SMALL_ROOM;
         chunk = malloc(sizeof *chunk + room);
         if (!chunk)
             return NULL;
@@ -45,24 +57,27 @@ static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
 }
 
 static void free_chunk(mp_loop *loop, mp_chunk *chunk) {
+    int class = class_for(chunk->room);
     if (chunk->token != MP_COPY)
         loop->upcalls->unpin(loop, chunk->token);
-    if (chunk->room == SMALL_ROOM && loop->spare_chunk_count < SPARES) {
-        chunk->next = loop->spare_chunks;
-        loop->spare_chunks = chunk;
-        loop->spare_chunk_count++;
+    if (class < CLASSES && loop->spare_chunk_counts[class] < classes[class].spares) {
+        chunk->next = loop->spare_chunks[class];
+        loop->spare_chunks[class] = chunk;
+        loop->spare_chunk_counts[class]++;
     } else {
         free(chunk);
     }
 }
 
 void mp_write_queue_free_spares(mp_loop *loop) {
-    while (loop->spare_chunks) {
-        mp_chunk *chunk = loop->spare_chunks;
-        loop->spare_chunks = chunk->next;
-        free(chunk);
+    for (int class = 0; class < CLASSES; class ++) {
+        for (mp_chunk *chunk = loop->spare_chunks[class], *next; chunk; chunk = next) {
+            next = chunk->next;
+            free(chunk);
+        }
+        loop->spare_chunks[class] = NULL;
+        loop->spare_chunk_counts[class] = 0;
     }
-    loop->spare_chunk_count = 0;
 }
 
 static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
@@ -75,10 +90,10 @@ static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
     queue->tail = chunk;
 }
 
-/* The next chunk's size: small for a first short write, else room for what will follow. */
+/* The next chunk's size: what fits for a first short write, else room for what will follow. */
 static size_t room_for(const mp_write_queue *queue, size_t size) {
-    if (!queue->tail && size <= SMALL_ROOM)
-        return SMALL_ROOM;
+    if (!queue->tail && size <= classes[MEDIUM].room)
+        return size;
     return size < LARGE_ROOM ? LARGE_ROOM : size;
 }
 
