@@ -97,8 +97,10 @@ binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
     if (lua_type(L, index) == LUA_TUSERDATA &&
         lua_rawlen(L, index) >= sizeof(binding_box) + sizeof(mp_object)) {
         binding_box *box = lua_touserdata(L, index);
-        if (binding_object(box)->behaviour == behaviours[kind] && binding_object(box)->loop)
+        if (binding_object(box)->behaviour == behaviours[kind]) {
+            luaL_argcheck(L, binding_object(box)->loop, index, "the object has been collected");
             return box;
+        }
     }
     luaL_typeerror(L, index, class_names[kind]);
     return NULL;
