@@ -27,6 +27,22 @@ enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size) 
     return MP_FAULT_NONE;
 }
 
+/* Arms or disarms EV_WRITE, and stops or resumes reading for the high-water mark (D10). */
+static void balance(mp_tcp_socket *socket) {
+    size_t mark = socket->limits->high_water_mark, left = socket->out.bytes;
+    uint32_t before = socket->flags;
+    if (left > 0)
+        socket->flags |= FLAG_SHORT_WRITE;
+    else
+        socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
+    if (mark > 0 && left > mark)
+        socket->flags |= FLAG_THROTTLED;
+    else if (left <= mark / 2)
+        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
+    if (socket->flags != before)
+        mp_tcp_socket_update_watcher(socket);
+}
+
 enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_t size, int token) {
     mp_loop *loop = socket->object.loop;
     enum mp_fault fault = mp_tcp_socket_can_write(socket, size);
@@ -39,7 +55,9 @@ enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_
         return MP_FAULT_NONE;
     if (mp_write_queue_append(&socket->out, loop, data, size, token) < 0)
         return MP_FAULT_RESOURCE;
-    if (!(socket->flags & (FLAG_DIRTY | FLAG_SHORT_WRITE)) && socket->state >= MP_STATE_CONNECTED) {
+    if (socket->flags & FLAG_SHORT_WRITE) {
+        balance(socket); /* a peer that reads nothing gives no other occasion to look at the mark */
+    } else if (!(socket->flags & FLAG_DIRTY) && socket->state >= MP_STATE_CONNECTED) {
         socket->flags |= FLAG_DIRTY;
         mp_loop_mark_dirty(loop, socket);
     }
@@ -88,22 +106,6 @@ static size_t send_queued(mp_tcp_socket *socket) {
     socket->bytes_sent += sent;
     loop->statistics.bytes_sent += sent;
     return sent;
-}
-
-/* Arms or disarms EV_WRITE, and stops or resumes reading for the high-water mark (D10). */
-static void balance(mp_tcp_socket *socket) {
-    size_t mark = socket->limits->high_water_mark, left = socket->out.bytes;
-    uint32_t before = socket->flags;
-    if (left > 0)
-        socket->flags |= FLAG_SHORT_WRITE;
-    else
-        socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
-    if (mark > 0 && left > mark)
-        socket->flags |= FLAG_THROTTLED;
-    else if (left <= mark / 2)
-        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
-    if (socket->flags != before)
-        mp_tcp_socket_update_watcher(socket);
 }
 
 /* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no handler can
