@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- What can't be started: one line on stderr says what was attempted and why it failed; the exit status is 1.
 
 local helper = require "spec.helper"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- A handler that fails costs its own connection and one report on stderr; the next client is served as if nothing had
 -- been.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The command line of the program: what each option does, and what is said of a wrong one.
 
 local helper = require "spec.helper"

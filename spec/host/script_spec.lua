@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script: where it comes from, its arguments, where require looks, and when the program ends by itself.
 
 local helper = require "spec.helper"
