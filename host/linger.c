@@ -12,18 +12,23 @@
 #include "system.h"
 #include "tcp_socket_private.h"
 
-#define LINGER_SECONDS 2.0
+#define TICK_SECONDS 0.5
+#define TICKS_CONFIRMED 4
+#define TICKS_STALLED 60
+#define HEARD_LATELY 1000 /* ms */
 
 typedef struct mp_lingering {
     ev_io watcher;
-    ev_timer deadline;
+    ev_timer tick;
     mp_loop *loop;
     struct mp_lingering *next, *previous;
+    int unsent;   /* at the last tick */
+    int patience; /* ticks without progress that are left */
 } mp_lingering;
 
 static void end(mp_lingering *lingering) {
     mp_loop *loop = lingering->loop;
-    ev_timer_stop(loop->ev, &lingering->deadline);
+    ev_timer_stop(loop->ev, &lingering->tick);
     ev_io_stop(loop->ev, &lingering->watcher);
     mp_system_close(lingering->watcher.fd);
     if (lingering->previous)
@@ -48,14 +53,22 @@ static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
         end(lingering);
 }
 
-static void on_deadline(struct ev_loop *ev, ev_timer *watcher, int revents) {
+static void on_tick(struct ev_loop *ev, ev_timer *watcher, int revents) {
+    mp_lingering *lingering = watcher->data;
+    int unsent = mp_system_unsent(lingering->watcher.fd);
     (void)ev;
     (void)revents;
-    end(watcher->data);
+    if (unsent != lingering->unsent)
+        lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_CONFIRMED;
+    lingering->unsent = unsent;
+    if (--lingering->patience <= 0)
+        end(lingering);
 }
 
 bool mp_linger(mp_loop *loop, int fd) {
-    if (mp_system_unsent(fd) <= 0)
+    int unsent = mp_system_unsent(fd);
+    if (unsent <= 0 && mp_system_unread(fd) <= 0 &&
+        !(loop->winding_down && mp_system_heard_within(fd, HEARD_LATELY)))
         return false;
     mp_lingering *lingering = malloc(sizeof *lingering);
     if (!lingering)
@@ -74,10 +87,19 @@ bool mp_linger(mp_loop *loop, int fd) {
     ev_io_init(&lingering->watcher, on_input, fd, EV_READ);
     lingering->watcher.data = lingering;
     ev_io_start(loop->ev, &lingering->watcher);
-    ev_timer_init(&lingering->deadline, on_deadline, LINGER_SECONDS, 0.);
-    lingering->deadline.data = lingering;
-    ev_timer_start(loop->ev, &lingering->deadline);
+    lingering->unsent = unsent;
+    lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_CONFIRMED;
+    ev_timer_init(&lingering->tick, on_tick, TICK_SECONDS, TICK_SECONDS);
+    lingering->tick.data = lingering;
+    ev_timer_start(loop->ev, &lingering->tick);
     return true;
+}
+
+unsigned mp_linger_unsent(const mp_loop *loop) {
+    unsigned count = 0;
+    for (const mp_lingering *lingering = loop->lingering; lingering; lingering = lingering->next)
+        count += mp_system_unsent(lingering->watcher.fd) > 0;
+    return count;
 }
 
 void mp_linger_end(mp_loop *loop) {

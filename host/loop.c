@@ -121,6 +121,7 @@ void mp_loop_stop(mp_loop *loop) {
 }
 
 void mp_loop_wind_down(mp_loop *loop) {
+    loop->winding_down = true;
     for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
          server = mp_loop_next_server(loop, server))
         mp_tcp_server_wind_down(server);
@@ -143,6 +144,10 @@ mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous)
 void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop)) {
     loop->chore = chore;
     ev_idle_start(loop->ev, &loop->chore_watcher);
+}
+
+uint64_t mp_loop_undrained(const mp_loop *loop) {
+    return loop->statistics.connections + mp_linger_unsent(loop);
 }
 
 double mp_loop_now(void) {

@@ -95,7 +95,7 @@ struct mp_loop {
 
     mp_event *events; /* ring */
     uint32_t event_head, event_count, event_capacity;
-    bool settling;
+    bool settling, winding_down;
     mp_tcp_socket *dirty_head, *dirty_tail;
     mp_buffer *input;
     mp_chunk *spare_chunks[2]; /* small and medium ones, see write_queue.c */
@@ -131,6 +131,9 @@ void mp_loop_wind_down(mp_loop *loop);
 
 /* Is there no connection any more, and nothing to deliver? */
 bool mp_loop_is_drained(const mp_loop *loop);
+
+/* How many connections have not sent all that they were given. */
+uint64_t mp_loop_undrained(const mp_loop *loop);
 
 /* The server after `previous` (NULL: the first), or NULL. */
 mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous);

@@ -11,6 +11,7 @@
 #include <malloc.h>
 #endif
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,6 +155,23 @@ int mp_system_unsent(int fd) {
 #else
     (void)fd;
     return -ENOTSUP;
+#endif
+}
+
+int mp_system_unread(int fd) {
+    int bytes = 0;
+    return ioctl(fd, FIONREAD, &bytes) < 0 ? -errno : bytes;
+}
+
+bool mp_system_heard_within(int fd, unsigned msec) {
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_last_data_recv < msec;
+#else
+    (void)fd;
+    (void)msec;
+    return false;
 #endif
 }
 

@@ -55,6 +55,12 @@ bool mp_system_is_pipe(int fd);
 /* Bytes that the system has taken and the peer has not confirmed; negative if that can't be told. */
 int mp_system_unsent(int fd);
 
+/* Bytes that have come and were not received yet; negative if that can't be told. */
+int mp_system_unread(int fd);
+
+/* Has anything come in the last `msec` milliseconds? False if that can't be told. */
+bool mp_system_heard_within(int fd, unsigned msec);
+
 /* Gives memory that was freed back to the system, where the allocator can. */
 void mp_system_trim(void);
 

@@ -19,10 +19,11 @@ static void on_grace_over(struct ev_loop *ev, ev_timer *timer, int revents) {
     program *self = timer->data;
     (void)ev;
     (void)revents;
-    if (self->state->loop->statistics.connections > 0)
+    uint64_t undrained = mp_loop_undrained(self->state->loop);
+    if (undrained > 0)
         mp_log(self->state->loop->log_level, MP_LOG_WARNING,
-               "stopping: %llu connections had not sent all in %.0f ms",
-               (unsigned long long)self->state->loop->statistics.connections, self->options.grace);
+               "stopping: %llu connections had not sent all in %.0f ms", (unsigned long long)undrained,
+               self->options.grace);
     finish(self);
 }
 
