@@ -57,6 +57,8 @@ void binding_free_tasks(binding_state *state) {
         binding_task *task = (binding_task *)link;
         next = link->next;
         mp_delay_stop(&task->wait.delay, state->loop);
+        if (task->suspended)
+            binding_unreference(task->generation);
         free(task);
     }
     mp_ring_init(&state->tasks);
