@@ -153,11 +153,11 @@ describe("moonport.quit", function()
   end)
 
   it("keeps its status when a signal follows", function()
-    local program, port = start { source = [[
+    local program, port = start { options = { "--grace", 60000 }, source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
       function server:newConnection()
-        self:nextPendingConnection():write(("x"):rep(16 << 20))
+        self:nextPendingConnection():write(("x"):rep(8 << 20))
         moonport.quit(4)
         moonport.log.info "quitting"
       end
@@ -168,7 +168,7 @@ describe("moonport.quit", function()
     program:waitForLine "quitting"
     program:signal "TERM"
     program:waitForLine "stopping"
-    client:receive(16 << 20, 20000)
+    client:receive(8 << 20, 20000)
     client:close()
     assert.are.equal(4, program:wait())
   end)
