@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: MIT
+-- Descriptors run out (D5): said once, no busy loop, and accepting goes on when some are free again.
+
+local helper = require "spec.helper"
+
+-- utime + stime of a process, in ticks of the clock (100 a second on Linux)
+local function ticks(pid)
+  local file <close> = assert(io.open(("/proc/%d/stat"):format(pid)))
+  local user, system = file:read "a":match "%) %S (.*)":match(("%S+ "):rep(10) .. "(%d+) (%d+)")
+  return user + system
+end
+
+describe("a service without free descriptors", function()
+  it("says acceptError once, sleeps, and serves who waited when others have gone", function()
+    local before = assert(helper.posix.limitDescriptors(40))
+    local program = helper.program { source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      function server:acceptError(code) moonport.log.info("acceptError %s", code) end
+      function server.connection:readyRead() self:write(self:readAll()) end
+      assert(server:listen "127.0.0.1")
+      moonport.log.info("port %d", server:serverPort())
+    ]] }
+    helper.posix.limitDescriptors(before)
+    local port = program:waitForLine "port (%d+)"
+    local clients = {}
+    for i = 1, 60 do clients[i] = helper.connect(port) end
+    program:waitForLine "acceptError SocketResourceError"
+    clients[1]:send "served"
+    assert.are.equal("served", clients[1]:receive(6))
+
+    local started = ticks(program.pid)
+    helper.settle(500)
+    assert.is_true(ticks(program.pid) - started < 25, "it spins while there are no descriptors")
+
+    local last = clients[60]
+    last:send "waited"
+    for i = 1, 30 do clients[i]:close() end
+    assert.are.equal("waited", last:receive(6))
+    local _, told = program:stderr():gsub("acceptError", "")
+    assert.are.equal(1, told)
+    program:signal "TERM"
+    assert.are.equal(0, program:wait())
+  end)
+end)
