@@ -107,6 +107,9 @@ static void won(mp_attempt_slot *slot) {
     mp_tcp_socket_cancel_connect(socket);
     loop->statistics.connected++;
     socket->state = MP_STATE_CONNECTED;
+    /* Made too late: it may send what it was given, and no more. */
+    if (loop->winding_down)
+        socket->flags |= FLAG_CLOSE_CONNECTED;
     mp_tcp_socket_established(socket, fd);
     if (socket->state != MP_STATE_CONNECTED)
         return;
