@@ -335,10 +335,10 @@ void mp_tcp_socket_abort(mp_tcp_socket *socket) {
 void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
     if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
         return;
-    socket->fault = (uint8_t)fault;
-    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, fault);
+    mp_idle_unwatch(socket);
     mp_write_queue_clear(&socket->out, socket->object.loop);
-    finish(socket, false);
+    socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
+    mp_tcp_socket_remote_closed(socket, fault, false);
 }
 
 /* --- descriptors and addresses -------------------------------------------------------------------------------- */

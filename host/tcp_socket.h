@@ -113,7 +113,8 @@ void mp_tcp_socket_disconnect(mp_tcp_socket *socket);
 /* QAbstractSocket::abort: closes at once, drops both buffers. */
 void mp_tcp_socket_abort(mp_tcp_socket *socket);
 
-/* The same for a connection that failed with `fault`: errorOccurred(fault) comes first. Unread input stays. */
+/* Ends a connection that failed with `fault`: errorOccurred(fault) while it is still Connected, then the signals of a close.
+   Drops what was to be sent; unread input stays. */
 void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault);
 
 /* QIODevice::close: drops the input, then disconnectFromHost. */
