@@ -1,0 +1,4 @@
+#!/bin/bash
+# The program under valgrind: an error or a leak makes its exit status 99.
+exec valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+  --show-leak-kinds=definite --keep-debuginfo=yes --num-callers=25 "$(dirname "$0")/../build/moonport" "$@"
