@@ -50,7 +50,7 @@ static void end_and_resume(binding_wait *wait, int outcome) {
 }
 
 static void on_deadline(mp_delay *delay) {
-    end_and_resume((binding_wait *)((char *)delay - offsetof(binding_wait, delay)), WAIT_TIMED_OUT);
+    end_and_resume(MP_CONTAINER(delay, binding_wait, delay), WAIT_TIMED_OUT);
 }
 
 void binding_wake(mp_object *object, uint32_t signals) {

@@ -5,7 +5,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "tcp_socket_private.h"
@@ -20,7 +19,7 @@ struct mp_idle_list {
 
 /* The link of each socket stands in its extras, together with the way back to the socket. */
 static mp_socket_extras *extras_of(mp_ring *link) {
-    return (mp_socket_extras *)((char *)link - offsetof(mp_socket_extras, idle_link));
+    return MP_CONTAINER(link, mp_socket_extras, idle_link);
 }
 
 static double now(void) {
@@ -29,7 +28,7 @@ static double now(void) {
 
 static void arm(mp_idle_list *list) {
     struct ev_loop *ev = list->loop->ev;
-    if (list->head.next == &list->head)
+    if (mp_ring_is_empty(&list->head))
         return;
     double due = extras_of(list->head.next)->idle_since + list->seconds - now();
     ev_timer_set(&list->timer, due > 0 ? due : 0, 0.);
@@ -42,7 +41,7 @@ static void on_due(struct ev_loop *ev, ev_timer *timer, int revents) {
     double limit = now() - list->seconds;
     (void)ev;
     (void)revents;
-    while (list->head.next != &list->head) {
+    while (!mp_ring_is_empty(&list->head)) {
         mp_socket_extras *extras = extras_of(list->head.next);
         if (extras->idle_since > limit + 1e-6)
             break;
@@ -62,7 +61,7 @@ static mp_idle_list *list_for(mp_loop *loop, double seconds) {
         return NULL;
     list->loop = loop;
     list->seconds = seconds;
-    list->head.next = list->head.previous = &list->head;
+    mp_ring_init(&list->head);
     ev_timer_init(&list->timer, on_due, 0., 0.);
     list->timer.data = list;
     list->next = loop->idle_lists;
@@ -72,15 +71,7 @@ static mp_idle_list *list_for(mp_loop *loop, double seconds) {
 
 static void append(mp_idle_list *list, mp_socket_extras *extras) {
     extras->idle_since = now();
-    extras->idle_link.previous = list->head.previous;
-    extras->idle_link.next = &list->head;
-    list->head.previous->next = &extras->idle_link;
-    list->head.previous = &extras->idle_link;
-}
-
-static void unlink_from_list(mp_socket_extras *extras) {
-    extras->idle_link.previous->next = extras->idle_link.next;
-    extras->idle_link.next->previous = extras->idle_link.previous;
+    mp_ring_append(&list->head, &extras->idle_link);
 }
 
 int mp_idle_watch(mp_tcp_socket *socket, double msec) {
@@ -101,8 +92,8 @@ void mp_idle_unwatch(mp_tcp_socket *socket) {
     mp_socket_extras *extras = socket->extras;
     if (!extras || !extras->idle_list)
         return;
-    unlink_from_list(extras);
-    if (extras->idle_list->head.next == &extras->idle_list->head)
+    mp_ring_remove(&extras->idle_link);
+    if (mp_ring_is_empty(&extras->idle_list->head))
         ev_timer_stop(socket->object.loop->ev, &extras->idle_list->timer);
     extras->idle_list = NULL;
 }
@@ -111,7 +102,7 @@ void mp_idle_touch(mp_tcp_socket *socket) {
     mp_socket_extras *extras = socket->extras;
     if (!extras->idle_list)
         return;
-    unlink_from_list(extras);
+    mp_ring_remove(&extras->idle_link);
     append(extras->idle_list, extras);
 }
 

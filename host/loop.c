@@ -7,7 +7,6 @@
 #include "loop.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -127,7 +126,7 @@ void mp_loop_wind_down(mp_loop *loop) {
         mp_tcp_server_wind_down(server);
     for (mp_ring *link = loop->outgoing.next, *next; link != &loop->outgoing; link = next) {
         next = link->next;
-        mp_tcp_socket_disconnect((mp_tcp_socket *)((char *)link - offsetof(mp_tcp_socket, link)));
+        mp_tcp_socket_disconnect(MP_CONTAINER(link, mp_tcp_socket, link));
     }
 }
 
@@ -138,7 +137,7 @@ bool mp_loop_is_drained(const mp_loop *loop) {
 
 mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous) {
     mp_ring *link = previous ? previous->link.next : loop->servers.next;
-    return link == &loop->servers ? NULL : (mp_tcp_server *)((char *)link - offsetof(mp_tcp_server, link));
+    return link == &loop->servers ? NULL : MP_CONTAINER(link, mp_tcp_server, link);
 }
 
 void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop)) {

@@ -17,6 +17,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "ring.h"
 #include "signal.h"
 
 typedef struct mp_loop mp_loop;
@@ -28,7 +29,7 @@ typedef struct mp_tcp_server mp_tcp_server;
 #define MP_INPUT_SIZE 65536
 
 /*
- * What the owner of the objects (the bindings) does for the loop; one static table. All of these run from the loop,
+ * What the owner of the objects (the bindings) does for the loop; one static table. All but unpin run from the loop,
  * never inside an API call. After each the loop looks again: an upcall may close or reconfigure any object.
  */
 typedef struct mp_upcalls {
@@ -46,7 +47,8 @@ typedef struct mp_upcalls {
 typedef struct mp_behaviour {
     enum mp_kind kind;
     bool (*is_active)(const mp_object *object); /* can an event still happen to it? */
-    void (*step)(mp_object *object, int step);  /* a deferred step of its own, see mp_loop_defer */
+    void (*step)(mp_object *object,
+                 int step); /* a deferred step of its own, see mp_loop_defer; NULL: it has none */
 } mp_behaviour;
 
 /* The head of every object. */
@@ -62,11 +64,6 @@ struct mp_object {
     bool blocked;     /* owner: no handler is to see its signals */
     bool muted;       /* what is being delivered was emitted while they were blocked: for waits only */
 };
-
-/* A place in a doubly linked ring. */
-typedef struct mp_ring {
-    struct mp_ring *next, *previous;
-} mp_ring;
 
 typedef struct mp_event mp_event;
 typedef struct mp_buffer mp_buffer;
@@ -172,23 +169,6 @@ void mp_object_destroy(mp_object *object);
 
 /* Puts a socket with unsent output on the list that settle flushes. */
 void mp_loop_mark_dirty(mp_loop *loop, mp_tcp_socket *socket);
-
-static inline void mp_ring_init(mp_ring *ring) {
-    ring->next = ring->previous = ring;
-}
-
-static inline void mp_ring_append(mp_ring *ring, mp_ring *link) {
-    link->previous = ring->previous;
-    link->next = ring;
-    ring->previous->next = link;
-    ring->previous = link;
-}
-
-static inline void mp_ring_remove(mp_ring *link) {
-    link->previous->next = link->next;
-    link->next->previous = link->previous;
-    link->next = link->previous = NULL;
-}
 
 static inline bool mp_loop_wants(const mp_object *object, enum mp_signal signal) {
     return ((object->loop->wanted | object->wanted) & MP_SIGNAL_BIT(signal)) != 0;

@@ -34,8 +34,8 @@ struct mp_resolver {
     ev_timer delivery; /* active while look-ups are ready */
     mp_channel channel;
     mp_query_table table;
-    mp_link asked, queued; /* open queries, oldest first */
-    mp_link ready;         /* look-ups to be told, oldest first */
+    mp_ring asked, queued; /* open queries, oldest first */
+    mp_ring ready;         /* look-ups to be told, oldest first */
     size_t asking;         /* queries that c-ares has; those given up too */
     size_t waiting_count;  /* look-ups of open queries */
     size_t ready_count;
@@ -47,12 +47,12 @@ static int64_t now_in_milliseconds(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static mp_query *oldest(const mp_link *list) {
-    return mp_link_is_empty(list) ? NULL : MP_CONTAINER(list->next, mp_query, age);
+static mp_query *oldest(const mp_ring *list) {
+    return mp_ring_is_empty(list) ? NULL : MP_CONTAINER(list->next, mp_query, age);
 }
 
 static void arm_delivery(mp_resolver *resolver) {
-    if (mp_link_is_empty(&resolver->ready)) {
+    if (mp_ring_is_empty(&resolver->ready)) {
         ev_timer_stop(resolver->loop, &resolver->delivery);
     } else if (!ev_is_active(&resolver->delivery)) {
         ev_timer_set(&resolver->delivery, 0., 0.);
@@ -64,10 +64,10 @@ static void arm_delivery(mp_resolver *resolver) {
 static void attach(mp_resolver *resolver, mp_lookup *lookup, mp_query *query) {
     lookup->query = query;
     if (mp_query_is_open(query)) {
-        mp_link_append(&query->waiting, &lookup->link);
+        mp_ring_append(&query->waiting, &lookup->link);
         resolver->waiting_count++;
     } else {
-        mp_link_append(&resolver->ready, &lookup->link);
+        mp_ring_append(&resolver->ready, &lookup->link);
         resolver->ready_count++;
         arm_delivery(resolver);
     }
@@ -77,7 +77,7 @@ static void attach(mp_resolver *resolver, mp_lookup *lookup, mp_query *query) {
 static mp_query *detach(mp_resolver *resolver, mp_lookup *lookup) {
     mp_query *query = lookup->query;
     assert(query); /* as it is in a list */
-    mp_link_remove(&lookup->link);
+    mp_ring_remove(&lookup->link);
     lookup->query = NULL;
     if (mp_query_is_open(query))
         resolver->waiting_count--;
@@ -88,15 +88,15 @@ static mp_query *detach(mp_resolver *resolver, mp_lookup *lookup) {
 
 /* Ends an open query whose outcome is set, and keeps it for `lifetime` seconds; it may be gone afterwards. */
 static void close_query(mp_resolver *resolver, mp_query *query, int lifetime) {
-    mp_link *waiting = &query->waiting;
+    mp_ring *waiting = &query->waiting;
     query->references++;
     if (query->status == 0 && lifetime > 0 && query->count <= MP_KEPT_ADDRESSES_MAX)
         mp_query_table_keep(&resolver->table, query, now_in_milliseconds() + (int64_t)lifetime * 1000);
     else
         mp_query_table_drop(&resolver->table, query);
-    while (!mp_link_is_empty(waiting)) {
+    while (!mp_ring_is_empty(waiting)) {
         mp_lookup *lookup = MP_CONTAINER(waiting->next, mp_lookup, link);
-        mp_link_remove(&lookup->link);
+        mp_ring_remove(&lookup->link);
         resolver->waiting_count--;
         attach(resolver, lookup, query);
     }
@@ -156,8 +156,8 @@ static void ask(mp_resolver *resolver, mp_query *query) {
         .ai_socktype = SOCK_STREAM,
     };
     query->state = MP_QUERY_ASKED;
-    mp_link_remove(&query->age);
-    mp_link_append(&resolver->asked, &query->age);
+    mp_ring_remove(&query->age);
+    mp_ring_append(&resolver->asked, &query->age);
     query->references++;
     resolver->asking++;
     ares_getaddrinfo(resolver->channel.ares, query->name, NULL, &hints, on_answer, query);
@@ -187,7 +187,7 @@ static void settle(mp_resolver *resolver) {
     mp_channel_watch(&resolver->channel, query ? (double)(query->due - now_in_milliseconds()) / 1e3 : 1.);
 }
 
-static void give_up(mp_resolver *resolver, const mp_link *list) {
+static void give_up(mp_resolver *resolver, const mp_ring *list) {
     int64_t now = now_in_milliseconds();
     mp_query *query;
     while ((query = oldest(list)) && query->due <= now) {
@@ -208,7 +208,7 @@ static void on_delivery(struct ev_loop *loop, ev_timer *timer, int events) {
     mp_resolver *resolver = timer->data;
     (void)loop;
     (void)events;
-    for (int i = 0; i < DELIVERIES_MAX && !mp_link_is_empty(&resolver->ready); i++) {
+    for (int i = 0; i < DELIVERIES_MAX && !mp_ring_is_empty(&resolver->ready); i++) {
         mp_lookup *lookup = MP_CONTAINER(resolver->ready.next, mp_lookup, link);
         mp_query *query = detach(resolver, lookup);
         arm_delivery(resolver); /* for the others, if the requester runs the loop */
@@ -231,19 +231,19 @@ int mp_resolver_new(struct ev_loop *loop, mp_resolver **out) {
     resolver->delivery.data = resolver;
     mp_channel_init(&resolver->channel, loop, on_turn);
     mp_query_table_init(&resolver->table);
-    mp_link_init(&resolver->asked);
-    mp_link_init(&resolver->queued);
-    mp_link_init(&resolver->ready);
+    mp_ring_init(&resolver->asked);
+    mp_ring_init(&resolver->queued);
+    mp_ring_init(&resolver->ready);
     *out = resolver;
     return 0;
 }
 
-static void abandon_lookups(mp_resolver *resolver, mp_link *lookups) {
-    while (!mp_link_is_empty(lookups))
+static void abandon_lookups(mp_resolver *resolver, mp_ring *lookups) {
+    while (!mp_ring_is_empty(lookups))
         mp_query_release(detach(resolver, MP_CONTAINER(lookups->next, mp_lookup, link)));
 }
 
-static void abandon_queries(mp_resolver *resolver, mp_link *queries) {
+static void abandon_queries(mp_resolver *resolver, mp_ring *queries) {
     mp_query *query;
     while ((query = oldest(queries))) {
         abandon_lookups(resolver, &query->waiting);
@@ -339,7 +339,7 @@ void mp_lookup_cancel(mp_lookup *lookup) {
         return;
     mp_resolver *resolver = query->resolver;
     detach(resolver, lookup);
-    if (query->state == MP_QUERY_QUEUED && mp_link_is_empty(&query->waiting))
+    if (query->state == MP_QUERY_QUEUED && mp_ring_is_empty(&query->waiting))
         mp_query_table_drop(&resolver->table, query);
     mp_query_release(query);
     arm_delivery(resolver);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "address.h"
+#include "ring.h"
 
 struct ev_loop;
 
@@ -32,17 +33,12 @@ typedef struct mp_query mp_query;
  */
 typedef void mp_lookup_done(mp_lookup *lookup, int status, const mp_address *addresses, size_t count);
 
-/* A member of a circular list. */
-typedef struct mp_link {
-    struct mp_link *next, *previous;
-} mp_link;
-
 /*
  * A look-up: part of its requester, zeroed before its first use, and left where it is until it is done or
  * cancelled. All members are private.
  */
 struct mp_lookup {
-    mp_link link;
+    mp_ring link;
     mp_query *query; /* NULL: idle */
     mp_lookup_done *done;
 };

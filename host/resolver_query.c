@@ -38,8 +38,7 @@ mp_query *mp_query_new(mp_resolver *resolver, const char *folded) {
     query->resolver = resolver;
     query->references = 1;
     query->hash = hash_of(folded);
-    mp_link_init(&query->age);
-    mp_link_init(&query->waiting);
+    mp_ring_init(&query->waiting);
     memcpy(query->name, folded, size);
     return query;
 }
@@ -120,7 +119,7 @@ static mp_query **bucket_of(mp_query_table *table, uint32_t hash) {
 
 void mp_query_table_init(mp_query_table *table) {
     memset(table, 0, sizeof *table);
-    mp_link_init(&table->kept);
+    mp_ring_init(&table->kept);
 }
 
 mp_query *mp_query_table_find(mp_query_table *table, const char *folded, int64_t now) {
@@ -135,20 +134,20 @@ mp_query *mp_query_table_find(mp_query_table *table, const char *folded, int64_t
     return query;
 }
 
-void mp_query_table_add(mp_query_table *table, mp_query *query, mp_link *queued) {
+void mp_query_table_add(mp_query_table *table, mp_query *query, mp_ring *queued) {
     mp_query **bucket = bucket_of(table, query->hash);
     query->chain = *bucket;
     *bucket = query;
     query->state = MP_QUERY_QUEUED;
     query->references++;
-    mp_link_append(queued, &query->age);
+    mp_ring_append(queued, &query->age);
 }
 
 void mp_query_table_keep(mp_query_table *table, mp_query *query, int64_t due) {
     query->state = MP_QUERY_KEPT;
     query->due = due;
-    mp_link_remove(&query->age);
-    mp_link_append(&table->kept, &query->age);
+    mp_ring_remove(&query->age);
+    mp_ring_append(&table->kept, &query->age);
     if (++table->kept_count > MP_KEPT_MAX)
         mp_query_table_drop(table, MP_CONTAINER(table->kept.next, mp_query, age));
 }
@@ -160,7 +159,7 @@ void mp_query_table_drop(mp_query_table *table, mp_query *query) {
     while (*at != query)
         at = &(*at)->chain;
     *at = query->chain;
-    mp_link_remove(&query->age);
+    mp_ring_remove(&query->age);
     if (query->state == MP_QUERY_KEPT)
         table->kept_count--;
     query->state = MP_QUERY_LOOSE;
@@ -168,6 +167,6 @@ void mp_query_table_drop(mp_query_table *table, mp_query *query) {
 }
 
 void mp_query_table_forget(mp_query_table *table) {
-    while (!mp_link_is_empty(&table->kept))
+    while (!mp_ring_is_empty(&table->kept))
         mp_query_table_drop(table, MP_CONTAINER(table->kept.next, mp_query, age));
 }

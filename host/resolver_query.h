@@ -34,8 +34,8 @@ struct mp_query {
     enum mp_query_state state;
     uint32_t references; /* one a look-up, one of the table, one of c-ares (also after it was given up) */
     mp_query *chain;     /* next in its bucket */
-    mp_link age;         /* in the list of its state, oldest first */
-    mp_link waiting;     /* look-ups, while it is queued or asked */
+    mp_ring age;         /* in the list of its state, oldest first */
+    mp_ring waiting;     /* look-ups, while it is queued or asked */
     int64_t due;         /* milliseconds: when it is given up or not kept any longer */
     int status;
     size_t count;
@@ -46,32 +46,9 @@ struct mp_query {
 
 typedef struct mp_query_table {
     mp_query *buckets[MP_QUERY_BUCKETS];
-    mp_link kept;
+    mp_ring kept;
     size_t kept_count;
 } mp_query_table;
-
-#define MP_CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
-
-static inline void mp_link_init(mp_link *link) {
-    link->next = link->previous = link;
-}
-
-static inline bool mp_link_is_empty(const mp_link *head) {
-    return head->next == head;
-}
-
-static inline void mp_link_remove(mp_link *link) {
-    link->previous->next = link->next;
-    link->next->previous = link->previous;
-    mp_link_init(link);
-}
-
-static inline void mp_link_append(mp_link *head, mp_link *link) {
-    link->previous = head->previous;
-    link->next = head;
-    head->previous->next = link;
-    head->previous = link;
-}
 
 static inline bool mp_query_is_open(const mp_query *query) {
     return query->state == MP_QUERY_QUEUED || query->state == MP_QUERY_ASKED;
@@ -96,7 +73,7 @@ void mp_query_table_init(mp_query_table *table);
 mp_query *mp_query_table_find(mp_query_table *table, const char *folded, int64_t now);
 
 /* Puts a loose query in the table and, queued, at the end of a list. */
-void mp_query_table_add(mp_query_table *table, mp_query *query, mp_link *queued);
+void mp_query_table_add(mp_query_table *table, mp_query *query, mp_ring *queued);
 
 /* Keeps an open query, which was answered, until `due`; the oldest one goes if there are too many. */
 void mp_query_table_keep(mp_query_table *table, mp_query *query, int64_t due);

@@ -23,7 +23,7 @@
 #define QT_MAX_PENDING 30
 
 static mp_tcp_socket *socket_of(mp_ring *link) {
-    return (mp_tcp_socket *)((char *)link - offsetof(mp_tcp_socket, link));
+    return MP_CONTAINER(link, mp_tcp_socket, link);
 }
 
 /* A server is what the prototype handlers of its connections hang on: it stays until the last of them is released. */
@@ -32,12 +32,7 @@ static bool is_active(const mp_object *object) {
     return mp_tcp_server_is_listening(server) || server->listener->references > 1;
 }
 
-static void step(mp_object *object, int number) {
-    (void)object;
-    (void)number;
-}
-
-const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, step};
+const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, NULL};
 
 static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents);
 
@@ -105,7 +100,7 @@ static void close_listener(mp_tcp_server *server) {
         mp_system_close(listener->watcher.fd);
         ev_io_set(&listener->watcher, -1, 0);
     }
-    while (listener->pending.next != &listener->pending) {
+    while (!mp_ring_is_empty(&listener->pending)) {
         mp_tcp_socket *socket = socket_of(listener->pending.next);
         take(listener, socket);
         mp_tcp_socket_vanish(socket);
@@ -401,7 +396,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
 
 mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server) {
     mp_listener *listener = server->listener;
-    if (listener->pending.next == &listener->pending)
+    if (mp_ring_is_empty(&listener->pending))
         return NULL;
     mp_tcp_socket *socket = socket_of(listener->pending.next);
     take(listener, socket);

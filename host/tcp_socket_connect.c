@@ -248,7 +248,7 @@ static void start_connecting(mp_tcp_socket *socket) {
 }
 
 static void on_lookup(mp_lookup *lookup, int status, const mp_address *addresses, size_t count) {
-    mp_connect *connect = (mp_connect *)((char *)lookup - offsetof(mp_connect, lookup));
+    mp_connect *connect = MP_CONTAINER(lookup, mp_connect, lookup);
     mp_tcp_socket *socket = connect->socket;
     mp_loop *loop = socket->object.loop;
     connect->looking_up = false;

@@ -45,7 +45,7 @@ struct mp_socket_extras {
     mp_idle_list *idle_list;
     mp_tcp_socket *idle_socket;
     mp_ring idle_link;
-    double idle_since; /* seconds, as mp_loop_now */
+    double idle_since; /* seconds of mp_loop_now's clock */
 };
 
 /* The extras, made at first use; NULL: no memory. */

@@ -5,18 +5,11 @@
  */
 #include "timer.h"
 
-#include <stddef.h>
-
 static bool is_active(const mp_object *object) {
     return mp_timer_is_active((const mp_timer *)object);
 }
 
-static void step(mp_object *object, int step_number) {
-    (void)object;
-    (void)step_number;
-}
-
-const mp_behaviour mp_timer_behaviour = {MP_TIMER, is_active, step};
+const mp_behaviour mp_timer_behaviour = {MP_TIMER, is_active, NULL};
 
 static void on_timeout(struct ev_loop *ev, ev_timer *watcher, int revents) {
     mp_timer *timer = watcher->data;
@@ -80,7 +73,7 @@ double mp_timer_remaining(mp_timer *timer) {
 }
 
 static void on_delay(struct ev_loop *ev, ev_timer *watcher, int revents) {
-    mp_delay *delay = (mp_delay *)((char *)watcher - offsetof(mp_delay, watcher));
+    mp_delay *delay = MP_CONTAINER(watcher, mp_delay, watcher);
     mp_loop *loop = watcher->data;
     (void)ev;
     (void)revents;
