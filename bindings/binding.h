@@ -107,7 +107,7 @@ static inline binding_box *binding_box_of(mp_object *object) {
 /* Pushes a new, zeroed userdata of `class` with room for a C object of `size`; not initialised yet. */
 binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size);
 
-/* The box at index 1 if it is a `kind`, else raises a type error. */
+/* The box at `index` if it is a `kind`, else raises a type error. */
 binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind);
 
 #define binding_check(L, type, kind) ((type *)binding_object(binding_check_box(L, 1, kind)))

@@ -80,7 +80,7 @@ typedef struct mp_statistics {
     uint64_t connections; /* sockets that have a connection now */
 } mp_statistics;
 
-/* Private to host/ but for: ev, owner, wanted, alive, log_level, statistics. */
+/* Private to host/, its program included, but for: owner, wanted, alive, log_level, statistics. */
 struct mp_loop {
     struct ev_loop *ev;
     const mp_upcalls *upcalls;

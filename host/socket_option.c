@@ -105,31 +105,3 @@ int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value) {
         return -ENOPROTOOPT;
     return mp_system_get_option(socket->watcher.fd, level, name, value);
 }
-
-/* --- limits ------------------------------------------------------------------------------------------------------ */
-
-mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket) {
-    if (!(socket->flags & FLAG_OWN_LIMITS)) {
-        if (!mp_tcp_socket_need_extras(socket))
-            return NULL;
-        socket->extras->limits = *socket->limits;
-        socket->limits = &socket->extras->limits;
-        socket->flags |= FLAG_OWN_LIMITS;
-    }
-    return &socket->extras->limits;
-}
-
-int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
-    size_t mark = socket->limits->high_water_mark;
-    if (mp_tcp_socket_has_room(socket))
-        socket->flags &= ~(uint32_t)FLAG_READ_FULL;
-    if (mark == 0 || socket->out.bytes <= mark / 2)
-        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
-    mp_tcp_socket_update_watcher(socket);
-    if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
-        return 0;
-    if (socket->limits->idle_timeout > 0)
-        return mp_idle_watch(socket, socket->limits->idle_timeout);
-    mp_idle_unwatch(socket);
-    return 0;
-}

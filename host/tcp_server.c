@@ -70,7 +70,7 @@ static void unreference(mp_listener *listener) {
         free(listener);
 }
 
-static void forget_starved(mp_tcp_server *server) {
+void mp_tcp_server_forget_starved(mp_tcp_server *server) {
     mp_tcp_server **place = &server->object.loop->starved;
     if (!server->starved)
         return;
@@ -94,7 +94,7 @@ static void take(mp_listener *listener, mp_tcp_socket *socket) {
 
 static void close_listener(mp_tcp_server *server) {
     mp_listener *listener = server->listener;
-    forget_starved(server);
+    mp_tcp_server_forget_starved(server);
     ev_io_stop(listener->loop->ev, &listener->watcher);
     if (listener->watcher.fd >= 0) {
         mp_system_close(listener->watcher.fd);
@@ -202,61 +202,13 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
         mp_object_check(&server->object);
         return MP_FAULT_UNSUPPORTED;
     }
-    (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY,
-                               1); /* a Unix-domain listener has no such option */
+    /* A Unix-domain listener has no such option. */
+    (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     start_listening(server, fd);
     return MP_FAULT_NONE;
 }
 
-/* --- handing over ---------------------------------------------------------------------------------------------- */
-
-bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port) {
-    return server->listener->watcher.fd >= 0 && !server->claimed_by && server->requested_port == port &&
-           server->requested.scope_id == address->scope_id && mp_address_equal(&server->requested, address);
-}
-
-void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
-    server->claims = old;
-    old->claimed_by = server;
-}
-
-void mp_tcp_server_unclaim(mp_tcp_server *server) {
-    if (!server->claims)
-        return;
-    server->claims->claimed_by = NULL;
-    server->claims = NULL;
-    mp_object_check(&server->object);
-}
-
-void mp_tcp_server_take_over(mp_tcp_server *server) {
-    mp_tcp_server *old = server->claims;
-    mp_listener *listener = old->listener;
-    mp_tcp_server_unclaim(server);
-    forget_starved(old);
-    listener->limits = server->listener->limits;
-    old->listener = server->listener;
-    old->listener->server = old;
-    server->listener = listener;
-    listener->server = server;
-    server->requested = old->requested;
-    server->requested_port = old->requested_port;
-    server->staged = false;
-    mp_tcp_server_update(server);
-    for (size_t i = 0; i < listener->pending_count; i++)
-        mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
-    mp_object_check(&old->object);
-}
-
-void mp_tcp_server_move_back(mp_tcp_socket *socket) {
-    if (!socket->listener || !socket->link.next || (socket->flags & FLAG_PENDING))
-        return;
-    mp_ring_remove(&socket->link);
-    mp_ring_append(&socket->listener->open, &socket->link);
-}
-
-bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket) {
-    return (socket->flags & FLAG_PENDING) != 0;
-}
+/* --- state -------------------------------------------------------------------------------------------------- */
 
 /* Where it listens, or will. */
 static const mp_listener *listener_of(const mp_tcp_server *server) {
@@ -326,14 +278,14 @@ static void starve(mp_tcp_server *server, enum mp_fault fault) {
 void mp_listener_descriptor_freed(mp_loop *loop) {
     while (loop->starved) {
         mp_tcp_server *server = loop->starved;
-        forget_starved(server);
+        mp_tcp_server_forget_starved(server);
         mp_tcp_server_update(server);
     }
 }
 
 void mp_tcp_server_resume(mp_tcp_server *server) {
     server->paused = false;
-    forget_starved(server);
+    mp_tcp_server_forget_starved(server);
     mp_tcp_server_update(server);
 }
 
@@ -445,8 +397,4 @@ mp_tcp_socket *mp_tcp_server_next_connection(const mp_tcp_server *server, const 
     const mp_listener *listener = server->listener;
     mp_ring *next = previous ? previous->link.next : listener->open.next;
     return next == &listener->open ? NULL : socket_of(next);
-}
-
-mp_tcp_server *mp_tcp_socket_server(const mp_tcp_socket *socket) {
-    return socket->listener ? socket->listener->server : NULL;
 }

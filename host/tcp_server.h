@@ -9,7 +9,7 @@
 
 #include "tcp_socket.h"
 
-/* Private to host/ but for `limits`, `server`. */
+/* Private to host/ but for `limits` and, read only, `open_count`. */
 struct mp_listener {
     uint32_t references; /* the server's and each connection's */
     mp_loop *loop;
@@ -20,7 +20,8 @@ struct mp_listener {
     size_t pending_count, open_count;
 };
 
-/* Private to host/ but for `object`, `fault`, `listener`, `max_pending`, `backlog`. */
+/* Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by` (read only) and, with mp_tcp_server_update
+   after a change, `max_pending`, `max_connections`, `paused`, `waiting`, `staged`; `backlog` is for the next listen. */
 struct mp_tcp_server {
     mp_object object;
     mp_listener *listener;
@@ -62,6 +63,8 @@ bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address 
 
 /* `server` will take over `old`'s listener; until then it tells its address as its own. The object must be held. */
 void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old);
+
+/* Takes that back; does nothing to a server that claims none. */
 void mp_tcp_server_unclaim(mp_tcp_server *server);
 
 /* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer listens. */
@@ -69,9 +72,6 @@ void mp_tcp_server_take_over(mp_tcp_server *server);
 
 /* Puts an open connection at the end of its server's list. */
 void mp_tcp_server_move_back(mp_tcp_socket *socket);
-
-/* Has it not been taken yet? */
-bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket);
 
 /* QTcpServer::setSocketDescriptor: adopts a descriptor in listen(2) state. */
 enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd);
@@ -92,7 +92,7 @@ void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uin
 mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server);
 bool mp_tcp_server_has_pending(const mp_tcp_server *server);
 
-/* After a change of max_pending, max_connections, paused, waiting: accepts or rests accordingly. */
+/* After a change of max_pending, max_connections, paused, waiting, staged: accepts or rests accordingly. */
 void mp_tcp_server_update(mp_tcp_server *server);
 
 /* QTcpServer::resumeAccepting; also ends the rest after acceptError. */
@@ -100,8 +100,5 @@ void mp_tcp_server_resume(mp_tcp_server *server);
 
 /* The open connection after `previous` (NULL: the first) or NULL. */
 mp_tcp_socket *mp_tcp_server_next_connection(const mp_tcp_server *server, const mp_tcp_socket *previous);
-
-/* The server of an accepted socket, or NULL. */
-mp_tcp_server *mp_tcp_socket_server(const mp_tcp_socket *socket);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * TCP sockets: life, states and closing. Reading, writing and connecting have files of their own.
+ * TCP sockets: life, states and closing. Reading, writing, connecting, and the descriptor with
+ * its addresses have files of their own.
  *
  * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop causes it, each
  * change of state waits as a step in the queue behind the signal before it, so that a handler sees the state that Qt
@@ -9,34 +10,16 @@
  */
 #include "tcp_socket_private.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "linger.h"
 #include "system.h"
-
-const mp_limits mp_default_limits = {
-    .read_buffer = 16 << 20,
-    .write_buffer = 16 << 20,
-    .high_water_mark = 1 << 20,
-};
+#include "tcp_server.h"
 
 static bool is_active(const mp_object *object) {
     const mp_tcp_socket *socket = (const mp_tcp_socket *)object;
     return socket->state != MP_STATE_UNCONNECTED || socket->watcher.fd >= 0 || (socket->flags & FLAG_PENDING);
-}
-
-static void forget_addresses(mp_tcp_socket *socket) {
-    socket->flags &= ~(uint32_t)FLAG_FINAL;
-    mp_address_set_null(&socket->peer);
-    socket->peer_port = 0;
-    if (socket->extras) {
-        mp_address_set_null(&socket->extras->local);
-        socket->extras->local_port = 0;
-    }
 }
 
 static void mark_dirty(mp_tcp_socket *socket) {
@@ -45,6 +28,8 @@ static void mark_dirty(mp_tcp_socket *socket) {
     socket->flags |= FLAG_DIRTY;
     mp_loop_mark_dirty(socket->object.loop, socket);
 }
+
+static void try_close(mp_tcp_socket *socket);
 
 static void step(mp_object *object, int number) {
     mp_tcp_socket *socket = (mp_tcp_socket *)object;
@@ -70,10 +55,10 @@ static void step(mp_object *object, int number) {
         mp_tcp_socket_set_state(socket, MP_STATE_CLOSING);
         mp_loop_defer(object, STEP_CLOSE);
         break;
-    case STEP_CLOSE: mp_tcp_socket_try_close(socket); break;
+    case STEP_CLOSE: try_close(socket); break;
     case STEP_FORGET:
         if (socket->flags & FLAG_FINAL)
-            forget_addresses(socket);
+            mp_tcp_socket_forget_addresses(socket);
         break;
     }
 }
@@ -109,8 +94,7 @@ mp_socket_extras *mp_tcp_socket_need_extras(mp_tcp_socket *socket) {
     return socket->extras;
 }
 
-/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. */
-static void shut(mp_tcp_socket *socket, bool gently) {
+void mp_tcp_socket_shut(mp_tcp_socket *socket, bool gently) {
     mp_loop *loop = socket->object.loop;
     int fd = socket->watcher.fd;
     mp_tcp_socket_cancel_connect(socket);
@@ -134,7 +118,7 @@ static void shut(mp_tcp_socket *socket, bool gently) {
 void mp_tcp_socket_destroy(mp_tcp_socket *socket) {
     mp_loop *loop = socket->object.loop;
     mp_listener_remove(socket, true);
-    shut(socket, false);
+    mp_tcp_socket_shut(socket, false);
     mp_tcp_socket_detach(socket);
     if (socket->flags & FLAG_DIRTY) {
         mp_tcp_socket **place = &loop->dirty_head, *before = NULL;
@@ -157,7 +141,7 @@ void mp_tcp_socket_destroy(mp_tcp_socket *socket) {
 
 void mp_tcp_socket_vanish(mp_tcp_socket *socket) {
     mp_listener_remove(socket, true);
-    shut(socket, false);
+    mp_tcp_socket_shut(socket, false);
     mp_tcp_socket_drop_input(socket);
     socket->state = MP_STATE_UNCONNECTED;
     socket->open_mode = MP_NOT_OPEN;
@@ -227,7 +211,7 @@ static void finish(mp_tcp_socket *socket, bool gently) {
         mp_tcp_socket_need_extras(socket))
         (void)mp_system_local_address(socket->watcher.fd, &socket->extras->local,
                                       &socket->extras->local_port);
-    shut(socket, gently);
+    mp_tcp_socket_shut(socket, gently);
     socket->flags |= FLAG_FINAL | FLAG_FINISHED_TOLD | FLAG_READ_ENDED;
     mp_tcp_socket_set_state(socket, MP_STATE_UNCONNECTED);
     if (!told)
@@ -237,7 +221,8 @@ static void finish(mp_tcp_socket *socket, bool gently) {
     mp_loop_defer(object, STEP_FORGET);
 }
 
-void mp_tcp_socket_try_close(mp_tcp_socket *socket) {
+/* Ends a ClosingState whose work is done. */
+static void try_close(mp_tcp_socket *socket) {
     if (socket->state != MP_STATE_CLOSING || socket->out.bytes > 0)
         return;
     if (socket->phase == PHASE_REMOTE_CLOSE && (socket->object.at_work > 0 || (socket->flags & FLAG_PENDING)))
@@ -290,7 +275,7 @@ void mp_tcp_socket_disconnect(mp_tcp_socket *socket) {
         mp_tcp_socket_set_state(socket, MP_STATE_CLOSING);
         mp_tcp_socket_update_watcher(socket);
         /* fall through */
-    default: socket->phase = PHASE_LOCAL_CLOSE; mp_tcp_socket_try_close(socket);
+    default: socket->phase = PHASE_LOCAL_CLOSE; try_close(socket);
     }
 }
 
@@ -314,107 +299,6 @@ void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
         mp_loop_defer(&socket->object, STEP_CLOSE);
 }
 
-bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket) {
-    return (socket->flags & FLAG_WAS_CONNECTED) != 0;
-}
-
-void mp_tcp_socket_close(mp_tcp_socket *socket) {
-    close_device(socket);
-    if (socket->state == MP_STATE_UNCONNECTED && socket->watcher.fd >= 0)
-        shut(socket, false); /* a descriptor that was adopted unconnected */
-    mp_tcp_socket_disconnect(socket);
-}
-
-void mp_tcp_socket_abort(mp_tcp_socket *socket) {
-    close_device(socket);
-    mp_write_queue_clear(&socket->out, socket->object.loop);
-    if (socket->state != MP_STATE_UNCONNECTED || socket->watcher.fd >= 0)
-        finish(socket, false);
-}
-
-void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
-    if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
-        return;
-    mp_idle_unwatch(socket);
-    mp_write_queue_clear(&socket->out, socket->object.loop);
-    socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
-    mp_tcp_socket_remote_closed(socket, fault, false);
-}
-
-/* --- descriptors and addresses -------------------------------------------------------------------------------- */
-
-enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
-                                 int bind_mode) {
-    enum mp_fault fault = MP_FAULT_UNFINISHED;
-    int family = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN ? AF_INET
-                                                                                                   : AF_INET6;
-    int fd = -1, result;
-    if (socket->state != MP_STATE_UNCONNECTED)
-        goto fail;
-    fd = mp_system_socket(family);
-    if (fd < 0) {
-        fault = mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
-        goto fail;
-    }
-    if (bind_mode & (MP_BIND_SHARE | MP_BIND_REUSE_HINT))
-        (void)mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (family == AF_INET6)
-        (void)mp_system_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address->protocol != MP_PROTOCOL_ANY);
-    result = mp_system_bind(fd, address, port);
-    if (result < 0) {
-        fault = mp_fault_from_errno(MP_ATTEMPT_BIND, -result);
-        goto fail;
-    }
-    if (socket->watcher.fd >= 0)
-        mp_system_close(socket->watcher.fd);
-    ev_io_set(&socket->watcher, fd, 0);
-    socket->flags |= FLAG_KEEP_DESCRIPTOR;
-    mp_tcp_socket_set_state(socket, MP_STATE_BOUND);
-    return MP_FAULT_NONE;
-fail:
-    if (fd >= 0)
-        mp_system_close(fd);
-    socket->fault = (uint8_t)fault;
-    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, fault);
-    mp_object_check(&socket->object);
-    return fault;
-}
-
-enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
-                                           int open_mode) {
-    bool listening = false;
-    bool stream = fd >= 0 && mp_system_is_stream_socket(fd, &listening);
-    if (fd < 0 || (!stream && !mp_system_is_pipe(fd)) || listening) {
-        mp_object_check(&socket->object);
-        return MP_FAULT_UNSUPPORTED;
-    }
-    if (mp_system_adopt(fd) < 0)
-        return MP_FAULT_INVALID_DESCRIPTOR;
-    mp_tcp_socket_drop_input(socket);
-    shut(socket, false);
-    mp_tcp_socket_detach(socket);
-    forget_addresses(socket);
-    socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS;
-    socket->flags |= FLAG_KEEP_DESCRIPTOR | (stream ? 0 : FLAG_PLAIN);
-    socket->fault = MP_FAULT_NONE;
-    socket->open_mode = (uint8_t)open_mode;
-    if (state == MP_STATE_CONNECTED) {
-        (void)mp_system_peer_address(fd, &socket->peer, &socket->peer_port);
-        mp_tcp_socket_established(socket, fd);
-    } else {
-        ev_io_set(&socket->watcher, fd, 0);
-    }
-    if (socket->state != state)
-        mp_tcp_socket_set_state(socket, state);
-    if (state == MP_STATE_CONNECTED)
-        mp_tcp_socket_update_watcher(socket);
-    return MP_FAULT_NONE;
-}
-
-int mp_tcp_socket_descriptor(const mp_tcp_socket *socket) {
-    return socket->watcher.fd;
-}
-
 bool mp_tcp_socket_at_end(const mp_tcp_socket *socket) {
     return (socket->flags & FLAG_READ_ENDED) ||
            (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_HOST_LOOKUP &&
@@ -435,32 +319,37 @@ enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket) {
     }
 }
 
-bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket) {
-    return socket->watcher.fd >= 0 || socket->open_mode != MP_NOT_OPEN;
+mp_tcp_server *mp_tcp_socket_server(const mp_tcp_socket *socket) {
+    return socket->listener ? socket->listener->server : NULL;
 }
 
-void mp_tcp_socket_local_address(mp_tcp_socket *socket, mp_address *address, uint16_t *port) {
-    mp_address_set_null(address);
-    *port = 0;
-    if (socket->watcher.fd >= 0 && socket->state != MP_STATE_UNCONNECTED) {
-        if (mp_system_local_address(socket->watcher.fd, address, port) < 0)
-            mp_address_set_null(address);
-    } else if ((socket->flags & FLAG_FINAL) && socket->object.delivering && socket->extras) {
-        *address = socket->extras->local;
-        *port = socket->extras->local_port;
-    }
+bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_PENDING) != 0;
 }
 
-void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address, uint16_t *port) {
-    mp_address_set_null(address);
-    *port = 0;
-    if (socket->state != MP_STATE_UNCONNECTED ||
-        ((socket->flags & FLAG_FINAL) && socket->object.delivering)) {
-        *address = socket->peer;
-        *port = socket->peer_port;
-    }
+bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_WAS_CONNECTED) != 0;
 }
 
-const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket) {
-    return socket->extras && socket->extras->peer_name ? socket->extras->peer_name : "";
+void mp_tcp_socket_close(mp_tcp_socket *socket) {
+    close_device(socket);
+    if (socket->state == MP_STATE_UNCONNECTED && socket->watcher.fd >= 0)
+        mp_tcp_socket_shut(socket, false); /* a descriptor that was adopted unconnected */
+    mp_tcp_socket_disconnect(socket);
+}
+
+void mp_tcp_socket_abort(mp_tcp_socket *socket) {
+    close_device(socket);
+    mp_write_queue_clear(&socket->out, socket->object.loop);
+    if (socket->state != MP_STATE_UNCONNECTED || socket->watcher.fd >= 0)
+        finish(socket, false);
+}
+
+void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
+    if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
+        return;
+    mp_idle_unwatch(socket);
+    mp_write_queue_clear(&socket->out, socket->object.loop);
+    socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
+    mp_tcp_socket_remote_closed(socket, fault, false);
 }

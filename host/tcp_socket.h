@@ -54,6 +54,7 @@ typedef struct mp_limits {
     bool half_open;
 } mp_limits;
 
+/* Those of a fresh server or socket. */
 extern const mp_limits mp_default_limits;
 
 typedef struct mp_listener mp_listener;
@@ -70,7 +71,7 @@ struct mp_tcp_socket {
     uint8_t phase; /* private: how far a close has come */
     uint32_t flags;
     mp_tcp_socket *next_dirty;
-    mp_buffer *in; /* unread bytes; NULL or the loop's input buffer while its readyRead runs */
+    mp_buffer *in; /* unread bytes: its own, the loop's input buffer while its readyRead runs, or NULL */
     mp_write_queue out;
     mp_listener *listener; /* of an accepted connection */
     mp_ring link;          /* among the listener's connections, or the outgoing ones */
@@ -127,6 +128,12 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
 /* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now on. */
 enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
                                            int open_mode);
+
+/* The server of an accepted socket, or NULL. */
+mp_tcp_server *mp_tcp_socket_server(const mp_tcp_socket *socket);
+
+/* Does it still wait for nextPendingConnection? */
+bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket);
 
 /* Ends the tie to the server that accepted it; for the owner, in the release upcall. */
 void mp_tcp_socket_detach(mp_tcp_socket *socket);
@@ -188,7 +195,7 @@ bool mp_tcp_socket_in_transaction(const mp_tcp_socket *socket);
  */
 enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_t size, int token);
 
-/* Would write take `size` bytes now? */
+/* The fault that write would return for `size` bytes now; MP_FAULT_NONE: it would take them, if there is memory. */
 enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size);
 
 /* Sends now what the system takes; true if anything was sent. */

@@ -63,7 +63,8 @@ void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket) {
     free(connect);
 }
 
-void mp_tcp_socket_connect_failed(mp_tcp_socket *socket, enum mp_fault fault, bool signal_error) {
+/* A connect came to nothing: stateChanged(Unconnected), errorOccurred. */
+static void connect_failed(mp_tcp_socket *socket, enum mp_fault fault, bool signal_error) {
     mp_loop *loop = socket->object.loop;
     mp_tcp_socket_cancel_connect(socket);
     mp_write_queue_clear(&socket->out, loop);
@@ -82,7 +83,7 @@ void mp_tcp_socket_connect_failed(mp_tcp_socket *socket, enum mp_fault fault, bo
 
 void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket) {
     if (socket->state == MP_STATE_HOST_LOOKUP || socket->state == MP_STATE_CONNECTING)
-        mp_tcp_socket_connect_failed(socket, MP_FAULT_SOCKET_TIMEOUT, false);
+        connect_failed(socket, MP_FAULT_SOCKET_TIMEOUT, false);
 }
 
 static void on_deadline(struct ev_loop *ev, ev_timer *timer, int revents) {
@@ -90,7 +91,7 @@ static void on_deadline(struct ev_loop *ev, ev_timer *timer, int revents) {
     mp_loop *loop = connect->socket->object.loop;
     (void)ev;
     (void)revents;
-    mp_tcp_socket_connect_failed(connect->socket, MP_FAULT_CONNECT_TIMEOUT, true);
+    connect_failed(connect->socket, MP_FAULT_CONNECT_TIMEOUT, true);
     mp_loop_settle(loop);
 }
 
@@ -189,7 +190,7 @@ static void begin_attempts(mp_connect *connect) {
         return;
     }
     if (connect->running == 0)
-        mp_tcp_socket_connect_failed(socket, connect->fault, true);
+        connect_failed(socket, connect->fault, true);
 }
 
 static void on_stagger(struct ev_loop *ev, ev_timer *timer, int revents) {
@@ -256,8 +257,7 @@ static void on_lookup(mp_lookup *lookup, int status, const mp_address *addresses
     if (result == 0)
         start_connecting(socket);
     else
-        mp_tcp_socket_connect_failed(socket, result == -ENOMEM ? MP_FAULT_RESOURCE : MP_FAULT_HOST_NOT_FOUND,
-                                     true);
+        connect_failed(socket, result == -ENOMEM ? MP_FAULT_RESOURCE : MP_FAULT_HOST_NOT_FOUND, true);
     mp_loop_settle(loop);
 }
 
@@ -325,6 +325,6 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     if (result == 0)
         return MP_FAULT_NONE;
     enum mp_fault fault = result == -ENOMEM ? MP_FAULT_RESOURCE : MP_FAULT_HOST_NOT_FOUND;
-    mp_tcp_socket_connect_failed(socket, fault, true);
+    connect_failed(socket, fault, true);
     return fault;
 }

@@ -1,5 +1,5 @@
 /*
- * What the files of the TCP socket share among themselves.
+ * What the files of the TCP socket and the TCP server share among themselves.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,18 +14,18 @@ enum {
     FLAG_DIRTY = 1 << 1, /* on the loop's dirty list */
     FLAG_SHORT_WRITE = 1 << 2, /* the system took only a part: wait until it takes more */
     FLAG_TRANSACTION = 1 << 3,
-    FLAG_READ_ENDED = 1 << 4,   /* the peer has finished sending, or reading failed */
-    FLAG_WRITE_FAILED = 1 << 5, /* nothing can be sent any more; the end comes with the read side */
-    FLAG_THROTTLED = 1 << 6,    /* not read while its own output is over the high-water mark (D10) */
-    FLAG_LIMIT_LOGGED = 1 << 7,
+    FLAG_READ_ENDED = 1 << 4,      /* the peer has finished sending, or reading failed */
+    FLAG_WRITE_FAILED = 1 << 5,    /* nothing can be sent any more; the end comes with the read side */
+    FLAG_THROTTLED = 1 << 6,       /* not read while its own output is over the high-water mark (D10) */
+    FLAG_LIMIT_LOGGED = 1 << 7,    /* the log tells of a full read buffer once */
     FLAG_READ_FULL = 1 << 8,       /* not read while the read buffer is full */
     FLAG_CLOSE_CONNECTED = 1 << 9, /* close as soon as connected */
     FLAG_PENDING = 1 << 10,        /* waits for nextPendingConnection */
     FLAG_FINAL = 1 << 11, /* the closing signals are on their way: addresses are kept for their handlers */
-    FLAG_FINISHED_TOLD = 1 << 13, /* readChannelFinished has been signalled */
-    FLAG_COUNTED = 1 << 14,       /* counted in statistics.connections */
-    FLAG_OWN_LIMITS = 1 << 15,
-    FLAG_WAS_CONNECTED = 1 << 17,  /* since it was opened */
+    FLAG_FINISHED_TOLD = 1 << 12, /* readChannelFinished has been signalled */
+    FLAG_COUNTED = 1 << 13,       /* counted in statistics.connections */
+    FLAG_OWN_LIMITS = 1 << 14,
+    FLAG_WAS_CONNECTED = 1 << 15,  /* since it was opened */
     FLAG_KEEP_DESCRIPTOR = 1 << 16 /* adopted or bound before connecting: connects on its own descriptor */
 };
 
@@ -71,15 +71,19 @@ void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, boo
 /* Ends a socket that nobody has taken: no signal. */
 void mp_tcp_socket_vanish(mp_tcp_socket *socket);
 
-/* Ends a ClosingState whose work is done. */
-void mp_tcp_socket_try_close(mp_tcp_socket *socket);
+/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No signal. */
+void mp_tcp_socket_shut(mp_tcp_socket *socket, bool gently);
 
-/* A connect came to nothing: stateChanged(Unconnected), errorOccurred. In tcp_socket_connect.c. */
-void mp_tcp_socket_connect_failed(mp_tcp_socket *socket, enum mp_fault fault, bool signal_error);
+/* --- tcp_socket_descriptor.c --- */
+void mp_tcp_socket_forget_addresses(mp_tcp_socket *socket);
 
 /* --- tcp_socket_read.c --- */
 void mp_tcp_socket_on_readable(mp_tcp_socket *socket);
+
+/* Drops what nobody has read, and the buffer with it. */
 void mp_tcp_socket_drop_input(mp_tcp_socket *socket);
+
+/* Does the read buffer take more before it reaches its bound? */
 bool mp_tcp_socket_has_room(const mp_tcp_socket *socket);
 
 /* --- tcp_socket_write.c --- */
@@ -95,8 +99,12 @@ void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket);
 void mp_tcp_socket_attempt(mp_tcp_socket *socket);
 
 /* --- idle.c --- */
+
+/* Begins, or begins anew, to fail the socket with IDLE_TIMEOUT `msec` after its last byte. Returns 0 or -ENOMEM. */
 int mp_idle_watch(mp_tcp_socket *socket, double msec);
 void mp_idle_unwatch(mp_tcp_socket *socket);
+
+/* A byte has come or gone. The socket has extras. */
 void mp_idle_touch(mp_tcp_socket *socket);
 void mp_idle_free_lists(mp_loop *loop);
 
@@ -104,6 +112,9 @@ void mp_idle_free_lists(mp_loop *loop);
 
 /* The connection has ended: it no longer counts among its listener's (it stays attached, and pending if it was). */
 void mp_listener_remove(mp_tcp_socket *socket, bool also_pending);
+
+/* Ends the rest of a server that was out of descriptors or memory, if it is one; update follows. */
+void mp_tcp_server_forget_starved(mp_tcp_server *server);
 
 /* A descriptor was closed: servers that ran out of them may try again. */
 void mp_listener_descriptor_freed(mp_loop *loop);

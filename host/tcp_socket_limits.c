@@ -1,0 +1,40 @@
+/*
+ * The limits of connections: the defaults, a socket's own, and what a change of them means for it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tcp_socket_private.h"
+
+#include <errno.h>
+
+const mp_limits mp_default_limits = {
+    .read_buffer = 16 << 20,
+    .write_buffer = 16 << 20,
+    .high_water_mark = 1 << 20,
+};
+
+mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket) {
+    if (!(socket->flags & FLAG_OWN_LIMITS)) {
+        if (!mp_tcp_socket_need_extras(socket))
+            return NULL;
+        socket->extras->limits = *socket->limits;
+        socket->limits = &socket->extras->limits;
+        socket->flags |= FLAG_OWN_LIMITS;
+    }
+    return &socket->extras->limits;
+}
+
+int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
+    size_t mark = socket->limits->high_water_mark;
+    if (mp_tcp_socket_has_room(socket))
+        socket->flags &= ~(uint32_t)FLAG_READ_FULL;
+    if (mark == 0 || socket->out.bytes <= mark / 2)
+        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
+    mp_tcp_socket_update_watcher(socket);
+    if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
+        return 0;
+    if (socket->limits->idle_timeout > 0)
+        return mp_idle_watch(socket, socket->limits->idle_timeout);
+    mp_idle_unwatch(socket);
+    return 0;
+}
