@@ -777,7 +777,7 @@ function moonport.TcpSocket() end
 ---@return moonport.Timer
 function moonport.Timer() end
 
----An address of a text, or of an IPv4 address's number; Null without either. Fails with HostNotFoundError if the text is
+---An address of a text, or of an IPv4 address's number; Null without either. Fails with HostNotFoundError if it is
 ---none. A table that can be called, and holds what moonport.HostAddressClass says.
 ---@param text? string|integer|moonport.HostAddress
 ---@return moonport.HostAddress|nil, string|nil, moonport.Code|nil
@@ -793,7 +793,7 @@ function moonport.HostAddress(text) end
 ---@field LocalHostIPv6 moonport.HostAddress ::1
 ---@field Broadcast moonport.HostAddress 255.255.255.255
 ---@field fromIPv6Address fun(bytes: string): moonport.HostAddress of the 16 bytes that toIPv6Address gives
----@field parseSubnet fun(text: string): moonport.HostAddress|nil, integer|string, moonport.Code|nil "10.0.0.0/8": network, bits
+---@field parseSubnet fun(text: string): moonport.HostAddress|nil, integer|string, moonport.Code|nil # network, bits
 
 ---Runs fn once in msec; stop prevents it.
 ---@param msec number

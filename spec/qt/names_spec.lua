@@ -1,15 +1,14 @@
--- Names (D15): their addresses are raced as RFC 8305 says, with one time-out for all. Each case is a run of the program,
--- with a hosts file of its own (CARES_HOSTS) that gives a name the addresses. How equal look-ups are shared and how long
--- answers are kept is shown by spec/unit/resolver_test.c and resolver_lookup_test.c, with a name server.
---
+-- Names (D15): their addresses are raced as RFC 8305 says, with one time-out for all. Each case is a run of the
+-- program, with a hosts file of its own (CARES_HOSTS) that gives a name the addresses. How equal look-ups are shared
+-- and how long answers are kept is shown by spec/unit/resolver_test.c and resolver_lookup_test.c, with a name server.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local network = require "spec.qt.network"
 local posix = helper.posix
 
--- Connects to "race.test" in a program of its own. The script may use port, attempt(protocol), which gives the time that
--- it took and a line of the outcome, and report. -> what it printed
+-- Connects to "race.test" in a program of its own. The script may use port, attempt(protocol), which gives the time
+-- that it took and a line of the outcome, and report. -> what it printed
 local function race(hosts, port, script)
   local program = helper.program {
     environment = { CARES_HOSTS = helper.file(hosts, "hosts") },

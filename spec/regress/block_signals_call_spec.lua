@@ -1,7 +1,6 @@
--- What a call caused between blockSignals(true) and blockSignals(false) was signalled afterwards. Cause: whether signals
--- are blocked was looked at only when they were delivered, which is from the loop, after the call. Fix: a signal that was
--- emitted while they were blocked remembers that.
---
+-- What a call caused between blockSignals(true) and blockSignals(false) was signalled afterwards. Cause: whether
+-- signals are blocked was looked at only when they were delivered, which is from the loop, after the call. Fix: a
+-- signal that was emitted while they were blocked remembers that.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
