@@ -27,14 +27,9 @@ const char *binding_protocol_name(int protocol) {
 }
 
 void binding_check_address(lua_State *L, int index, mp_address *address) {
-    binding_state *state = binding_state_of(L);
-    if (lua_type(L, index) == LUA_TUSERDATA && lua_getmetatable(L, index)) {
-        const void *metatable = lua_topointer(L, -1);
-        lua_pop(L, 1);
-        if (metatable == state->metatables[CLASS_HOST_ADDRESS]) {
-            *address = *(mp_address *)lua_touserdata(L, index);
-            return;
-        }
+    if (binding_is(L, binding_state_of(L), index, CLASS_HOST_ADDRESS)) {
+        *address = *(mp_address *)lua_touserdata(L, index);
+        return;
     }
     if (lua_type(L, index) != LUA_TSTRING)
         luaL_typeerror(L, index, "address");

@@ -112,6 +112,12 @@ binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind);
 
 #define binding_check(L, type, kind) ((type *)binding_object(binding_check_box(L, 1, kind)))
 
+/* Is the value at `index` a userdata of `class`, whatever its state? */
+bool binding_is(lua_State *L, const binding_state *state, int index, int class);
+
+/* The userdata at `index` if it is of `class`, which is none of signal.h's, else raises a type error. */
+void *binding_check_userdata(lua_State *L, int index, int class);
+
 /* What every object's finaliser does at last; `anchor` is what it was anchored with before its C object was destroyed. */
 void binding_forget(lua_State *L, binding_box *box, int anchor);
 
@@ -121,13 +127,10 @@ void binding_anchor(lua_State *L, int index, mp_object *object);
 /* Pushes the userdata of an anchored object on `L`; never raises if there is stack. */
 static inline void binding_push(lua_State *L, const mp_object *object) {
     if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TTABLE) {
-        lua_rawgeti(L, -1, 1); /* a weak anchor, see binding_weaken */
+        lua_rawgeti(L, -1, 1); /* a weak anchor, see weaken in generation.c */
         lua_remove(L, -2);
     }
 }
-
-/* From now on the object lives only as long as something of the script's refers to it. */
-void binding_weaken(mp_object *object);
 
 /* Makes a class's metatable with `methods` (upvalue: the state); the common metamethods come with it. */
 void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
@@ -154,9 +157,6 @@ void binding_release(mp_object *object);
 /* The signal `name` of `kind`, or -1. */
 int binding_signal(enum mp_kind kind, const char *name);
 const char *binding_signal_name(enum mp_signal signal);
-
-/* Raises if a function is stored under a name that is nearly a signal's. `key` and `value` are stack indices. */
-void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value);
 
 /* The upcall: runs the handlers of a signal, then wakes those who wait for it. */
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
@@ -287,8 +287,14 @@ int binding_set_reference(lua_State *L, int *reference);
 /* An address: text or HostAddress; "localhost" where a name is allowed. Raises if it is none. */
 void binding_check_address(lua_State *L, int index, mp_address *address);
 uint16_t binding_check_port(lua_State *L, int index, const char *what);
+
+/* Milliseconds, any number; `otherwise` if there is none. */
 double binding_check_msec(lua_State *L, int index, double otherwise);
+
+/* Bytes, or another count that is not negative. */
 size_t binding_check_size(lua_State *L, int index, const char *what);
+
+/* A byte: a string of one, or a number from 0 to 255. */
 char binding_check_byte(lua_State *L, int index);
 
 /* A name of Qt's for a bit, or several, of a flags argument; the end of a list has no name. */
@@ -324,7 +330,7 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state);
 mp_limits *binding_server_limits(lua_State *L);
 
 /* Methods of a class that stand in files of their own. */
-extern const luaL_Reg binding_server_limit_methods[], binding_socket_limit_methods[],
+extern const luaL_Reg binding_server_limit_methods[], binding_socket_limit_methods[], binding_socket_device[],
     binding_socket_reading[], binding_socket_writing[], binding_socket_waiting[];
 
 #endif

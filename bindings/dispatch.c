@@ -241,14 +241,9 @@ static int deactivate_connection(lua_State *L) {
 }
 
 static mp_object *check_object(lua_State *L, binding_state *state, int index) {
-    binding_box *box = lua_touserdata(L, index);
-    if (box && lua_getmetatable(L, index)) {
-        const void *metatable = lua_topointer(L, -1);
-        lua_pop(L, 1);
-        for (int kind = 0; kind < MP_KIND_COUNT; kind++)
-            if (metatable == state->metatables[kind] && binding_object(box)->loop)
-                return binding_object(box);
-    }
+    for (int kind = 0; kind < MP_KIND_COUNT; kind++)
+        if (binding_is(L, state, index, kind) && binding_object(lua_touserdata(L, index))->loop)
+            return binding_object(lua_touserdata(L, index));
     luaL_typeerror(L, index, "TcpServer, TcpSocket or Timer");
     return NULL;
 }
@@ -300,12 +295,7 @@ static int module_connect(lua_State *L) {
 }
 
 static connection *check_connection(lua_State *L, int index) {
-    binding_state *state = binding_state_of(L);
-    connection *made = lua_touserdata(L, index);
-    if (!made || !lua_getmetatable(L, index) || lua_topointer(L, -1) != state->metatables[CLASS_CONNECTION])
-        luaL_typeerror(L, index, "Connection");
-    lua_pop(L, 1);
-    return made;
+    return binding_check_userdata(L, index, CLASS_CONNECTION);
 }
 
 /* moonport.disconnect(connection) -> true, or false if it was disconnected already */

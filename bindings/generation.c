@@ -49,13 +49,12 @@ static int handle_gc(lua_State *L) {
     return 0;
 }
 
-static int weak_table(lua_State *L, const char *mode) {
+static void push_weak_table(lua_State *L, const char *mode) {
     lua_newtable(L);
     lua_createtable(L, 0, 1);
     lua_pushstring(L, mode);
     lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
-    return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
@@ -78,7 +77,8 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     generation->members = generation->persisted = generation->on_error = generation->on_reload = LUA_NOREF;
     *handle = generation;
     generation->number = ++state->generation_count;
-    generation->members = weak_table(L, "k");
+    push_weak_table(L, "k");
+    generation->members = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     generation->persisted = luaL_ref(L, LUA_REGISTRYINDEX);
     binding_push_module(L, state, lua_gettop(L));
@@ -151,7 +151,7 @@ mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_a
     return NULL;
 }
 
-/* Calls `visit` with each member of the generation. Collect first: visits may run code that makes new ones. */
+/* generation, address of visit -> ; calls it with each member of the generation. Collect first: visits may run code that makes new ones. */
 static int visit_members(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
     void (*visit)(lua_State *, binding_box *) = *(void (**)(lua_State *, binding_box *))lua_touserdata(L, 2);
@@ -212,34 +212,18 @@ static void start_member(lua_State *L, binding_box *box) {
         binding_start_spawned(binding_object(box));
 }
 
-static void retire_member(lua_State *L, binding_box *box) {
-    mp_object *object = binding_object(box);
-    (void)L;
-    switch ((int)object->behaviour->kind) {
-    case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
-    case CLASS_TASK: binding_cancel_spawned(object); break;
-    case MP_TCP_SOCKET:
-        if (object->anchor != 0 && !mp_tcp_socket_server((mp_tcp_socket *)object))
-            binding_weaken(object);
-        break;
-    default: break;
-    }
-}
-
+/* anchor -> ; puts a weak table with the object into its place */
 static int make_weak(lua_State *L) {
     int anchor = (int)lua_tointeger(L, 1);
-    lua_createtable(L, 1, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
+    push_weak_table(L, "v");
     lua_rawgeti(L, LUA_REGISTRYINDEX, anchor);
     lua_rawseti(L, -2, 1);
     lua_rawseti(L, LUA_REGISTRYINDEX, anchor);
     return 0;
 }
 
-void binding_weaken(mp_object *object) {
+/* From now on the object lives only as long as something of the script's refers to it. */
+static void weaken(mp_object *object) {
     lua_State *L = ((binding_state *)object->loop->owner)->L;
     if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TUSERDATA) {
         lua_pushcfunction(L, make_weak);
@@ -248,6 +232,20 @@ void binding_weaken(mp_object *object) {
             lua_pop(L, 1); /* no memory: it stays until it ends by itself */
     }
     lua_pop(L, 1);
+}
+
+static void retire_member(lua_State *L, binding_box *box) {
+    mp_object *object = binding_object(box);
+    (void)L;
+    switch ((int)object->behaviour->kind) {
+    case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
+    case CLASS_TASK: binding_cancel_spawned(object); break;
+    case MP_TCP_SOCKET:
+        if (object->anchor != 0 && !mp_tcp_socket_server((mp_tcp_socket *)object))
+            weaken(object);
+        break;
+    default: break;
+    }
 }
 
 /* Listeners change hands, in O(1) each; those that nobody asks for are closed. */

@@ -9,12 +9,7 @@
 #include "module.h"
 
 static mp_address *check_self(lua_State *L) {
-    binding_state *state = binding_state_of(L);
-    mp_address *address = lua_touserdata(L, 1);
-    if (!address || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != state->metatables[CLASS_HOST_ADDRESS])
-        luaL_typeerror(L, 1, "HostAddress");
-    lua_pop(L, 1);
-    return address;
+    return binding_check_userdata(L, 1, CLASS_HOST_ADDRESS);
 }
 
 static void push_host_address(lua_State *L, binding_state *state, const mp_address *address) {
@@ -146,11 +141,9 @@ static int host_address_is_equal(lua_State *L) {
 
 /* a == b, strict */
 static int host_address_eq(lua_State *L) {
-    binding_state *state = binding_state_of(L);
-    mp_address *a = check_self(L), *b = lua_touserdata(L, 2);
-    bool comparable = b && lua_getmetatable(L, 2) &&
-                      lua_topointer(L, -1) == state->metatables[CLASS_HOST_ADDRESS];
-    lua_pushboolean(L, comparable && mp_address_equal(a, b));
+    const mp_address *address = check_self(L);
+    lua_pushboolean(L, binding_is(L, binding_state_of(L), 2, CLASS_HOST_ADDRESS) &&
+                           mp_address_equal(address, lua_touserdata(L, 2)));
     return 1;
 }
 

@@ -55,6 +55,7 @@ static int module_persist(lua_State *L) {
     return 1;
 }
 
+/* generation -> */
 static int forget_persisted(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
@@ -160,13 +161,12 @@ static int log_line(lua_State *L) {
 }
 
 static void push_log(lua_State *L, binding_state *state) {
-    static const char *const names[] = {"debug", "info", "warning", "error"};
     lua_createtable(L, 0, 4);
     for (int level = 0; level <= MP_LOG_ERROR; level++) {
         lua_pushlightuserdata(L, state);
         lua_pushinteger(L, level);
         lua_pushcclosure(L, log_line, 2);
-        lua_setfield(L, -2, names[level]);
+        lua_setfield(L, -2, mp_log_level_name((enum mp_log_level)level));
     }
 }
 

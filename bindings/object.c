@@ -35,7 +35,9 @@ const char *binding_signal_name(enum mp_signal signal) {
     return signals[signal].name;
 }
 
-void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
+/* Raises if a function is stored under a name that is nearly a signal's, or something else under a signal's own. `key` and
+   `value` are stack indices. */
+static void check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
     if (lua_type(L, key) != LUA_TSTRING)
         return;
     const char *name = lua_tostring(L, key);
@@ -129,7 +131,7 @@ static int object_index(lua_State *L) {
 
 /* __newindex of a prototype that the script didn't give a metatable: checks new names as those of a socket. */
 static int prototype_newindex(lua_State *L) {
-    binding_check_handler(L, binding_state_of(L), MP_TCP_SOCKET, 2, 3);
+    check_handler(L, binding_state_of(L), MP_TCP_SOCKET, 2, 3);
     lua_settop(L, 3);
     lua_rawset(L, 1);
     return 0;
@@ -137,7 +139,7 @@ static int prototype_newindex(lua_State *L) {
 
 static void adopt_prototype(lua_State *L, binding_state *state, int index) {
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        binding_check_handler(L, state, MP_TCP_SOCKET, lua_gettop(L) - 1, lua_gettop(L));
+        check_handler(L, state, MP_TCP_SOCKET, lua_gettop(L) - 1, lua_gettop(L));
     if (lua_getmetatable(L, index)) {
         /* A class of the script's own: any of its fields may be a handler. */
         lua_pop(L, 1);
@@ -179,7 +181,7 @@ static int object_newindex(lua_State *L) {
         return luaL_error(L, "'%s' is a method and can't be replaced", lua_tostring(L, 2));
     if (lua_isnil(L, 2))
         return luaL_error(L, "index is nil");
-    binding_check_handler(L, state, (enum mp_kind) class, 2, 3);
+    check_handler(L, state, (enum mp_kind) class, 2, 3);
     if (class == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
         strcmp(lua_tostring(L, 2), "connection") == 0) {
         connection = true;

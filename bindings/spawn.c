@@ -67,12 +67,7 @@ static void ended(binding_task *task, int status, int count) {
 }
 
 static task_handle *check_task(lua_State *L) {
-    binding_state *state = binding_state_of(L);
-    binding_box *box = lua_touserdata(L, 1);
-    if (!box || !lua_getmetatable(L, 1) || lua_topointer(L, -1) != state->metatables[CLASS_TASK])
-        luaL_typeerror(L, 1, "Task");
-    lua_pop(L, 1);
-    return (task_handle *)binding_object(box);
+    return (task_handle *)binding_object(binding_check_userdata(L, 1, CLASS_TASK));
 }
 
 void binding_start_spawned(mp_object *object) {

@@ -106,6 +106,20 @@ binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
     return NULL;
 }
 
+bool binding_is(lua_State *L, const binding_state *state, int index, int class) {
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
+        return false;
+    bool same = lua_topointer(L, -1) == state->metatables[class];
+    lua_pop(L, 1);
+    return same;
+}
+
+void *binding_check_userdata(lua_State *L, int index, int class) {
+    if (!binding_is(L, binding_state_of(L), index, class))
+        luaL_typeerror(L, index, class_names[class]);
+    return lua_touserdata(L, index);
+}
+
 void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
                        const luaL_Reg *methods) {
     lua_newtable(L);

@@ -63,8 +63,7 @@ static const char *unread(lua_State *L, mp_tcp_socket *socket, const char *what,
     return NULL;
 }
 
-/* socket:read(maxSize) -> string, "" if nothing is there now | nil, message, code at the end */
-static int tcp_socket_read(lua_State *L) {
+static int read_bytes(lua_State *L, const char *what, bool take) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     int pushed = 0;
@@ -72,13 +71,19 @@ static int tcp_socket_read(lua_State *L) {
         lua_pushliteral(L, "");
         return 1;
     }
-    const char *data = unread(L, socket, "read", &size, &pushed);
+    const char *data = unread(L, socket, what, &size, &pushed);
     if (!data)
         return pushed;
     size = span(socket, data, size, wanted);
     push_bytes(L, socket, data, size);
-    mp_tcp_socket_consume(socket, size);
+    if (take)
+        mp_tcp_socket_consume(socket, size);
     return 1;
+}
+
+/* socket:read(maxSize) -> string, "" if nothing is there now | nil, message, code at the end */
+static int tcp_socket_read(lua_State *L) {
+    return read_bytes(L, "read", true);
 }
 
 /* socket:readAll() -> string, "" if there is nothing */
@@ -120,18 +125,7 @@ static int tcp_socket_can_read_line(lua_State *L) {
 
 /* socket:peek(maxSize) -> as read, but nothing is taken */
 static int tcp_socket_peek(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
-    size_t wanted = binding_check_size(L, 2, "maxSize"), size;
-    int pushed = 0;
-    if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
-        lua_pushliteral(L, "");
-        return 1;
-    }
-    const char *data = unread(L, socket, "peek", &size, &pushed);
-    if (!data)
-        return pushed;
-    push_bytes(L, socket, data, span(socket, data, size, wanted));
-    return 1;
+    return read_bytes(L, "peek", false);
 }
 
 /* socket:skip(maxSize) -> bytes skipped | nil, message, code at the end */
@@ -168,7 +162,6 @@ static int tcp_socket_get_char(lua_State *L) {
     return 1;
 }
 
-/* A byte: a string of one, or a number from 0 to 255. */
 char binding_check_byte(lua_State *L, int index) {
     if (lua_type(L, index) == LUA_TNUMBER) {
         lua_Integer number = luaL_checkinteger(L, index);

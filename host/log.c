@@ -22,6 +22,10 @@ int mp_log_level_from_name(const char *name) {
     return -1;
 }
 
+const char *mp_log_level_name(enum mp_log_level level) {
+    return level_names[level];
+}
+
 /* Copies text so that a peer's bytes in it cannot steer a terminal; returns the length. */
 static size_t copy_printable(char *out, size_t size, const char *text, size_t length) {
     size_t n = 0;

@@ -14,6 +14,9 @@ enum mp_log_level { MP_LOG_DEBUG, MP_LOG_INFO, MP_LOG_WARNING, MP_LOG_ERROR, MP_
 /* "debug", "info", "warning", "error", "none" → level, or -1. */
 int mp_log_level_from_name(const char *name);
 
+/* The other way round. */
+const char *mp_log_level_name(enum mp_log_level level);
+
 /* Writes `text` (length bytes; control characters other than newline and tab are escaped) with one write(2) if `level`
    is at least `threshold`. Follow-up lines of a traceback stay as they are. */
 void mp_log_write(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length);

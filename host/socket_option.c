@@ -66,42 +66,37 @@ const char *mp_socket_option_name(int option) {
     return option >= 0 && (size_t)option < sizeof options / sizeof *options ? options[option].name : NULL;
 }
 
-/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. */
-static void locate(const mp_tcp_socket *socket, int option, int *level, int *name) {
+/* Level and number for this descriptor: 0, -EBADF without one, -ENOPROTOOPT if the system hasn't got the option. An IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. */
+static int locate(const mp_tcp_socket *socket, int option, int *level, int *name) {
     mp_address local;
     uint16_t port;
     *level = options[option].level;
     *name = options[option].option;
+    if (socket->watcher.fd < 0)
+        return -EBADF;
+    if (*level == MISSING)
+        return -ENOPROTOOPT;
     if (*level != IPPROTO_IP || mp_system_local_address(socket->watcher.fd, &local, &port) < 0)
-        return;
+        return 0;
     uint32_t ipv4;
     if (local.protocol == MP_PROTOCOL_IPV4 || mp_address_to_ipv4(&local, &ipv4) == 0)
-        return;
+        return 0;
     for (size_t i = 0; i < sizeof of_ipv6 / sizeof *of_ipv6; i++) {
         if (of_ipv6[i].v4 == *name) {
             *level = IPPROTO_IPV6;
             *name = of_ipv6[i].v6;
-            return;
+            return 0;
         }
     }
+    return 0;
 }
 
 int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value) {
-    int level, name;
-    if (socket->watcher.fd < 0)
-        return -EBADF;
-    locate(socket, option, &level, &name);
-    if (level == MISSING)
-        return -ENOPROTOOPT;
-    return mp_system_set_option(socket->watcher.fd, level, name, value);
+    int level, name, result = locate(socket, option, &level, &name);
+    return result < 0 ? result : mp_system_set_option(socket->watcher.fd, level, name, value);
 }
 
 int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value) {
-    int level, name;
-    if (socket->watcher.fd < 0)
-        return -EBADF;
-    locate(socket, option, &level, &name);
-    if (level == MISSING)
-        return -ENOPROTOOPT;
-    return mp_system_get_option(socket->watcher.fd, level, name, value);
+    int level, name, result = locate(socket, option, &level, &name);
+    return result < 0 ? result : mp_system_get_option(socket->watcher.fd, level, name, value);
 }

@@ -128,12 +128,13 @@ void program_end_load(program *self);
 
 /* --- reload.c --- */
 void program_init_reload(program *self);
-bool program_want_reload(program *self);
 void program_stop_reload(program *self);
+
+/* Loads the script anew in the next turn. False: there is no file to load, or the program is stopping. */
+bool program_want_reload(program *self);
 
 /* A load's main chunk has ended. */
 void program_load_ended(program *self);
-void program_add_statistics(program *self, lua_State *L);
 
 /* --- watch.c --- */
 bool program_start_watch(program *self);

@@ -59,12 +59,13 @@ static void log_failure(const program *self) {
     char start[128];
     int n = snprintf(start, sizeof start, "reload of %s failed, generation %u goes on: ", script_name(self),
                      self->state->current->number);
-    size_t length = strlen(self->last_error);
+    const char *why = self->last_error ? self->last_error : "out of memory";
+    size_t length = strlen(why);
     char *text = malloc((size_t)n + length + 1);
     if (!text)
         return;
     memcpy(text, start, (size_t)n);
-    memcpy(text + n, self->last_error, length + 1);
+    memcpy(text + n, why, length + 1);
     mp_log_write(self->state->loop->log_level, MP_LOG_ERROR, text, (size_t)n + length);
     free(text);
 }
@@ -74,7 +75,7 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_setfield(L, -2, name);
 }
 
-/* self, commit or NULL, function -> task for it with (ok, report) */
+/* self, commit or NULL -> ok, report: the arguments of onReload's function */
 static int push_report(lua_State *L) {
     program *self = lua_touserdata(L, 1);
     const binding_commit *commit = lua_touserdata(L, 2);
@@ -89,7 +90,7 @@ static int push_report(lua_State *L) {
         set_integer(L, "closed", commit->closed);
         set_integer(L, "connections", (lua_Integer)self->state->loop->statistics.connections);
     } else {
-        lua_pushstring(L, self->last_error);
+        lua_pushstring(L, self->last_error ? self->last_error : "out of memory");
         lua_setfield(L, -2, "error");
     }
     return 2;
@@ -113,7 +114,7 @@ static void tell_script(program *self, const binding_commit *commit, int functio
         binding_resume(task, 2);
 }
 
-/* self, table */
+/* Pushes the list of the older generations that something still belongs to. */
 static void push_older(program *self, lua_State *L) {
     lua_Integer n = 0;
     lua_newtable(L);
@@ -130,7 +131,9 @@ static void push_older(program *self, lua_State *L) {
     }
 }
 
-void program_add_statistics(program *self, lua_State *L) {
+/* What stats() tells of reloads, into the table on top. */
+static void add_statistics(binding_state *state, lua_State *L) {
+    program *self = state->program;
     lua_newtable(L);
     set_integer(L, "generation", self->state->current->number);
     set_integer(L, "count", self->reloads);
@@ -237,8 +240,6 @@ static void fail(program *self) {
     note_outcome(self);
     free(self->last_error);
     self->last_error = strdup(self->load.error ? self->load.error : "unknown");
-    if (!self->last_error)
-        self->last_error = calloc(1, 1);
     luaL_unref(self->L, LUA_REGISTRYINDEX, self->load.environment);
     self->reload_failures++;
     log_failure(self);
@@ -324,10 +325,6 @@ bool program_want_reload(program *self) {
     }
     ev_timer_start(self->state->loop->ev, &self->reload_turn);
     return true;
-}
-
-static void add_statistics(binding_state *state, lua_State *L) {
-    program_add_statistics(state->program, L);
 }
 
 void program_init_reload(program *self) {

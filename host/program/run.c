@@ -23,7 +23,7 @@ static int open_libraries(lua_State *L) {
     return 0;
 }
 
-/* self -> ; --check: compiles -e and the script, runs nothing */
+/* self -> ; --check: compiles the script, runs nothing */
 static int check(lua_State *L) {
     program *self = lua_touserdata(L, 1);
     lua_newtable(L);
@@ -44,7 +44,7 @@ static int run_check(program *self) {
     return 0;
 }
 
-/* The first main chunk has failed, at once or after it has waited. */
+/* Has the first main chunk ended, at once or after it has waited? If it has failed, so has the program. */
 static void on_first_turn(struct ev_loop *ev, ev_prepare *prepare, int revents) {
     program *self = prepare->data;
     (void)revents;
