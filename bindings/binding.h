@@ -286,6 +286,8 @@ int binding_set_reference(lua_State *L, int *reference);
 
 /* An address: text or HostAddress; "localhost" where a name is allowed. Raises if it is none. */
 void binding_check_address(lua_State *L, int index, mp_address *address);
+
+/* A port; raises an error that begins with `what`, the method's name. */
 uint16_t binding_check_port(lua_State *L, int index, const char *what);
 
 /* Milliseconds, any number; `otherwise` if there is none. */

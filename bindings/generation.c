@@ -151,7 +151,8 @@ mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_a
     return NULL;
 }
 
-/* generation, address of visit -> ; calls it with each member of the generation. Collect first: visits may run code that makes new ones. */
+/* generation, address of visit -> ; calls it with each member of the generation. Collects first: visits may run code that
+   makes new ones. */
 static int visit_members(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
     void (*visit)(lua_State *, binding_box *) = *(void (**)(lua_State *, binding_box *))lua_touserdata(L, 2);

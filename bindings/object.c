@@ -100,7 +100,7 @@ static bool push_prototype(lua_State *L, int index) {
     return false;
 }
 
-/* Upvalues: the state, the methods, the class. */
+/* object, key -> value. Upvalues: the state, the methods, the class. */
 static int object_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
@@ -129,7 +129,7 @@ static int object_index(lua_State *L) {
     return 1;
 }
 
-/* __newindex of a prototype that the script didn't give a metatable: checks new names as those of a socket. */
+/* prototype, key, value -> ; __newindex of one that the script didn't give a metatable: checks new names as those of a socket. */
 static int prototype_newindex(lua_State *L) {
     check_handler(L, binding_state_of(L), MP_TCP_SOCKET, 2, 3);
     lua_settop(L, 3);
@@ -170,7 +170,7 @@ void binding_update_prototype(lua_State *L, int index, binding_box *box) {
     lua_pop(L, 1);
 }
 
-/* Upvalues as of object_index. */
+/* object, key, value -> ; upvalues as of object_index. */
 static int object_newindex(lua_State *L) {
     binding_state *state = binding_state_of(L);
     int class = (int)lua_tointeger(L, lua_upvalueindex(3));
@@ -204,6 +204,7 @@ static int object_newindex(lua_State *L) {
 
 /* --- life ------------------------------------------------------------------------------------------------------ */
 
+/* socket, server -> ; the socket's fields, or its user value if it has none, refer to the server from now on */
 static int keep_server(lua_State *L) {
     binding_push_fields(L, 1, false);
     if (lua_istable(L, -1)) {

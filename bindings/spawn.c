@@ -131,6 +131,7 @@ static bool has_ended(const binding_wait *wait) {
     return ((task_handle *)wait->object)->task == NULL;
 }
 
+/* Pushes what join returns for an ended task, which is at index 1; returns how many values. */
 static int push_results(lua_State *L, task_handle *handle) {
     if (handle->status == LUA_YIELD)
         return binding_fail(L, "join", MP_FAULT_CANCELLED);
@@ -151,6 +152,7 @@ static int push_results(lua_State *L, task_handle *handle) {
     return handle->count;
 }
 
+/* task … -> its results | nil, message, code */
 static int joined(lua_State *L, int status, lua_KContext context) {
     task_handle *handle = check_task(L);
     (void)status;

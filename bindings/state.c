@@ -26,6 +26,7 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state) {
     return socket;
 }
 
+/* state, epoch -> address of a fresh, anchored socket */
 static int new_accepted(lua_State *L) {
     mp_tcp_socket *socket = binding_push_new_socket(L, lua_touserdata(L, 1));
     binding_box_of(&socket->object)->epoch = (uint32_t)lua_tointeger(L, 2);

@@ -141,6 +141,7 @@ static bool connection_waits(const binding_wait *wait) {
     return mp_tcp_server_has_pending(server) || !mp_tcp_server_is_listening(server);
 }
 
+/* Stack as for waitForNewConnection -> true | nil, message, code */
 static int waited_for_connection(lua_State *L, int status, lua_KContext context) {
     mp_tcp_server *server = check_server(L);
     (void)status;
@@ -225,6 +226,7 @@ static int tcp_server_error_string(lua_State *L) {
     return 1;
 }
 
+/* The iterator of connections -> TcpSocket or nil. Upvalues: an array of them, the index of the last one given. */
 static int next_connection(lua_State *L) {
     lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
     lua_pushinteger(L, i);

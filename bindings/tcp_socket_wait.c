@@ -331,6 +331,7 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
     return binding_suspend(L, &request, next_line, 1);
 }
 
+/* Upvalues: the state, the socket, keepEnd. */
 static int lines_iterator(lua_State *L) {
     lua_settop(L, 0);
     lua_pushvalue(L, lua_upvalueindex(2));

@@ -66,7 +66,8 @@ const char *mp_socket_option_name(int option) {
     return option >= 0 && (size_t)option < sizeof options / sizeof *options ? options[option].name : NULL;
 }
 
-/* Level and number for this descriptor: 0, -EBADF without one, -ENOPROTOOPT if the system hasn't got the option. An IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. */
+/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. Returns 0, -EBADF
+   without a descriptor, or -ENOPROTOOPT if the system hasn't got the option. */
 static int locate(const mp_tcp_socket *socket, int option, int *level, int *name) {
     mp_address local;
     uint16_t port;

@@ -1,6 +1,6 @@
 /*
- * TCP sockets: life, states and closing. Reading, writing, connecting, and the descriptor with
- * its addresses have files of their own.
+ * TCP sockets: life, states and closing. Reading, writing, connecting, the limits, and the descriptor with its addresses
+ * have files of their own.
  *
  * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop causes it, each
  * change of state waits as a step in the queue behind the signal before it, so that a handler sees the state that Qt
