@@ -152,7 +152,7 @@ mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_a
 }
 
 /* generation, address of visit -> ; calls it with each member of the generation. Collects first: visits may run code that
-   makes new ones. */
+   makes new ones. A weak key stays in its table until the cycle after its finaliser, so that some may have ended. */
 static int visit_members(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
     void (*visit)(lua_State *, binding_box *) = *(void (**)(lua_State *, binding_box *))lua_touserdata(L, 2);
@@ -165,7 +165,9 @@ static int visit_members(lua_State *L) {
     }
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, 3, i);
-        visit(L, lua_touserdata(L, -1));
+        binding_box *box = lua_touserdata(L, -1);
+        if (binding_object(box)->loop)
+            visit(L, box);
         lua_pop(L, 1);
     }
     return 0;
@@ -189,9 +191,10 @@ static void cancel_tasks(binding_generation *generation, bool all) {
         again = false;
         for (mp_ring *link = state->tasks.next; link != &state->tasks; link = link->next) {
             binding_task *task = (binding_task *)link;
+            if (!task->suspended || task->generation != generation || task->doomed)
+                continue; /* a spare one's object may be gone */
             bool own = task->ended || (task->on && task->on->behaviour->kind == MP_TIMER);
-            if (!task->suspended || task->generation != generation || task->doomed ||
-                !(all || (task->of_run && own)))
+            if (!(all || (task->of_run && own)))
                 continue;
             binding_cancel(task);
             again = true; /* closing its variables may have changed the list */
@@ -333,7 +336,6 @@ void binding_commit_generation(binding_generation *generation, binding_commit *r
 static void undo_member(lua_State *L, binding_box *box) {
     mp_object *object = binding_object(box);
     (void)L;
-    box->start_staged = false;
     object->blocked = true;
     switch ((int)object->behaviour->kind) {
     case MP_TIMER:
@@ -350,6 +352,7 @@ static void undo_member(lua_State *L, binding_box *box) {
         mp_tcp_server_close((mp_tcp_server *)object);
         break;
     }
+    box->start_staged = false; /* only now: it tells that a task has not begun */
 }
 
 void binding_rollback_generation(binding_generation *generation) {

@@ -113,11 +113,11 @@ void binding_report(binding_task *task, int status) {
     lua_State *L = state->L;
     int top = lua_gettop(L);
     (void)status;
+    if (task->quiet)
+        return; /* a main chunk: its owner tells, and it is no handler */
     state->handler_errors++;
     if (task->generation)
         task->generation->errors++;
-    if (task->quiet)
-        return;
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
     if (lua_pcall(L, 1, 2, 0) == LUA_OK) {

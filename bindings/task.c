@@ -281,7 +281,7 @@ void binding_discard(binding_task *task) {
 void binding_cancel(binding_task *task) {
     binding_state *state = task->state;
     task->doomed = true;
-    if (!task->suspended)
+    if (!task->suspended && !task->sliced)
         return; /* it runs: it ends where it would wait */
     if (task->wait.outcome == WAIT_RUNNING)
         binding_end_wait(&task->wait, WAIT_CANCELLED);

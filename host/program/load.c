@@ -222,6 +222,12 @@ static void on_count(lua_State *L, lua_Debug *where) {
         return;
     if (self->load.timed_out || now > self->load.started + self->options.reload_timeout) {
         self->load.timed_out = true;
+        if (self->load.interrupted && lua_isyieldable(L)) {
+            task->sliced = L == task->co;
+            lua_yield(L, 0); /* it has caught the error: run_slice ends it */
+            return;
+        }
+        self->load.interrupted = true;
         luaL_error(L,
                    self->load.superseded ? "given up for a newer version"
                                          : "the main chunk has not ended within %f ms",
@@ -238,7 +244,9 @@ static void run_slice(program *self, int arguments) {
     self->load.slice = mp_loop_now();
     task->sliced = false;
     binding_resume(task, arguments);
-    if (self->load.task && self->load.task->sliced)
+    if (self->load.task && task->sliced && self->load.interrupted)
+        binding_cancel(task);
+    else if (self->load.task && task->sliced)
         ev_idle_start(self->state->loop->ev, &self->slicer);
     mp_loop_settle(self->state->loop);
 }

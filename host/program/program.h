@@ -48,12 +48,13 @@ typedef struct program_load {
     binding_task *task;             /* the main chunk, NULL when it has ended */
     bool ended, succeeded;
     bool timed_out;
-    bool superseded; /* a newer version waits */
-    char *error;     /* with its traceback where there is one */
-    int environment; /* registry reference */
-    double started;  /* clock, milliseconds */
-    double slice;    /* when the current slice began */
-    bool restores;   /* a return to the previous code */
+    bool interrupted; /* by an error, which it may have caught */
+    bool superseded;  /* a newer version waits */
+    char *error;      /* with its traceback where there is one */
+    int environment;  /* registry reference */
+    double started;   /* clock, milliseconds */
+    double slice;     /* when the current slice began */
+    bool restores;    /* a return to the previous code */
 } program_load;
 
 typedef struct program {

@@ -240,13 +240,13 @@ static void fail(program *self) {
     note_outcome(self);
     free(self->last_error);
     self->last_error = strdup(self->load.error ? self->load.error : "unknown");
+    if (self->watch)
+        program_update_watch(self); /* the files of the failed version too: it may be mended there */
     luaL_unref(self->L, LUA_REGISTRYINDEX, self->load.environment);
     self->reload_failures++;
     log_failure(self);
     program_end_load(self);
     tell_script(self, NULL, self->state->current->on_reload);
-    if (self->watch)
-        program_update_watch(self);
 }
 
 static void begin(program *self) {

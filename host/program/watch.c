@@ -18,6 +18,7 @@
 #endif
 
 #define QUIET 0.030 /* seconds */
+#define GONE 500.0  /* milliseconds after which a file that is missing has been removed for good */
 #define POLL 0.500  /* seconds, where there is no inotify */
 
 typedef struct watched_file {
@@ -28,7 +29,8 @@ typedef struct watched_file {
 
 struct program_watch {
     watched_file *files;
-    int fd; /* of inotify, -1: poll */
+    double missing_since; /* 0: nothing is missing */
+    int fd;               /* of inotify, -1: poll */
     ev_io events;
     ev_timer timer;
 };
@@ -38,22 +40,45 @@ static bool same(const struct stat *a, const struct stat *b) {
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* It has been quiet: has anything changed, and is everything there? */
+static void look_again(program_watch *watch, struct ev_loop *ev, double seconds) {
+    ev_timer_stop(ev, &watch->timer);
+    ev_timer_set(&watch->timer, seconds, watch->fd < 0 ? POLL : 0.);
+    ev_timer_start(ev, &watch->timer);
+}
+
+/* Looks at a file; one that is missing has no inode. Whether it is another than before. */
+static bool has_changed(const watched_file *file, struct stat *now) {
+    if (stat(file->path, now) < 0)
+        memset(now, 0, sizeof *now);
+    return !same(now, &file->status);
+}
+
+/* It has been quiet: has anything changed, and is everything there, or gone for good? */
 static void on_quiet(struct ev_loop *ev, ev_timer *timer, int revents) {
     program *self = timer->data;
-    bool changed = false;
+    program_watch *watch = self->watch;
+    bool changed = false, missing = false;
     struct stat now;
-    (void)ev;
     (void)revents;
-    for (watched_file *file = self->watch->files; file; file = file->next) {
-        if (stat(file->path, &now) < 0)
-            return; /* it comes back, and with it an event */
-        changed = changed || !same(&now, &file->status);
+    for (watched_file *file = watch->files; file; file = file->next) {
+        if (!has_changed(file, &now))
+            continue;
+        changed = true;
+        missing = missing || now.st_ino == 0;
     }
+    if (missing) {
+        if (watch->missing_since <= 0)
+            watch->missing_since = mp_loop_now();
+        if (mp_loop_now() < watch->missing_since + GONE) {
+            look_again(watch, ev, GONE / 1000.0);
+            return; /* it comes back, and with it an event */
+        }
+    }
+    watch->missing_since = 0;
     if (!changed)
         return;
-    for (watched_file *file = self->watch->files; file; file = file->next)
-        if (stat(file->path, &now) == 0)
+    for (watched_file *file = watch->files; file; file = file->next)
+        if (has_changed(file, &now))
             file->status = now;
     (void)program_want_reload(self);
 }
@@ -64,9 +89,7 @@ static void on_events(struct ev_loop *ev, ev_io *watcher, int revents) {
     (void)revents;
     while (read(watcher->fd, buffer, sizeof buffer) > 0)
         continue;
-    ev_timer_stop(ev, &self->watch->timer);
-    ev_timer_set(&self->watch->timer, QUIET, 0.);
-    ev_timer_start(ev, &self->watch->timer);
+    look_again(self->watch, ev, QUIET);
 }
 
 static void watch_folder(program_watch *watch, const char *path) {
