@@ -299,8 +299,11 @@ void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
         mp_loop_defer(&socket->object, STEP_CLOSE);
 }
 
+/* Not while errorOccurred tells of the end and the state is still Connected: a handler that waits again as long as the
+   socket is Connected would never let the state move on. */
 bool mp_tcp_socket_at_end(const mp_tcp_socket *socket) {
-    return (socket->flags & FLAG_READ_ENDED) ||
+    bool closing = socket->state == MP_STATE_CONNECTED && socket->phase != PHASE_OPEN;
+    return ((socket->flags & FLAG_READ_ENDED) && !closing) ||
            (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_HOST_LOOKUP &&
             socket->state != MP_STATE_CONNECTING);
 }
