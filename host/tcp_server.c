@@ -296,8 +296,10 @@ static bool accept_one(mp_tcp_server *server) {
     mp_address peer;
     uint16_t port;
     int fd = mp_system_accept(listener->watcher.fd, &peer, &port);
-    if (fd == -EAGAIN || fd == -EWOULDBLOCK)
+    if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
+        server->told_starved = false; /* nobody waits any more: the next shortage is another one */
         return false;
+    }
     if (fd == -ECONNABORTED)
         return true; /* that client has gone already */
     if (fd < 0) {
@@ -310,7 +312,6 @@ static bool accept_one(mp_tcp_server *server) {
         starve(server, MP_FAULT_RESOURCE);
         return false;
     }
-    server->told_starved = false;
     loop->statistics.accepted++;
     listener->references++;
     listener->pending_count++;
