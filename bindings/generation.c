@@ -118,7 +118,8 @@ binding_generation *binding_running_generation(binding_state *state) {
 
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value) {
     lua_Debug where;
-    if (binding_object(box)->behaviour->kind != MP_TCP_SOCKET)
+    /* What has been finalised gives no reference back any more: binding_forget has run. */
+    if (!binding_object(box)->loop || binding_object(box)->behaviour->kind != MP_TCP_SOCKET)
         return;
     if (box->generation != generation || !box->has_handlers) {
         if (box->has_handlers)
