@@ -1,5 +1,6 @@
--- A handler that received again as long as the socket was Connected spun for ever once the peer had finished: receive failed
--- at once while errorOccurred was being delivered, and the state could not move on. Waits now end with the state.
+-- A handler that received again as long as the socket was Connected spun for ever once the peer had finished:
+-- receive failed at once while errorOccurred was being delivered, and the state could not move on. Waits now end
+-- with the state.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
