@@ -9,6 +9,7 @@
 
 #include "binding.h"
 #include "generation.h"
+#include "library.h"
 #include "module.h"
 
 /* Released objects that are worth a collection, if they are at least half of all. */
@@ -220,6 +221,7 @@ binding_state *binding_open(lua_State *L) {
     binding_open_host_address(L, state);
     binding_open_tasks(L, state);
     binding_open_connections(L, state);
+    binding_preload_library(L);
     (void)binding_new_generation(L, state);
     return state;
 }

@@ -46,7 +46,7 @@ cppcheck_check() {
 }
 
 lua_check() {
-  project_files scripts spec bench docs | grep '\.lua$' | xargs -r luacheck --no-color --quiet --codes
+  project_files lua scripts spec bench docs | grep '\.lua$' | xargs -r luacheck --no-color --quiet --codes
 }
 
 shell_check() {
@@ -86,7 +86,7 @@ layer_check() {
 }
 
 length_check() {
-  project_files host bindings scripts spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
+  project_files host bindings lua scripts spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
     [ "$(wc -l <"$file")" -le 600 ] || echo "$file: $(wc -l <"$file") lines, 600 at most"
   done
 }

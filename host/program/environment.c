@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../bindings/library.h"
 #include "program.h"
 
 /* Reads a whole file onto the stack; false with a message there instead. */
@@ -135,6 +136,14 @@ static int module_loaded(lua_State *L, int status, lua_KContext context) {
     return 2;
 }
 
+/* Stack: name, path, environment, loaded, the module's chunk. */
+static int run_module(lua_State *L) {
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_callk(L, 2, 1, 0, module_loaded);
+    return module_loaded(L, LUA_OK, 0);
+}
+
 /* The installed ones, by Lua's own require. Upvalues of run_require. */
 static int require_shared(lua_State *L) {
     lua_getfield(L, lua_upvalueindex(1), PROGRAM_REQUIRE);
@@ -159,6 +168,14 @@ static int run_require(lua_State *L) {
     if (lua_rawget(L, -2) != LUA_TNIL)
         return 1;
     lua_settop(L, 4);
+    if (binding_push_library(L, lua_tostring(L, 1))) {
+        /* Ours: they use the run's own "moonport". */
+        lua_getfield(L, 3, PROGRAM_GLOBALS);
+        lua_setupvalue(L, 5, 1);
+        lua_pushliteral(L, ":preload:");
+        lua_replace(L, 2);
+        return run_module(L);
+    }
     /* package.searchpath(name, package.path), with the run's own package table */
     lua_getfield(L, 3, PROGRAM_PACKAGE);
     lua_getfield(L, -1, "searchpath");
@@ -178,10 +195,7 @@ static int run_require(lua_State *L) {
     if (!program_compile(L, lua_tostring(L, 2), 3))
         return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
                           lua_tostring(L, 2), lua_tostring(L, -1));
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_callk(L, 2, 1, 0, module_loaded);
-    return module_loaded(L, LUA_OK, 0);
+    return run_module(L);
 }
 
 /* --- the environment ------------------------------------------------------------------------------------------------- */

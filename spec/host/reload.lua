@@ -22,7 +22,8 @@ function Service:replace(body)
   self:write("main.lua", head .. body .. tail)
 end
 
---- Starts the program with the script; options.options, options.files (name -> text), options.plain (no head and tail).
+--- Starts the program with the script; options.options, options.files (name -> text), options.plain (no head and
+--- tail), options.environment.
 local function start(body, options)
   options = options or {}
   local folder = os.tmpname()
@@ -31,7 +32,8 @@ local function start(body, options)
   local self = setmetatable({ folder = folder }, Service)
   for name, text in pairs(options.files or {}) do self:write(name, text) end
   if options.plain then self:write("main.lua", body) else self:replace(body) end
-  self.program = helper.program { options = options.options, script = folder .. "/main.lua", args = options.args }
+  self.program = helper.program { options = options.options, script = folder .. "/main.lua", args = options.args,
+    environment = options.environment }
   self.port = self.program:waitForLine "listening on .-(%d+)$"
   return self
 end

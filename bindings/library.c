@@ -1,0 +1,40 @@
+/*
+ * Loading the modules of lua/moonport.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "library.h"
+
+static void push_chunk(lua_State *L, const binding_library_module *module) {
+    if (luaL_loadbuffer(L, (const char *)module->text, module->length, module->chunk_name) != LUA_OK)
+        lua_error(L);
+}
+
+void binding_preload_library(lua_State *L) {
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    for (const binding_library_module *module = binding_library; module->name; module++) {
+        lua_pushcfunction(L, module->open);
+        lua_setfield(L, -2, module->name);
+    }
+    lua_pop(L, 1);
+}
+
+bool binding_push_library(lua_State *L, const char *name) {
+    const binding_library_module *module = binding_library;
+    while (module->name && strcmp(module->name, name) != 0)
+        module++;
+    if (module->name)
+        push_chunk(L, module);
+    return module->name != NULL;
+}
+
+int binding_open_library(lua_State *L, const binding_library_module *module) {
+    lua_settop(L, 2);
+    push_chunk(L, module);
+    lua_insert(L, 1);
+    lua_call(L, 2, 1);
+    return 1;
+}

@@ -1,0 +1,33 @@
+/*
+ * The modules that ship with moonport and are written in Lua, lua/moonport/…: their text is part of the program and of
+ * moonport.so, so that they are found wherever these lie.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BINDING_LIBRARY_H
+#define BINDING_LIBRARY_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+typedef struct binding_library_module {
+    const char *name;       /* as in require */
+    const char *chunk_name; /* as luaL_loadbuffer takes it: "=moonport/test.lua" */
+    const unsigned char *text;
+    size_t length;
+    lua_CFunction open; /* luaopen_…: what require calls */
+} binding_library_module;
+
+/* All of them, made by lua/embed.cmake; the last has no name. */
+extern const binding_library_module binding_library[];
+
+/* Puts each into package.preload. */
+void binding_preload_library(lua_State *L);
+
+/* Pushes the compiled chunk of the module and returns true; false, and nothing pushed, if none has this name. */
+bool binding_push_library(lua_State *L, const char *name);
+
+/* name, data -> the module: the body of each luaopen_… */
+int binding_open_library(lua_State *L, const binding_library_module *module);
+
+#endif

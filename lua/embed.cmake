@@ -1,0 +1,24 @@
+# Makes a C file that holds the modules of lua/moonport:   cmake -D OUTPUT=library_modules.c -P lua/embed.cmake
+# SPDX-License-Identifier: MIT
+cmake_minimum_required(VERSION 3.25)
+
+file(GLOB_RECURSE files RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/moonport/*.lua)
+list(SORT files)
+set(functions "")
+set(rows "")
+foreach(file IN LISTS files)
+  string(REGEX REPLACE "\\.lua$" "" name ${file})
+  string(REPLACE "/" "_" symbol ${name})
+  string(REPLACE "/" "." name ${name})
+  file(READ ${CMAKE_CURRENT_LIST_DIR}/${file} text HEX)
+  string(REGEX REPLACE "(................................)" "\\1\n" text "${text}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," text "${text}")
+  list(LENGTH rows index)
+  list(APPEND rows "{\"${name}\", \"=${file}\", ${symbol}, sizeof ${symbol}, luaopen_${symbol}}")
+  string(APPEND functions "static const unsigned char ${symbol}[] = {\n${text}\n};\n\n"
+    "__attribute__((visibility(\"default\"))) int luaopen_${symbol}(lua_State *L);\n\n"
+    "int luaopen_${symbol}(lua_State *L) {\n    return binding_open_library(L, &binding_library[${index}]);\n}\n\n")
+endforeach()
+list(JOIN rows ",\n    " rows)
+file(WRITE ${OUTPUT} "/* Made by lua/embed.cmake. */\n#include \"library.h\"\n\n${functions}"
+  "const binding_library_module binding_library[] = {\n    ${rows},\n    {0},\n};\n")
