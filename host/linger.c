@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "buffer.h"
+#include "descriptor.h"
 #include "system.h"
 #include "tcp_socket_private.h"
 
@@ -30,7 +31,7 @@ static void end(mp_lingering *lingering) {
     mp_loop *loop = lingering->loop;
     ev_timer_stop(loop->ev, &lingering->tick);
     ev_io_stop(loop->ev, &lingering->watcher);
-    mp_system_close(lingering->watcher.fd);
+    mp_descriptor_close(loop, lingering->watcher.fd);
     if (lingering->previous)
         lingering->previous->next = lingering->next;
     else

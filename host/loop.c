@@ -99,6 +99,7 @@ void mp_loop_free(mp_loop *loop) {
     ev_prepare_stop(loop->ev, &loop->turn);
     ev_loop_destroy(loop->ev);
     mp_write_queue_free_spares(loop);
+    free(loop->owned);
     free(loop->input);
     free(loop->events);
     free(loop);

@@ -99,6 +99,8 @@ struct mp_loop {
     uint32_t spare_chunk_counts[2];
     mp_idle_list *idle_lists;
     struct mp_lingering *lingering;
+    uint64_t *owned; /* descriptors, see descriptor.h */
+    size_t owned_words;
     mp_resolver *resolver;
     mp_ring servers, outgoing; /* all servers; connections that no listener accepted */
     mp_tcp_server *starved;    /* servers that wait for descriptors to become free */

@@ -89,8 +89,21 @@ int mp_system_shutdown_write(int fd) {
     return RETRY(shutdown(fd, SHUT_WR));
 }
 
-/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. */
+void mp_system_open_standard(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
+
+/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. Standard ones are replaced, since
+   the next connection would get the number, and then what is printed or logged. */
 void mp_system_close(int fd) {
+    int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+    if (null >= 0 && dup2(null, fd) == fd)
+        fd = null;
     (void)close(fd);
 }
 

@@ -35,7 +35,12 @@ ssize_t mp_system_send(int fd, const void *data, size_t size, bool plain);
 ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, bool plain);
 
 int mp_system_shutdown_write(int fd);
+
+/* Standard input, output and error stay open, on /dev/null. */
 void mp_system_close(int fd);
+
+/* Opens /dev/null for those of standard input, output and error that are closed. */
+void mp_system_open_standard(void);
 
 int mp_system_local_address(int fd, mp_address *address, uint16_t *port);
 int mp_system_peer_address(int fd, mp_address *address, uint16_t *port);

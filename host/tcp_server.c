@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptor.h"
 #include "system.h"
 #include "tcp_socket_private.h"
 
@@ -97,7 +98,7 @@ static void close_listener(mp_tcp_server *server) {
     mp_tcp_server_forget_starved(server);
     ev_io_stop(listener->loop->ev, &listener->watcher);
     if (listener->watcher.fd >= 0) {
-        mp_system_close(listener->watcher.fd);
+        mp_descriptor_close(listener->loop, listener->watcher.fd);
         ev_io_set(&listener->watcher, -1, 0);
     }
     while (!mp_ring_is_empty(&listener->pending)) {
@@ -172,6 +173,7 @@ static enum mp_fault open_listener(const mp_address *address, uint16_t port, int
 
 /* A pause, or a shortage that was told of, was for the listening before. */
 static void start_listening(mp_tcp_server *server, int fd) {
+    mp_descriptor_own(server->object.loop, fd);
     server->paused = server->told_starved = false;
     ev_io_set(&server->listener->watcher, fd, EV_READ);
     mp_tcp_server_update(server);
@@ -197,7 +199,8 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     bool listening = false;
     if (mp_tcp_server_is_listening(server))
         return MP_FAULT_ALREADY_LISTENING;
-    if (fd < 0 || !mp_system_is_stream_socket(fd, &listening) || !listening || mp_system_adopt(fd) < 0) {
+    if (fd < 0 || mp_descriptor_is_owned(server->object.loop, fd) ||
+        !mp_system_is_stream_socket(fd, &listening) || !listening || mp_system_adopt(fd) < 0) {
         server->fault = MP_FAULT_UNSUPPORTED;
         mp_object_check(&server->object);
         return MP_FAULT_UNSUPPORTED;
@@ -318,6 +321,7 @@ static bool accept_one(mp_tcp_server *server) {
     mp_ring_append(&listener->pending, &socket->link);
     socket->peer = peer;
     socket->peer_port = port;
+    mp_descriptor_own(loop, fd);
     mp_tcp_socket_accepted(socket, listener, &listener->limits, fd);
     mp_loop_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
     mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptor.h"
 #include "linger.h"
 #include "system.h"
 #include "tcp_server.h"
@@ -104,7 +105,7 @@ void mp_tcp_socket_shut(mp_tcp_socket *socket, bool gently) {
     if (fd >= 0) {
         ev_io_set(&socket->watcher, -1, 0);
         if (!gently || !mp_linger(loop, fd))
-            mp_system_close(fd);
+            mp_descriptor_close(loop, fd);
         mp_listener_descriptor_freed(loop);
     }
     if (socket->flags & FLAG_COUNTED)

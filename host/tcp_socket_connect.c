@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptor.h"
 #include "resolver.h"
 #include "system.h"
 #include "tcp_socket_private.h"
@@ -57,7 +58,7 @@ void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket) {
         int fd = connect->slots[i].watcher.fd;
         ev_io_stop(ev, &connect->slots[i].watcher);
         if (fd >= 0 && fd != socket->watcher.fd)
-            mp_system_close(fd);
+            mp_descriptor_close(socket->object.loop, fd);
     }
     free(connect->slots);
     free(connect);
@@ -69,7 +70,7 @@ static void connect_failed(mp_tcp_socket *socket, enum mp_fault fault, bool sign
     mp_tcp_socket_cancel_connect(socket);
     mp_write_queue_clear(&socket->out, loop);
     if (socket->watcher.fd >= 0) {
-        mp_system_close(socket->watcher.fd);
+        mp_descriptor_close(loop, socket->watcher.fd);
         ev_io_set(&socket->watcher, -1, 0);
     }
     socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS | FLAG_TRANSACTION;
@@ -124,7 +125,7 @@ static void give_up_slot(mp_attempt_slot *slot, int error) {
     ev_io_stop(socket->object.loop->ev, &slot->watcher);
     ev_io_set(&slot->watcher, -1, 0);
     if (fd >= 0 && fd != socket->watcher.fd)
-        mp_system_close(fd);
+        mp_descriptor_close(socket->object.loop, fd);
     slot->connect->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_CONNECT, error);
 }
 
@@ -155,6 +156,7 @@ static bool begin(mp_connect *connect, mp_attempt_slot *slot) {
         connect->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
         return false;
     }
+    mp_descriptor_own(socket->object.loop, fd);
     if (!(socket->flags & FLAG_PLAIN))
         (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY,
                                    1); /* only a Unix-domain socket has no such option */

@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 
+#include "descriptor.h"
 #include "system.h"
 
 enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
@@ -32,7 +33,8 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
         goto fail;
     }
     if (socket->watcher.fd >= 0)
-        mp_system_close(socket->watcher.fd);
+        mp_descriptor_close(socket->object.loop, socket->watcher.fd);
+    mp_descriptor_own(socket->object.loop, fd);
     ev_io_set(&socket->watcher, fd, 0);
     socket->flags |= FLAG_KEEP_DESCRIPTOR;
     mp_tcp_socket_set_state(socket, MP_STATE_BOUND);
@@ -50,12 +52,14 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
                                            int open_mode) {
     bool listening = false;
     bool stream = fd >= 0 && mp_system_is_stream_socket(fd, &listening);
-    if (fd < 0 || (!stream && !mp_system_is_pipe(fd)) || listening) {
+    if (fd < 0 || mp_descriptor_is_owned(socket->object.loop, fd) || (!stream && !mp_system_is_pipe(fd)) ||
+        listening) {
         mp_object_check(&socket->object);
         return MP_FAULT_UNSUPPORTED;
     }
     if (mp_system_adopt(fd) < 0)
         return MP_FAULT_INVALID_DESCRIPTOR;
+    mp_descriptor_own(socket->object.loop, fd);
     mp_tcp_socket_drop_input(socket);
     mp_tcp_socket_shut(socket, false);
     mp_tcp_socket_detach(socket);

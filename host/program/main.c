@@ -7,12 +7,14 @@
 #include <stdlib.h>
 
 #include "program.h"
+#include "system.h"
 
 int main(int argc, char **argv) {
     program self = {.options = {.grace = PROGRAM_GRACE,
                                 .reload_timeout = PROGRAM_RELOAD_TIMEOUT,
                                 .rollback_errors = PROGRAM_NO_PROBATION,
                                 .log_level = MP_LOG_INFO}};
+    mp_system_open_standard(); /* else a connection may get the number of stderr, and the log with it */
     int status = program_parse_options(&self.options, argc, argv);
     if (status != PROGRAM_GO_ON)
         goto done;

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Descriptors run out (D5): said once, no busy loop, and accepting goes on when some are free again.
+-- Descriptors run out (D5): said once, no busy loop, and accepting goes on when some are free again. And the standard
+-- ones never become a connection's.
 
 local helper = require "spec.helper"
 
@@ -41,5 +42,34 @@ describe("a service without free descriptors", function()
     assert.are.equal(1, told)
     program:signal "TERM"
     assert.are.equal(0, program:wait())
+  end)
+end)
+
+describe("standard input, output and error", function()
+  local moonport = os.getenv "MOONPORT" or "build/asan/moonport"
+
+  it("are no connection's when the program is started without them", function()
+    local script = helper.file [[
+      local server = require "moonport".TcpServer()
+      assert(server:listen "127.0.0.1")
+      os.exit(server:socketDescriptor() > 2 and 0 or 3)
+    ]]
+    assert.are.equal(0, (helper.run { "sh", "-c", ("exec '%s' '%s' <&- >&- 2>&-"):format(moonport, script) }))
+  end)
+
+  it("are no connection's after a socket that had adopted one is closed", function()
+    local program = helper.program { source = [[
+      local moonport = require "moonport"
+      local log, server = moonport.TcpSocket(), moonport.TcpServer()
+      assert(log:setSocketDescriptor(2))
+      log:close()
+      moonport.log.error("nobody is to read this")
+      assert(server:listen "127.0.0.1")
+      print(server:socketDescriptor() > 2, server:serverPort())
+      server:close()
+    ]] }
+    assert.are.equal("true", (program:waitForLine "^(%a+)\t%d+$"))
+    assert.are.equal(0, program:wait())
+    assert.are.equal("", program:stderr())
   end)
 end)
