@@ -16,7 +16,7 @@
 #define FEW 1024
 
 /* Registry keys are addresses of these. */
-static const char state_key = 0;
+static const char state_key = 0, orphans_key = 0;
 
 /* --- upcalls ----------------------------------------------------------------------------------------------------- */
 
@@ -69,8 +69,40 @@ static const mp_upcalls upcalls = {binding_emit, release_upcall, accept_upcall, 
 
 /* --- boxes and classes --------------------------------------------------------------------------------------------- */
 
+/* Notes the object on top of the stack, with weak keys. */
+static void note_orphan(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &orphans_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_createtable(L, 0, 1);
+        lua_pushliteral(L, "k");
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &orphans_key);
+    }
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, true);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* Finalises what was noted, if Lua hasn't done so. */
+static void finalise_orphans(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &orphans_key) != LUA_TTABLE)
+        return;
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+        luaL_getmetafield(L, -2, "__gc");
+        lua_pushvalue(L, -3);
+        lua_call(L, 1, 0);
+    }
+}
+
 binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size) {
     binding_box *box = lua_newuserdatauv(L, sizeof *box + size, 1);
+    /* A finaliser makes it, perhaps one of those at lua_close: what those make is never finalised by Lua. */
+    if (lua_gc(L, LUA_GCCOUNT) < 0)
+        note_orphan(L);
     memset(box, 0, sizeof *box + size);
     box->prototype = LUA_NOREF;
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[class]);
@@ -166,6 +198,7 @@ void binding_anchor(lua_State *L, int index, mp_object *object) {
 /* The state is the first userdata with a finaliser, so that lua_close finalises it after all objects. */
 static int state_gc(lua_State *L) {
     binding_state *state = lua_touserdata(L, 1);
+    finalise_orphans(L);
     binding_free_tasks(state);
     binding_unreference(state->staging);
     binding_unreference(state->current);

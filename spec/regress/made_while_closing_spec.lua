@@ -1,0 +1,46 @@
+-- What a finaliser makes while the Lua state is being closed is never finalised by Lua, so its memory, and a connect that
+-- it had begun, leaked. The state's own finaliser, which is the last, ends such objects now.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+
+describe("objects that are made while the program ends", function()
+  for what, code in pairs {
+    ["a server"] = 'moonport.TcpServer():listen "127.0.0.1"',
+    ["a connecting socket"] = 'moonport.TcpSocket():connectToHost("127.0.0.1", 1)',
+    ["a socket with a handler"] = 'local s = moonport.TcpSocket() s.readyRead = print moonport.connect(s, "connected", print)',
+    ["a timer"] = "moonport.singleShot(1, print)",
+    ["a task"] = "moonport.spawn(function() moonport.sleep(1000) end)",
+    ["an address"] = 'moonport.HostAddress "::1"',
+  } do
+    it("are ended with it: " .. what, function()
+      local program = helper.program { source = ([[
+        local moonport = require "moonport"
+        keep = setmetatable({}, { __gc = function() %s print "made" end })
+      ]]):format(code) }
+      assert.are.equal(0, program:wait(10000))
+      assert.are.equal("made\n", program:stdout())
+      assert.are.equal("", program:stderr())
+    end)
+  end
+
+  it("may be made in a finaliser before as well, and serve", function()
+    local program = helper.program { source = [[
+      local moonport = require "moonport"
+      setmetatable({}, { __gc = function()
+        server = moonport.TcpServer()
+        function server.connection:readyRead() self:write(self:readAll()) server:close() end
+        assert(server:listen "127.0.0.1")
+      end })
+      collectgarbage() collectgarbage()
+      local socket = moonport.TcpSocket()
+      socket:connectToHost("127.0.0.1", server:serverPort())
+      socket:write "echoed"
+      print(socket:receive(6, 5000))
+      socket:close()
+    ]] }
+    assert.are.equal(0, program:wait(10000))
+    assert.are.equal("echoed\n", program:stdout())
+    assert.are.equal("", program:stderr())
+  end)
+end)
