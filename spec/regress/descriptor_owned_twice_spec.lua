@@ -1,5 +1,5 @@
--- Two objects with one descriptor closed it under each other: libev found a closed one among its watchers and aborted the
--- process. A descriptor that an object owns is refused now.
+-- Two objects with one descriptor closed it under each other: libev found a closed one among its watchers and aborted
+-- the process. A descriptor that an object owns is refused now.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

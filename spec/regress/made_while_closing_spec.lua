@@ -1,5 +1,5 @@
--- What a finaliser makes while the Lua state is being closed is never finalised by Lua, so its memory, and a connect that
--- it had begun, leaked. The state's own finaliser, which is the last, ends such objects now.
+-- What a finaliser makes while the Lua state is being closed is never finalised by Lua, so its memory, and a connect
+-- that it had begun, leaked. The state's own finaliser, which is the last, ends such objects now.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -8,7 +8,8 @@ describe("objects that are made while the program ends", function()
   for what, code in pairs {
     ["a server"] = 'moonport.TcpServer():listen "127.0.0.1"',
     ["a connecting socket"] = 'moonport.TcpSocket():connectToHost("127.0.0.1", 1)',
-    ["a socket with a handler"] = 'local s = moonport.TcpSocket() s.readyRead = print moonport.connect(s, "connected", print)',
+    ["a socket with a handler"] = 'local s = moonport.TcpSocket() s.readyRead = print',
+    ["a socket with a further handler"] = 'moonport.connect(moonport.TcpSocket(), "connected", print)',
     ["a timer"] = "moonport.singleShot(1, print)",
     ["a task"] = "moonport.spawn(function() moonport.sleep(1000) end)",
     ["an address"] = 'moonport.HostAddress "::1"',
