@@ -96,11 +96,11 @@ static int tcp_socket_read_channel_count(lua_State *L) {
     return 1;
 }
 
-/* socket:writeChannelCount() -> 1 while connected */
+/* socket:writeChannelCount() -> 1 while connected, until closeWriteChannel */
 static int tcp_socket_write_channel_count(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     lua_pushinteger(L, (socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING) &&
-                           socket->open_mode != MP_NOT_OPEN);
+                           socket->open_mode != MP_NOT_OPEN && !mp_tcp_socket_write_channel_closed(socket));
     return 1;
 }
 

@@ -68,10 +68,16 @@ static int tcp_socket_flush(lua_State *L) {
     return 1;
 }
 
+/* socket:closeWriteChannel() -> true | nil, message, code */
+static int tcp_socket_close_write_channel(lua_State *L) {
+    return binding_result(L, "closeWriteChannel", mp_tcp_socket_close_write_channel(check_socket(L)));
+}
+
 const luaL_Reg binding_socket_writing[] = {
     {"write", tcp_socket_write},
     {"putChar", tcp_socket_put_char},
     {"bytesToWrite", tcp_socket_bytes_to_write},
     {"flush", tcp_socket_flush},
+    {"closeWriteChannel", tcp_socket_close_write_channel},
     {NULL, NULL},
 };

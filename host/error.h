@@ -37,6 +37,7 @@
     X(NOT_OPEN,             "OperationError",                   "device not open")                           \
     X(READ_ONLY,            "OperationError",                   "device is opened for reading only")         \
     X(WRITE_ONLY,           "OperationError",                   "device is opened for writing only")         \
+    X(WRITE_CHANNEL_CLOSED, "OperationError",                   "the write channel is closed")               \
     X(SEQUENTIAL,           "OperationError",                   "the device is sequential")                  \
     X(ALREADY_LISTENING,    "OperationError",                   "called when already listening")             \
     X(NOT_LISTENING,        "OperationError",                   "not listening")                             \

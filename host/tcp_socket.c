@@ -42,6 +42,7 @@ static void step(mp_object *object, int number) {
         mp_loop_emit(object, MP_SIGNAL_CONNECTED, 0);
         if (socket->flags & FLAG_CLOSE_CONNECTED)
             mp_loop_defer(object, STEP_CLOSE_CONNECTED);
+        mp_tcp_socket_end_writing(socket);
         mark_dirty(socket);
         break;
     case STEP_CLOSE_CONNECTED:
@@ -178,7 +179,7 @@ void mp_tcp_socket_update_watcher(mp_tcp_socket *socket) {
 void mp_tcp_socket_established(mp_tcp_socket *socket, int fd) {
     mp_loop *loop = socket->object.loop;
     socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS | FLAG_TRANSACTION | FLAG_CLOSE_CONNECTED | FLAG_PLAIN |
-                     FLAG_PENDING;
+                     FLAG_PENDING | FLAG_WRITE_CLOSED;
     socket->flags |= FLAG_COUNTED | FLAG_WAS_CONNECTED;
     socket->phase = PHASE_OPEN;
     loop->statistics.connections++;
@@ -237,6 +238,11 @@ void mp_tcp_socket_handler_ended(mp_tcp_socket *socket) {
         mp_loop_defer(&socket->object, STEP_CLOSE);
 }
 
+void mp_tcp_socket_both_ended(mp_tcp_socket *socket) {
+    socket->phase = PHASE_REMOTE_CLOSE;
+    mp_loop_defer(&socket->object, STEP_CLOSING);
+}
+
 void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, bool orderly) {
     if (socket->phase == PHASE_REMOTE_CLOSE && !orderly) {
         socket->phase = PHASE_BROKEN;
@@ -249,6 +255,8 @@ void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, boo
     if (orderly && socket->limits->half_open && socket->state == MP_STATE_CONNECTED) {
         socket->flags |= FLAG_FINISHED_TOLD;
         mp_loop_emit(&socket->object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
+        if (socket->flags & FLAG_WRITE_CLOSED)
+            mp_tcp_socket_both_ended(socket);
         return;
     }
     socket->fault = (uint8_t)fault;

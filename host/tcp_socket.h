@@ -191,12 +191,23 @@ bool mp_tcp_socket_in_transaction(const mp_tcp_socket *socket);
 /*
  * Queues `size` bytes; they leave when the running handler returns or waits. Taken in HostLookup, Connecting,
  * Connected and Closing. `token` MP_COPY copies; otherwise data stays valid until unpin(token).
- * Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_BUFFER_FULL, RESOURCE; none is signalled.
+ * Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_CHANNEL_CLOSED, WRITE_BUFFER_FULL, RESOURCE; none is signalled.
  */
 enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_t size, int token);
 
 /* The fault that write would return for `size` bytes now; MP_FAULT_NONE: it would take them, if there is memory. */
 enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size);
+
+/*
+ * QProcess::closeWriteChannel, for sockets: no more is written; the peer sees the end behind what is queued (while
+ * connecting: behind what is sent then). Reading goes on; the connection closes by itself when the peer ends too.
+ * A pipe has one side only: opened WriteOnly it is closed as by disconnect. Harmless when done already.
+ * Faults: NOT_CONNECTED; UNSUPPORTED (a pipe that is read).
+ */
+enum mp_fault mp_tcp_socket_close_write_channel(mp_tcp_socket *socket);
+
+/* Has closeWriteChannel been called on this connection? */
+bool mp_tcp_socket_write_channel_closed(const mp_tcp_socket *socket);
 
 /* Sends now what the system takes; true if anything was sent. */
 bool mp_tcp_socket_flush(mp_tcp_socket *socket);

@@ -25,8 +25,9 @@ enum {
     FLAG_FINISHED_TOLD = 1 << 12, /* readChannelFinished has been signalled */
     FLAG_COUNTED = 1 << 13,       /* counted in statistics.connections */
     FLAG_OWN_LIMITS = 1 << 14,
-    FLAG_WAS_CONNECTED = 1 << 15,  /* since it was opened */
-    FLAG_KEEP_DESCRIPTOR = 1 << 16 /* adopted or bound before connecting: connects on its own descriptor */
+    FLAG_WAS_CONNECTED = 1 << 15,   /* since it was opened */
+    FLAG_KEEP_DESCRIPTOR = 1 << 16, /* adopted or bound before connecting: connects on its own descriptor */
+    FLAG_WRITE_CLOSED = 1 << 17     /* takes no more writes; the peer is told so when the queue is empty */
 };
 
 /* Steps of a socket's own in the loop's queue (mp_loop_defer); 0 is taken. */
@@ -68,6 +69,9 @@ void mp_tcp_socket_update_watcher(mp_tcp_socket *socket);
 /* The peer has gone (FIN, RST, failed write): begins the close of the reference's section 3.3. */
 void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, bool orderly);
 
+/* Neither side sends any more: the close that the peer's end brings where half-open mode doesn't keep it. */
+void mp_tcp_socket_both_ended(mp_tcp_socket *socket);
+
 /* Ends a socket that nobody has taken: no signal. */
 void mp_tcp_socket_vanish(mp_tcp_socket *socket);
 
@@ -89,6 +93,9 @@ bool mp_tcp_socket_has_room(const mp_tcp_socket *socket);
 /* --- tcp_socket_write.c --- */
 void mp_tcp_socket_on_writable(mp_tcp_socket *socket);
 void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket);
+
+/* Ends the sending side of a connection whose script has closed it and whose queue is empty. */
+void mp_tcp_socket_end_writing(mp_tcp_socket *socket);
 
 /* --- tcp_socket_connect.c --- */
 

@@ -21,6 +21,8 @@ enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size) 
     if (socket->state == MP_STATE_UNCONNECTED || socket->state == MP_STATE_BOUND ||
         (socket->flags & FLAG_WRITE_FAILED))
         return MP_FAULT_NOT_CONNECTED;
+    if (socket->flags & FLAG_WRITE_CLOSED)
+        return MP_FAULT_WRITE_CHANNEL_CLOSED;
     /* A single large write to an empty queue is the script's own decision. */
     if (limit > 0 && socket->out.bytes > 0 && socket->out.bytes + size > limit)
         return MP_FAULT_WRITE_BUFFER_FULL;
@@ -108,6 +110,38 @@ static size_t send_queued(mp_tcp_socket *socket) {
     return sent;
 }
 
+/* A failure is the peer's doing: reading tells of it. */
+void mp_tcp_socket_end_writing(mp_tcp_socket *socket) {
+    if ((socket->flags & FLAG_WRITE_CLOSED) && socket->out.bytes == 0)
+        (void)mp_system_shutdown_write(socket->watcher.fd);
+}
+
+enum mp_fault mp_tcp_socket_close_write_channel(mp_tcp_socket *socket) {
+    if (socket->state == MP_STATE_UNCONNECTED || socket->state == MP_STATE_BOUND ||
+        (socket->flags & FLAG_WRITE_FAILED))
+        return MP_FAULT_NOT_CONNECTED;
+    if (socket->flags & FLAG_PLAIN) {
+        if (socket->open_mode & MP_READ_ONLY)
+            return MP_FAULT_UNSUPPORTED;
+        mp_tcp_socket_disconnect(socket);
+        return MP_FAULT_NONE;
+    }
+    if (socket->flags & FLAG_WRITE_CLOSED)
+        return MP_FAULT_NONE;
+    socket->flags |= FLAG_WRITE_CLOSED;
+    if (socket->state < MP_STATE_CONNECTED)
+        return MP_FAULT_NONE;
+    mp_tcp_socket_end_writing(socket);
+    if ((socket->flags & FLAG_READ_ENDED) && socket->state == MP_STATE_CONNECTED &&
+        socket->phase == PHASE_OPEN)
+        mp_tcp_socket_both_ended(socket);
+    return MP_FAULT_NONE;
+}
+
+bool mp_tcp_socket_write_channel_closed(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_WRITE_CLOSED) != 0;
+}
+
 /* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no handler can
    be attached before it is delivered. */
 static size_t flush(mp_tcp_socket *socket, bool from_loop) {
@@ -115,6 +149,7 @@ static size_t flush(mp_tcp_socket *socket, bool from_loop) {
         return 0;
     size_t sent = send_queued(socket);
     balance(socket);
+    mp_tcp_socket_end_writing(socket);
     if (sent > 0) {
         if (socket->extras)
             mp_idle_touch(socket);

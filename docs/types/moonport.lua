@@ -435,6 +435,11 @@ function TcpSocket:bytesToWrite() end
 ---@return boolean
 function TcpSocket:flush() end
 
+---Sends what is queued, then tells the peer that no more comes. Reading goes on; when the peer ends too, the connection
+---closes by itself. Later writes fail with OperationError.
+---@return true|nil, string|nil, moonport.Code|nil
+function TcpSocket:closeWriteChannel() end
+
 ---Fails as connecting does. When the time is up the attempt is given up: SocketTimeoutError.
 ---@param msec? number # 30000 if left out
 ---@return true|nil, string|nil, moonport.Code|nil
