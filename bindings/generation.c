@@ -139,17 +139,29 @@ void binding_handler_set(lua_State *L, binding_box *box, binding_generation *gen
 
 /* --- staging ------------------------------------------------------------------------------------------------------- */
 
+/* The next server after `server` (NULL: the first) of a run before `generation`, or NULL. */
+static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *server) {
+    while ((server = mp_loop_next_server(generation->state->loop, server))) {
+        binding_box *box = binding_box_of(&server->object);
+        if (box->of_run && box->generation != generation)
+            break;
+    }
+    return server;
+}
+
 mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
                                       uint16_t port) {
-    mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
-         server = mp_loop_next_server(loop, server)) {
-        binding_box *box = binding_box_of(&server->object);
-        if (box->of_run && box->generation != generation &&
-            mp_tcp_server_can_be_claimed(server, address, port))
-            return server;
-    }
-    return NULL;
+    mp_tcp_server *server = NULL;
+    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_claimed(server, address, port))
+        continue;
+    return server;
+}
+
+mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) {
+    mp_tcp_server *server = NULL;
+    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_adopted(server, fd))
+        continue;
+    return server;
 }
 
 /* generation, address of visit -> ; calls it with each member of the generation. Collects first: visits may run code that

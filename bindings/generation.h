@@ -63,6 +63,9 @@ void binding_rollback_generation(binding_generation *generation);
 mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
                                       uint16_t port);
 
+/* The same of a staged setSocketDescriptor. */
+mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd);
+
 /* Goes through two cycles of the collector, a slice a turn: the second frees what the finalisers of the first let go. */
 void binding_collect_soon(binding_state *state);
 

@@ -43,6 +43,20 @@ static void anchor(lua_State *L, mp_tcp_server *server) {
     }
 }
 
+static bool is_staged(const binding_box *box) {
+    return box->of_run && box->generation->staging;
+}
+
+/* The new run's server gets the old one's listener at the commit, if there is one: then this is true. One of its own does
+   not accept before it. */
+static bool stage(mp_tcp_server *server, mp_tcp_server *old) {
+    bool claims = old && !mp_tcp_server_is_listening(server);
+    server->staged = true;
+    if (claims)
+        mp_tcp_server_claim(server, old);
+    return claims;
+}
+
 /* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
 static int tcp_server_listen(lua_State *L) {
     mp_tcp_server *server = check_server(L);
@@ -56,27 +70,21 @@ static int tcp_server_listen(lua_State *L) {
         binding_check_address(L, 2, &address);
     anchor(L, server);
     binding_endpoint(what + strlen(what), &address, port);
-    if (box->of_run && box->generation->staging) {
-        /* The new run's server gets the old one's listener at the commit, or one that does not accept before it. */
-        mp_tcp_server *old = mp_tcp_server_is_listening(server)
-                                 ? NULL
-                                 : binding_claim_listener(box->generation, &address, port);
-        server->staged = true;
-        if (old) {
-            mp_tcp_server_claim(server, old);
-            return binding_result(L, what, MP_FAULT_NONE);
-        }
-    }
+    if (is_staged(box) && stage(server, binding_claim_listener(box->generation, &address, port)))
+        return binding_result(L, what, MP_FAULT_NONE);
     return binding_result(L, what, mp_tcp_server_listen(server, &address, port));
 }
 
 /* server:setSocketDescriptor(fd) -> true | nil, message, code */
 static int tcp_server_set_socket_descriptor(lua_State *L) {
     mp_tcp_server *server = check_server(L);
-    lua_Integer fd = luaL_checkinteger(L, 2);
+    binding_box *box = binding_box_of(&server->object);
+    lua_Integer number = luaL_checkinteger(L, 2);
+    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1;
     anchor(L, server);
-    return binding_result(L, "setSocketDescriptor",
-                          mp_tcp_server_set_descriptor(server, fd >= 0 && fd <= INT_MAX ? (int)fd : -1));
+    if (is_staged(box) && stage(server, binding_claim_descriptor(box->generation, fd)))
+        return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);
+    return binding_result(L, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));
 }
 
 /* server:close() */

@@ -191,6 +191,7 @@ enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *addr
     }
     server->requested = *address;
     server->requested_port = port;
+    server->adopted = false;
     start_listening(server, fd);
     return MP_FAULT_NONE;
 }
@@ -207,6 +208,7 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     }
     /* A Unix-domain listener has no such option. */
     (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    server->adopted = true;
     start_listening(server, fd);
     return MP_FAULT_NONE;
 }

@@ -37,7 +37,8 @@ struct mp_tcp_server {
     mp_tcp_server *claims, *claimed_by; /* whose listener it will take over, and the other way round */
     mp_address requested;               /* what listen was asked for */
     uint16_t requested_port;
-    bool staged; /* doesn't accept yet */
+    bool adopted; /* listens by setSocketDescriptor: nothing was asked for */
+    bool staged;  /* doesn't accept yet */
     mp_tcp_server *next_starved;
     ev_timer retry;
 };
@@ -60,6 +61,9 @@ enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *addr
 
 /* Is `server` listening as the result of listen with these arguments, and claimed by nobody? */
 bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port);
+
+/* Is it listening with this descriptor, and claimed by nobody? */
+bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd);
 
 /* `server` will take over `old`'s listener; until then it tells its address as its own. The object must be held. */
 void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old);

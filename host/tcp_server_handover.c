@@ -7,8 +7,13 @@
 #include "tcp_socket_private.h"
 
 bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port) {
-    return server->listener->watcher.fd >= 0 && !server->claimed_by && server->requested_port == port &&
-           server->requested.scope_id == address->scope_id && mp_address_equal(&server->requested, address);
+    return server->listener->watcher.fd >= 0 && !server->claimed_by && !server->adopted &&
+           server->requested_port == port && server->requested.scope_id == address->scope_id &&
+           mp_address_equal(&server->requested, address);
+}
+
+bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd) {
+    return fd >= 0 && server->listener->watcher.fd == fd && !server->claimed_by;
 }
 
 void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
@@ -36,6 +41,7 @@ void mp_tcp_server_take_over(mp_tcp_server *server) {
     listener->server = server;
     server->requested = old->requested;
     server->requested_port = old->requested_port;
+    server->adopted = old->adopted;
     server->staged = false;
     mp_tcp_server_update(server);
     for (size_t i = 0; i < listener->pending_count; i++)
