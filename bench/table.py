@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 
+import summary
 from rows import BUILT, ROOT
 
 PAGE = os.path.join(ROOT, "docs", "performance.md")
@@ -103,12 +104,13 @@ class Results:
         return "\n".join([*head, *body, *(f"\nFailed: {failure}" for failure in self.failures)])
 
     def write(self, rounds, one_cpu):
-        """Puts the table between its two marks in the page, and draws the plot."""
+        """Puts the table between its two marks in the page, its summary into README.md, and draws the plot."""
         with open(PAGE, encoding="utf-8") as f:
             page = f.read()
         new = f"{BEGIN}\n{self.markdown(rounds, one_cpu)}\n{END}"
         with open(PAGE, "w", encoding="utf-8") as f:
             f.write(re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda _: new, page, flags=re.DOTALL))
+        summary.write()
         self.plot()
 
     def plot(self):

@@ -222,6 +222,37 @@ describe("the manual", function()
     assert.same(keys(real), keys(listed))
   end)
 
+  it("shows the figures of docs/performance.md in README.md, as bench/summary.py puts them there", function()
+    local function cells(line)
+      local list = {}
+      for cell in line:gmatch "|%s*([^|]-)%s*%f[|]" do list[#list + 1] = cell end
+      return list
+    end
+    local measured = {} -- the figures of a row, in README's order -> its title
+    local columns = { "epoll", "moonport", "luv", "cqueues", "node", "qt" }
+    local places
+    for line in io.lines "docs/performance.md" do
+      local row = line:find "^|" and cells(line)
+      if row and not places then
+        places = {}
+        for place, name in ipairs(row) do places[name] = place end
+      elseif row then
+        local figures = {}
+        for i, name in ipairs(columns) do figures[i] = row[places[name]]:gsub(" %(.*", "") end
+        measured[table.concat(figures, " ")] = row[1]
+      end
+    end
+    local shown = 0
+    for line in read("README.md"):match("figures: .-\n(.-)<!"):gmatch "[^\n]+" do
+      local row = cells(line)
+      if row[1] ~= "" and row[1] ~= "---" then
+        assert.truthy(measured[table.concat(row, " ", 2)], line)
+        shown = shown + 1
+      end
+    end
+    assert.is_true(shown >= 4)
+  end)
+
   it("has a row for each of the differences from Qt, and a spec that shows it", function()
     local listed, specs = {}, read "spec/api/differences_spec.lua"
     for number in read("docs/differences.md"):gmatch "\n| D(%d+) |" do

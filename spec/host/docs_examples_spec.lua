@@ -1,13 +1,17 @@
--- The examples of the manual and of README.md run, and do what they say. A ```lua block is a whole script that ends
--- by itself; what it prints is in its comments "--> …". The HTML comment before a block may say otherwise:
---   <!-- serves: hello => HELLO -->   it goes on serving; a client that sends this line gets that one
---   <!-- logs errors -->              it logs errors or warnings
---   <!-- fragment -->                 it only compiles, as it needs what another block has
--- Port 7000 stands for a free one. Links between the pages lead somewhere; pictures are left out, as ./dev bench makes
--- them.
+-- Every block of README.md and docs/**/*.md is looked at, and no kind of block falls out. A ```lua block is a whole
+-- script that ends by itself, without a word on stderr; what it prints stands in its comments "--> …". An HTML comment
+-- before the block (see spec/pages.lua) may say otherwise:
+--   serves: hello => HELLO   it goes on serving; a client that sends this line gets that one
+--   logs errors              it logs errors or warnings
+--   file: chat.lua           a file of the page's session, see docs_sessions_spec.lua
+--   other: luv               another system's Lua, which only has to compile
+--   fragment: why            it only compiles, for this reason
+-- <!-- before … --> and <!-- after … --> hold lines that run around the block, where a reader doesn't need them;
+-- "in a server" stands for the two lines and the last of a server on port 7000. Port 7000 is a free one here.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
+local pages = require "spec.pages"
 
 -- Runs before an example that serves: tells the port of its first server.
 local tellPort = [[
@@ -21,34 +25,24 @@ end
 moonport.singleShot(0, function() print("port " .. first:serverPort()) end)
 ]]
 
-local function pages()
-  local list = { "README.md" }
-  local found <close> = assert(io.popen "find docs -name '*.md' | sort")
-  for path in found:lines() do list[#list + 1] = path end
-  return list
-end
+local inServer = {
+  before = 'local moonport = require "moonport" local server = moonport.TcpServer()\n',
+  after = 'assert(server:listen("127.0.0.1", 7000))\n',
+}
 
-local function blocks(path)
-  local list, mark, block, number = {}, nil, nil, 0
-  for line in io.lines(path) do
-    number = number + 1
-    if block and line == "```" then
-      list[#list + 1] = block
-      block, mark = nil, nil
-    elseif block then
-      block[#block + 1] = line
-    elseif line == "```lua" then
-      block = { mark = mark, name = ("%s:%d"):format(path, number) }
-    else
-      mark = line:match "^<!%-%- (.-) %-%->$" or (line == "" and mark or nil)
-    end
-  end
-  assert(not block, path .. ": a block without an end")
-  return list
-end
+-- Blocks that nothing here runs: what is said about them is said by other specs, or they are there to be looked at.
+local shown = {
+  text = "output, and forms of commands",
+  cpp = "Qt, for comparison",
+
+  js = "node, for comparison",
+}
 
 local function source(block)
-  return (table.concat(block, "\n"):gsub("7000", "0")) .. "\n"
+  local marks = block.marks
+  local around = marks["in a server"] and inServer or marks
+  local text = (around.before or "") .. table.concat(block, "\n") .. "\n" .. (around.after or "")
+  return (text:gsub("7000", "0"))
 end
 
 local function output(block)
@@ -58,7 +52,7 @@ local function output(block)
 end
 
 local function quiet(block, text)
-  if block.mark == "logs errors" then
+  if block.marks["logs errors"] then
     assert.truthy(text:find " error ")
   else
     for _, trouble in ipairs { "[^\n]* error [^\n]*", "[^\n]* warning [^\n]*", "moonport: [^\n]*" } do
@@ -67,7 +61,8 @@ local function quiet(block, text)
   end
 end
 
-local function serve(block, sent, answer)
+local function serve(block)
+  local sent, answer = block.marks.serves:match "^(.-) => (.*)$"
   local program = helper.program { options = { "-e", tellPort }, source = source(block) }
   local client = helper.connect(tonumber(program:waitForLine "^port (%d+)$"))
   client:send(sent .. "\n")
@@ -86,6 +81,26 @@ local function run(block)
   assert.equal(output(block), program:stdout())
 end
 
+local function compile(block)
+  assert(load(source(block), "=" .. block.name))
+end
+
+-- What becomes of a block: a word for the count, the rest of its spec's name, and the spec.
+local function treatment(block)
+  local marks = block.marks
+  if shown[block.kind] then return block.kind end
+  if block.kind == "console" or block.kind == "sh" then return "commands" end -- docs_sessions_spec.lua
+  if block.kind ~= "lua" then error(block.name .. ": nothing knows what to do with a block of " .. block.kind) end
+  if marks.file then return "file", "compiles: a file of the page's session", compile end
+  if marks.other then return "other", "compiles: Lua for " .. marks.other, compile end
+  if marks.serves then return "served", "serves", serve end
+  if marks.fragment then
+    assert(marks.fragment ~= true and #marks.fragment > 10, block.name .. ": a fragment without a reason")
+    return "fragment", "only compiles: " .. marks.fragment, compile
+  end
+  return "run", "does what it says", run
+end
+
 -- As GitHub makes them of headings.
 local function anchors(path)
   local set = {}
@@ -101,28 +116,41 @@ local function isFile(path)
   return file ~= nil
 end
 
-describe("the manual's examples:", function()
-  local count = 0
-  for _, path in ipairs(pages()) do
-    for _, block in ipairs(blocks(path)) do
-      count = count + 1
-      local sent, answer = (block.mark or ""):match "^serves: (.-) => (.*)$"
-      if sent then
-        it(block.name .. " serves", function() serve(block, sent, answer) end)
-      elseif block.mark == "fragment" then
-        it(block.name .. " compiles", function() assert(load(source(block), "=" .. block.name)) end)
-      else
-        it(block.name .. " does what it says", function() run(block) end)
-      end
-    end
+describe("the documentation's examples:", function()
+  local counts, all = {}, 0
+  for _, block in ipairs(pages.all()) do
+    local kind, title, test = treatment(block)
+    counts[kind] = (counts[kind] or 0) + 1
+    all = all + 1
+    if test then it(block.name .. " " .. title, function() test(block) end) end
   end
 
-  it("are found", function() assert.is_true(count >= 15) end)
+  local words = {}
+  for kind, count in pairs(counts) do words[#words + 1] = ("%s %d"):format(kind, count) end
+  table.sort(words)
+  it(("%d blocks: %s; none is overlooked"):format(all, table.concat(words, ", ")), function()
+    local fences = 0
+    for _, path in ipairs(pages.list()) do
+      for _ in ("\n" .. pages.read(path)):gmatch "\n%s*```" do fences = fences + 1 end
+    end
+    assert.equal(fences, 2 * all)
+  end)
 
-  for _, path in ipairs(pages()) do
+  for _, page in ipairs { "tcp_server", "tcp_socket", "timer", "host_address", "task", "moonport" } do
+    it("the reference page " .. page .. " has an example that runs", function()
+      local found = false
+      for _, block in ipairs(pages.blocks("docs/reference/" .. page .. ".md")) do
+        local kind = treatment(block)
+        found = found or kind == "run" or kind == "served"
+      end
+      assert.is_true(found)
+    end)
+  end
+
+  for _, path in ipairs(pages.list()) do
     it(path .. " has no link that leads nowhere", function()
       local folder = path:match "^(.*/)" or ""
-      for link in io.open(path):read("a"):gsub("```.-```", ""):gsub("!%b[]%b()", ""):gmatch "%]%(([^)]+)%)" do
+      for link in pages.read(path):gsub("```.-```", ""):gsub("!%b[]%b()", ""):gmatch "%]%(([^)]+)%)" do
         if not link:find "^%a+:" then
           local target, anchor = link:match "^([^#]*)#?(.*)$"
           target = target == "" and path or folder .. target

@@ -1,0 +1,247 @@
+-- The commands of README.md and docs/**/*.md, as a reader pastes them: those of one page run in order, in a folder of
+-- their own with a copy of scripts/, and show what the page shows. A ```sh block is commands only; in a
+-- ```console block they follow "$ ", and the other lines are their output. An HTML comment before a block (see
+-- spec/pages.lua) may say:
+--   file: chat.lua        the block is that file from there on
+--   terminal: ann         the last command goes on in a terminal of that name; a block of that terminal without a
+--                         command is what it shows next. "^C" is typed there, and ends it.
+--   typed: hello | /who   these lines of the block are typed, the others are what comes
+--   status: 1             the command ends with that exit status
+--   not run: why          it isn't, for this reason
+-- "…" stands for anything, as a line of its own for any lines. Times, milliseconds and ports of clients may differ.
+-- Port 7000 and the like are free ones here.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local pages = require "spec.pages"
+local lfs = require "lfs"
+
+local root = lfs.currentdir()
+
+-- A port that nobody who asks for any port is given: below those that the system chooses from.
+local function freePort()
+  for _ = 1, 100 do
+    local port = math.random(10000, 32000)
+    local fd = helper.posix.listen("127.0.0.1", port, 1)
+    if fd then
+      helper.posix.close(fd)
+      return port
+    end
+  end
+  error "no free port"
+end
+
+-- The documented ports are mapped to free ones in what is run, and back in what comes.
+local function portMap()
+  local real, shown = {}, {}
+  local function toReal(text)
+    return (text:gsub("%f[%w][78]0%d%d%f[%W]", function(port)
+      if not real[port] then
+        real[port] = tostring(freePort())
+        shown[real[port]] = port
+      end
+      return real[port]
+    end))
+  end
+  local function toShown(text) return (text:gsub("%f[%w]%d%d%d%d%d%f[%W]", shown)) end
+  return toReal, toShown
+end
+
+local function normal(text)
+  return (text:gsub("%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d%.%d%d%d", "TIME"):gsub("%d+ ms", "N ms")
+    :gsub("(127%.0%.0%.1:)%d%d%d%d%d", "%1PORT"))
+end
+
+-- A shown line as a pattern.
+local function pattern(line)
+  return "^" .. normal(line):gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("…", ".*") .. "$"
+end
+
+local function fits(line, shown) return normal(line):find(pattern(shown)) ~= nil end
+
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+-- A page's folder, ports and terminals ------------------------------------------------------------------------------
+
+local Session = {}
+Session.__index = Session
+
+local function shell(command)
+  local status, out, err = helper.run { "sh", "-c", command }
+  assert(status == 0, out .. err)
+  return out
+end
+
+local function open(page)
+  local self = setmetatable({ page = page, terminals = {}, commands = 0 }, Session)
+  self.folder = shell("mktemp -d"):match "%S+"
+  self.toReal, self.toShown = portMap()
+  local program = os.getenv "MOONPORT" or "build/asan/moonport"
+  if program:sub(1, 1) ~= "/" then program = root .. "/" .. program end
+  shell(("cd %s && mkdir bin build && ln -s %s bin/moonport && ln -s %s build/moonport && cp -r %s/scripts .")
+    :format(self.folder, quoted(program), quoted(program), quoted(root)))
+  for file in shell(("find %s/scripts -type f"):format(self.folder)):gmatch "[^\n]+" do
+    helper.rewrite(file, self.toReal(pages.read(file)))
+  end
+  return self
+end
+
+function Session:spawn(command)
+  self.commands = self.commands + 1
+  local line = ("cd %s && PATH=$PWD/bin:$PATH && exec 2>&1\n%s"):format(self.folder, self.toReal(command))
+  return helper.spawn({ "bash", "-c", line }, { LUA_PATH = false, LUA_CPATH = false })
+end
+
+-- The next line of a terminal.
+local function nextLine(terminal, block, shown)
+  local ok, line = pcall(terminal.program.waitForLine, terminal.program, "^(.*)$")
+  if not ok then error(("%s: instead of %q: %s"):format(block.name, shown, line), 0) end
+  return line
+end
+
+function Session:expect(terminal, block, shown)
+  if shown == "^C" then
+    terminal.program:signal "INT"
+    assert.equal(0, terminal.program:wait(), block.name)
+    self.terminals[terminal.name] = nil
+    return
+  end
+  if shown == "…" then
+    terminal.skipping = true
+    return
+  end
+  local line
+  repeat line = self.toShown(nextLine(terminal, block, shown)) until not terminal.skipping or fits(line, shown)
+  terminal.skipping = false
+  if not fits(line, shown) then error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0) end
+end
+
+-- What a block shows in a terminal; some of it is typed.
+function Session:talk(terminal, block, lines)
+  local typed = {}
+  for text in (tostring(block.marks.typed or "") .. " | "):gmatch "(.-) | " do
+    if text ~= "" then typed[#typed + 1] = text end
+  end
+  for _, line in ipairs(lines) do
+    if typed[1] and line == typed[1] then
+      terminal.program:write(self.toReal(line) .. "\n")
+      table.remove(typed, 1)
+    else
+      self:expect(terminal, block, line)
+    end
+  end
+  assert(not typed[1], block.name .. ": not there to be typed: " .. tostring(typed[1]))
+end
+
+-- A command that ends, and its whole output.
+function Session:finish(block, command, lines)
+  local program = self:spawn(command)
+  program:closeInput()
+  local status = program:wait(helper.timeout * 6)
+  local out, from = self.toShown(program:stdout()), 1
+  local wanted = tonumber(block.marks.status) or 0
+  assert(status == wanted, ("%s: %s: status %d\n%s"):format(block.name, command, status, out))
+  if block.kind == "sh" then return end
+  local skipping = false
+  for _, shown in ipairs(lines) do
+    if shown == "…" then
+      skipping = true
+    else
+      local line, rest
+      repeat
+        line, rest = out:match("^([^\n]*)\n?()", from)
+        if from > #out then error(("%s: no line %q in\n%s"):format(block.name, shown, out), 0) end
+        from = rest
+      until not skipping or fits(line, shown)
+      skipping = false
+      if not fits(line, shown) then error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0) end
+    end
+  end
+  assert(skipping or from > #out, block.name .. ": there was more: " .. out:sub(from))
+end
+
+-- The commands of a block: each with the lines of its output.
+local function commands(block)
+  local list, before = {}, {}
+  local prompt = block.kind == "sh" and "^(.+)$" or "^%$ (.*)$"
+  for _, line in ipairs(block) do
+    local last = list[#list]
+    if last and last.text:sub(-1) == "\\" then
+      last.text = last.text .. "\n" .. line:gsub("^> ", "")
+    elseif line:find(prompt) and (block.kind ~= "sh" or line:sub(1, 1) ~= "#") then
+      list[#list + 1] = { text = line:match(prompt), lines = {} }
+    elseif last then
+      table.insert(last.lines, line)
+    else
+      table.insert(before, line)
+    end
+  end
+  return list, before
+end
+
+function Session:run(block)
+  local list, before = commands(block)
+  local name = block.marks.terminal
+  if before[1] then
+    self:talk(assert(self.terminals[name], block.name .. ": no such terminal"), block, before)
+  end
+  for i, command in ipairs(list) do
+    if name and i == #list then
+      assert(not self.terminals[name], block.name .. ": that terminal is busy")
+      self.terminals[name] = { name = name, program = self:spawn("exec " .. command.text) }
+      self:talk(self.terminals[name], block, command.lines)
+    else
+      self:finish(block, command.text, command.lines)
+    end
+  end
+end
+
+function Session:write(block)
+  local path = self.folder .. "/" .. block.marks.file
+  if path:find "/.*/" then shell("mkdir -p " .. quoted(path:match "^(.*)/")) end
+  helper.rewrite(path, self.toReal(table.concat(block, "\n")) .. "\n")
+end
+
+function Session:close()
+  for _, terminal in pairs(self.terminals) do
+    terminal.program:signal "TERM"
+    terminal.program:wait()
+    local out = terminal.program:stdout()
+    assert.is_nil(out:match "ERROR: .*Sanitizer[^\n]*")
+  end
+  shell("rm -rf " .. quoted(self.folder))
+end
+
+describe("the documentation's commands:", function()
+  for _, path in ipairs(pages.list()) do
+    local steps, number, unreal = {}, 0, {}
+    for _, block in ipairs(pages.blocks(path)) do
+      local isCommands = block.kind == "console" or block.kind == "sh"
+      if block.marks["not run"] then
+        unreal[#unreal + 1] = block
+      elseif block.marks.file or isCommands then
+        steps[#steps + 1] = block
+        if isCommands then number = number + 1 end
+      end
+    end
+    if number > 0 then
+      it(("%s, %d blocks"):format(path, number), function()
+        local session = open(path)
+        for _, block in ipairs(steps) do
+          if block.marks.file then session:write(block) else session:run(block) end
+        end
+        session:close()
+      end)
+    end
+    for _, block in ipairs(unreal) do
+      it(("%s is not run: %s"):format(block.name, block.marks["not run"]), function()
+        assert.is_true(#block.marks["not run"] > 10)
+        if block.kind == "sh" or block.kind == "console" then
+          for _, command in ipairs((commands(block))) do -- at least the shell understands them
+            assert.equal(0, (helper.run { "bash", "-n", "-c", command.text }))
+          end
+        end
+      end)
+    end
+  end
+end)
