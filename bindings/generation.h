@@ -37,8 +37,13 @@ typedef struct binding_commit {
 /* Makes the next generation; the first is current at once, others are staging. Leaves its module table on the stack. */
 binding_generation *binding_new_generation(lua_State *L, binding_state *state);
 
+/* The generation that the running code belongs to. */
+binding_generation *binding_running_generation(binding_state *state);
+
+/* The generation of a function of the module: whose table it is from, or, from that which all share, whoever calls. */
 static inline binding_generation *binding_generation_of(lua_State *L) {
-    return *(binding_generation **)lua_touserdata(L, lua_upvalueindex(2));
+    binding_generation **handle = lua_touserdata(L, lua_upvalueindex(2));
+    return handle ? *handle : binding_running_generation(binding_state_of(L));
 }
 
 void binding_reference(binding_generation *generation);
@@ -49,9 +54,6 @@ void binding_made(lua_State *L, int index);
 
 /* Notes that a handler was set on the box at `index`; the function is at `value`. */
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value);
-
-/* The generation that the running code belongs to. */
-binding_generation *binding_running_generation(binding_state *state);
 
 /* The staging generation takes over, between two events. */
 void binding_commit_generation(binding_generation *generation, binding_commit *report);

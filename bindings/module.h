@@ -8,7 +8,8 @@
 
 #include "binding.h"
 
-/* Pushes a table of the module's functions for the generation whose handle is at index `generation`. */
+/* Pushes a table of the module's functions for the generation whose handle is at index `generation`; if nil is there, for
+   that which each call comes from. */
 void binding_push_module(lua_State *L, binding_state *state, int generation);
 
 /* Pushes moonport.HostAddress: a table that makes addresses when it is called, and has what Qt's class has beside. */

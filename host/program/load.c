@@ -80,8 +80,8 @@ static int prepare(lua_State *L) {
         lua_pushglobaltable(L);
         set_arg(L, options, lua_gettop(L)); /* installed modules look for it there */
         lua_pop(L, 1);
-        lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-        lua_getfield(L, -1, "moonport");
+        lua_rawgeti(L, LUA_REGISTRYINDEX, self->module);
+        luaL_unref(L, LUA_REGISTRYINDEX, self->module);
     }
     program_push_environment(L, options, lua_gettop(L));
     int environment = lua_gettop(L);

@@ -71,6 +71,7 @@ typedef struct program {
 
     program_load load;
     bool begun; /* the first generation has been */
+    int module; /* its `moonport` until then: registry reference */
     bool reload_wanted, restore_wanted;
     ev_timer reload_turn; /* does the next thing of a reload between two events */
     ev_timer reload_timeout;

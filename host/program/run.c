@@ -14,10 +14,12 @@ static int open_libraries(lua_State *L) {
     luaL_openlibs(L);
     program_keep_standard(L);
     self->state = binding_open(L);
-    /* Installed modules that require "moonport" get the first generation's. */
+    self->module = luaL_ref(L, LUA_REGISTRYINDEX);
+    /* Installed modules are shared by all generations: what they make belongs to the one that calls them. */
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_insert(L, -2);
-    lua_setfield(L, -2, "moonport");
+    lua_pushnil(L);
+    binding_push_module(L, self->state, lua_gettop(L));
+    lua_setfield(L, -3, "moonport");
     self->state->hosted = true;
     self->state->loop->log_level = self->options.log_level;
     return 0;
