@@ -31,7 +31,7 @@ void binding_unreference(binding_generation *generation) {
         return;
     binding_state *state = generation->state;
     const int references[] = {generation->members, generation->persisted, generation->on_error,
-                              generation->on_reload};
+                              generation->on_reload, generation->on_quit};
     for (size_t i = 0; i < sizeof references / sizeof *references; i++)
         luaL_unref(state->L, LUA_REGISTRYINDEX, references[i]);
     binding_generation **place = &state->generations;
@@ -74,7 +74,8 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     generation->state = state;
     generation->next = state->generations;
     state->generations = generation;
-    generation->members = generation->persisted = generation->on_error = generation->on_reload = LUA_NOREF;
+    generation->members = generation->persisted = generation->on_error = generation->on_reload =
+        generation->on_quit = LUA_NOREF;
     *handle = generation;
     generation->number = ++state->generation_count;
     push_weak_table(L, "k");
@@ -398,6 +399,11 @@ static int module_on_reload(lua_State *L) {
     return binding_set_reference(L, &binding_generation_of(L)->on_reload);
 }
 
+/* moonport.onQuit(fn or nil): called when the program stops, before its connections are closed */
+static int module_on_quit(lua_State *L) {
+    return binding_set_reference(L, &binding_generation_of(L)->on_quit);
+}
+
 /* moonport.reload() -> true: loads the script anew, between two events | nil, message, code */
 static int module_reload(lua_State *L) {
     binding_state *state = binding_state_of(L);
@@ -408,9 +414,6 @@ static int module_reload(lua_State *L) {
 }
 
 const luaL_Reg binding_generation_functions[] = {
-    {"generation", module_generation},
-    {"stale", module_stale},
-    {"onReload", module_on_reload},
-    {"reload", module_reload},
-    {NULL, NULL},
+    {"generation", module_generation}, {"stale", module_stale},   {"onReload", module_on_reload},
+    {"onQuit", module_on_quit},        {"reload", module_reload}, {NULL, NULL},
 };

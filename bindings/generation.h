@@ -18,7 +18,7 @@ struct binding_generation {
     bool staging;
     int members;   /* reference: weak-keyed table of the objects that the script's own run has made */
     int persisted; /* reference: names that it added to persist while staging */
-    int on_error, on_reload;
+    int on_error, on_reload, on_quit;
     /* what lives on, for reports */
     uint32_t sockets;  /* connections with handlers of their own that this generation has set */
     uint32_t handlers; /* suspended handlers and tasks */
@@ -74,7 +74,7 @@ void binding_collect_soon(binding_state *state);
 /* Before an event of a connection: tells it, once, to the server that has taken it over. */
 void binding_resume_connection(mp_tcp_socket *socket);
 
-/* moonport.generation, stale, onReload, reload */
+/* moonport.generation, stale, onReload, onQuit, reload */
 extern const luaL_Reg binding_generation_functions[];
 
 #endif

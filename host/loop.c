@@ -120,6 +120,12 @@ void mp_loop_stop(mp_loop *loop) {
     ev_break(loop->ev, EVBREAK_ALL);
 }
 
+void mp_loop_close_listeners(mp_loop *loop) {
+    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
+         server = mp_loop_next_server(loop, server))
+        mp_tcp_server_close(server);
+}
+
 void mp_loop_wind_down(mp_loop *loop) {
     loop->winding_down = true;
     for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;

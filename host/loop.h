@@ -125,6 +125,9 @@ void mp_loop_run_once(mp_loop *loop);
 /* Ends mp_loop_run after the current turn. */
 void mp_loop_stop(mp_loop *loop);
 
+/* Closes every listener; connections stay. */
+void mp_loop_close_listeners(mp_loop *loop);
+
 /* Begins to stop: listeners close, and every connection once what it has queued is sent. Signals follow from the loop. */
 void mp_loop_wind_down(mp_loop *loop);
 

@@ -882,6 +882,10 @@ function moonport.reload() end
 ---@param fn? fun(ok: boolean, report: moonport.ReloadReport)
 function moonport.onReload(fn) end
 
+---Sets the function that is called when the program is told to stop, before its connections are closed. It may wait.
+---@param fn? fun()
+function moonport.onQuit(fn) end
+
 ---The number of the run that the calling code belongs to.
 ---@return integer
 function moonport.generation() end

@@ -67,7 +67,8 @@ typedef struct program {
     ev_async told_to_stop;
     ev_signal hangup;
     ev_timer grace;
-    ev_prepare drained;
+    ev_prepare stop_turn;
+    enum { STOP_BEGUN, STOP_SCRIPT, STOP_CONNECTIONS } stop_stage;
 
     program_load load;
     bool begun; /* the first generation has been */

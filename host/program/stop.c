@@ -1,6 +1,6 @@
 /*
- * Stopping: SIGTERM, SIGINT and moonport.quit(). Listeners close, connections get the grace time to send what is queued,
- * the rest is aborted. A second signal ends the process at once, also while a script keeps the loop from running: so the
+ * Stopping: SIGTERM, SIGINT and moonport.quit(). Listeners close, onQuit's function has its turn, connections send what is
+ * queued; after the grace time for all of that the rest is aborted. A second signal ends the process at once, also while a script keeps the loop from running: so the
  * handlers are the program's own, and not libev's.
  *
  * SPDX-License-Identifier: MIT
@@ -20,6 +20,9 @@ static void on_grace_over(struct ev_loop *ev, ev_timer *timer, int revents) {
     (void)ev;
     (void)revents;
     uint64_t undrained = mp_loop_undrained(self->state->loop);
+    if (self->stop_stage == STOP_SCRIPT)
+        mp_log(self->state->loop->log_level, MP_LOG_WARNING,
+               "stopping: onQuit's function had not returned in %.0f ms", self->options.grace);
     if (undrained > 0)
         mp_log(self->state->loop->log_level, MP_LOG_WARNING,
                "stopping: %llu connections had not sent all in %.0f ms", (unsigned long long)undrained,
@@ -27,12 +30,46 @@ static void on_grace_over(struct ev_loop *ev, ev_timer *timer, int revents) {
     finish(self);
 }
 
-/* Before each poll while stopping: has everything been sent? */
-static void on_drained(struct ev_loop *ev, ev_prepare *prepare, int revents) {
+static void close_connections(program *self) {
+    self->stop_stage = STOP_CONNECTIONS;
+    mp_loop_wind_down(self->state->loop);
+}
+
+/* onQuit's function has returned, or failed, or can't be run. */
+static void script_ready(program *self) {
+    self->state->loop->alive--;
+    close_connections(self);
+}
+
+static void on_script_ended(binding_task *task, int status, int count) {
+    (void)status;
+    (void)count;
+    script_ready(task->state->program);
+}
+
+static void tell_script(program *self) {
+    lua_State *L = self->L;
+    binding_state *state = self->state;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->current->on_quit);
+    binding_task *task = binding_new_task(state, L, 0);
+    self->stop_stage = STOP_SCRIPT;
+    if (task) {
+        task->ended = on_script_ended;
+        binding_resume(task, 0);
+    } else {
+        script_ready(self);
+    }
+    mp_loop_settle(state->loop);
+}
+
+/* Before each poll while stopping. The script is told here, as no handler runs inside its call of quit. */
+static void on_stop_turn(struct ev_loop *ev, ev_prepare *prepare, int revents) {
     program *self = prepare->data;
     (void)ev;
     (void)revents;
-    if (mp_loop_is_drained(self->state->loop))
+    if (self->stop_stage == STOP_BEGUN)
+        tell_script(self);
+    else if (self->stop_stage == STOP_CONNECTIONS && mp_loop_is_drained(self->state->loop))
         finish(self);
 }
 
@@ -42,13 +79,19 @@ static void on_quit(binding_state *state) {
     if (self->stopping)
         return;
     self->stopping = true;
-    mp_loop_wind_down(state->loop);
+    self->stop_stage = STOP_BEGUN;
+    if (state->current->on_quit == LUA_NOREF) {
+        close_connections(self);
+    } else {
+        state->loop->alive++; /* the loop goes on for the script's turn, although nothing else may be left */
+        mp_loop_close_listeners(state->loop);
+    }
     ev_timer_init(&self->grace, on_grace_over, self->options.grace / 1000.0, 0.);
     self->grace.data = self;
     ev_timer_start(ev, &self->grace);
-    ev_prepare_init(&self->drained, on_drained);
-    self->drained.data = self;
-    ev_prepare_start(ev, &self->drained);
+    ev_prepare_init(&self->stop_turn, on_stop_turn);
+    self->stop_turn.data = self;
+    ev_prepare_start(ev, &self->stop_turn);
 }
 
 /* Who is told of signals; a handler has no other way to know. */
@@ -104,6 +147,6 @@ void program_unwatch_signals(program *self) {
     ev_signal_stop(ev, &self->hangup);
     if (self->stopping) {
         ev_timer_stop(ev, &self->grace);
-        ev_prepare_stop(ev, &self->drained);
+        ev_prepare_stop(ev, &self->stop_turn);
     }
 }

@@ -173,3 +173,124 @@ describe("moonport.quit", function()
     assert.are.equal(4, program:wait())
   end)
 end)
+
+describe("moonport.onQuit", function()
+  it("runs before connections are closed, with the listeners closed, and may wait for them #valgrind", function()
+    local program, port = start { options = { "--grace", 60000 }, source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      function server.connection:readyRead() self:write("served " .. self:readAll()) end
+      assert(server:listen "127.0.0.1")
+      moonport.onQuit(function()
+        moonport.log.info("listening: %s, connections: %d", server:isListening(), server:connectionCount())
+        while server:connectionCount() > 0 do moonport.sleep(1) end
+        moonport.log.info "drained"
+      end)
+      moonport.log.info("port %d", server:serverPort())
+    ]] }
+    local client = helper.connect(port)
+    client:send "1"
+    assert.are.equal("served 1", client:receive(8))
+    program:signal "TERM"
+    program:waitForLine "listening: false, connections: 1"
+    assert.is_false(pcall(helper.connect, port))
+    client:send "2"
+    assert.are.equal("served 2", client:receive(8))
+    assert.is_true(program:running())
+    client:close()
+    program:waitForLine "drained"
+    assert.are.equal(0, program:wait())
+    assert.are.equal(1, select(2, program:stderr():gsub("listening: ", ""))) -- called once
+  end)
+
+  it("gives another exit status by quit, also when nothing else is left", function()
+    local program = start { source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      assert(server:listen "127.0.0.1")
+      moonport.onQuit(function() moonport.sleep(1) moonport.quit(7) end)
+      moonport.log.info("port %d", server:serverPort())
+    ]] }
+    program:signal "INT"
+    assert.are.equal(7, program:wait())
+  end)
+
+  it("comes once after quit in a handler, never inside it, and not when the program ends by itself", function()
+    local program = helper.program { source = [[
+      local moonport = require "moonport"
+      moonport.onQuit(function() moonport.log.info "asked" moonport.quit(3) end)
+      moonport.singleShot(1, function()
+        moonport.quit()
+        moonport.quit(2)
+        moonport.log.info "before"
+      end)
+    ]] }
+    assert.are.equal(3, program:wait())
+    assert.is_truthy(program:stderr():find "before\n[^\n]*asked\n$")
+    program = helper.program { source = [[
+      require "moonport".onQuit(function() require "moonport".log.info "asked" end)
+    ]] }
+    assert.are.equal(0, program:wait())
+    assert.are.equal("", program:stderr())
+  end)
+
+  it("is the one of the code that serves, and nil takes it away", function()
+    local source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      assert(server:listen("127.0.0.1"))
+      moonport.onQuit(function() moonport.log.info "first" end)
+      -- LATER
+      moonport.log.info("port %d", server:serverPort())
+    ]]
+    for code, line in pairs { ['moonport.onQuit(function() moonport.log.info "second" end)'] = "second",
+                              ["moonport.onQuit(nil)"] = "stopping" } do
+      local script = helper.file(source, "script.lua")
+      local program = start { script = script }
+      helper.rewrite(script, (source:gsub("moonport.onQuit.-end%)", ""):gsub("%-%- LATER", code)))
+      program:signal "HUP"
+      program:waitForLine "reloaded"
+      program:signal "TERM"
+      program:waitForLine(line)
+      assert.are.equal(0, program:wait())
+      assert.is_nil(program:stderr():find("first", 1, true))
+    end
+  end)
+
+  it("that fails is logged, and the connections are closed all the same", function()
+    local program, port = start { source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      function server.connection:readyRead() self:write(self:readAll()) end
+      assert(server:listen "127.0.0.1")
+      moonport.onQuit(function() error "oh no" end)
+      moonport.log.info("port %d", server:serverPort())
+    ]] }
+    local client = helper.connect(port)
+    client:send "x"
+    client:receive(1)
+    program:signal "TERM"
+    program:waitForLine "error task: .*oh no"
+    assert.are.equal("closed", client:waitForEnd())
+    assert.are.equal(0, program:wait())
+  end)
+
+  it("has no more than the grace time, and a second signal ends it at once", function()
+    local source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      assert(server:listen "127.0.0.1")
+      moonport.onQuit(function() moonport.log.info "waiting" moonport.sleep(-1) end)
+      moonport.log.info("port %d", server:serverPort())
+    ]]
+    local program = start { source = source, options = { "--grace", 50 } }
+    program:signal "TERM"
+    program:waitForLine "warning stopping: onQuit's function had not returned in 50 ms"
+    assert.are.equal(0, program:wait())
+    program = start { source = source, options = { "--grace", 60000 } }
+    program:signal "TERM"
+    program:waitForLine "waiting"
+    program:signal "TERM"
+    assert.are.equal(143, program:wait())
+  end)
+end)
