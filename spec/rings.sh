@@ -3,13 +3,14 @@
 # own, so that a crash or a hang costs one failure and no other file's results. The counts come from records that are
 # written as things happen (spec/report.lua), never from what a runner prints last.
 
-ring_names=(unit api host qt regress gc program valgrind)
+ring_names=(unit api host qt regress install gc program valgrind)
 declare -A ring_titles=(
   [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
   [api]="spec/api in process, with ASan and UBSan"
   [host]="spec/host: the program and real clients, with ASan and UBSan"
   [qt]="spec/qt in process, with ASan and UBSan"
   [regress]="spec/regress in process, with ASan and UBSan"
+  [install]="LuaRocks, cmake --install, the Debian package, with the release build"
   [gc]="api, qt and regress with a full collection at each allocation"
   [program]="spec/api inside the program, with ASan and UBSan"
   [valgrind]="specs tagged #valgrind with the release build, under valgrind"

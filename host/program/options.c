@@ -15,9 +15,7 @@ static const char help[] =
     "\n"
     "Runs a Lua script as a network service: it attaches handlers to TCP servers and\n"
     "sockets (require \"moonport\"), and ends when nothing is left that could happen.\n"
-    "\n"
-    "  script.lua         the service; \"-\" reads it from standard input\n"
-    "  arguments          for the script, in arg and ...\n"
+    "The script \"-\" is standard input; the arguments are in arg and ....\n"
     "\n"
     "options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
@@ -28,6 +26,7 @@ static const char help[] =
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
+    "  --share            print where its types, scripts and man page are installed\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -97,6 +96,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
         } else if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) {
             puts("moonport " MOONPORT_VERSION " (" LUA_RELEASE ")");
             return 0;
+        } else if (strcmp(name, "--share") == 0) {
+            return program_print_share();
         } else if (strcmp(name, "--check") == 0) {
             options->check = true;
         } else if (strcmp(name, "--watch") == 0) {

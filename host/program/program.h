@@ -98,6 +98,11 @@ int program_parse_options(program_options *options, int argc, char **argv);
 /* One line on stderr, "moonport: …". */
 void program_complain(const char *text);
 
+/* --- share.c --- */
+
+/* Prints the folder of the installed files; an exit status. */
+int program_print_share(void);
+
 /* --- environment.c: an environment is a table with these fields --- */
 #define PROGRAM_GLOBALS "globals"      /* the run's _G */
 #define PROGRAM_LOADED "loaded"        /* its modules */

@@ -149,7 +149,7 @@ describe("the manual", function()
       assert.truthy(read "docs/types/moonport.lua":find("---@field " .. name .. " ", 1, true), name)
     end
     local text, types = read "docs/reference/moonport.md", read "docs/types/moonport.lua"
-    assert.truthy(text:find("`moonport.version` is a string, `\"" .. moonport.version .. "\"`", 1, true))
+    assert.truthy(text:find("`moonport.version` is a string such as `\"", 1, true))
     local listed = text:match "`moonport.log` has four functions: (.-)%."
     for _, level in ipairs(functions(moonport.log)) do
       assert.truthy(listed:find("`" .. level .. "`", 1, true), level)

@@ -9,7 +9,8 @@ local hosted = name:read "l" == "moonport"
 
 describe("The module", function()
   it("has version, stats and persist", function()
-    assert.equal("0.1.0", moonport.version)
+    local sources <close> = assert(io.open "CMakeLists.txt")
+    assert.equal(sources:read "a":match "\nproject%(moonport VERSION (%S+)", moonport.version)
     for _, field in ipairs { "connections", "bytesRead", "bytesSent", "handlerErrors", "iterations", "generation",
       "memory", "objects" } do
       assert.equal("integer", math.type(moonport.stats()[field]), field)

@@ -37,6 +37,12 @@ describe("the command line", function()
     assert.is_truthy(out:find "^moonport %d+%.%d+%.%d+ %(Lua 5%.4%.%d+%)\n$")
   end)
 
+  it("tells for --share where it is installed, or that it isn't", function()
+    local status, out, err = run "--share" -- spec/install has those that are
+    assert.are.same({ 1, "" }, { status, out })
+    assert.matches("^moonport: not installed: [^\n]+/share/moonport: No such file or directory\n$", err)
+  end)
+
   it("says in one line what is wrong with the usage, and exits with 2", function()
     local script = helper.file "print 'ran'"
     for _, case in ipairs {

@@ -1,0 +1,44 @@
+# What `cmake --install` puts where, and the Debian package that `cpack` makes of it.
+#
+# The program finds what lies in share/ by a path relative to itself, so that everything may be moved together: --prefix,
+# DESTDIR, a LuaRocks tree.
+
+set(MOONPORT_MODULE_DIR lib/lua/5.4 CACHE STRING "Where moonport.so goes")
+set(MOONPORT_PROGRAM_DIR "" CACHE STRING "Where the program runs from, if that isn't where it is installed")
+set(program_dir ${CMAKE_INSTALL_FULL_BINDIR})
+if(MOONPORT_PROGRAM_DIR)
+  cmake_path(NORMAL_PATH MOONPORT_PROGRAM_DIR OUTPUT_VARIABLE program_dir)
+endif()
+file(RELATIVE_PATH share_from_program ${program_dir} ${CMAKE_INSTALL_FULL_DATADIR})
+target_compile_definitions(moonport PRIVATE MOONPORT_SHARE="${share_from_program}")
+
+configure_file(docs/moonport.1 moonport.1 @ONLY)
+
+install(TARGETS moonport RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS moonport_module LIBRARY DESTINATION ${MOONPORT_MODULE_DIR})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moonport.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(DIRECTORY docs/types scripts DESTINATION ${CMAKE_INSTALL_DATADIR}/moonport)
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN types EXCLUDE PATTERN moonport.1 EXCLUDE)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "the moonport authors <moonport@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "network host driven by Lua")
+set(CPACK_PACKAGE_DESCRIPTION [[
+moonport runs network services that are written in Lua 5.4, with the classes
+of Qt's network module, on libev's event loop. Handlers may wait without
+blocking, and a saved script changes the running service without a connection
+lost.
+
+The same module loads into a plain lua5.4.]])
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
+  WORLD_READ WORLD_EXECUTE)
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/cmake/debian.cmake)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "lua5.4, lua-busted")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)

@@ -1,0 +1,35 @@
+/*
+ * Where the files lie that are installed with the program: types, scripts, man page. The path is relative to the program,
+ * so that it holds wherever both were put together.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "program.h"
+
+int program_print_share(void) {
+    char own[PATH_MAX], path[PATH_MAX + sizeof MOONPORT_SHARE + 16], *real = NULL;
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (length < 0) {
+        fprintf(stderr, "moonport: where this program lies is not known: %s\n", strerror(errno));
+        return 1;
+    }
+    own[length] = '\0';
+    *strrchr(own, '/') = '\0';
+    snprintf(path, sizeof path, "%s/" MOONPORT_SHARE "/moonport", own);
+    real = realpath(path, NULL);
+    if (!real) {
+        fprintf(stderr, "moonport: not installed: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    *strrchr(real, '/') = '\0';
+    puts(real);
+    free(real);
+    return 0;
+}

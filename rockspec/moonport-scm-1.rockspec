@@ -1,0 +1,37 @@
+-- SPDX-License-Identifier: MIT
+rockspec_format = "3.0"
+package = "moonport"
+version = "scm-1"
+
+-- `luarocks make` takes the folder that it runs in and asks for no source; `./dev rock` packs a rock with its source in it.
+source = { url = "git+file:///usr/src/moonport" }
+
+description = {
+  summary = "A network host driven by Lua",
+  detailed = [[
+moonport runs network services written in Lua: a C program owns the event loop and the sockets (libev, c-ares), and the
+script says, with the classes of Qt's network module, what happens on them. Handlers may wait, and a saved script changes
+the running service without a connection lost.]],
+  license = "MIT",
+}
+
+supported_platforms = { "linux" }
+dependencies = { "lua >= 5.4, < 5.5" }
+external_dependencies = {
+  LIBEV = { header = "ev.h", library = "ev" },
+  CARES = { header = "ares.h", library = "cares" },
+}
+
+build = {
+  type = "cmake",
+  variables = {
+    CMAKE_PREFIX_PATH = "$(LIBEV_DIR);$(CARES_DIR)",
+    EV_INCLUDE_DIR = "$(LIBEV_INCDIR)",
+    CMAKE_INSTALL_PREFIX = "$(PREFIX)",
+    CMAKE_INSTALL_BINDIR = "$(BINDIR)",
+    CMAKE_INSTALL_DOCDIR = "$(PREFIX)/doc",
+    MOONPORT_MODULE_DIR = "$(LIBDIR)",
+    MOONPORT_PROGRAM_DIR = "$(PREFIX)/../../../../../bin", -- of the tree: LuaRocks runs a copy there
+  },
+}
+deploy = { wrap_bin_scripts = false }

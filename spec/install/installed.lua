@@ -1,0 +1,82 @@
+-- SPDX-License-Identifier: MIT
+-- What an installation has to have, wherever it was put, and folders that are gone at the end of a spec.
+
+local helper = require "spec.helper"
+local lfs = require "lfs"
+
+local installed = { timeout = 300000 } -- luarocks compiles everything
+local folders = {}
+
+--- Makes a folder that remove() removes.
+function installed.folder()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(lfs.mkdir(path))
+  folders[#folders + 1] = path
+  return path
+end
+
+function installed.remove()
+  for _, path in ipairs(folders) do helper.run { "rm", "-rf", path } end
+  folders = {}
+end
+
+--- Runs a command that must succeed; environment as of helper.spawn. -> its output
+function installed.run(arguments, environment)
+  local program = helper.spawn(arguments, environment)
+  program:closeInput()
+  local status = program:wait(installed.timeout)
+  assert(status == 0, ("%s: exit status %d\n%s%s"):format(program.name, status, program:stdout(), program:stderr()))
+  return program:stdout()
+end
+
+--- The same for a line of the shell; its $1, $2, … are the further arguments.
+function installed.shell(line, ...)
+  return installed.run { "sh", "-ec", line, "sh", ... }
+end
+
+--- The paths of all files below a folder, sorted.
+function installed.files(folder)
+  local list = {}
+  local text = installed.run { "find", folder, "!", "-type", "d", "-printf", "%P\n" }
+  for path in text:gmatch "[^\n]+" do list[#list + 1] = path end
+  table.sort(list)
+  return list
+end
+
+function installed.read(path)
+  local file <close> = assert(io.open(path))
+  return file:read "a"
+end
+
+--- The version of the sources.
+function installed.version()
+  return installed.read "CMakeLists.txt":match "\nproject%(moonport VERSION (%S+)"
+end
+
+--- Fails unless the program at this path works, and finds what is installed with it in the folder `share`. The man page
+--- may be compressed.
+function installed.check(program, share)
+  assert(installed.run { program, "--version" } == ("moonport %s (Lua 5.4.%s)\n"):format(installed.version(),
+    installed.run({ "lua5.4", "-v" }):match "^Lua 5%.4%.(%d+)"))
+  assert(installed.run { program, "--share" } == share .. "\n")
+  local man = installed.shell("cat $1/man/man1/moonport.1 || zcat $1/man/man1/moonport.1.gz", share)
+  assert(man:find('.TH MOONPORT 1 "" "moonport ' .. installed.version() .. '"', 1, true))
+  assert(installed.read(share .. "/moonport/types/moonport.lua") == installed.read "docs/types/moonport.lua")
+
+  local echo = helper.spawn { program, share .. "/moonport/scripts/echo.lua", "0" }
+  local client = helper.connect(echo:waitForLine "listening on 127%.0%.0%.1 port (%d+)")
+  client:send "hello\n"
+  assert(client:receiveLine() == "hello\n")
+  echo:signal "TERM"
+  assert(echo:wait() == 0)
+end
+
+--- Fails unless a plain lua5.4 finds the module in the folder.
+function installed.checkModule(folder)
+  local out = installed.run({ "lua5.4", "-e", 'print(require "moonport".version)' },
+    { LUA_CPATH = folder .. "/?.so", LUA_CPATH_5_4 = false })
+  assert(out == installed.version() .. "\n")
+end
+
+return installed

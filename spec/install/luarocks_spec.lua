@@ -1,0 +1,99 @@
+-- SPDX-License-Identifier: MIT
+-- LuaRocks: made from a clean clone, and from a source rock, without the network.
+
+local helper = require "spec.helper"
+local installed = require "spec.install.installed"
+
+-- A clone of what is in this folder now, committed or not.
+local function clone()
+  local folder = installed.folder() .. "/a clone"
+  installed.shell([[mkdir "$1"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'ls -d "$@" 2>/dev/null' - |
+      tar -cf - -T - | tar -xf - -C "$1"
+    cd "$1"
+    git init -q
+    git add -A
+    git -c user.name=spec -c user.email=spec@localhost commit -qm spec]], folder)
+  return folder
+end
+
+local jobs = io.popen("nproc"):read "n"
+
+-- With no network: whatever were fetched would be asked of a proxy that isn't there.
+local function environment(home)
+  local nowhere = "http://127.0.0.1:9"
+  return { HOME = home, XDG_CACHE_HOME = home .. "/.cache", MAKEFLAGS = "-j" .. jobs, http_proxy = nowhere,
+    https_proxy = nowhere, ftp_proxy = nowhere, all_proxy = nowhere, LUA_CPATH = false, LUA_CPATH_5_4 = false }
+end
+
+-- Runs luarocks in a folder.
+local function luarocks(folder, tree, ...)
+  local line = 'cd "$1" && shift && exec luarocks --lua-version 5.4 --tree "$@"'
+  return installed.run({ "sh", "-c", line, "sh", folder, tree, ... }, environment(folder))
+end
+
+local function check(tree)
+  local share = luarocks(tree, tree, "show", "moonport", "--rock-dir"):match "%S+" .. "/share"
+  installed.check(tree .. "/bin/moonport", share)
+  installed.checkModule(tree .. "/lib/lua/5.4")
+end
+
+-- LuaRocks' own list of what it has installed stays.
+local function checkGone(tree)
+  assert.are.same({ "lib/luarocks/rocks-5.4/manifest" }, installed.files(tree))
+end
+
+describe("the rock", function()
+  after_each(installed.remove)
+
+  it("is made from a clone, which stays clean, and is removed without a trace", function()
+    local folder, tree = clone(), installed.folder()
+    luarocks(folder, tree, "make")
+    assert.equal("", installed.shell('cd "$1" && git status --porcelain', folder))
+    check(tree)
+    luarocks(folder, tree, "remove", "moonport")
+    checkGone(tree)
+  end)
+
+  it("is packed with its sources, and installed where there is no clone", function()
+    local folder, tree, other = clone(), installed.folder(), installed.folder()
+    local packed = installed.shell('cd "$1" && ./dev rock | tail -n 1', folder):match "[^\n]+"
+    assert.equal(folder .. "/build/rock/moonport-scm-1.src.rock", packed)
+    installed.run { "mv", packed, other }
+    installed.run { "rm", "-rf", folder }
+    luarocks(other, tree, "install", other .. "/moonport-scm-1.src.rock")
+    check(tree)
+    luarocks(other, tree, "remove", "moonport")
+    checkGone(tree)
+  end)
+
+  it("is a release's where the version of CMakeLists.txt is tagged", function()
+    local folder, version = clone(), installed.version()
+    installed.shell('cd "$1" && git tag "v$2" && ./dev rock https://example.org/files/', folder, version)
+    local name = "moonport-" .. version
+    local text = installed.shell('unzip -p "$1/build/rock/$2-1.src.rock" "$2-1.rockspec"', folder, name)
+    local rockspec = {}
+    assert(load(text, "=rockspec", "t", rockspec))()
+    assert.equal(version .. "-1", rockspec.version)
+    assert.are.same({ url = ("https://example.org/files/%s.tar.gz"):format(name), dir = name }, rockspec.source)
+    local original = {}
+    assert(loadfile("rockspec/moonport-scm-1.rockspec", "t", original))()
+    original.version, original.source = rockspec.version, rockspec.source
+    assert.are.same(original, rockspec)
+  end)
+
+  it("says which library is missing, and how to name its place", function()
+    local folder, tree = clone(), installed.folder()
+    for name, header in pairs { LIBEV = "ev.h", CARES = "ares.h" } do
+      local line = 'cd "$1" && exec luarocks --lua-version 5.4 --tree "$2" make "$3"'
+      local arguments = { "sh", "-c", line, "sh", folder, tree, name .. "_DIR=/nowhere" }
+      local program = helper.spawn(arguments, environment(folder))
+      assert.equal(1, program:wait(installed.timeout))
+      local err = program:stderr()
+      assert.truthy(err:find("Could not find header file for " .. name, 1, true), err)
+      assert.truthy(err:find("No file " .. header .. " in /nowhere/include", 1, true), err)
+      assert.truthy(err:find("install " .. name .. " in your system and/or pass " .. name .. "_DIR", 1, true), err)
+    end
+    assert.are.same({}, installed.files(tree))
+  end)
+end)
