@@ -20,7 +20,7 @@ end
 
 local function marked(text, marks)
   for part in (text .. ";"):gmatch "%s*(.-)%s*;" do
-    local name, value = part:match "^([%l ]+):%s*(.*)$"
+    local name, value = part:match "^([%l -]+):%s*(.*)$"
     if part ~= "" then marks[name or part] = value or true end
   end
   return marks

@@ -30,13 +30,8 @@ local inServer = {
   after = 'assert(server:listen("127.0.0.1", 7000))\n',
 }
 
--- Blocks that nothing here runs: what is said about them is said by other specs, or they are there to be looked at.
-local shown = {
-  text = "output, and forms of commands",
-  cpp = "Qt, for comparison",
-
-  js = "node, for comparison",
-}
+-- Blocks that nothing here runs: they are there to be looked at.
+local shown = { text = "output, and forms of commands", cpp = "Qt, for comparison", js = "node, for comparison" }
 
 local function source(block)
   local marks = block.marks
@@ -90,8 +85,9 @@ local function treatment(block)
   local marks = block.marks
   if shown[block.kind] then return block.kind end
   if block.kind == "console" or block.kind == "sh" then return "commands" end -- docs_sessions_spec.lua
+  if marks.file then return "file", "is a file of its page's session", block.kind == "lua" and compile end
+  if marks["drop-in"] then return "drop-in" end -- docs_deployment_spec.lua
   if block.kind ~= "lua" then error(block.name .. ": nothing knows what to do with a block of " .. block.kind) end
-  if marks.file then return "file", "compiles: a file of the page's session", compile end
   if marks.other then return "other", "compiles: Lua for " .. marks.other, compile end
   if marks.serves then return "served", "serves", serve end
   if marks.fragment then

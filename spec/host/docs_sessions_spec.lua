@@ -7,6 +7,7 @@
 --                         command is what it shows next. "^C" is typed there, and ends it.
 --   typed: hello | /who   these lines of the block are typed, the others are what comes
 --   status: 1             the command ends with that exit status
+--   eventually            it is tried again until it shows that: what it talks to has just been started
 --   not run: why          it isn't, for this reason
 -- "…" stands for anything, as a line of its own for any lines. Times, milliseconds and ports of clients may differ.
 -- Port 7000 and the like are free ones here.
@@ -18,33 +19,23 @@ local lfs = require "lfs"
 
 local root = lfs.currentdir()
 
--- A port that nobody who asks for any port is given: below those that the system chooses from.
-local function freePort()
-  for _ = 1, 100 do
-    local port = math.random(10000, 32000)
-    local fd = helper.posix.listen("127.0.0.1", port, 1)
-    if fd then
-      helper.posix.close(fd)
-      return port
-    end
-  end
-  error "no free port"
+local port = "%f[%w][78]0%d%d%f[%W]" -- as the pages have them
+
+local function isFree(number)
+  local fd = helper.posix.listen("127.0.0.1", number, 1)
+  if fd then helper.posix.close(fd) end
+  return fd ~= nil
 end
 
--- The documented ports are mapped to free ones in what is run, and back in what comes.
-local function portMap()
-  local real, shown = {}, {}
-  local function toReal(text)
-    return (text:gsub("%f[%w][78]0%d%d%f[%W]", function(port)
-      if not real[port] then
-        real[port] = tostring(freePort())
-        shown[real[port]] = port
-      end
-      return real[port]
-    end))
+-- What is added to the ports of a text, so that all are free. They are below those that the system chooses from: nobody
+-- who asks for any port is given one.
+local function shift(text)
+  for _ = 1, 100 do
+    local by, free = math.random(4000, 22000), true
+    for number in text:gmatch(port) do free = free and isFree(by + number) end
+    if free then return by end
   end
-  local function toShown(text) return (text:gsub("%f[%w]%d%d%d%d%d%f[%W]", shown)) end
-  return toReal, toShown
+  error "no free ports"
 end
 
 local function normal(text)
@@ -66,6 +57,17 @@ local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 local Session = {}
 Session.__index = Session
 
+function Session:toReal(text)
+  return (text:gsub(port, function(number) return ("%d"):format(number + self.shift) end))
+end
+
+function Session:toShown(text)
+  return (text:gsub("%f[%w]%d%d%d%d%d%f[%W]", function(number)
+    local shown = ("%d"):format(number - self.shift)
+    return shown:find(port) and shown or nil
+  end))
+end
+
 local function shell(command)
   local status, out, err = helper.run { "sh", "-c", command }
   assert(status == 0, out .. err)
@@ -75,20 +77,20 @@ end
 local function open(page)
   local self = setmetatable({ page = page, terminals = {}, commands = 0 }, Session)
   self.folder = shell("mktemp -d"):match "%S+"
-  self.toReal, self.toShown = portMap()
+  self.shift = shift(pages.read(page))
   local program = os.getenv "MOONPORT" or "build/asan/moonport"
   if program:sub(1, 1) ~= "/" then program = root .. "/" .. program end
   shell(("cd %s && mkdir bin build && ln -s %s bin/moonport && ln -s %s build/moonport && cp -r %s/scripts .")
     :format(self.folder, quoted(program), quoted(program), quoted(root)))
   for file in shell(("find %s/scripts -type f"):format(self.folder)):gmatch "[^\n]+" do
-    helper.rewrite(file, self.toReal(pages.read(file)))
+    helper.rewrite(file, self:toReal(pages.read(file)))
   end
   return self
 end
 
 function Session:spawn(command)
   self.commands = self.commands + 1
-  local line = ("cd %s && PATH=$PWD/bin:$PATH && exec 2>&1\n%s"):format(self.folder, self.toReal(command))
+  local line = ("cd %s && PATH=$PWD/bin:$PATH && exec 2>&1\n%s"):format(self.folder, self:toReal(command))
   return helper.spawn({ "bash", "-c", line }, { LUA_PATH = false, LUA_CPATH = false })
 end
 
@@ -111,7 +113,7 @@ function Session:expect(terminal, block, shown)
     return
   end
   local line
-  repeat line = self.toShown(nextLine(terminal, block, shown)) until not terminal.skipping or fits(line, shown)
+  repeat line = self:toShown(nextLine(terminal, block, shown)) until not terminal.skipping or fits(line, shown)
   terminal.skipping = false
   if not fits(line, shown) then error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0) end
 end
@@ -124,7 +126,7 @@ function Session:talk(terminal, block, lines)
   end
   for _, line in ipairs(lines) do
     if typed[1] and line == typed[1] then
-      terminal.program:write(self.toReal(line) .. "\n")
+      terminal.program:write(self:toReal(line) .. "\n")
       table.remove(typed, 1)
     else
       self:expect(terminal, block, line)
@@ -138,7 +140,7 @@ function Session:finish(block, command, lines)
   local program = self:spawn(command)
   program:closeInput()
   local status = program:wait(helper.timeout * 6)
-  local out, from = self.toShown(program:stdout()), 1
+  local out, from = self:toShown(program:stdout()), 1
   local wanted = tonumber(block.marks.status) or 0
   assert(status == wanted, ("%s: %s: status %d\n%s"):format(block.name, command, status, out))
   if block.kind == "sh" then return end
@@ -190,6 +192,11 @@ function Session:run(block)
       assert(not self.terminals[name], block.name .. ": that terminal is busy")
       self.terminals[name] = { name = name, program = self:spawn("exec " .. command.text) }
       self:talk(self.terminals[name], block, command.lines)
+    elseif block.marks.eventually then
+      local deadline, ok, problem = helper.posix.now() + 4 * helper.timeout
+      repeat ok, problem = pcall(self.finish, self, block, command.text, command.lines)
+      until ok or helper.posix.now() > deadline
+      if not ok then error(problem, 0) end
     else
       self:finish(block, command.text, command.lines)
     end
@@ -199,7 +206,7 @@ end
 function Session:write(block)
   local path = self.folder .. "/" .. block.marks.file
   if path:find "/.*/" then shell("mkdir -p " .. quoted(path:match "^(.*)/")) end
-  helper.rewrite(path, self.toReal(table.concat(block, "\n")) .. "\n")
+  helper.rewrite(path, self:toReal(table.concat(block, "\n")) .. "\n")
 end
 
 function Session:close()
@@ -224,7 +231,7 @@ describe("the documentation's commands:", function()
         if isCommands then number = number + 1 end
       end
     end
-    if number > 0 then
+    if #steps > 0 then
       it(("%s, %d blocks"):format(path, number), function()
         local session = open(path)
         for _, block in ipairs(steps) do

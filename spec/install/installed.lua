@@ -63,6 +63,7 @@ function installed.check(program, share)
   local man = installed.shell("cat $1/man/man1/moonport.1 || zcat $1/man/man1/moonport.1.gz", share)
   assert(man:find('.TH MOONPORT 1 "" "moonport ' .. installed.version() .. '"', 1, true))
   assert(installed.read(share .. "/moonport/types/moonport.lua") == installed.read "docs/types/moonport.lua")
+  assert(installed.read(share .. "/moonport/systemd/moonport@.service"):find "\nExecStart=moonport ")
 
   local echo = helper.spawn { program, share .. "/moonport/scripts/echo.lua", "0" }
   local client = helper.connect(echo:waitForLine "listening on 127%.0%.0%.1 port (%d+)")

@@ -1,0 +1,64 @@
+-- The units of share/systemd, and the drop-ins that docs/guide/deployment.md shows, are understood by systemd; the
+-- table of the page says of a unit what is in it.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local pages = require "spec.pages"
+
+local page = "docs/guide/deployment.md"
+local units = { "moonport@.service", "moonport@.socket" }
+
+-- systemd-analyze verify of an instance with drop-ins, in a folder with our units. -> status, what it says
+local function verify(instance, dropIn)
+  local _, folder = helper.run { "mktemp", "-d" }
+  folder = folder:match "%S+"
+  for _, name in ipairs(units) do
+    local text = pages.read("share/systemd/" .. name):gsub("%f[^\n=]moonport ", "/bin/true ")
+    helper.rewrite(folder .. "/" .. name, text)
+  end
+  if dropIn then
+    helper.run { "mkdir", ("%s/%s.d"):format(folder, instance) }
+    helper.rewrite(("%s/%s.d/override.conf"):format(folder, instance), (dropIn:gsub("%f[^\n=]moonport ", "/bin/true ")))
+  end
+  local status, out, err = helper.run { "systemd-analyze", "verify", "--man=no", folder .. "/" .. instance }
+  helper.run { "rm", "-rf", folder }
+  return status, out .. err
+end
+
+describe("deployment:", function()
+  for _, instance in ipairs { "moonport@chat.service", "moonport@chat.socket" } do
+    it(instance .. " is a unit without a fault", function()
+      assert.same({ 0, "" }, { verify(instance) })
+    end)
+  end
+
+  for _, block in ipairs(pages.blocks(page)) do
+    local instance = block.marks["drop-in"]
+    if instance then
+      it(block.name .. " is a drop-in without a fault for " .. instance, function()
+        assert.same({ 0, "" }, { verify(instance, table.concat(block, "\n") .. "\n") })
+      end)
+    end
+  end
+
+  it("verify tells of a fault", function()
+    assert.truthy(select(2, verify("moonport@chat.service", "[Service]\nRestrat=always\n")):find "Restrat")
+  end)
+
+  it("the page's table says what is in the unit", function()
+    local unit, found = pages.read "share/systemd/moonport@.service", 0
+    for row in pages.read(page):match("\n| setting | why |\n(.-)\n\n"):gmatch "\n| (`[^|]+) |" do
+      for setting in row:gmatch "`([^`]+)`" do
+        assert.truthy(unit:find("\n" .. setting .. "\n", 1, true), setting)
+        found = found + 1
+      end
+    end
+    assert.is_true(found >= 8)
+  end)
+
+  it("systemd waits longer than the program's grace time", function()
+    local _, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
+    local grace = tonumber(help:match "%-%-grace MS .-%((%d+)%)")
+    assert.is_true(tonumber(pages.read("share/systemd/moonport@.service"):match "TimeoutStopSec=(%d+)") * 1000 > grace)
+  end)
+end)
