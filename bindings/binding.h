@@ -37,6 +37,7 @@ struct binding_state {
     volatile uint32_t runs;   /* of tasks, ever: by it a watchdog tells one from the next */
     lua_State *volatile late; /* the coroutine in which it has set its hook */
     unsigned task_count;      /* suspended or waiting to start */
+    unsigned cancelling;      /* tasks that are being cancelled, each by the one before */
     bool looping;             /* the loop runs: nothing may drive it again */
     bool quitting;
     int driven_outcome; /* of the last wait that drove the loop */
@@ -189,10 +190,11 @@ struct binding_task {
     int co_reference;
     binding_task *next_spare;
     bool suspended; /* has waited: counts as alive, and as at work on `on` */
-    bool working;   /* counted in on->at_work (D4) */
-    bool doomed;    /* to be cancelled as soon as it waits */
-    bool of_run;    /* part of the script's own run */
-    bool sliced;    /* interrupted by its hook: goes on in the next turn */
+    bool entered; /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
+    bool working; /* counted in on->at_work (D4) */
+    bool doomed;  /* to be cancelled as soon as it waits */
+    bool of_run;  /* part of the script's own run */
+    bool sliced;  /* interrupted by its hook: goes on in the next turn */
     binding_generation *generation;
     mp_object *on; /* the object of the handler's signal */
     enum mp_signal signal;
@@ -211,7 +213,7 @@ binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments
 /* Runs a task until it waits or ends. From the loop only. */
 void binding_resume(binding_task *task, int arguments);
 
-/* Ends a suspended task: closes its variables. One that runs ends where it would wait. From the loop only. */
+/* Ends a suspended task: closes its variables, which runs code of the script. One that runs ends where it would wait. */
 void binding_cancel(binding_task *task);
 
 /* Ends a task that has never run. */

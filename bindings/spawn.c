@@ -7,7 +7,11 @@
 #include "generation.h"
 #include "module.h"
 
-enum { STEP_START = 1, STEP_WAKE };
+enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
+
+/* A task that is cancelled may cancel another in its __close, and so on: from so many on the loop does it, since each takes
+   a piece of the C stack. */
+#define MOST_CANCELLING 100
 
 /* A Task userdata (behind its box); user value 1 is the table of results. */
 typedef struct task_handle {
@@ -26,6 +30,8 @@ static void step(mp_object *object, int number) {
     task_handle *handle = (task_handle *)object;
     if (number == STEP_WAKE)
         binding_wake(object, ~UINT32_C(0));
+    else if (number == STEP_CANCEL)
+        binding_cancel_spawned(object);
     else if (handle->task && handle->task->doomed)
         binding_discard(handle->task);
     else if (handle->task)
@@ -78,6 +84,8 @@ void binding_cancel_spawned(mp_object *object) {
     task_handle *handle = (task_handle *)object;
     if (handle->task && !handle->task->suspended && !binding_box_of(object)->start_staged)
         handle->task->doomed = true;
+    else if (handle->task && handle->task->suspended && handle->task->state->cancelling >= MOST_CANCELLING)
+        mp_loop_defer(object, STEP_CANCEL);
     else if (handle->task && handle->task->suspended)
         binding_cancel(handle->task);
     else if (handle->task)

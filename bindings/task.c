@@ -80,7 +80,7 @@ binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments
     task->generation = NULL;
     task->of_run = task->sliced = false;
     task->owner = NULL;
-    task->suspended = task->working = task->doomed = false;
+    task->suspended = task->entered = task->working = task->doomed = false;
     task->reporting = task->quiet = false;
     task->on = NULL;
     task->taken = NULL;
@@ -209,10 +209,11 @@ static void close_coroutine(binding_task *task, lua_State *from) {
 static void over(binding_task *task, int status, int count) {
     binding_state *state = task->state;
     mp_object *on = task->on;
-    if (status != LUA_OK && !task->doomed)
+    bool cancelled = task->doomed; /* not by what the report calls: that comes too late */
+    if (status != LUA_OK && !cancelled)
         binding_report(task, status);
     if (task->ended)
-        task->ended(task, task->doomed ? LUA_YIELD : status, count);
+        task->ended(task, cancelled ? LUA_YIELD : status, count);
     while (task->taken)
         binding_untaken(task->taken);
     if (task->suspended) {
@@ -248,6 +249,7 @@ void binding_resume(binding_task *task, int arguments) {
     binding_task *before = state->running;
     int count = 0;
     state->running = task;
+    task->entered = true;
     state->runs++;
     int status = lua_resume(task->co, state->L, arguments, &count);
     if (state->late) {
@@ -256,13 +258,16 @@ void binding_resume(binding_task *task, int arguments) {
     }
     state->running = before;
     if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
+        task->entered = false;
         suspended(task);
         if (task->doomed)
             binding_cancel(task);
         return;
     }
-    if (status == LUA_YIELD && task->sliced)
+    if (status == LUA_YIELD && task->sliced) {
+        task->entered = false;
         return;
+    }
     if (status == LUA_YIELD) {
         lua_settop(task->co, 0);
         lua_pushliteral(task->co,
@@ -281,13 +286,16 @@ void binding_discard(binding_task *task) {
 void binding_cancel(binding_task *task) {
     binding_state *state = task->state;
     task->doomed = true;
-    if (!task->suspended && !task->sliced)
-        return; /* it runs: it ends where it would wait */
+    if (task->entered || (!task->suspended && !task->sliced))
+        return; /* it runs and ends where it would wait, or it ends already */
     if (task->wait.outcome == WAIT_RUNNING)
         binding_end_wait(&task->wait, WAIT_CANCELLED);
     binding_task *before = state->running;
     state->running = NULL;
+    task->entered = true;
+    state->cancelling++;
     close_coroutine(task, state->L);
+    state->cancelling--;
     state->running = before;
     over(task, LUA_ERRRUN, 0);
 }
