@@ -16,7 +16,7 @@ static binding_task *task_of(lua_State *L) {
 
 /* A server with a waiting waitForNewConnection accepts although paused. */
 static void count_wait(mp_object *object, int change) {
-    object->holds = (uint16_t)(object->holds + change);
+    object->holds += (uint32_t)change;
     if (object->behaviour->kind != MP_TCP_SERVER)
         return;
     ((mp_tcp_server *)object)->waiting = (uint16_t)(((mp_tcp_server *)object)->waiting + change);
