@@ -13,31 +13,42 @@
 #include "../../bindings/library.h"
 #include "program.h"
 
-/* Reads a whole file onto the stack; false with a message there instead. */
-static bool push_file(lua_State *L, const char *path) {
+static int close_file(lua_State *L) {
+    fclose(((luaL_Stream *)luaL_checkudata(L, 1, LUA_FILEHANDLE))->f);
+    return 0;
+}
+
+bool program_push_file(lua_State *L, const char *path) {
     struct stat status;
     luaL_Buffer buffer;
-    FILE *file = fopen(path, "rb");
-    if (!file || fstat(fileno(file), &status) < 0 || S_ISDIR(status.st_mode)) {
-        lua_pushfstring(L, "cannot open %s: %s", path,
-                        file ? (errno = EISDIR, "is a folder") : strerror(errno));
-        if (file)
-            fclose(file);
-        return false;
-    }
-    luaL_buffinit(L, &buffer);
-    for (;;) {
-        char *block = luaL_prepbuffer(&buffer);
-        size_t n = fread(block, 1, LUAL_BUFFERSIZE, file);
-        luaL_addsize(&buffer, n);
-        if (n == 0)
-            break;
-    }
-    bool failed = ferror(file) != 0;
-    fclose(file);
-    luaL_pushresult(&buffer);
+    /* A file of the io library's kind: the collector closes it if something raises meanwhile. */
+    luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
+    int top = lua_gettop(L);
+    stream->closef = NULL;
+    luaL_setmetatable(L, LUA_FILEHANDLE);
+    stream->f = fopen(path, "rb");
+    bool failed = !stream->f || fstat(fileno(stream->f), &status) < 0 || S_ISDIR(status.st_mode);
     if (failed)
-        lua_pushfstring(L, "%s: %s", path, strerror(EIO));
+        lua_pushfstring(L, "cannot open %s: %s", path, stream->f ? "is a folder" : strerror(errno));
+    if (stream->f)
+        stream->closef = close_file;
+    if (!failed) {
+        luaL_buffinit(L, &buffer);
+        for (size_t n = 1; n > 0; luaL_addsize(&buffer, n)) {
+            char *block = luaL_prepbuffer(&buffer);
+            n = fread(block, 1, LUAL_BUFFERSIZE, stream->f);
+        }
+        luaL_pushresult(&buffer);
+        failed = ferror(stream->f) != 0;
+        if (failed)
+            lua_pushfstring(L, "%s: %s", path, strerror(EIO));
+    }
+    if (stream->f) {
+        stream->closef = NULL;
+        fclose(stream->f);
+    }
+    lua_replace(L, top);
+    lua_settop(L, top);
     return !failed;
 }
 
@@ -54,7 +65,7 @@ bool program_compile(lua_State *L, const char *path, int environment) {
     int sources = lua_gettop(L);
     if (lua_getfield(L, sources, path) != LUA_TSTRING) {
         lua_pop(L, 1);
-        if (!push_file(L, path)) {
+        if (!program_push_file(L, path)) {
             lua_remove(L, sources);
             return false;
         }
@@ -114,6 +125,26 @@ static int do_file(lua_State *L) {
 static bool is_own(const char *folder, const char *path) {
     size_t length = folder ? strlen(folder) : 0;
     return folder && strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+bool program_push_module_path(lua_State *L, int environment) {
+    int name = lua_gettop(L);
+    /* package.searchpath(name, package.path), with the run's own package table */
+    lua_getfield(L, environment, PROGRAM_PACKAGE);
+    lua_getfield(L, -1, "searchpath");
+    lua_pushvalue(L, name);
+    lua_getfield(L, -3, "path");
+    lua_call(L, 2, 1);
+    lua_replace(L, name);
+    lua_settop(L, name);
+    lua_getfield(L, environment, PROGRAM_FOLDER);
+    lua_getfield(L, environment, PROGRAM_TARGET_FOLDER);
+    bool own = lua_type(L, name) == LUA_TSTRING && (is_own(lua_tostring(L, -2), lua_tostring(L, name)) ||
+                                                    is_own(lua_tostring(L, -1), lua_tostring(L, name)));
+    lua_settop(L, own ? name : name - 1);
+    if (!own)
+        lua_pushnil(L);
+    return own;
 }
 
 /* Stack: name, path, environment, loaded. The module's chunk has run. */
@@ -176,22 +207,11 @@ static int run_require(lua_State *L) {
         lua_replace(L, 2);
         return run_module(L);
     }
-    /* package.searchpath(name, package.path), with the run's own package table */
-    lua_getfield(L, 3, PROGRAM_PACKAGE);
-    lua_getfield(L, -1, "searchpath");
     lua_pushvalue(L, 1);
-    lua_getfield(L, -3, "path");
-    lua_call(L, 2, 1);
+    bool own = program_push_module_path(L, 3);
     lua_replace(L, 2);
-    lua_settop(L, 4);
-    lua_getfield(L, 3, PROGRAM_FOLDER);
-    lua_getfield(L, 3, PROGRAM_TARGET_FOLDER);
-    if (lua_type(L, 2) != LUA_TSTRING || !(is_own(lua_tostring(L, -2), lua_tostring(L, 2)) ||
-                                           is_own(lua_tostring(L, -1), lua_tostring(L, 2)))) {
-        lua_settop(L, 4);
+    if (!own)
         return require_shared(L);
-    }
-    lua_settop(L, 4);
     if (!program_compile(L, lua_tostring(L, 2), 3))
         return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
                           lua_tostring(L, 2), lua_tostring(L, -1));

@@ -119,8 +119,20 @@ void program_keep_standard(lua_State *L);
 /* Pushes a fresh environment whose `moonport` is the table at index `module`. */
 void program_push_environment(lua_State *L, const program_options *options, int module);
 
+/* Pushes the contents of a file, or a message and returns false. */
+bool program_push_file(lua_State *L, const char *path);
+
+/* Takes the name of a module from the stack and pushes the file that the run has it from; false, and nil, if it isn't one of
+   the script's folder. */
+bool program_push_module_path(lua_State *L, int environment);
+
 /* Compiles a file for the environment: pushes the function, or a message and returns false. */
 bool program_compile(lua_State *L, const char *path, int environment);
+
+/* --- check.c --- */
+
+/* --check: compiles the script and its modules, runs nothing. Returns the exit status. */
+int program_check(program *self);
 
 /* --- load.c --- */
 

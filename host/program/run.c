@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
-
 #include "../../bindings/module.h"
 #include "lualib.h"
 #include "program.h"
@@ -22,27 +20,6 @@ static int open_libraries(lua_State *L) {
     lua_setfield(L, -3, "moonport");
     self->state->hosted = true;
     self->state->loop->log_level = self->options.log_level;
-    return 0;
-}
-
-/* self -> ; --check: compiles the script, runs nothing */
-static int check(lua_State *L) {
-    program *self = lua_touserdata(L, 1);
-    lua_newtable(L);
-    program_push_environment(L, &self->options, 2);
-    if (!program_compile(L, self->options.script, 3))
-        return lua_error(L);
-    return 0;
-}
-
-static int run_check(program *self) {
-    lua_pushcfunction(self->L, check);
-    lua_pushlightuserdata(self->L, self);
-    if (lua_pcall(self->L, 1, 0, 0) != LUA_OK) {
-        program_complain(lua_tostring(self->L, -1));
-        return 1;
-    }
-    printf("%s: ok\n", self->options.script);
     return 0;
 }
 
@@ -76,7 +53,7 @@ int program_run(program *self) {
         return 1;
     }
     if (self->options.check)
-        return run_check(self);
+        return program_check(self);
     program_watch_signals(self);
     if (!program_start_watchdog(self)) {
         program_complain("--handler-timeout: no timer");

@@ -135,6 +135,59 @@ describe("--check", function()
     assert.are.same({ 1, "", ("moonport: %s:2: <name> expected near '='\n"):format(script) }, { status, out, err })
   end)
 
+  describe("of a script that requires modules", function()
+    local folder
+
+    local function check(files)
+      for name, text in pairs(files) do helper.rewrite(folder .. "/" .. name, text) end
+      local status, out, err = run("--check", folder .. "/main.lua")
+      return status, ((out .. err):gsub(folder, "."))
+    end
+
+    before_each(function()
+      folder = os.tmpname()
+      os.remove(folder)
+      assert(os.execute(("mkdir -p '%s/parts'"):format(folder)))
+    end)
+
+    after_each(function() os.execute(("rm -r '%s'"):format(folder)) end)
+
+    it("says so when all are sound, also those that require each other", function()
+      local status, told = check {
+        ["main.lua"] = "#!/usr/bin/env moonport 'it'\nlocal one = require('one') local json = require \"cjson\"",
+        ["one.lua"] = 'local m, two = require "moonport", require "parts.two" local test = require "string"',
+        ["parts/two.lua"] = 'local one = require "one" error "ran"',
+      }
+      assert.are.same({ 0, "./main.lua: ok\n" }, { status, told })
+    end)
+
+    it("names file and line of a syntax error in a module that a module requires", function()
+      local status, told = check {
+        ["main.lua"] = "-- [[ \nlocal one = require 'one'",
+        ["one.lua"] = "return { two = require [[x]], require ( 'parts.two' ) }",
+        ["parts/two.lua"] = "return {\n}}\n",
+      }
+      assert.are.same({ 1, "moonport: ./parts/two.lua:2: <eof> expected near '}'\n" }, { status, told })
+    end)
+
+    it("names the line that requires a module which isn't there", function()
+      local status, told = check { ["main.lua"] = "local a = 'it\\'s' --[==[\n]] ]==]\n\nrequire 'gone.away'" }
+      assert.are.same({ 1, "moonport: ./main.lua:4: module 'gone.away' not found\n" }, { status, told })
+    end)
+
+    it("doesn't guess: names in comments and strings, computed ones, other functions, paths that the script sets",
+      function()
+        local status, told = check { ["main.lua"] = [==[
+          -- require "a"
+          --[[ require "a" ]] local text = "require 'a'" .. [=[ require "a" ]=]
+          local name = pcall(require, "a") and require("a" .. name) and it.require "a" and it:require "a"
+          package.path = "elsewhere/?.lua;" .. package.path
+          require "b"
+        ]==] }
+        assert.are.same({ 0, "./main.lua: ok\n" }, { status, told })
+      end)
+  end)
+
   it("checks standard input", function()
     assert.are.equal(0, (helper.run({ moonport, "--check", "-" }, "return 1")))
     local status, _, err = helper.run({ moonport, "--check", "-" }, "return return")
