@@ -24,14 +24,13 @@ bool program_push_file(lua_State *L, const char *path) {
     /* A file of the io library's kind: the collector closes it if something raises meanwhile. */
     luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
     int top = lua_gettop(L);
-    stream->closef = NULL;
+    stream->closef = NULL; /* a closed one */
     luaL_setmetatable(L, LUA_FILEHANDLE);
     stream->f = fopen(path, "rb");
+    stream->closef = stream->f ? close_file : NULL;
     bool failed = !stream->f || fstat(fileno(stream->f), &status) < 0 || S_ISDIR(status.st_mode);
     if (failed)
         lua_pushfstring(L, "cannot open %s: %s", path, stream->f ? "is a folder" : strerror(errno));
-    if (stream->f)
-        stream->closef = close_file;
     if (!failed) {
         luaL_buffinit(L, &buffer);
         for (size_t n = 1; n > 0; luaL_addsize(&buffer, n)) {

@@ -158,6 +158,8 @@ void program_load_ended(program *self);
 
 /* --- watch.c --- */
 bool program_start_watch(program *self);
+
+/* Watches also the files of the version that serves now, and of the one that is being loaded. */
 void program_update_watch(program *self);
 void program_stop_watch(program *self);
 

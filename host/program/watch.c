@@ -109,36 +109,58 @@ static void watch_folder(program_watch *watch, const char *path) {
 #endif
 }
 
-static void watch_file(program_watch *watch, const char *path) {
-    watched_file *file;
-    for (file = watch->files; file; file = file->next)
+static bool is_watched(const program_watch *watch, const char *path) {
+    for (const watched_file *file = watch->files; file; file = file->next)
         if (strcmp(file->path, path) == 0)
-            return;
-    file = calloc(1, sizeof *file + strlen(path) + 1);
-    if (!file)
-        return;
-    memcpy(file->path, path, strlen(path) + 1);
-    (void)stat(path, &file->status);
-    file->next = watch->files;
-    watch->files = file;
-    watch_folder(watch, path);
+            return true;
+    return false;
 }
 
-static void watch_sources(program *self, int environment) {
-    lua_State *L = self->L;
-    int top = lua_gettop(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, environment);
-    if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, PROGRAM_SOURCES);
-        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-            watch_file(self->watch, lua_tostring(L, -2));
+/* Watches a file whose text was on top of the stack when it was loaded. */
+static void watch_file(program *self, lua_State *L, const char *path) {
+    program_watch *watch = self->watch;
+    watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
+    if (!file)
+        luaL_error(L, "out of memory");
+    memcpy(file->path, path, strlen(path) + 1);
+    file->next = watch->files;
+    watch->files = file;
+    (void)stat(path, &file->status);
+    watch_folder(watch, path);
+    /* It may have changed since it was loaded, before it was watched. */
+    (void)program_push_file(L, path);
+    if (!lua_rawequal(L, -1, -2)) {
+        memset(&file->status, 0, sizeof file->status);
+        look_again(watch, self->state->loop->ev, QUIET);
     }
-    lua_settop(L, top);
+    lua_pop(L, 1);
+}
+
+/* self, environment... -> */
+static int watch_sources(lua_State *L) {
+    program *self = lua_touserdata(L, 1);
+    for (int i = lua_gettop(L); i > 1; i--) {
+        if (!lua_istable(L, i))
+            continue;
+        lua_getfield(L, i, PROGRAM_SOURCES);
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+            if (!is_watched(self->watch, lua_tostring(L, -2)))
+                watch_file(self, L, lua_tostring(L, -2));
+    }
+    return 0;
 }
 
 void program_update_watch(program *self) {
-    watch_sources(self, self->environment);
-    watch_sources(self, self->load.environment);
+    lua_State *L = self->L;
+    lua_pushcfunction(L, watch_sources);
+    lua_pushlightuserdata(L, self);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, self->environment);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, self->load.environment);
+    if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
+        mp_log(self->state->loop->log_level, MP_LOG_WARNING, "--watch: %s: some files are not watched",
+               lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
 }
 
 bool program_start_watch(program *self) {

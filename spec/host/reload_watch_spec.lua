@@ -58,6 +58,21 @@ describe("--watch", function()
     assert.are.equal("later", ask(client, "?"))
   end)
 
+  it("reloads when a new module changes between its loading and the end of the main chunk", function()
+    service:write("late.lua", "return 'old '")
+    service:replace [[
+      local late = require "late"
+      if late == "old " then
+        local file <close> = assert(io.open(package.searchpath("late", package.path), "w"))
+        file:write "return 'new '"
+      end
+      function person:readyRead() self:readAll() self:write(late .. moonport.generation() .. "\n") end
+    ]]
+    service:reloaded()
+    service:reloaded()
+    assert.are.equal("new 3", ask(client, "?"))
+  end)
+
   it("doesn't reload for other files of the folder, or when nothing has changed", function()
     service:write("other.lua", "return 1")
     service:write("notes.txt", "text")
