@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,49 +21,8 @@
 #include <lualib.h>
 
 #include "binding.h"
+#include "failing_allocation.h"
 #include "module.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* Fails requests number `from` to `to`. Lua collects and asks again: one failure for it takes two. */
-typedef struct failure {
-    bool armed;
-    unsigned count, from, to;
-} failure;
-
-static failure lua_failure, host_failure;
-
-static bool fails(failure *f) {
-    return f->armed && ++f->count >= f->from && f->count <= f->to;
-}
-
-static void *allocate(void *context, void *old, size_t old_size, size_t size) {
-    (void)context;
-    if (size == 0) {
-        free(old);
-        return NULL;
-    }
-    if ((!old || size > old_size) && fails(&lua_failure))
-        return NULL;
-    return __real_realloc(old, size);
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails(&host_failure) ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails(&host_failure) ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size) {
-    return fails(&host_failure) ? NULL : __real_realloc(old, size);
-}
 
 static const char service[] =
     /* Lua 5.4 itself never recovers when its first large buffer fails half-way: it is made before. */

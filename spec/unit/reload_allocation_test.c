@@ -1,0 +1,210 @@
+/*
+ * The n-th allocation from a reload's beginning fails, for every n, once or from then on until it has ended: of Lua's
+ * allocator, and of malloc, calloc and realloc in host/ and bindings/. Whether the reload then succeeds or fails, the
+ * connection that was there and a new one are served, and nothing leaks.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../host/program/program.h"
+#include "failing_allocation.h"
+
+#define PATIENCE 20000.0 /* milliseconds */
+
+static const char service[] =
+    "local moonport = require 'moonport'\n"
+    "local part = require 'part'\n"
+    "local server = moonport.TcpServer()\n"
+    "local seen = moonport.persist('seen', {})\n"
+    "function server.connection:readyRead() seen[self] = part self:write(self:readAll()) end\n"
+    "function server:connectionResumed(socket)\n"
+    "  function socket:bytesWritten() self.generation = moonport.generation() end\n"
+    "end\n"
+    "moonport.onReload(function(ok, report) seen.ok, seen.error = ok, report.error end)\n"
+    "moonport.singleShot(60000, print)\n"
+    "assert(server:listen('127.0.0.1', 0))\n"
+    "if moonport.generation() == 1 then begin(server:serverPort()) end\n";
+
+/* What is done beside the program's loop, a step at a time. */
+typedef struct driver {
+    program *self;
+    ev_timer timer;
+    int port, fd, step;
+    double started;
+    failure *which;
+    unsigned from, to;
+} driver;
+
+static driver the_driver;
+
+static int connect_client(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_true(connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS);
+    return fd;
+}
+
+static void ask(int fd) {
+    assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
+}
+
+/* Has the answer come? The connection must be there. */
+static bool is_answered(int fd) {
+    char answer[5];
+    ssize_t n = recv(fd, answer, sizeof answer, 0);
+    assert_true(n == 4 || (n < 0 && errno == EAGAIN));
+    return n == 4;
+}
+
+static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
+    driver *d = timer->data;
+    program *self = d->self;
+    (void)revents;
+    assert_true(mp_loop_now() < d->started + PATIENCE);
+    switch (d->step) {
+    case 0:
+        d->fd = connect_client(d->port);
+        ask(d->fd);
+        break;
+    case 1:
+        if (!is_answered(d->fd))
+            return;
+        *d->which = (failure){.armed = true, .from = d->from, .to = d->to};
+        assert_true(program_want_reload(self));
+        break;
+    case 2:
+        if (self->reloads + self->reload_failures == 0)
+            return;
+        d->which->armed = false;
+        ask(d->fd);
+        break;
+    case 3:
+        if (!is_answered(d->fd))
+            return;
+        close(d->fd);
+        d->fd = connect_client(d->port);
+        ask(d->fd);
+        break;
+    case 4:
+        if (!is_answered(d->fd))
+            return;
+        close(d->fd);
+        ev_timer_stop(ev, timer);
+        self->state->on_quit(self->state);
+        mp_loop_settle(self->state->loop);
+    }
+    d->step++;
+}
+
+/* begin(port) */
+static int begin(lua_State *L) {
+    driver *d = &the_driver;
+    d->port = (int)luaL_checkinteger(L, 1);
+    ev_timer_init(&d->timer, on_step, 0., 0.0005);
+    d->timer.data = d;
+    ev_timer_start(d->self->state->loop->ev, &d->timer);
+    return 0;
+}
+
+static char folder[] = "/tmp/moonport-reload-XXXXXX";
+static char script[sizeof folder + 16], module[sizeof folder + 16];
+
+static void write_file(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int write_files(void **unused) {
+    (void)unused;
+    assert_non_null(mkdtemp(folder));
+    snprintf(script, sizeof script, "%s/main.lua", folder);
+    snprintf(module, sizeof module, "%s/part.lua", folder);
+    write_file(script, service);
+    write_file(module, "return 'part'\n");
+    return 0;
+}
+
+static int remove_files(void **unused) {
+    (void)unused;
+    unlink(script);
+    unlink(module);
+    return rmdir(folder);
+}
+
+/* Runs the service with one reload; false when that had fewer allocations than would fail. */
+static bool try_failure(failure *which, unsigned from, unsigned to) {
+    char *arguments[] = {(char *)(uintptr_t) "moonport", script, NULL};
+    program self = {.options = {.script = script,
+                                .arguments = arguments,
+                                .argument_count = 2,
+                                .script_index = 1,
+                                .grace = PROGRAM_GRACE,
+                                .reload_timeout = PROGRAM_RELOAD_TIMEOUT,
+                                .rollback_errors = 50,
+                                .log_level = MP_LOG_NONE,
+                                .watch = true}};
+    self.L = lua_newstate(allocate, NULL);
+    assert_non_null(self.L);
+    lua_register(self.L, "begin", begin);
+    the_driver = (driver){.self = &self, .started = mp_loop_now(), .which = which, .from = from, .to = to};
+    assert_int_equal(program_run(&self), 0);
+    assert_int_equal(the_driver.step, 5);
+    assert_int_equal(self.reloads + self.reload_failures, 1);
+    lua_close(self.L);
+    return which->count >= from;
+}
+
+/* `least`: so many allocations a reload has, or the sweep shows nothing. */
+static void sweep(failure *which, unsigned failures_in_a_row, unsigned least) {
+    unsigned n = 1;
+    while (try_failure(which, n, failures_in_a_row > UINT_MAX - n ? UINT_MAX : n + failures_in_a_row - 1))
+        n++;
+    assert_true(n > least);
+}
+
+static void lua_fails_once(void **unused) {
+    (void)unused;
+    sweep(&lua_failure, 2, 100);
+}
+
+static void lua_fails_until_it_has_ended(void **unused) {
+    (void)unused;
+    sweep(&lua_failure, UINT_MAX, 100);
+}
+
+static void host_fails_once(void **unused) {
+    (void)unused;
+    sweep(&host_failure, 1, 1);
+}
+
+static void host_fails_until_it_has_ended(void **unused) {
+    (void)unused;
+    sweep(&host_failure, UINT_MAX, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lua_fails_once),
+        cmocka_unit_test(lua_fails_until_it_has_ended),
+        cmocka_unit_test(host_fails_once),
+        cmocka_unit_test(host_fails_until_it_has_ended),
+    };
+    return cmocka_run_group_tests(tests, write_files, remove_files);
+}
