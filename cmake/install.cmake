@@ -10,7 +10,7 @@ if(MOONPORT_PROGRAM_DIR)
   cmake_path(NORMAL_PATH MOONPORT_PROGRAM_DIR OUTPUT_VARIABLE program_dir)
 endif()
 file(RELATIVE_PATH share_from_program ${program_dir} ${CMAKE_INSTALL_FULL_DATADIR})
-target_compile_definitions(moonport PRIVATE MOONPORT_SHARE="${share_from_program}")
+target_compile_definitions(moonport_program PRIVATE MOONPORT_SHARE="${share_from_program}")
 
 configure_file(docs/moonport.1 moonport.1 @ONLY)
 
