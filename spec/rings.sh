@@ -3,11 +3,12 @@
 # own, so that a crash or a hang costs one failure and no other file's results. The counts come from records that are
 # written as things happen (spec/report.lua), never from what a runner prints last.
 
-ring_names=(unit api host qt regress install gc program valgrind)
+ring_names=(unit api host scripts qt regress install gc program valgrind)
 declare -A ring_titles=(
   [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
   [api]="spec/api in process, with ASan and UBSan"
   [host]="spec/host: the program and real clients, with ASan and UBSan"
+  [scripts]="spec/scripts: the services of scripts/ and their real clients, with ASan and UBSan"
   [qt]="spec/qt in process, with ASan and UBSan"
   [regress]="spec/regress in process, with ASan and UBSan"
   [install]="LuaRocks, cmake --install, the Debian package, with the release build"
