@@ -1,5 +1,5 @@
 /*
- * Socket options under Qt's names (QAbstractSocket::SocketOption, with the keep-alive ones of Qt 6.11).
+ * Socket options under Qt's names (QAbstractSocket::SocketOption, with the keep-alive ones of Qt 6.11), and LingerOption.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,6 +41,7 @@ static const struct {
     {"KeepAliveIdleOption", KEEP_ALIVE_IDLE},
     {"KeepAliveIntervalOption", IPPROTO_TCP, TCP_KEEPINTVL},
     {"KeepAliveCountOption", IPPROTO_TCP, TCP_KEEPCNT},
+    {"LingerOption", SOL_SOCKET, SO_LINGER},
 };
 
 /* The options that IPv6 sockets have under other numbers. */
@@ -92,12 +93,28 @@ static int locate(const mp_tcp_socket *socket, int option, int *level, int *name
     return 0;
 }
 
+static bool is_linger(int level, int name) {
+    return level == SOL_SOCKET && name == SO_LINGER;
+}
+
 int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value) {
     int level, name, result = locate(socket, option, &level, &name);
-    return result < 0 ? result : mp_system_set_option(socket->watcher.fd, level, name, value);
+    if (result < 0)
+        return result;
+    if (!is_linger(level, name))
+        return mp_system_set_option(socket->watcher.fd, level, name, value);
+    if (value > 0)
+        return -EINVAL; /* a close that takes its time would keep the loop */
+    return mp_system_set_reset_on_close(socket->watcher.fd, value == 0);
 }
 
 int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value) {
     int level, name, result = locate(socket, option, &level, &name);
-    return result < 0 ? result : mp_system_get_option(socket->watcher.fd, level, name, value);
+    if (result < 0)
+        return result;
+    if (!is_linger(level, name))
+        return mp_system_get_option(socket->watcher.fd, level, name, value);
+    result = mp_system_resets_on_close(socket->watcher.fd);
+    *value = result > 0 ? 0 : -1;
+    return result < 0 ? result : 0;
 }

@@ -141,6 +141,19 @@ int mp_system_get_option(int fd, int level, int name, int *value) {
     return getsockopt(fd, level, name, value, &length) < 0 ? -errno : 0;
 }
 
+int mp_system_set_reset_on_close(int fd, bool reset) {
+    struct linger linger = {.l_onoff = reset, .l_linger = 0};
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}
+
+int mp_system_resets_on_close(int fd) {
+    struct linger linger;
+    socklen_t length = sizeof linger;
+    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) < 0)
+        return -errno;
+    return linger.l_onoff && linger.l_linger == 0;
+}
+
 int mp_system_adopt(int fd) {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)

@@ -48,6 +48,10 @@ int mp_system_peer_address(int fd, mp_address *address, uint16_t *port);
 int mp_system_set_option(int fd, int level, int name, int value);
 int mp_system_get_option(int fd, int level, int name, int *value);
 
+/* SO_LINGER of no time: close drops what was not sent and resets the connection. The getter gives 0, 1 or -errno. */
+int mp_system_set_reset_on_close(int fd, bool reset);
+int mp_system_resets_on_close(int fd);
+
 /* O_NONBLOCK and close-on-exec for a descriptor that comes from elsewhere. */
 int mp_system_adopt(int fd);
 

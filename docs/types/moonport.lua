@@ -41,6 +41,7 @@
 ---| "SendBufferSizeSocketOption" # SO_SNDBUF, bytes
 ---| "ReceiveBufferSizeSocketOption" # SO_RCVBUF, bytes
 ---| "PathMtuSocketOption" # IP_MTU
+---| "LingerOption" # SO_LINGER: 0, abort resets the connection; -1, it doesn't
 ---| "KeepAliveIdleOption" # TCP_KEEPIDLE, seconds
 ---| "KeepAliveIntervalOption" # TCP_KEEPINTVL, seconds
 ---| "KeepAliveCountOption" # TCP_KEEPCNT
