@@ -24,7 +24,7 @@ spec_files() {
     unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.c ;;
     gc) spec_files api; spec_files qt; spec_files regress ;;
     program) spec_files api ;;
-    valgrind) { spec_files gc; spec_files host; } | tr '\n' '\0' | xargs -0 -r grep -l '#valgrind' ;;
+    valgrind) { spec_files gc; spec_files host; spec_files scripts; } | tr '\n' '\0' | xargs -0 -r grep -l '#valgrind' ;;
     *)
       folder=spec/$1
       [ ! -d "$folder" ] || find "$folder" -name '*_spec.lua' | sort
@@ -44,7 +44,7 @@ run_ring_file() {
       # The host's specs start the program themselves; the others run inside it.
       export MOONPORT="$root/spec/valgrind.sh"
       case $file in
-        */host/*) LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" --tags=valgrind "$file" ;;
+        */host/* | */scripts/*) LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" --tags=valgrind "$file" ;;
         *) exec "$MOONPORT" "${inside[@]}" --tags=valgrind "$file" ;;
       esac
       ;;

@@ -69,7 +69,7 @@ static void on_stop_turn(struct ev_loop *ev, ev_prepare *prepare, int revents) {
     (void)revents;
     if (self->stop_stage == STOP_BEGUN)
         tell_script(self);
-    else if (self->stop_stage == STOP_CONNECTIONS && mp_loop_is_drained(self->state->loop))
+    if (self->stop_stage == STOP_CONNECTIONS && mp_loop_is_drained(self->state->loop))
         finish(self);
 }
 

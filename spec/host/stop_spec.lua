@@ -257,6 +257,20 @@ describe("moonport.onQuit", function()
     end
   end)
 
+  it("that returns at once holds nothing up", function()
+    local program = start { options = { "--grace", 600000 }, source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      assert(server:listen "127.0.0.1")
+      moonport.singleShot(600000, print)
+      moonport.onQuit(function() moonport.log.info "ready" end)
+      moonport.log.info("port %d", server:serverPort())
+    ]] }
+    program:signal "TERM"
+    program:waitForLine "ready"
+    assert.are.equal(0, program:wait())
+  end)
+
   it("that fails is logged, and the connections are closed all the same", function()
     local program, port = start { source = [[
       local moonport = require "moonport"
