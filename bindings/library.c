@@ -19,6 +19,8 @@ void binding_preload_library(lua_State *L) {
         lua_pushcfunction(L, module->open);
         lua_setfield(L, -2, module->name);
     }
+    lua_pushcfunction(L, luaopen_moonport_test_process);
+    lua_setfield(L, -2, "moonport.test.process");
     lua_pop(L, 1);
 }
 

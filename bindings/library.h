@@ -21,7 +21,10 @@ typedef struct binding_library_module {
 /* All of them, made by lua/embed.cmake; the last has no name. */
 extern const binding_library_module binding_library[];
 
-/* Puts each into package.preload. */
+/* What moonport.test needs in C; in process.c. */
+__attribute__((visibility("default"))) int luaopen_moonport_test_process(lua_State *L);
+
+/* Puts each of them into package.preload. */
 void binding_preload_library(lua_State *L);
 
 /* Pushes the compiled chunk of the module and returns true; false, and nothing pushed, if none has this name. */

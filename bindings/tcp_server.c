@@ -57,6 +57,19 @@ static bool stage(mp_tcp_server *server, mp_tcp_server *old) {
     return claims;
 }
 
+/* What is listened on is told in the log, for who has to find a port that the system has chosen. */
+static int listened(lua_State *L, mp_tcp_server *server, const char *what, enum mp_fault fault) {
+    enum mp_log_level level = server->object.loop->log_level;
+    char endpoint[BINDING_ENDPOINT];
+    mp_address address;
+    uint16_t port;
+    if (fault == MP_FAULT_NONE && level <= MP_LOG_DEBUG) {
+        mp_tcp_server_address(server, &address, &port);
+        mp_log(level, MP_LOG_DEBUG, "listening on %s", binding_endpoint(endpoint, &address, port));
+    }
+    return binding_result(L, what, fault);
+}
+
 /* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
 static int tcp_server_listen(lua_State *L) {
     mp_tcp_server *server = check_server(L);
@@ -72,7 +85,7 @@ static int tcp_server_listen(lua_State *L) {
     binding_endpoint(what + strlen(what), &address, port);
     if (is_staged(box) && stage(server, binding_claim_listener(box->generation, &address, port)))
         return binding_result(L, what, MP_FAULT_NONE);
-    return binding_result(L, what, mp_tcp_server_listen(server, &address, port));
+    return listened(L, server, what, mp_tcp_server_listen(server, &address, port));
 }
 
 /* server:setSocketDescriptor(fd) -> true | nil, message, code */
@@ -84,7 +97,7 @@ static int tcp_server_set_socket_descriptor(lua_State *L) {
     anchor(L, server);
     if (is_staged(box) && stage(server, binding_claim_descriptor(box->generation, fd)))
         return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);
-    return binding_result(L, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));
+    return listened(L, server, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));
 }
 
 /* server:close() */

@@ -12,8 +12,13 @@
 #endif
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Repeats a call that a signal interrupted and makes its failure -errno. */
@@ -199,6 +204,69 @@ bool mp_system_heard_within(int fd, unsigned msec) {
     (void)msec;
     return false;
 #endif
+}
+
+/* Between fork and exec; returns the error. Our end of a pipe is i == 0 ? its second : its first. */
+static int become(char *const *arguments, char *const *environment, int pipes[3][2]) {
+    sigset_t none;
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    for (int i = 0; i < 3; i++) {
+        if (dup2(pipes[i][i != 0], i) < 0)
+            return errno;
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execvpe(arguments[0], arguments, environment);
+    return errno;
+}
+
+int mp_system_spawn(char *const *arguments, char *const *environment, pid_t *pid, int fds[3]) {
+    int pipes[4][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}; /* the last tells what exec has failed with */
+    int error = 0;
+    for (int i = 0; i < 4 && error == 0; i++)
+        error = pipe2(pipes[i], O_CLOEXEC) < 0 ? errno : 0;
+    *pid = error == 0 ? fork() : -1;
+    if (*pid == 0) {
+        error = become(arguments, environment, pipes);
+        (void)!write(pipes[3][1], &error, sizeof error);
+        _exit(127);
+    }
+    error = *pid < 0 && error == 0 ? errno : error;
+    for (int i = 0; i < 4; i++) {
+        if (pipes[i][i != 0] >= 0)
+            mp_system_close(pipes[i][i != 0]);
+        if (i < 3)
+            fds[i] = pipes[i][i == 0];
+    }
+    if (error == 0 && RETRY(read(pipes[3][0], &error, sizeof error)) == sizeof error)
+        RETRY(waitpid(*pid, NULL, 0));
+    for (int i = 0; i < 4; i++) {
+        if (pipes[i][i == 0] >= 0 && (error != 0 || i == 3))
+            mp_system_close(pipes[i][i == 0]);
+    }
+    return -error;
+}
+
+int mp_system_reap(pid_t pid, int *status, bool *signalled) {
+    int result = RETRY(waitpid(pid, status, WNOHANG));
+    if (result <= 0)
+        return result;
+    *signalled = WIFSIGNALED(*status);
+    *status = *signalled ? WTERMSIG(*status) : WEXITSTATUS(*status);
+    return 1;
+}
+
+int mp_system_kill(pid_t pid, int signal) {
+    return kill(pid, signal) < 0 ? -errno : 0;
+}
+
+int mp_system_program(char *path, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return length < 0 ? -errno : 0;
 }
 
 void mp_system_trim(void) {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "address.h"
@@ -69,6 +70,18 @@ int mp_system_unread(int fd);
 
 /* Has anything come in the last `msec` milliseconds? False if that can't be told. */
 bool mp_system_heard_within(int fd, unsigned msec);
+
+/* Starts a program, looked up by PATH: `arguments` and `environment` end with NULL. Its standard input, output and error are
+   pipes, whose other ends are left in `fds`. It is killed should this process end. */
+int mp_system_spawn(char *const *arguments, char *const *environment, pid_t *pid, int fds[3]);
+
+/* Of a child: 0 while it runs, 1 when it has ended, with its exit status or the signal that ended it. */
+int mp_system_reap(pid_t pid, int *status, bool *signalled);
+
+int mp_system_kill(pid_t pid, int signal);
+
+/* The path of the program that runs, cut at `size`. */
+int mp_system_program(char *path, size_t size);
 
 /* Gives memory that was freed back to the system, where the allocator can. */
 void mp_system_trim(void);

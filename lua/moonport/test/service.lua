@@ -1,0 +1,213 @@
+-- A service under test: a script in a moonport process of its own, with its ports, its log and its end.
+-- SPDX-License-Identifier: MIT
+
+local moonport = require "moonport"
+local process = require "moonport.test.process"
+local failure = require "moonport.test.failure"
+local Client = require "moonport.test.client"
+
+local Service = { __name = "moonport.test.Service" }
+Service.__index = Service
+
+local lines = 20 -- of the log, shown in failures
+
+local function reap(self)
+  if not self.status then
+    local how, number = process.reap(self.pid)
+    if how == "signalled" then self.endedBy = number end
+    self.status = how and (how == "signalled" and 128 + number or number)
+  end
+  return self.status
+end
+
+-- What is told about the service where something fails.
+local function about(self)
+  local state = not reap(self) and "is running"
+    or self.endedBy and ("was ended by signal %d"):format(self.endedBy)
+    or ("has ended with status %d"):format(self.status)
+  local text = ("\n%s %s; the end of its log:"):format(self.script, state)
+  local list = {}
+  for line in self.errors:gmatch "[^\n]+" do list[#list + 1] = line end
+  for i = math.max(1, #list - lines + 1), #list do text = text .. "\n  " .. list[i] end
+  return text
+end
+
+-- Takes over a pipe; what comes is added to self[name].
+local function collect(self, fd, name)
+  local socket = moonport.TcpSocket()
+  assert(socket:setSocketDescriptor(fd, "ConnectedState", "ReadOnly"))
+  self[name] = ""
+  function socket.readyRead() self[name] = self[name] .. socket:readAll() end
+  return socket
+end
+
+local function waitUntil(condition, msec)
+  local deadline = moonport.now() + msec
+  repeat
+    local value = condition()
+    if value or moonport.now() > deadline then return value end
+    moonport.sleep(1)
+  until false
+end
+
+-- The program ends with its pipes; a child of its own may hold them longer.
+local function waitForEnd(self, msec)
+  local function ended()
+    for client in pairs(self.clients) do client:giveWay() end
+    return reap(self)
+  end
+  if not waitUntil(ended, msec) then return false end
+  waitUntil(function()
+    return self.out:state() == "UnconnectedState" and self.err:state() == "UnconnectedState"
+  end, 200)
+  for _, socket in ipairs { self.input, self.out, self.err } do socket:abort() end
+  return true
+end
+
+-- Notes which listeners the log tells of.
+local function findListeners(self)
+  for host, port, next in self.errors:gmatch("debug listening on (%S+):(%d+)\n()", self.searched) do
+    host = host:match "^%[(.*)%]$" or host
+    host = (host == "any" or host == "0.0.0.0") and "127.0.0.1" or host == "::" and "::1" or host
+    self.listeners[#self.listeners + 1] = { host = host, port = tonumber(port) }
+    self.searched = next
+  end
+  return #self.listeners
+end
+
+local function arguments(options)
+  local list = { options.program or os.getenv "MOONPORT" or process.program() or "moonport", "--log-level", "debug" }
+  for _, option in ipairs(options.options or {}) do list[#list + 1] = tostring(option) end
+  list[#list + 1] = options.script
+  for _, argument in ipairs(options.arguments or {}) do list[#list + 1] = tostring(argument) end
+  return list
+end
+
+--- Starts the script and waits until it listens. -> the service, or nil and a message
+function Service.start(options, msec)
+  local pid, input, out, err = process.spawn(arguments(options), options.environment or {})
+  if not pid then return nil, ("%s: %s"):format(arguments(options)[1], input) end
+  local self = setmetatable({
+    script = options.script, pid = pid, listeners = {}, searched = 1, seen = {},
+    clients = setmetatable({}, { __mode = "k" }),
+  }, Service)
+  self.input = moonport.TcpSocket()
+  assert(self.input:setSocketDescriptor(input, "ConnectedState", "WriteOnly"))
+  self.out, self.err = collect(self, out, "written"), collect(self, err, "errors")
+  local wanted = options.listeners or 1
+  waitUntil(function() return findListeners(self) >= wanted or reap(self) end, msec)
+  if findListeners(self) < wanted then
+    local why = reap(self) and "has ended before it listened" or ("did not listen within %d ms"):format(msec)
+    waitForEnd(self, reap(self) and 0 or -1)
+    local text = ("%s %s%s"):format(self.script, why, about(self))
+    self:kill()
+    return nil, text
+  end
+  self.host, self.port = (self.listeners[1] or {}).host, (self.listeners[1] or {}).port
+  return self
+end
+
+--- A client connected to the service, or to another port of it.
+function Service:connect(port, msec)
+  local host = self.host
+  for _, listener in ipairs(self.listeners) do
+    if listener.port == port then host = listener.host end
+  end
+  port = port or self.port or failure.raise("it does not listen", 1)
+  local client, message = Client.connect(host or "127.0.0.1", port, msec or Client.timeout(), function()
+    return about(self)
+  end)
+  if not client then failure.raise(message .. about(self), 1) end
+  self.clients[client] = true
+  return self.opened(client)
+end
+
+--- All of its log so far: what it wrote to standard error.
+function Service:log() return self.errors end
+
+--- All that it has written to standard output.
+function Service:output() return self.written end
+
+--- Writes to its standard input.
+function Service:write(bytes) self.input:write(bytes) end
+
+local function expect(self, name, pattern, msec)
+  local found = waitUntil(function()
+    local ended = reap(self)
+    for line, next in self[name]:gmatch("([^\n]*)\n()", self.seen[name] or 1) do
+      if line:find(pattern) then
+        self.seen[name] = next
+        return table.pack(line:match(pattern))
+      end
+    end
+    return ended and self.out:state() == "UnconnectedState" and self.err:state() == "UnconnectedState" and {}
+  end, msec)
+  if not found or not found[1] then
+    local why = found and "the service has ended" or ("none came within %d ms"):format(msec)
+    failure.raise(("expected a line like %q in its %s: %s%s"):format(pattern, name == "errors" and "log" or "output",
+      why, about(self)), 1) -- it is tail-called
+  end
+  return table.unpack(found, 1, found.n)
+end
+
+--- Waits for a line of the log that fits; each is found once. -> its captures, or the line
+function Service:expectLog(pattern, msec) return expect(self, "errors", pattern, msec or Client.timeout()) end
+
+--- The same for standard output.
+function Service:expectOutput(pattern, msec) return expect(self, "written", pattern, msec or Client.timeout()) end
+
+function Service:isRunning() return not reap(self) end
+
+--- Sends a signal: "HUP", "TERM", …
+function Service:signal(name)
+  self.known = self.known or name ~= "HUP"
+  if not reap(self) then assert(process.kill(self.pid, name)) end
+end
+
+--- Waits for its end. -> exit status (128 + n after signal n)
+function Service:wait(msec)
+  msec = msec or Client.timeout()
+  if not waitForEnd(self, msec) then
+    failure.raise(("%s did not end within %d ms%s"):format(self.script, msec, about(self)), 1)
+  end
+  self.known = true
+  return self.status
+end
+
+--- Ends it with SIGTERM. -> exit status
+function Service:stop(msec)
+  msec = msec or Client.timeout()
+  self.known = true
+  if not reap(self) then process.kill(self.pid, "TERM") end
+  if not waitForEnd(self, msec) then
+    local text = ("%s did not end within %d ms of SIGTERM%s"):format(self.script, msec, about(self))
+    self:kill()
+    failure.raise(text, 1)
+  end
+  return self.status
+end
+
+--- Ends it at once.
+function Service:kill()
+  self.known = true
+  if not reap(self) then process.kill(self.pid, "KILL") end
+  waitForEnd(self, Client.timeout())
+end
+
+--- The end of a test: it is ended; a failure of its own before that, of which the test has not asked, is an error.
+function Service:close()
+  local failed = reap(self) and self.status ~= 0 and not self.known and waitForEnd(self, 0)
+  local text = failed and about(self)
+  if not reap(self) then process.kill(self.pid, "TERM") end
+  if not waitForEnd(self, 2000) then self:kill() end
+  self.known = true
+  if text then error("the service has failed:" .. text, 0) end
+end
+
+Service.__close = Service.close
+
+function Service:__gc()
+  if not self.status then process.kill(self.pid, "KILL") end
+end
+
+return Service
