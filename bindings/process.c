@@ -8,12 +8,11 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "binding.h"
 #include "library.h"
 #include "system.h"
-
-extern char **environ;
 
 static int failed(lua_State *L, int error) {
     lua_pushnil(L);

@@ -1,0 +1,70 @@
+-- SPDX-License-Identifier: MIT
+-- The modules in Lua that ship with moonport: what each has, its reference page and its types say the same.
+
+local helper = require "spec.helper" -- luacheck: ignore
+
+local function keys(set)
+  local list = {}
+  for key in pairs(set) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+-- The functions of a table; __name and the like, and what a module keeps for itself (`hidden`), left out.
+local function functions(from, hidden)
+  local set = {}
+  for name, value in pairs(from) do
+    set[name] = type(value) == "function" and not name:find "^__" and not (hidden or {})[name] or nil
+  end
+  return keys(set)
+end
+
+-- "[port[, msec = 50]]" -> "port, msec"
+local function parameters(text)
+  local list = {}
+  for one in text:gsub("[%[%]]", ""):gmatch "[^,]+" do list[#list + 1] = one:match "[%w_.]+" end
+  return table.concat(list, ", ")
+end
+
+-- Each "name(parameters)" of a section of a page.
+local function section(page, title)
+  local set, current = {}, nil
+  for line in io.lines("docs/reference/" .. page .. ".md") do
+    current = line:match "^## (.*)" or current
+    local name, text = line:match "^| `([%w_]+)(%b())` |"
+    if name and current == title then set[("%s(%s)"):format(name, parameters(text:sub(2, -2)))] = true end
+  end
+  return keys(set)
+end
+
+local function typed(file, class)
+  local set = {}
+  for line in io.lines("docs/types/" .. file .. ".lua") do
+    local owner, name, list = line:match "^function (%w+)[.:]([%w_]+)%((.-)%) end$"
+    if owner == class then set[("%s(%s)"):format(name, list)] = true end
+  end
+  return keys(set)
+end
+
+local function names(list)
+  local set = {}
+  for _, one in ipairs(list) do set[one:match "^[^(]+"] = true end
+  return keys(set)
+end
+
+local classes = {
+  { "test", "Module", "test", require "moonport.test" },
+  { "test", "Service", "Service", require "moonport.test.service", { start = true, opened = true } },
+  { "test", "Client", "Client", require "moonport.test.client", { connect = true, timeout = true, giveWay = true } },
+}
+
+describe("the reference of the modules in Lua", function()
+  for _, class in ipairs(classes) do
+    local page, title, owner, real, hidden = table.unpack(class)
+    it(("has every function of %s, %s, and no others, and so have the types"):format(page, title), function()
+      local listed = section(page, title)
+      assert.same(functions(real, hidden), names(listed))
+      assert.same(listed, typed(page, owner))
+    end)
+  end
+end)
