@@ -120,8 +120,10 @@ static bool is_watched(const program_watch *watch, const char *path) {
 static void watch_file(program *self, lua_State *L, const char *path) {
     program_watch *watch = self->watch;
     watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
-    if (!file)
+    if (!file) {
         luaL_error(L, "out of memory");
+        return;
+    }
     memcpy(file->path, path, strlen(path) + 1);
     file->next = watch->files;
     watch->files = file;
