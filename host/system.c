@@ -65,6 +65,16 @@ int mp_system_connect(int fd, const mp_address *address, uint16_t port) {
     return errno == EINTR ? -EINPROGRESS : -errno;
 }
 
+void mp_system_unconnect(int fd) {
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    mp_address local;
+    uint16_t port;
+    (void)connect(fd, &none, sizeof none);
+    /* Linux has dropped a port of its own choice, and still tells it. */
+    if (mp_system_local_address(fd, &local, &port) == 0 && port != 0)
+        (void)mp_system_bind(fd, &local, port);
+}
+
 int mp_system_connect_result(int fd) {
     int error = 0;
     int result = mp_system_get_option(fd, SOL_SOCKET, SO_ERROR, &error);

@@ -27,6 +27,9 @@ int mp_system_accept(int fd, mp_address *peer, uint16_t *port);
 /* 0 connected, -EINPROGRESS, or another error. */
 int mp_system_connect(int fd, const mp_address *address, uint16_t port);
 
+/* After a failed attempt: makes the descriptor as good as new, with the local port that it had. */
+void mp_system_unconnect(int fd);
+
 /* The outcome of a connect in progress: 0 or -errno. */
 int mp_system_connect_result(int fd);
 

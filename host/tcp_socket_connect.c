@@ -124,7 +124,9 @@ static void give_up_slot(mp_attempt_slot *slot, int error) {
     int fd = slot->watcher.fd;
     ev_io_stop(socket->object.loop->ev, &slot->watcher);
     ev_io_set(&slot->watcher, -1, 0);
-    if (fd >= 0 && fd != socket->watcher.fd)
+    if (fd >= 0 && fd == socket->watcher.fd)
+        mp_system_unconnect(fd); /* for the next address */
+    else if (fd >= 0)
         mp_descriptor_close(socket->object.loop, fd);
     slot->connect->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_CONNECT, error);
 }
@@ -146,6 +148,18 @@ static void on_outcome(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
+/* An IPv6 descriptor, as bind to any gives it, reaches IPv4 addresses in their mapped form. */
+static void suit_descriptor(mp_address *address, int fd) {
+    mp_address local;
+    uint16_t port;
+    uint8_t bytes[16];
+    if (address->protocol != MP_PROTOCOL_IPV4 || mp_system_local_address(fd, &local, &port) < 0 ||
+        local.protocol != MP_PROTOCOL_IPV6)
+        return;
+    mp_address_to_ipv6(address, bytes);
+    mp_address_set_ipv6(address, bytes);
+}
+
 /* Begins one attempt: true if it runs or has won at once. */
 static bool begin(mp_connect *connect, mp_attempt_slot *slot) {
     mp_tcp_socket *socket = connect->socket;
@@ -156,6 +170,8 @@ static bool begin(mp_connect *connect, mp_attempt_slot *slot) {
         connect->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
         return false;
     }
+    if (own)
+        suit_descriptor(&slot->address, fd);
     mp_descriptor_own(socket->object.loop, fd);
     if (!(socket->flags & FLAG_PLAIN))
         (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY,
@@ -306,6 +322,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     mp_tcp_socket_detach(socket);
     mp_write_queue_clear(&socket->out, loop);
     mp_tcp_socket_drop_input(socket);
+    mp_tcp_socket_forget_addresses(socket);
     socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS | FLAG_KEEP_DESCRIPTOR | FLAG_PLAIN;
     socket->fault = MP_FAULT_NONE;
     socket->open_mode = (uint8_t)open_mode;
@@ -316,7 +333,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     int result;
     if (mp_address_parse(&address, host, strlen(host)) == 0) {
         if (address.protocol == MP_PROTOCOL_ANY)
-            address.protocol = MP_PROTOCOL_IPV6;
+            address.protocol = MP_PROTOCOL_IPV4; /* Qt connects to its text, which is 0.0.0.0 */
         result = set_addresses(connect, &address, 1);
         if (result == 0)
             start_connecting(socket);

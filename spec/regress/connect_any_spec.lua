@@ -1,0 +1,22 @@
+-- connectToHost("any", port) went to ::, and the same as a HostAddress to 0.0.0.0; with IPv4Protocol the text was refused.
+-- Cause: of the two the text alone was seen as an address. Fix: both are what Qt makes of Any, 0.0.0.0.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+local sockets = require "spec.qt.sockets"
+
+describe("connectToHost to any", function()
+  after_each(sockets.close)
+
+  for what, host in pairs { text = "any", ["a HostAddress"] = moonport.HostAddress.Any } do
+    for _, protocol in ipairs { "AnyIPProtocol", "IPv4Protocol" } do
+      it("as " .. what .. " reaches this host over IPv4, with " .. protocol, function()
+        local server, socket = sockets.server "127.0.0.1", sockets.socket()
+        socket:connectToHost(host, server:serverPort(), "ReadWrite", protocol)
+        assert(socket:waitForConnected(helper.timeout))
+      end)
+    end
+  end
+end)
