@@ -30,6 +30,8 @@ int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
         socket->flags &= ~(uint32_t)FLAG_READ_FULL;
     if (mark == 0 || socket->out.bytes <= mark / 2)
         socket->flags &= ~(uint32_t)FLAG_THROTTLED;
+    else if (socket->out.bytes > mark && (socket->flags & FLAG_SHORT_WRITE))
+        socket->flags |= FLAG_THROTTLED;
     mp_tcp_socket_update_watcher(socket);
     if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
         return 0;

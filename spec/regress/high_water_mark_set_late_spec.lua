@@ -1,0 +1,31 @@
+-- A high-water mark that was set while more than that was queued already didn't stop reading before the next write.
+-- Cause: changed limits could only let reading go on. Fix: they also make it rest.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local sockets = require "spec.qt.sockets"
+
+describe("a high-water mark", function()
+  after_each(sockets.close)
+
+  it("holds at once when more is queued than it allows, and lets go when that is sent", function()
+    local socket, plain = sockets.withPlain()
+    local size = 8 << 20
+    socket:setHighWaterMark(0)
+    socket:write(("x"):rep(size))
+    local left, turns = size, 0
+    helper.eventually(function() -- until the system has taken nothing for some turns of the loop
+      turns = socket:bytesToWrite() == left and turns + 1 or 0
+      left = socket:bytesToWrite()
+      return turns == 20
+    end)
+    assert.is_true(left > 1000)
+    socket:setHighWaterMark(1000)
+    plain:send "y"
+    helper.settle()
+    assert.are.equal(0, socket:bytesAvailable())
+    plain:receive(size)
+    helper.eventually(function() return socket:bytesAvailable() == 1 end)
+  end)
+end)
