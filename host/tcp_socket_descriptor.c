@@ -36,6 +36,8 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
         mp_descriptor_close(socket->object.loop, socket->watcher.fd);
     mp_descriptor_own(socket->object.loop, fd);
     ev_io_set(&socket->watcher, fd, 0);
+    mp_tcp_socket_forget_addresses(socket);
+    socket->flags &= ~(uint32_t)FLAG_FINISHED_TOLD;
     socket->flags |= FLAG_KEEP_DESCRIPTOR;
     mp_tcp_socket_set_state(socket, MP_STATE_BOUND);
     return MP_FAULT_NONE;
