@@ -30,6 +30,10 @@ static void mark_dirty(mp_tcp_socket *socket) {
     mp_loop_mark_dirty(socket->object.loop, socket);
 }
 
+static bool is_connecting(const mp_tcp_socket *socket) {
+    return socket->state == MP_STATE_HOST_LOOKUP || socket->state == MP_STATE_CONNECTING;
+}
+
 static void try_close(mp_tcp_socket *socket);
 
 static void step(mp_object *object, int number) {
@@ -37,15 +41,22 @@ static void step(mp_object *object, int number) {
     switch (number) {
     case STEP_ATTEMPT: mp_tcp_socket_attempt(socket); break;
     case STEP_CONNECTED:
-        if (socket->state != MP_STATE_CONNECTED)
-            break;
-        mp_loop_emit(object, MP_SIGNAL_CONNECTED, 0);
-        if (socket->flags & FLAG_CLOSE_CONNECTED)
-            mp_loop_defer(object, STEP_CLOSE_CONNECTED);
-        mp_tcp_socket_end_writing(socket);
+        if (socket->state == MP_STATE_CONNECTED && (socket->flags & FLAG_UNANNOUNCED))
+            mp_loop_emit(object, MP_SIGNAL_CONNECTED, 0);
+        mp_loop_defer(object, STEP_ANNOUNCED);
+        break;
+    case STEP_ANNOUNCED:
+        socket->flags &= ~(uint32_t)FLAG_UNANNOUNCED;
+        if (socket->state == MP_STATE_CONNECTED) {
+            if (socket->flags & FLAG_CLOSE_CONNECTED)
+                mp_loop_defer(object, STEP_CLOSE_CONNECTED);
+            mp_tcp_socket_end_writing(socket);
+        }
         mark_dirty(socket);
         break;
     case STEP_CLOSE_CONNECTED:
+        if (is_connecting(socket))
+            break; /* a handler of `connected` has begun another connection */
         socket->flags &= ~(uint32_t)FLAG_CLOSE_CONNECTED;
         if (socket->state == MP_STATE_CONNECTED)
             mp_tcp_socket_disconnect(socket);
@@ -290,8 +301,9 @@ void mp_tcp_socket_disconnect(mp_tcp_socket *socket) {
 
 /* QIODevice::close: the device is no longer open, its input is dropped. */
 static void close_device(mp_tcp_socket *socket) {
-    if (socket->open_mode != MP_NOT_OPEN)
-        mp_loop_emit(&socket->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
+    if (socket->open_mode == MP_NOT_OPEN)
+        return;
+    mp_loop_emit(&socket->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
     socket->open_mode = MP_NOT_OPEN;
     socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_WAS_CONNECTED);
     mp_tcp_socket_drop_input(socket);

@@ -115,6 +115,7 @@ static void won(mp_attempt_slot *slot) {
     mp_tcp_socket_established(socket, fd);
     if (socket->state != MP_STATE_CONNECTED)
         return;
+    socket->flags |= FLAG_UNANNOUNCED;
     mp_tcp_socket_set_state(socket, MP_STATE_CONNECTED);
     mp_loop_defer(&socket->object, STEP_CONNECTED);
 }

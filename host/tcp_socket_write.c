@@ -168,8 +168,8 @@ bool mp_tcp_socket_flush(mp_tcp_socket *socket) {
 
 void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket) {
     socket->flags &= ~(uint32_t)FLAG_DIRTY;
-    /* A close that was asked for before it was connected comes first: ClosingState, then bytesWritten. */
-    if (!(socket->flags & FLAG_CLOSE_CONNECTED))
+    /* `connected` comes first, and a close that was asked for before it: ClosingState, then bytesWritten. */
+    if (!(socket->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
         (void)flush(socket, true);
 }
 
