@@ -27,12 +27,20 @@ enum {
     FLAG_OWN_LIMITS = 1 << 14,
     FLAG_WAS_CONNECTED = 1 << 15,   /* since it was opened */
     FLAG_KEEP_DESCRIPTOR = 1 << 16, /* adopted or bound before connecting: connects on its own descriptor */
-    FLAG_WRITE_CLOSED = 1 << 17, /* takes no more writes; the peer is told so when the queue is empty */
-    FLAG_UNANNOUNCED = 1 << 18   /* `connected` is still to be delivered; what is queued is sent behind it */
+    FLAG_WRITE_CLOSED = 1 << 17,    /* takes no more writes; the peer is told so when the queue is empty */
+    FLAG_UNANNOUNCED = 1 << 18 /* `connected` is still to be delivered; what is queued is sent behind it */
 };
 
 /* Steps of a socket's own in the loop's queue (mp_loop_defer); 0 is taken. */
-enum { STEP_ATTEMPT = 1, STEP_CONNECTED, STEP_ANNOUNCED, STEP_CLOSE_CONNECTED, STEP_CLOSING, STEP_CLOSE, STEP_FORGET };
+enum {
+    STEP_ATTEMPT = 1,
+    STEP_CONNECTED,
+    STEP_ANNOUNCED,
+    STEP_CLOSE_CONNECTED,
+    STEP_CLOSING,
+    STEP_CLOSE,
+    STEP_FORGET
+};
 
 /* mp_tcp_socket.phase: how it is being closed. After the peer's FIN handlers may still answer (D4); a local close and a
    broken connection don't wait for them. */

@@ -11,7 +11,7 @@ describe("a high-water mark", function()
 
   it("holds at once when more is queued than it allows, and lets go when that is sent", function()
     local socket, plain = sockets.withPlain()
-    local size = 8 << 20
+    local size = 4 << 20
     socket:setHighWaterMark(0)
     socket:write(("x"):rep(size))
     local left, turns = size, 0
@@ -25,7 +25,7 @@ describe("a high-water mark", function()
     plain:send "y"
     helper.settle()
     assert.are.equal(0, socket:bytesAvailable())
-    plain:receive(size)
+    plain:receive(size, 20000)
     helper.eventually(function() return socket:bytesAvailable() == 1 end)
   end)
 end)
