@@ -222,6 +222,53 @@ describe("the manual", function()
     assert.same(keys(real), keys(listed))
   end)
 
+  it("says of each option what value it takes, and its default, and so does the man page", function()
+    local _, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
+    local manual, man = read "docs/reference/program.md", read("docs/moonport.1"):gsub("\\%-", "-")
+    local defaults = 0
+    for option, value, text in help:gmatch "\n  (%-%-?[%a-]+) ?(%u*) +([^\n]+)" do
+      local row = manual:match("\n| `" .. option:gsub("%-", "%%-") .. "([^\n]*)")
+      local entry = man:match("\n%.BI? " .. option:gsub("%-", "%%-") .. "(.-)\n%.[TS][PH]")
+      assert.equal(value, row:match "^ ?(%u*)`", option)
+      assert.equal(value, entry:match '^ ?"? ?(%u*)', option)
+      local default = text:match "%((%w+)%)$"
+      if default then
+        assert.truthy(row:find("%(`?" .. default .. "`?%)"), option)
+        assert.truthy(entry:find("(" .. default .. ")", 1, true), option)
+        defaults = defaults + 1
+      end
+    end
+    assert.is_true(defaults >= 5)
+  end)
+
+  it("has the exit statuses and signals of --help in the man page and on the program's page", function()
+    local _, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
+    local manual, man = read "docs/reference/program.md", read "docs/moonport.1"
+    for status in help:match("exit status: (.*)"):gmatch "%f[%w](%d) " do
+      assert.truthy(manual:find("\n| " .. status .. " | ", 1, true), status)
+      assert.truthy(man:find("\n%.B " .. status .. "\n"), status)
+    end
+    for signal in help:match("signals: ([^\n]*)"):gmatch "%u%u%u+" do
+      assert.truthy(manual:find("SIG" .. signal, 1, true), signal)
+      assert.truthy(man:find("SIG" .. signal, 1, true), signal)
+    end
+  end)
+
+  it("promises no globals, and there are none but those of Lua: luacheck needs to know no others", function()
+    local code = 'require "moonport" for name in pairs(_G) do print(name) end'
+    local function globals(...)
+      local status, out = helper.run { ... }
+      assert.equal(0, status)
+      local set = {}
+      for name in out:gmatch "%S+" do set[name] = true end
+      return keys(set)
+    end
+    local program = os.getenv "MOONPORT" or "build/asan/moonport"
+    assert.same(globals("lua5.4", "-e", (code:gsub('require "moonport"', ""))), globals(program, "-e", code))
+    assert.truthy(read ".luacheckrc":find 'std = "lua54"')
+    assert.truthy(read "docs/manual.md":find 'std = "lua54"')
+  end)
+
   it("shows the figures of docs/performance.md in README.md, as bench/summary.py puts them there", function()
     local function cells(line)
       local list = {}

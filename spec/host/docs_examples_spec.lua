@@ -37,7 +37,7 @@ local function source(block)
   local marks = block.marks
   local around = marks["in a server"] and inServer or marks
   local text = (around.before or "") .. table.concat(block, "\n") .. "\n" .. (around.after or "")
-  return (text:gsub("7000", "0"))
+  return (text:gsub("%f[%w]7000%f[%W]", "0"))
 end
 
 local function output(block)
