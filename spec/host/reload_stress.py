@@ -111,8 +111,8 @@ function server.connection:readyRead()
   while self:canReadLine() do
     local line = self:readLine()
     local kind = kinds[line:match "%a+"]
-    if kind then kind(self) if self.kind == "waits" then return end else answer(self, line) end
-    if self.kind == "closures" then return self:readyRead() end
+    if kind then kind(self) else answer(self, line) end
+    if self.kind == "closures" or self.kind == "waits" then return self:readyRead() end -- what came with the line
   end
 end
 
