@@ -114,6 +114,13 @@ static bool output_went(const binding_wait *wait) {
            socket->out.bytes == 0;
 }
 
+/* An empty queue of a socket that could still write is no failure of the connection. */
+static enum mp_fault why_nothing_goes(const mp_tcp_socket *socket) {
+    bool ended = socket->state == MP_STATE_UNCONNECTED ||
+                 mp_tcp_socket_can_write(socket, 0) == MP_FAULT_NOT_CONNECTED;
+    return ended ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOTHING_QUEUED;
+}
+
 static int waited_for_bytes_written(lua_State *L, int status, lua_KContext context) {
     mp_tcp_socket *socket = check_socket(L);
     (void)status;
@@ -122,7 +129,7 @@ static int waited_for_bytes_written(lua_State *L, int status, lua_KContext conte
         return 1;
     }
     if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
-        return binding_fail(L, "waitForBytesWritten", mp_tcp_socket_end_fault(socket));
+        return binding_fail(L, "waitForBytesWritten", why_nothing_goes(socket));
     return timed_out(L, socket, "waitForBytesWritten");
 }
 
@@ -135,7 +142,7 @@ static int tcp_socket_wait_for_bytes_written(lua_State *L) {
                                     .mark = socket->bytes_sent,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
     if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
-        return binding_fail(L, "waitForBytesWritten", mp_tcp_socket_end_fault(socket));
+        return binding_fail(L, "waitForBytesWritten", why_nothing_goes(socket));
     return binding_suspend(L, &request, waited_for_bytes_written, (lua_KContext)socket->bytes_sent);
 }
 

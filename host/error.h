@@ -43,6 +43,7 @@
     X(NOT_LISTENING,        "OperationError",                   "not listening")                             \
     X(CANCELLED,            "OperationError",                   "cancelled")                                 \
     X(NOT_CONNECTED,        "UnknownSocketError",               "Socket is not connected")                   \
+    X(NOTHING_QUEUED,       "UnknownSocketError",               "Nothing is queued")                         \
     X(WRITE_BUFFER_FULL,    "WriteBufferFullError",             "The write buffer is full")                  \
     X(READ_BUFFER_FULL,     "ReadBufferFullError",              "What is asked for is larger than the read buffer") \
     X(TEMPORARY,            "TemporaryError",                   "Temporary error")                           \

@@ -338,6 +338,7 @@ enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket) {
     switch (socket->fault) {
     case MP_FAULT_NONE:
     case MP_FAULT_WAIT_TIMEOUT:
+    case MP_FAULT_UNFINISHED:
     case MP_FAULT_BUSY: return MP_FAULT_NOT_CONNECTED;
     default: return socket->fault;
     }

@@ -18,7 +18,7 @@
 ---| "UnfinishedSocketOperationError" # Operation on socket is not supported
 ---| "OperationError" # Trying to connect while connection is in progress
 ---| "TemporaryError" # Temporary error
----| "UnknownSocketError" # Unknown error; Socket is not connected
+---| "UnknownSocketError" # Unknown error; Socket is not connected; Nothing is queued
 ---| "WriteBufferFullError" # The write buffer is full
 ---| "ReadBufferFullError" # What is asked for is larger than the read buffer
 ---| "TaskFailedError" # the task's own message
