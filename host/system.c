@@ -68,7 +68,7 @@ int mp_system_connect(int fd, const mp_address *address, uint16_t port) {
 void mp_system_unconnect(int fd) {
     struct sockaddr none = {.sa_family = AF_UNSPEC};
     mp_address local;
-    uint16_t port;
+    uint16_t port = 0;
     (void)connect(fd, &none, sizeof none);
     /* Linux has dropped a port of its own choice, and still tells it. */
     if (mp_system_local_address(fd, &local, &port) == 0 && port != 0)

@@ -101,7 +101,7 @@ describe("QTcpSocket's tests: connecting", function()
 
   -- bound to any, localhost is the name whose first address fails: nobody listens on ::1
   for bound, host in pairs { ["127.0.0.1"] = "127.0.0.1", ["0.0.0.0"] = "localhost", any = "localhost" } do
-    it("T4 bindThenResolveHost: putChar, close() from " .. bound .. " while connecting to " .. host .. " still connects",
+    it("T4 bindThenResolveHost: from " .. bound .. " putChar, close() while connecting to " .. host .. " connects",
       function()
         local socket, server = sockets.socket(), sockets.server()
         assert(socket:bind(bound))

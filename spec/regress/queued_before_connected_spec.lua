@@ -1,8 +1,9 @@
--- What was written while connecting left before `connected` was delivered: a handler that aborted then had sent it, and
--- what the handler wrote left by itself. Also, `connected` was signalled for a descriptor that a handler of stateChanged
--- had put in the connection's place; and a close that was asked for while connecting, of a connection that a handler of
--- `connected` had begun anew, never came. Cause: the steps behind stateChanged(Connected) saw the state alone. Fix: a
--- flag tells that `connected` is due; nothing is sent before it, and a step of an earlier connection lets a later one be.
+-- What was written while connecting left before `connected` was delivered: a handler that aborted then had sent it,
+-- and what the handler wrote left by itself. Also, `connected` was signalled for a descriptor that a handler of
+-- stateChanged had put in the connection's place; and a close that was asked for while connecting, of a connection that
+-- a handler of `connected` had begun anew, never came. Cause: the steps behind stateChanged(Connected) saw the state
+-- alone. Fix: a flag tells that `connected` is due; nothing is sent before it, and a step of an earlier connection lets
+-- a later one be.
 --
 -- SPDX-License-Identifier: MIT
 
