@@ -32,9 +32,26 @@ format_check() {
   c_files | xargs -r clang-format --dry-run -Werror
 }
 
+# tidy FILE SUM: a file is looked at again when it, a header, or the way to build or to check has changed
+tidy() {
+  local stamp output
+  stamp=build/dev/tidy/$(cat "$1" - <<<"$1 $2" | sha1sum | cut -c 1-40)
+  [ ! -e "$stamp" ] || return 0
+  output=$(clang-tidy -p build/dev --quiet "$1" 2>&1)
+  if grep -qE ' (warning|error): ' <<<"$output"; then
+    printf '%s\n' "$output"
+  else
+    mkdir -p build/dev/tidy && touch "$stamp"
+  fi
+}
+
 tidy_check() {
+  local sum
+  sum=$(project_files host bindings spec bench | grep '\.h$' |
+    xargs cat .clang-tidy build/dev/compile_commands.json | sha1sum | cut -c 1-40)
+  export -f tidy
   sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/dev/compile_commands.json | sort -u |
-    xargs -r -P "$jobs" -n 1 clang-tidy -p build/dev --quiet 2>&1 |
+    xargs -r -P "$jobs" -I FILE bash -c 'tidy "$@"' tidy FILE "$sum" |
     grep -vE '^[0-9]+ warnings?( and [0-9]+ errors?)? generated\.$|^Suppressed |^Use -header-filter'
   return 0
 }
