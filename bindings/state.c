@@ -162,6 +162,9 @@ void binding_new_class(lua_State *L, binding_state *state, int class, const char
     state->metatable_refs[class] = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__name");
+    /* What getmetatable gives: the finaliser, which trusts its argument, is out of a script's reach. */
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__metatable");
     lua_newtable(L);
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, methods, 1);

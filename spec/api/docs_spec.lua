@@ -61,7 +61,7 @@ end
 
 -- What really is there. An object's __index has the table of methods as its second upvalue.
 local function methods(object)
-  local index = getmetatable(object).__index
+  local index = debug.getmetatable(object).__index
   if type(index) == "function" then index = select(2, debug.getupvalue(index, 2)) end
   return keys(index)
 end
