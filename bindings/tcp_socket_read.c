@@ -117,9 +117,7 @@ static int tcp_socket_read_line(lua_State *L) {
 
 /* socket:canReadLine() -> boolean */
 static int tcp_socket_can_read_line(lua_State *L) {
-    size_t size;
-    const char *data = mp_tcp_socket_peek(check_socket(L), &size);
-    lua_pushboolean(L, memchr(data, '\n', size) != NULL);
+    lua_pushboolean(L, mp_tcp_socket_line(check_socket(L)) > 0);
     return 1;
 }
 

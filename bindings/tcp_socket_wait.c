@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
-
 #include "binding.h"
 
 #define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
@@ -192,12 +190,10 @@ static size_t complete(const mp_tcp_socket *socket, lua_Integer wanted, bool kee
         return 0;
     if (wanted != A_LINE)
         return size >= (size_t)wanted ? (size_t)wanted : 0;
-    const char *newline = memchr(data, '\n', size);
-    if (!newline)
-        return 0;
-    if (!keep_end)
-        *strip = newline > data && newline[-1] == '\r' ? 2 : 1;
-    return (size_t)(newline - data) + 1;
+    size = mp_tcp_socket_line(socket);
+    if (size > 0 && !keep_end)
+        *strip = size > 1 && data[size - 2] == '\r' ? 2 : 1;
+    return size;
 }
 
 static void take(lua_State *L, mp_tcp_socket *socket, size_t size, size_t strip) {

@@ -23,6 +23,7 @@ mp_buffer *mp_buffer_new(size_t capacity) {
 void mp_buffer_reset(mp_buffer *buffer) {
     buffer->start = buffer->end = MP_BUFFER_HEADROOM;
     buffer->mark = MP_BUFFER_NO_MARK;
+    buffer->searched = 0;
 }
 
 /* Where the bytes that must be kept begin. */
@@ -37,6 +38,7 @@ static void move_kept(mp_buffer *to, const mp_buffer *from) {
     to->start = MP_BUFFER_HEADROOM + (start - first);
     to->end = MP_BUFFER_HEADROOM + (end - first);
     to->mark = mark == MP_BUFFER_NO_MARK ? MP_BUFFER_NO_MARK : MP_BUFFER_HEADROOM;
+    to->searched = 0;
 }
 
 mp_buffer *mp_buffer_clone(const mp_buffer *buffer) {
@@ -97,5 +99,19 @@ int mp_buffer_unget(mp_buffer **buffer, char c) {
         *buffer = moved;
     }
     (*buffer)->data[--(*buffer)->start] = c;
+    (*buffer)->searched = 0;
     return 0;
+}
+
+size_t mp_buffer_line(mp_buffer *buffer) {
+    size_t from = buffer->searched > buffer->start ? buffer->searched : buffer->start;
+    const char *newline = memchr(buffer->data + from, '\n', buffer->end - from);
+    buffer->searched = newline ? (size_t)(newline - buffer->data) : buffer->end;
+    return newline ? buffer->searched + 1 - buffer->start : 0;
+}
+
+void mp_buffer_rewind(mp_buffer *buffer) {
+    if (buffer->mark != MP_BUFFER_NO_MARK)
+        buffer->start = buffer->mark;
+    buffer->searched = 0;
 }

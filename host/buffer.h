@@ -18,6 +18,7 @@
 typedef struct mp_buffer {
     size_t start, end; /* unread bytes are data[start, end) */
     size_t mark;       /* where the transaction began, or MP_BUFFER_NO_MARK: data[mark, start) is kept */
+    size_t searched;   /* there is no newline in data[start, searched) */
     size_t capacity;
     char data[];
 } mp_buffer;
@@ -27,6 +28,13 @@ mp_buffer *mp_buffer_new(size_t capacity);
 
 /* Makes an emptied buffer as good as new. */
 void mp_buffer_reset(mp_buffer *buffer);
+
+/* The size of the first line with its newline, or 0 if there is no newline. What was searched isn't searched again: a peer
+   that sends a long line in small pieces costs no more than one that sends it at once. */
+size_t mp_buffer_line(mp_buffer *buffer);
+
+/* Makes unread again what the transaction has read. */
+void mp_buffer_rewind(mp_buffer *buffer);
 
 /* Bytes that can be read. */
 static inline size_t mp_buffer_size(const mp_buffer *buffer) {

@@ -174,6 +174,9 @@ bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket);
 /* Unread bytes, in one piece, valid until the next call on the socket; *size may be 0. */
 const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size);
 
+/* The size of the first unread line with its newline, or 0; asked again, it looks only at what has come since. */
+size_t mp_tcp_socket_line(const mp_tcp_socket *socket);
+
 /* Takes the first `size` of them away (keeps them for rollback within a transaction); reading resumes if it rested. */
 void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size);
 

@@ -120,6 +120,10 @@ const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size) {
     return socket->in ? socket->in->data + socket->in->start : "";
 }
 
+size_t mp_tcp_socket_line(const mp_tcp_socket *socket) {
+    return socket->in ? mp_buffer_line(socket->in) : 0;
+}
+
 void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size) {
     if (!socket->in)
         return;
@@ -158,8 +162,8 @@ static int end_transaction(mp_tcp_socket *socket, bool rollback) {
         return -EINVAL;
     socket->flags &= ~(uint32_t)FLAG_TRANSACTION;
     if (socket->in) {
-        if (rollback && socket->in->mark != MP_BUFFER_NO_MARK)
-            socket->in->start = socket->in->mark;
+        if (rollback)
+            mp_buffer_rewind(socket->in);
         socket->in->mark = MP_BUFFER_NO_MARK;
     }
     mp_tcp_socket_consume(socket, 0);
