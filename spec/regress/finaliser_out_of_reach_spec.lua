@@ -1,5 +1,5 @@
--- getmetatable gave a script the finalisers of the classes. Those trust their argument: calling one with anything else, or
--- with a connection from its own handler, crashed. Now getmetatable gives the class's name.
+-- getmetatable gave a script the finalisers of the classes. Those trust their argument: calling one with anything else,
+-- or with a connection from its own handler, crashed. Now getmetatable gives the class's name.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
