@@ -70,7 +70,7 @@ end
 
 local function run(block)
   local program = helper.program { source = source(block) }
-  local status = program:wait()
+  local status = program:wait(4 * helper.timeout)
   quiet(block, program:stderr())
   assert.equal(0, status)
   assert.equal(output(block), program:stdout())
