@@ -174,12 +174,45 @@ static int run_module(lua_State *L) {
     return module_loaded(L, LUA_OK, 0);
 }
 
-/* The installed ones, by Lua's own require. Upvalues of run_require. */
+/* Pushes a path of the run's package table without what search_beside has put there: what is below the script's folder
+   is the run's own, also when an installed module asks for something of that name. */
+static void push_shared_path(lua_State *L, int package, const char *name) {
+    static const char *const folders[] = {PROGRAM_FOLDER, PROGRAM_TARGET_FOLDER};
+    lua_getfield(L, package, name);
+    for (int i = 0; i < 2 && lua_type(L, -1) == LUA_TSTRING; i++) {
+        lua_getfield(L, lua_upvalueindex(1), folders[i]);
+        const char *folder = lua_tostring(L, -1);
+        if (folder) {
+            const char *beside = lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;", folder, folder);
+            luaL_gsub(L, lua_tostring(L, -3), beside, "");
+            lua_replace(L, -4);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* The installed ones, by Lua's own require. It looks where the state's package table says; for this time that is where
+   the script's own says. Upvalues of run_require. */
 static int require_shared(lua_State *L) {
+    static const char *const names[] = {"path", "cpath"};
+    lua_settop(L, 4);
+    lua_getglobal(L, "package");
+    lua_getfield(L, lua_upvalueindex(1), PROGRAM_PACKAGE);
+    for (int i = 0; i < 2; i++)
+        lua_getfield(L, 5, names[i]);
+    for (int i = 0; i < 2; i++)
+        push_shared_path(L, 6, names[i]);
+    lua_setfield(L, 5, names[1]);
+    lua_setfield(L, 5, names[0]);
     lua_getfield(L, lua_upvalueindex(1), PROGRAM_REQUIRE);
     lua_pushvalue(L, 1);
-    lua_call(L, 1, LUA_MULTRET);
-    return lua_gettop(L) - 4;
+    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    for (int i = 0; i < 2; i++) {
+        lua_pushvalue(L, 7 + i);
+        lua_setfield(L, 5, names[i]);
+    }
+    return status == LUA_OK ? lua_gettop(L) - 8 : lua_error(L);
 }
 
 /* require(name) of a run. Upvalue 1: the environment */
