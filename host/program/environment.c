@@ -73,8 +73,11 @@ bool program_compile(lua_State *L, const char *path, int environment) {
     }
     size_t length;
     const char *text = lua_tolstring(L, -1, &length), *start = text;
-    if (length > 0 && *start == '#') {
-        start = memchr(text, '\n', length);
+    /* As luaL_loadfile, which the bytes don't come by: no byte-order mark, no first line that begins with "#". */
+    if (strncmp(start, "\xEF\xBB\xBF", 3) == 0)
+        start += 3;
+    if (*start == '#') {
+        start = memchr(start, '\n', length - (size_t)(start - text));
         start = start ? start : text + length;
     }
     lua_pushfstring(L, "@%s", path);
