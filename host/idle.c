@@ -52,10 +52,18 @@ static void on_due(struct ev_loop *ev, ev_timer *timer, int revents) {
 }
 
 static mp_idle_list *list_for(mp_loop *loop, double seconds) {
-    mp_idle_list *list;
-    for (list = loop->idle_lists; list; list = list->next)
+    mp_idle_list *list, *empty = NULL;
+    for (list = loop->idle_lists; list; list = list->next) {
         if (list->seconds == seconds)
             return list;
+        if (mp_ring_is_empty(&list->head))
+            empty = list;
+    }
+    /* One that stands empty serves again: there are no more lists than there ever were time-outs at once. */
+    if (empty) {
+        empty->seconds = seconds;
+        return empty;
+    }
     list = calloc(1, sizeof *list);
     if (!list)
         return NULL;
