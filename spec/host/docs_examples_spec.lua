@@ -143,6 +143,21 @@ describe("the documentation's examples:", function()
     end)
   end
 
+  it("the man page's example serves", function()
+    local block = { marks = { serves = "hello => hello" }, name = "docs/moonport.1" }
+    local text = pages.read "docs/moonport.1":match "%.SH EXAMPLE\n%.EX\n(.-)%.EE"
+    for line in text:gmatch "([^\n]*)\n" do block[#block + 1] = line end
+    serve(block)
+  end)
+
+  it("docs/manual.md, the index, has a link to every page", function()
+    local linked = {}
+    for link in pages.read "docs/manual.md":gmatch "%]%(([^)#]+)" do linked["docs/" .. link] = true end
+    for _, path in ipairs(pages.list()) do
+      if path:find "^docs/" and path ~= "docs/manual.md" then assert.truthy(linked[path], path) end
+    end
+  end)
+
   for _, path in ipairs(pages.list()) do
     it(path .. " has no link that leads nowhere", function()
       local folder = path:match "^(.*/)" or ""
