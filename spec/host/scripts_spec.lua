@@ -44,3 +44,49 @@ describe("scripts/chat.lua", function()
     assert.is_nil(service:log():find " error ")
   end)
 end)
+
+describe("scripts/http.lua", function()
+  it("gives a file and takes a note, and keeps both the connection and the note over a reload", function()
+    local service <close> = start("scripts/http.lua", 0, "127.0.0.1", "scripts")
+    local client <close> = service:connect()
+    local function ask(request, status)
+      client:send(request):expectLine("HTTP/1.1 " .. status)
+      return client:receive(tonumber(client:expectMatch "Content%-Length: (%d+)\r\n\r\n"))
+    end
+    local list = "GET /api/notes HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert.is_truthy(ask("GET /echo.lua HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK"):find "^%-%- Echo")
+    local note = 'Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{"text":"one"}'
+    ask("POST /api/notes HTTP/1.1\r\nHost: a\r\n" .. note, "201 Created")
+    service:signal "HUP"
+    service:expectLog " reloaded "
+    assert.is_truthy(ask(list, "200 OK"):find '^{"notes":%[{"text":"one","time":%d+}%]}\n$')
+    assert.equal(0, service:stop())
+    assert.is_nil(service:log():find " error ")
+  end)
+end)
+
+describe("scripts/gateway.lua", function()
+  it("hands a command to its device and the answer back, and keeps the device over a reload", function()
+    local service <close> = test.start {
+      script = "scripts/gateway.lua", arguments = { 0, 0 }, listeners = 2, environment = { LD_PRELOAD = false },
+    }
+    local device <close> = service:connect()
+    device:send(string.pack(">s4", string.pack(">Bs1s1", 1, "lamp", "test")))
+    device:expect "\0\0\0\3\129\0\10"
+    local client <close> = service:connect(service.listeners[2].port)
+    for number = 1, 2 do
+      client:send('POST /devices/lamp/command HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
+        .. 'Content-Length: 16\r\n\r\n{"command":"on"}')
+      device:expect(string.pack(">s4", string.pack(">BI4s2", 130, number, "on")))
+      device:send(string.pack(">s4", string.pack(">BI4s2", 3, number, "it is on")))
+      client:expectLine "HTTP/1.1 200 OK"
+      client:expectMatch '{"answer":"it is on"}\n'
+      if number == 1 then
+        service:signal "HUP"
+        service:expectLog " reloaded "
+      end
+    end
+    assert.equal(0, service:stop())
+    assert.is_nil(service:log():find " error ")
+  end)
+end)

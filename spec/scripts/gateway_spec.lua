@@ -260,14 +260,17 @@ describe("scripts/gateway.lua", function()
 
   it("says in one line what is wrong with its arguments", function()
     for arguments, expected in pairs {
-      ["abc"] = "no device port: abc", ["0 70000"] = "no HTTP port: 70000", ["0 0 300.1.1.1"] = "no address: 300.1.1.1",
+      ["gateway.lua abc"] = "no device port: abc", ["gateway.lua 0 70000"] = "no HTTP port: 70000",
+      ["gateway.lua 0 0 300.1.1.1"] = "no address: 300.1.1.1", ["device.lua a/b"] = "no id: a/b",
+      ["device.lua lamp 70000"] = "no port: 70000", ["device.lua lamp x"] = "no port: x",
     } do
       local list = {}
       for word in arguments:gmatch "%S+" do list[#list + 1] = word end
-      local program = helper.program { script = "scripts/gateway.lua", args = list }
+      local script = "scripts/" .. table.remove(list, 1)
+      local program = helper.program { script = script, args = list }
       assert.are.equal(1, program:wait())
       local text = program:stderr()
-      assert.is_truthy(text:find("^moonport: scripts/gateway.lua:%d+: " .. expected .. "\n$"), text)
+      assert.is_truthy(text:find("^moonport: " .. script .. ":%d+: " .. expected .. "\n$"), text)
     end
   end)
 end)
