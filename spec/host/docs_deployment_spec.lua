@@ -56,6 +56,22 @@ describe("deployment:", function()
     assert.is_true(found >= 8)
   end)
 
+  it("the page's log lines are those of the program", function()
+    local _, sources = helper.run { "sh", "-c", "cat host/*.[ch] host/program/*.[ch] bindings/*.[ch]" }
+    sources = sources:gsub('"\n%s*"', "")
+    local found = 0
+    for line in pages.read(page):match("\n| the journal says | .-\n\n"):gmatch "\n| (`[^|]+`) |" do
+      for part in line:gsub("…", "\0"):gsub("[%w_.:]*[.:]%w+", "\0"):gsub("%d+", "\0"):gmatch "[^%z`]+" do
+        part = part:match "^[%s:;,]*(.-)[%s:;,]*$"
+        if #part > 8 and not part:find "handler of TcpSocket" then
+          assert.truthy(sources:find(part, 1, true), part)
+          found = found + 1
+        end
+      end
+    end
+    assert.is_true(found >= 6)
+  end)
+
   it("systemd waits longer than the program's grace time", function()
     local _, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
     local grace = tonumber(help:match "%-%-grace MS .-%((%d+)%)")
