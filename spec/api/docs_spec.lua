@@ -300,11 +300,13 @@ describe("the manual", function()
     assert.is_true(shown >= 4)
   end)
 
-  it("has a row for each of the differences from Qt, and a spec that shows it", function()
+  it("has a row for each of the differences from Qt, a spec that shows it, and words for who comes from Qt", function()
     local listed, specs = {}, read "spec/api/differences_spec.lua"
+    local inWords = read("docs/from-qt.md"):match "\n## What will surprise you\n(.-)\n## "
     for number in read("docs/differences.md"):gmatch "\n| D(%d+) |" do
       listed[#listed + 1] = tonumber(number)
       assert.truthy(specs:find('it("D' .. number .. " ", 1, true), number)
+      assert.truthy(inWords:find("D" .. number .. "[,)]"), number)
     end
     assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, listed)
   end)
