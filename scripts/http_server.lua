@@ -150,6 +150,7 @@ end
 --- the caller.
 return function(answer, limits)
   limits = setmetatable(limits or {}, { __index = defaults })
+  assert(limits.line <= limits.head and limits.head < unread, "a head must fit into what may lie unread")
   local server = moonport.TcpServer()
   server:setReadBufferSize(unread)
   server:setIdleTimeout(limits.idleTime)
