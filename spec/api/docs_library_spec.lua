@@ -56,6 +56,9 @@ local classes = {
   { "test", "Module", "test", require "moonport.test" },
   { "test", "Service", "Service", require "moonport.test.service", { start = true, opened = true } },
   { "test", "Client", "Client", require "moonport.test.client", { connect = true, timeout = true, giveWay = true } },
+  { "compat_socket", "Module", "socket", require "moonport.compat.socket" },
+  { "compat_socket", "tcp", "tcp", require "moonport.compat.socket.tcp",
+    { new = true, readable = true, writable = true } },
 }
 
 describe("the reference of the modules in Lua", function()
