@@ -1,6 +1,7 @@
 # Makes a C file that holds the modules of lua/moonport:   cmake -D OUTPUT=library_modules.c -P lua/embed.cmake
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/../cmake/bytes.cmake)
 
 file(GLOB_RECURSE files RELATIVE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/moonport/*.lua)
 list(SORT files)
@@ -10,9 +11,7 @@ foreach(file IN LISTS files)
   string(REGEX REPLACE "\\.lua$" "" name ${file})
   string(REPLACE "/" "_" symbol ${name})
   string(REPLACE "/" "." name ${name})
-  file(READ ${CMAKE_CURRENT_LIST_DIR}/${file} text HEX)
-  string(REGEX REPLACE "(................................)" "\\1\n" text "${text}")
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," text "${text}")
+  c_bytes(text ${CMAKE_CURRENT_LIST_DIR}/${file})
   list(LENGTH rows index)
   list(APPEND rows "{\"${name}\", \"=${file}\", ${symbol}, sizeof ${symbol}, luaopen_${symbol}}")
   string(APPEND functions "static const unsigned char ${symbol}[] = {\n${text}\n};\n\n"

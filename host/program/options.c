@@ -12,6 +12,7 @@
 
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]\n"
+    "       moonport new NAME      makes a small project to start from\n"
     "\n"
     "Runs a Lua script as a network service: it attaches handlers to TCP servers and\n"
     "sockets (require \"moonport\"), and ends when nothing is left that could happen.\n"
@@ -80,6 +81,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
         program_complain("out of memory");
         return 1;
     }
+    if (argc > 1 && strcmp(argv[1], "new") == 0)
+        return program_new(argc - 2, argv + 2);
     for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         const char *name = argv[i];
         bool wants_value = false;

@@ -103,6 +103,20 @@ void program_complain(const char *text);
 /* Prints the folder of the installed files; an exit status. */
 int program_print_share(void);
 
+/* --- new.c --- */
+
+/* The template of a project: its files, made by template/embed.cmake; the last has no path. */
+typedef struct program_template_file {
+    const char *path;
+    const unsigned char *text;
+    size_t length;
+} program_template_file;
+
+extern const program_template_file program_template[];
+
+/* moonport new NAME, with the arguments after "new"; an exit status. */
+int program_new(int argc, char **argv);
+
 /* --- environment.c: an environment is a table with these fields --- */
 #define PROGRAM_GLOBALS "globals"      /* the run's _G */
 #define PROGRAM_LOADED "loaded"        /* its modules */

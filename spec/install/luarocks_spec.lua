@@ -38,6 +38,19 @@ local function check(tree)
   installed.checkModule(tree .. "/lib/lua/5.4")
 end
 
+-- A project of `moonport new` passes its tests, and is installed as a command.
+local function checkProject(tree)
+  local folder = installed.folder()
+  local path = tree .. "/bin:" .. os.getenv "PATH"
+  installed.shell('cd "$1" && PATH=$2 && moonport new teapot && cd teapot && busted', folder, path)
+  luarocks(folder .. "/teapot", tree, "make")
+  local teapot = helper.spawn({ tree .. "/bin/teapot", "0" }, { PATH = path })
+  local client = helper.connect(teapot:waitForLine "teapot: listening on 127%.0%.0%.1 port (%d+)")
+  client:send "hello ann\n"
+  assert.equal("ok hello ann\n", client:receiveLine())
+  luarocks(folder, tree, "remove", "teapot")
+end
+
 -- LuaRocks' own list of what it has installed stays.
 local function checkGone(tree)
   assert.are.same({ "lib/luarocks/rocks-5.4/manifest" }, installed.files(tree))
@@ -46,11 +59,12 @@ end
 describe("the rock", function()
   after_each(installed.remove)
 
-  it("is made from a clone, which stays clean, and is removed without a trace", function()
+  it("is made from a clone, which stays clean, serves projects, and is removed without a trace", function()
     local folder, tree = clone(), installed.folder()
     luarocks(folder, tree, "make")
     assert.equal("", installed.shell('cd "$1" && git status --porcelain', folder))
     check(tree)
+    checkProject(tree)
     luarocks(folder, tree, "remove", "moonport")
     checkGone(tree)
   end)

@@ -1,0 +1,8 @@
+# c_bytes(VARIABLE FILE): the bytes of a file as C wants them between the braces of an array.
+# SPDX-License-Identifier: MIT
+function(c_bytes variable file)
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  set(${variable} "${bytes}" PARENT_SCOPE)
+endfunction()

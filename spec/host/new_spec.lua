@@ -1,0 +1,114 @@
+-- SPDX-License-Identifier: MIT
+-- moonport new: the project that it makes, and what it refuses.
+
+local helper = require "spec.helper"
+local lfs = require "lfs"
+
+local moonport = os.getenv "MOONPORT" or "build/asan/moonport"
+moonport = moonport:sub(1, 1) == "/" and moonport or lfs.currentdir() .. "/" .. moonport
+
+describe("moonport new", function()
+  local folder
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(lfs.mkdir(folder))
+  end)
+
+  after_each(function()
+    helper.run { "rm", "-rf", folder }
+  end)
+
+  -- Runs a line of the shell in the folder; $0 is the program. -> exit status, stdout, stderr
+  local function run(line)
+    return helper.run { "sh", "-c", ("cd '%s' && %s"):format(folder, line), moonport }
+  end
+
+  local function read(path)
+    local file <close> = assert(io.open(folder .. "/" .. path))
+    return file:read "a"
+  end
+
+  it("makes a folder with a service, its spec, a rockspec and a README, all of that name, and tells them", function()
+    local status, out, err = run '"$0" new tea-pot'
+    assert.are.same({ 0, "" }, { status, err })
+    local files = { "tea-pot/.busted", "tea-pot/README.md", "tea-pot/tea-pot-scm-1.rockspec", "tea-pot/tea-pot.lua",
+      "tea-pot/spec/tea-pot_spec.lua" }
+    assert.equal(table.concat(files, "\n") .. "\n\nNow: cd tea-pot && moonport --watch tea-pot.lua\n", out)
+    local _, found = run "find tea-pot -type f"
+    assert.equal(#files, select(2, found:gsub("\n", "")))
+    for _, path in ipairs(files) do
+      local text = read(path)
+      assert.equal(path ~= "tea-pot/.busted", text:find("tea-pot", 1, true) ~= nil, path)
+      assert.falsy(text:find("myservice", 1, true), path)
+    end
+    local rockspec = {}
+    assert(load(read "tea-pot/tea-pot-scm-1.rockspec", "=rockspec", "t", rockspec))()
+    assert.are.same({ "tea-pot", { ["tea-pot"] = "tea-pot.lua" } }, { rockspec.package, rockspec.build.install.bin })
+    assert.equal("rwxr", lfs.attributes(folder .. "/tea-pot/tea-pot.lua", "permissions"):sub(1, 4))
+  end)
+
+  it("makes a service that runs as it is", function()
+    run '"$0" new teapot'
+    local service = helper.spawn { moonport, folder .. "/teapot/teapot.lua", "0" }
+    local client = helper.connect(service:waitForLine "teapot: listening on 127%.0%.0%.1 port (%d+)")
+    client:send "help\nquit\n"
+    assert.equal("ok count hello help quit sleep\nok bye\n", client:receiveAll())
+  end)
+
+  it("makes a project that passes its own tests at once", function()
+    run '"$0" new teapot'
+    run 'mkdir bin && ln -s "$0" bin/moonport'
+    local line = 'cd "$1/teapot" && PATH=$1/bin:$PATH exec busted --output=TAP'
+    local status, out, err = helper.run({ "sh", "-c", line, "sh", folder }, "", 20000)
+    assert.are.same({ 0, "" }, { status, err }, out)
+    assert.matches("\nok 4 ", out)
+    assert.falsy(out:find "\nnot ok")
+  end)
+
+  it("makes nothing where there is something of that name", function()
+    assert.are.same(0, (run 'mkdir taken && echo mine > mine'))
+    for _, name in ipairs { "taken", "mine" } do
+      local status, out, err = run('"$0" new ' .. name)
+      local told = ("moonport: cannot make the folder %s: File exists\n"):format(name)
+      assert.are.same({ 1, "", told }, { status, out, err })
+    end
+    assert.equal("mine\n", read "mine")
+    local _, list = run "ls taken"
+    assert.equal("", list)
+  end)
+
+  it("refuses, in one line, what can't be the name of all of it", function()
+    local longest = ("n"):rep(64)
+    assert.equal(0, (run('"$0" new ' .. longest)))
+    local rule = "a name has small letters, digits, - and _, 64 at most, and begins with a letter"
+    local bad = { "Tea", "1tea", "-tea", "tea.pot", "../tea", "/tmp/tea", "tea pot", "té", "", longest .. "n" }
+    for _, name in ipairs(bad) do
+      local status, out, err = run(('"$0" new "%s"'):format(name))
+      local told = ("moonport: new%s: %s (see moonport --help)\n"):format(name == "" and "" or " " .. name, rule)
+      assert.are.same({ 2, "", told }, { status, out, err })
+    end
+    local _, _, err = run '"$0" new moonport'
+    assert.equal("moonport: new moonport: is taken by moonport itself (see moonport --help)\n", err)
+    for _, line in ipairs { '"$0" new', '"$0" new tea pot' } do
+      assert.equal("moonport: new: needs one name (see moonport --help)\n", select(3, run(line)))
+    end
+    local _, list = run "ls"
+    assert.equal(longest .. "\n", list)
+  end)
+
+  it("says in one line why it can't write", function()
+    local status, out, err = run 'cd /proc && "$0" new teapot'
+    local told = "moonport: cannot make the folder teapot: No such file or directory\n"
+    assert.are.same({ 1, "", told }, { status, out, err })
+    status, out, err = run 'trap "" XFSZ; ulimit -f 0; "$0" new teapot'
+    assert.are.same({ 1, "", "moonport: cannot write teapot/.busted: File too large\n" }, { status, out, err })
+  end)
+
+  it("leaves a script of that name to be run as ./new", function()
+    local status, out = run 'echo "print(...)" > new && "$0" ./new x'
+    assert.are.same({ 0, "x\n" }, { status, out })
+    assert.matches("^usage: moonport new NAME\n", select(2, run '"$0" new --help'))
+  end)
+end)

@@ -1,0 +1,43 @@
+-- Each test has a service of its own, on a free port; it is ended with the test.
+local test = require "moonport.test"
+
+describe("myservice", function()
+  it("answers what it is asked, and says what is wrong", function()
+    local client = test.start("myservice.lua", 0):connect()
+    client:send "hello ann\n"
+    client:expectLine "ok hello ann"
+    client:send "hello\nhallo ann\n"
+    client:expectLine "error hello whom?"
+    client:expectLine "error no such command; help lists them"
+    client:send "quit\n"
+    client:expectLine "ok bye"
+    client:expectEnd()
+  end)
+
+  it("serves others while one sleeps", function()
+    local service = test.start("myservice.lua", 0)
+    local sleeper, other = service:connect(), service:connect()
+    sleeper:send "sleep 0.2\n"
+    other:send "hello bob\n"
+    other:expectLine "ok hello bob"
+    sleeper:expectLine "ok good morning"
+  end)
+
+  it("takes no line without end", function()
+    local client = test.start("myservice.lua", 0):connect()
+    client:send(("x"):rep(5000))
+    client:expectLine "error a line has at most 1024 bytes"
+    client:expectEnd()
+  end)
+
+  it("keeps its clients and its count when it is reloaded", function()
+    local service = test.start("myservice.lua", 0)
+    local client = service:connect()
+    client:send "hello ann\n"
+    client:expectLine "ok hello ann"
+    service:signal "HUP"
+    service:expectLog "reloaded myservice.lua: generation 2"
+    client:send "count\n"
+    client:expectLine "ok 2 requests so far"
+  end)
+end)
