@@ -69,6 +69,7 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
     ev_set_userdata(loop->ev, loop);
     mp_ring_init(&loop->servers);
     mp_ring_init(&loop->outgoing);
+    mp_ring_init(&loop->connecting);
     ev_idle_init(&loop->again, on_again);
     loop->again.data = loop;
     ev_idle_init(&loop->chore_watcher, on_chore);
@@ -138,8 +139,8 @@ void mp_loop_wind_down(mp_loop *loop) {
 }
 
 bool mp_loop_is_drained(const mp_loop *loop) {
-    return loop->statistics.connections == 0 && !loop->lingering && loop->event_count == 0 &&
-           !loop->dirty_head;
+    return loop->statistics.connections == 0 && mp_connect_unsent(loop) == 0 && !loop->lingering &&
+           loop->event_count == 0 && !loop->dirty_head;
 }
 
 mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous) {
@@ -153,7 +154,7 @@ void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop)) {
 }
 
 uint64_t mp_loop_undrained(const mp_loop *loop) {
-    return loop->statistics.connections + mp_linger_unsent(loop);
+    return loop->statistics.connections + mp_connect_unsent(loop) + mp_linger_unsent(loop);
 }
 
 double mp_loop_now(void) {

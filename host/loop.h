@@ -103,6 +103,7 @@ struct mp_loop {
     size_t owned_words;
     mp_resolver *resolver;
     mp_ring servers, outgoing; /* all servers; connections that no listener accepted */
+    mp_ring connecting;        /* connects in progress */
     mp_tcp_server *starved;    /* servers that wait for descriptors to become free */
     ev_idle again;             /* runs when the queue was left non-empty for fairness */
     ev_prepare turn;           /* counts iterations, ends the loop when nothing is alive */

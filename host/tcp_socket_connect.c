@@ -27,6 +27,7 @@ typedef struct mp_attempt_slot {
 } mp_attempt_slot;
 
 struct mp_connect {
+    mp_ring link; /* in loop->connecting */
     mp_tcp_socket *socket;
     mp_lookup lookup;
     bool looking_up;
@@ -50,6 +51,7 @@ void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket) {
         return;
     struct ev_loop *ev = socket->object.loop->ev;
     socket->extras->connect = NULL;
+    mp_ring_remove(&connect->link);
     if (connect->looking_up)
         mp_lookup_cancel(&connect->lookup);
     ev_timer_stop(ev, &connect->stagger);
@@ -62,6 +64,13 @@ void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket) {
     }
     free(connect->slots);
     free(connect);
+}
+
+uint64_t mp_connect_unsent(const mp_loop *loop) {
+    uint64_t count = 0;
+    for (const mp_ring *link = loop->connecting.next; link != &loop->connecting; link = link->next)
+        count += MP_CONTAINER(link, mp_connect, link)->socket->out.bytes > 0;
+    return count;
 }
 
 /* A connect came to nothing: stateChanged(Unconnected), errorOccurred. */
@@ -291,6 +300,7 @@ static mp_connect *new_connect(mp_tcp_socket *socket, const char *host, uint16_t
         free(name);
         return NULL;
     }
+    mp_ring_append(&socket->object.loop->connecting, &connect->link);
     connect->socket = socket;
     connect->port = port;
     connect->protocol = (uint8_t)protocol;

@@ -111,6 +111,9 @@ void mp_tcp_socket_end_writing(mp_tcp_socket *socket);
 /* Gives a connect in progress up; no signal. */
 void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket);
 
+/* How many sockets are connecting that have something to send. */
+uint64_t mp_connect_unsent(const mp_loop *loop);
+
 /* STEP_ATTEMPT: begins with the addresses of a literal. */
 void mp_tcp_socket_attempt(mp_tcp_socket *socket);
 
