@@ -105,6 +105,36 @@ describe("busted --lua=moonport", function()
     assert.equal(0, status)
   end)
 
+  it("is started in the same way by the script that LuaRocks makes", function()
+    write("rock", [[exec lua5.4 -e 'package.path = package.path' -e 'local loaded = pcall(require, "luarocks.loader")']]
+      .. " /usr/bin/busted \"$@\"\n")
+    write("spec/one_spec.lua", [[ it("waits", function() require "moonport".sleep(1) end) ]])
+    local command = ("cd '%s' && exec sh rock --output=plainTerminal"):format(folder)
+    local run = helper.spawn({ "sh", "-c", command }, { MOONPORT = moonport })
+    assert.equal(0, run:wait(20000))
+    assert.matches("1 success / 0 failures / 0 errors", run:stdout())
+  end)
+
+  it("runs in a plain lua5.4 as well, which loads moonport anew for each file", function()
+    os.remove(folder .. "/.busted")
+    for _, name in ipairs { "one", "two" } do
+      write("spec/" .. name .. "_spec.lua", [[
+        local test = require "moonport.test"
+        local moonport = require "moonport"
+        it("starts a service", function()
+          moonport.sleep(1)
+          local service = test.start { script = "echo.lua", arguments = { 0 }, environment = { LD_PRELOAD = false } }
+          service:connect():send "x\n":expectLine "x"
+        end)
+      ]])
+    end
+    local command = ("cd '%s' && exec lua5.4 /usr/bin/busted --output=plainTerminal"):format(folder)
+    local run = helper.spawn({ "sh", "-c", command }, { MOONPORT = moonport, LD_PRELOAD = os.getenv "LD_PRELOAD" or false })
+    local status = run:wait(20000)
+    assert.equal(0, status, run:stdout())
+    assert.matches("2 successes / 0 failures / 0 errors", run:stdout())
+  end)
+
   it("takes its services along when it is killed", function()
     write("spec/one_spec.lua", [[
       local test = require "moonport.test"
