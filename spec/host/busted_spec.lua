@@ -129,7 +129,8 @@ describe("busted --lua=moonport", function()
       ]])
     end
     local command = ("cd '%s' && exec lua5.4 /usr/bin/busted --output=plainTerminal"):format(folder)
-    local run = helper.spawn({ "sh", "-c", command }, { MOONPORT = moonport, LD_PRELOAD = os.getenv "LD_PRELOAD" or false })
+    local environment = { MOONPORT = moonport, LD_PRELOAD = os.getenv "LD_PRELOAD" or false }
+    local run = helper.spawn({ "sh", "-c", command }, environment)
     local status = run:wait(20000)
     assert.equal(0, status, run:stdout())
     assert.matches("2 successes / 0 failures / 0 errors", run:stdout())

@@ -157,6 +157,26 @@ describe("moonport.test", function()
       failing(function() test.eventually(function() return false end, 10, "tea") end))
   end)
 
+  it("lets clients of a service that stops go too, which it would wait for, and read what it said last", function()
+    local service = start { source = [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      function server.connection:readyRead() self:write(self:readAll()) end
+      moonport.onQuit(function() for socket in server:connections() do socket:write "bye\n" end end)
+      assert(server:listen("127.0.0.1"))
+    ]] }
+    local one, two = service:connect(), service:connect()
+    one:send("x\n"):expectLine "x"
+    two:send("y\n"):expectLine "y"
+    assert.equal(0, service:stop())
+    for _, client in ipairs { one, two } do
+      test.eventually(function() return client.socket:state() == "UnconnectedState" end)
+    end
+    one:expectLine "bye"
+    assert.equal("closed", one:expectEnd())
+    assert.equal("bye\n", two:receive "all")
+  end)
+
   it("makes an error of a service's failure that nobody has asked about", function()
     for signal, text in pairs { ABRT = "was ended by signal 6", TERM = false } do
       local service = start { arguments = { 0 } }
