@@ -209,7 +209,8 @@ function Session:write(block)
   helper.rewrite(path, self:toReal(table.concat(block, "\n")) .. "\n")
 end
 
-function Session:close()
+-- Also after a failure: a killed nginx would leave its workers.
+function Session:__close()
   for _, terminal in pairs(self.terminals) do
     terminal.program:signal "TERM"
     terminal.program:wait()
@@ -233,11 +234,10 @@ describe("the documentation's commands:", function()
     end
     if #steps > 0 then
       it(("%s, %d blocks"):format(path, number), function()
-        local session = open(path)
+        local session <close> = open(path)
         for _, block in ipairs(steps) do
           if block.marks.file then session:write(block) else session:run(block) end
         end
-        session:close()
       end)
     end
     for _, block in ipairs(unreal) do
