@@ -73,11 +73,12 @@ function installed.check(program, share)
   assert(echo:wait() == 0)
 end
 
---- Fails unless a plain lua5.4 finds the module in the folder.
+--- Fails unless a plain lua5.4 finds the module in the folder, and in it those in Lua.
 function installed.checkModule(folder)
-  local out = installed.run({ "lua5.4", "-e", 'print(require "moonport".version)' },
-    { LUA_CPATH = folder .. "/?.so", LUA_CPATH_5_4 = false })
-  assert(out == installed.version() .. "\n")
+  local code = 'print(type(require "moonport.test".start), require "moonport".version)'
+  local out = installed.run({ "lua5.4", "-e", code },
+    { LUA_CPATH = folder .. "/?.so", LUA_CPATH_5_4 = false, LUA_PATH = "", LUA_PATH_5_4 = false })
+  assert(out == "function\t" .. installed.version() .. "\n", out)
 end
 
 return installed
