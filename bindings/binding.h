@@ -46,6 +46,7 @@ struct binding_state {
     uint64_t handler_errors;
     const void *metatables[CLASS_COUNT]; /* lua_topointer of each, for quick checks */
     int metatable_refs[CLASS_COUNT];
+    int plain_socket; /* reference: the metatable of sockets that have neither fields nor a server */
     int signal_names[MP_SIGNAL_COUNT]; /* registry references of the names */
     binding_generation *current;       /* the one that serves */
     binding_generation *staging;       /* the one that is being loaded, or NULL */
@@ -86,9 +87,9 @@ struct binding_box {
     binding_task *taker;     /* the handler that took it from nextPendingConnection and is still at work */
     binding_box *next_taken; /* the next one that the same handler took */
     uint32_t connected;      /* signals for which moonport.connect added handlers */
-    int32_t prototype;       /* of a listening server: reference of its `connection` table, or LUA_NOREF */
     uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
     bool unseen;                         /* data came while a readyRead handler was suspended */
+    bool has_fields;                     /* its user value is a table */
     bool has_handlers;                   /* a connection with handlers of its own */
     bool of_run;                         /* made by a script's own run, not in a handler of a connection */
     bool start_staged;                   /* a timer or task that starts with the commit */
@@ -108,7 +109,10 @@ static inline binding_box *binding_box_of(mp_object *object) {
 /* Pushes a new, zeroed userdata of `class` with room for a C object of `size`; not initialised yet. */
 binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size);
 
-/* The box at `index` if it is a `kind`, else raises a type error. */
+/* The box at `index` if it is a `kind`, else NULL. */
+binding_box *binding_test_box(lua_State *L, int index, enum mp_kind kind);
+
+/* The same, but raises a type error. */
 binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind);
 
 #define binding_check(L, type, kind) ((type *)binding_object(binding_check_box(L, 1, kind)))
@@ -144,14 +148,38 @@ void binding_finish_class(lua_State *L, binding_state *state, int class, lua_CFu
 /* object.c: adds __index, __newindex and the common methods; on the stack the metatable and the methods, both popped. */
 void binding_object_metamethods(lua_State *L, binding_state *state, int class);
 
-/* Pushes the table of a userdata's fields, made if `make`; false (and something else pushed) if there is none. */
-bool binding_push_fields(lua_State *L, int index, bool make);
+/* Pushes the table of a box's fields; false (and something else pushed) if there is none. */
+bool binding_push_fields(lua_State *L, int index);
+
+/* The same, but makes it if there is none. */
+void binding_make_fields(lua_State *L, binding_state *state, int index);
+
+/* Raises if a function is stored under a name that is nearly a signal's, or something else under a signal's own. `key` and
+   `value` are stack indices. */
+void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value);
+
+/* What the bindings let go of when the host does. */
+void binding_release(mp_object *object);
+
+/* --- prototypes: what a server's connections have in common --------------------------------------------------------- */
+
+/* Makes the metatable of plain sockets, those without fields; on the stack that of the others and the methods, both popped. */
+void binding_new_plain_class(lua_State *L, binding_state *state);
+
+/* Makes the new socket on top a plain one, of `server` if it isn't NULL. */
+void binding_set_plain(lua_State *L, const binding_state *state, const mp_tcp_server *server);
+
+/* The socket at `index` is a plain one no longer: it gets the fields on top. */
+void binding_end_plain(lua_State *L, const binding_state *state, int index);
+
+/* Checks the table at `index`, which becomes a server's `connection`, and from now on what is put there. */
+void binding_adopt_prototype(lua_State *L, binding_state *state, int index);
 
 /* Takes note of the `connection` table of the server at `index`, which has changed or begins to matter. */
-void binding_update_prototype(lua_State *L, int index, binding_box *box);
+void binding_update_prototype(lua_State *L, int index);
 
-/* Remembers what a closed connection needs of its server when the host lets go of both. */
-void binding_release(mp_object *object);
+/* A server has no connections any more. */
+void binding_drop_prototype(mp_tcp_server *server);
 
 /* --- signals ----------------------------------------------------------------------------------------------------- */
 
@@ -327,8 +355,8 @@ void binding_open_tcp_socket(lua_State *L, binding_state *state);
 void binding_open_timer(lua_State *L, binding_state *state);
 void binding_open_host_address(lua_State *L, binding_state *state);
 
-/* Pushes a fresh socket. */
-mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state);
+/* Pushes a fresh socket, of `server` if it isn't NULL. */
+mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
 
 /* The limits of the server at index 1. */
 mp_limits *binding_server_limits(lua_State *L);

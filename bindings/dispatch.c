@@ -99,18 +99,18 @@ static void push_from_prototype(binding_state *state, lua_State *L, enum mp_sign
 /* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is at `self`. */
 static bool push_handler(binding_state *state, mp_object *object, int self, enum mp_signal signal) {
     lua_State *L = state->L;
-    if (lua_getiuservalue(L, self, 1) == LUA_TTABLE) {
+    if (binding_box_of(object)->has_fields) {
+        binding_push_fields(L, self);
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
         if (lua_rawget(L, -2) != LUA_TNIL)
             return true;
     }
     if (object->behaviour->kind != MP_TCP_SOCKET)
         return false;
-    mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)object);
-    int prototype = server ? binding_box_of(&server->object)->prototype : LUA_NOREF;
-    if (prototype == LUA_NOREF)
+    const mp_listener *listener = ((mp_tcp_socket *)object)->listener;
+    if (!listener || listener->prototype == 0)
         return false;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, prototype);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
     push_from_prototype(state, L, signal);
     return !lua_isnil(L, -1);
 }
@@ -119,7 +119,7 @@ static int deactivate_connection(lua_State *L);
 
 /* Pushes the Connections of `signal`; false and something else if there are none. The object is at `self`. */
 static bool push_connections(lua_State *L, int self, enum mp_signal signal) {
-    return binding_push_fields(L, self, false) && lua_rawgetp(L, -1, &connections_key) == LUA_TTABLE &&
+    return binding_push_fields(L, self) && lua_rawgetp(L, -1, &connections_key) == LUA_TTABLE &&
            lua_rawgeti(L, -1, signal) == LUA_TTABLE;
 }
 
@@ -176,8 +176,9 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
         any = true;
     lua_settop(L, top);
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
-    if (signal == MP_SIGNAL_NEW_CONNECTION && !any && box->prototype != LUA_NOREF && !box->waits)
-        take_by_itself((mp_tcp_server *)object);
+    mp_tcp_server *server = (mp_tcp_server *)object;
+    if (signal == MP_SIGNAL_NEW_CONNECTION && !any && server->listener->prototype != 0 && !box->waits)
+        take_by_itself(server);
 }
 
 /* Two signals are not recursive, as in Qt: while a handler of theirs waits, they are kept for its end. */
@@ -232,7 +233,7 @@ static int deactivate_connection(lua_State *L) {
     connection *made = lua_touserdata(L, 1);
     made->active = false;
     lua_getiuservalue(L, 1, 2);
-    if (!binding_push_fields(L, -1, false) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE)
+    if (!binding_push_fields(L, -1) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE)
         return 0;
     lua_rawgeti(L, -1, made->signal);
     copy_list(L, lua_gettop(L), made);
@@ -240,10 +241,12 @@ static int deactivate_connection(lua_State *L) {
     return 0;
 }
 
-static mp_object *check_object(lua_State *L, binding_state *state, int index) {
-    for (int kind = 0; kind < MP_KIND_COUNT; kind++)
-        if (binding_is(L, state, index, kind) && binding_object(lua_touserdata(L, index))->loop)
-            return binding_object(lua_touserdata(L, index));
+static mp_object *check_object(lua_State *L, int index) {
+    for (int kind = 0; kind < MP_KIND_COUNT; kind++) {
+        binding_box *box = binding_test_box(L, index, (enum mp_kind)kind);
+        if (box && binding_object(box)->loop)
+            return binding_object(box);
+    }
     luaL_typeerror(L, index, "TcpServer, TcpSocket or Timer");
     return NULL;
 }
@@ -251,7 +254,7 @@ static mp_object *check_object(lua_State *L, binding_state *state, int index) {
 /* moonport.connect(object, signal, handler[, {singleShot = true}]) -> connection */
 static int module_connect(lua_State *L) {
     binding_state *state = binding_state_of(L);
-    mp_object *object = check_object(L, state, 1);
+    mp_object *object = check_object(L, 1);
     const char *name = luaL_checkstring(L, 2);
     int signal = binding_signal(object->behaviour->kind, name);
     if (signal < 0)
@@ -275,7 +278,7 @@ static int module_connect(lua_State *L) {
     lua_setiuservalue(L, 4, 1);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, 4, 2);
-    binding_push_fields(L, 1, true); /* 5 */
+    binding_make_fields(L, state, 1); /* 5 */
     if (lua_rawgetp(L, 5, &connections_key) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_newtable(L);

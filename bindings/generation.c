@@ -266,6 +266,26 @@ static void retire_member(lua_State *L, binding_box *box) {
     }
 }
 
+/* server, old server -> ; each has the other's listener now, and its own prototype behind that one's connections */
+static int exchange_prototypes(lua_State *L) {
+    binding_update_prototype(L, 1);
+    binding_update_prototype(L, 2);
+    return 0;
+}
+
+static void take_over(mp_tcp_server *server) {
+    lua_State *L = ((binding_state *)server->object.loop->owner)->L;
+    mp_tcp_server *old = server->claims;
+    mp_tcp_server_take_over(server);
+    lua_pushcfunction(L, exchange_prototypes);
+    binding_push(L, &server->object);
+    binding_push(L, &old->object);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        mp_log(server->object.loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+}
+
 /* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
 static void move_listeners(binding_generation *generation, binding_commit *report) {
     mp_loop *loop = generation->state->loop;
@@ -275,7 +295,7 @@ static void move_listeners(binding_generation *generation, binding_commit *repor
         if (box->generation == generation) {
             box->epoch = generation->number;
             if (server->claims) {
-                mp_tcp_server_take_over(server);
+                take_over(server);
                 report->kept++;
             } else if (mp_tcp_server_is_listening(server)) {
                 server->staged = false;

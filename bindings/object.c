@@ -1,6 +1,6 @@
 /*
- * Objects as scripts see them: methods, then the script's own fields and handlers, then the prototype of the server.
- * Handlers live in the fields, so that one that captures its own socket is an ordinary cycle for the collector.
+ * Objects as scripts see them: methods, then the script's own fields and handlers, then the prototype of the server (see
+ * prototype.c). Handlers live in the fields, so that one that captures its own socket is an ordinary cycle for the collector.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,9 +9,6 @@
 
 #include "binding.h"
 #include "generation.h"
-
-/* In a fields table: the server of a connection that has ended, see binding_release. */
-static const char server_key = 0;
 
 /* --- signals --------------------------------------------------------------------------------------------------- */
 
@@ -35,9 +32,7 @@ const char *binding_signal_name(enum mp_signal signal) {
     return signals[signal].name;
 }
 
-/* Raises if a function is stored under a name that is nearly a signal's, or something else under a signal's own. `key` and
-   `value` are stack indices. */
-static void check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
+void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
     if (lua_type(L, key) != LUA_TSTRING)
         return;
     const char *name = lua_tostring(L, key);
@@ -59,66 +54,37 @@ static void check_handler(lua_State *L, binding_state *state, enum mp_kind kind,
 
 /* --- fields ---------------------------------------------------------------------------------------------------- */
 
-bool binding_push_fields(lua_State *L, int index, bool make) {
+bool binding_push_fields(lua_State *L, int index) {
+    return lua_getiuservalue(L, index, 1) == LUA_TTABLE;
+}
+
+void binding_make_fields(lua_State *L, binding_state *state, int index) {
+    binding_box *box = lua_touserdata(L, index);
     index = lua_absindex(L, index);
-    int type = lua_getiuservalue(L, index, 1);
-    if (type == LUA_TTABLE)
-        return true;
-    if (!make)
-        return false;
-    /* Before there are fields, the server of an ended connection takes their place. */
-    lua_createtable(L, 0, 4);
-    if (type == LUA_TUSERDATA) {
-        lua_insert(L, -2);
-        lua_rawsetp(L, -2, &server_key);
-    } else {
-        lua_remove(L, -2);
+    if (box->has_fields) {
+        (void)binding_push_fields(L, index);
+        return;
     }
+    lua_createtable(L, 0, 4);
+    if (binding_object(box)->behaviour == &mp_tcp_socket_behaviour)
+        binding_end_plain(L, state, index);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, index, 1);
-    return true;
+    box->has_fields = true;
 }
 
-/* Pushes the prototype of the socket at `index`; false and nothing if there is none. */
-static bool push_prototype(lua_State *L, int index) {
-    mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)binding_object(lua_touserdata(L, index)));
-    int top = lua_gettop(L);
-    if (server && server->object.anchor != 0) {
-        binding_push(L, &server->object);
-    } else if (lua_getiuservalue(L, index, 1) == LUA_TTABLE) {
-        lua_rawgetp(L, -1, &server_key);
-    }
-    if (lua_type(L, -1) == LUA_TUSERDATA && lua_getiuservalue(L, -1, 1) == LUA_TTABLE) {
-        lua_pushliteral(L, "connection");
-        if (lua_rawget(L, -2) == LUA_TTABLE) {
-            lua_replace(L, top + 1);
-            lua_settop(L, top + 1);
-            return true;
-        }
-    }
-    lua_settop(L, top);
-    return false;
-}
-
-/* object, key -> value. Upvalues: the state, the methods, the class. */
+/* object, key -> value. Upvalues: the state, the methods, the class. A socket's fields have the prototype behind them. */
 static int object_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
         return 1;
-    int class = (int)lua_tointeger(L, lua_upvalueindex(3));
     lua_settop(L, 2);
-    if (binding_push_fields(L, 1, false)) {
+    if (binding_push_fields(L, 1)) {
         lua_pushvalue(L, 2);
-        if (lua_rawget(L, -2) != LUA_TNIL)
+        if (lua_gettable(L, -2) != LUA_TNIL)
             return 1;
     }
-    lua_settop(L, 2);
-    if (class == MP_TCP_SOCKET && push_prototype(L, 1)) {
-        lua_pushvalue(L, 2);
-        lua_gettable(L, -2);
-        return 1;
-    }
-    if (class == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
+    if (lua_tointeger(L, lua_upvalueindex(3)) == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
         strcmp(lua_tostring(L, 2), "connection") == 0) {
         lua_newtable(L);
         lua_pushvalue(L, -1);
@@ -127,47 +93,6 @@ static int object_index(lua_State *L) {
     }
     lua_pushnil(L);
     return 1;
-}
-
-/* prototype, key, value -> ; __newindex of one that the script didn't give a metatable: checks new names as those of a socket. */
-static int prototype_newindex(lua_State *L) {
-    check_handler(L, binding_state_of(L), MP_TCP_SOCKET, 2, 3);
-    lua_settop(L, 3);
-    lua_rawset(L, 1);
-    return 0;
-}
-
-static void adopt_prototype(lua_State *L, binding_state *state, int index) {
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        check_handler(L, state, MP_TCP_SOCKET, lua_gettop(L) - 1, lua_gettop(L));
-    if (lua_getmetatable(L, index)) {
-        /* A class of the script's own: any of its fields may be a handler. */
-        lua_pop(L, 1);
-        state->loop->wanted = ~UINT32_C(0);
-        return;
-    }
-    lua_createtable(L, 0, 1);
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, prototype_newindex, 1);
-    lua_setfield(L, -2, "__newindex");
-    lua_setmetatable(L, index);
-}
-
-void binding_update_prototype(lua_State *L, int index, binding_box *box) {
-    index = lua_absindex(L, index);
-    luaL_unref(L, LUA_REGISTRYINDEX, box->prototype);
-    box->prototype = LUA_NOREF;
-    if (binding_object(box)->anchor == 0)
-        return;
-    if (binding_push_fields(L, index, false)) {
-        lua_pushliteral(L, "connection");
-        if (lua_rawget(L, -2) == LUA_TTABLE) {
-            lua_pushvalue(L, -1);
-            box->prototype = luaL_ref(L, LUA_REGISTRYINDEX);
-        }
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
 }
 
 /* object, key, value -> ; upvalues as of object_index. */
@@ -181,16 +106,16 @@ static int object_newindex(lua_State *L) {
         return luaL_error(L, "'%s' is a method and can't be replaced", lua_tostring(L, 2));
     if (lua_isnil(L, 2))
         return luaL_error(L, "index is nil");
-    check_handler(L, state, (enum mp_kind) class, 2, 3);
+    binding_check_handler(L, state, (enum mp_kind) class, 2, 3);
     if (class == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
         strcmp(lua_tostring(L, 2), "connection") == 0) {
         connection = true;
         if (!lua_isnil(L, 3)) {
             luaL_argexpected(L, lua_istable(L, 3), 3, "table");
-            adopt_prototype(L, state, 3);
+            binding_adopt_prototype(L, state, 3);
         }
     }
-    binding_push_fields(L, 1, true);
+    binding_make_fields(L, state, 1);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
     lua_rawset(L, -3);
@@ -198,49 +123,22 @@ static int object_newindex(lua_State *L) {
         binding_signal((enum mp_kind) class, lua_tostring(L, 2)) >= 0)
         binding_handler_set(L, lua_touserdata(L, 1), binding_running_generation(state), 3);
     if (connection)
-        binding_update_prototype(L, 1, lua_touserdata(L, 1));
+        binding_update_prototype(L, 1);
     return 0;
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------ */
 
-/* socket, server -> ; the socket's fields, or its user value if it has none, refer to the server from now on */
-static int keep_server(lua_State *L) {
-    binding_push_fields(L, 1, false);
-    if (lua_istable(L, -1)) {
-        lua_pushvalue(L, 2);
-        lua_rawsetp(L, -2, &server_key);
-    } else {
-        lua_pushvalue(L, 2);
-        lua_setiuservalue(L, 1, 1);
-    }
-    return 0;
-}
-
 void binding_release(mp_object *object) {
-    binding_state *state = object->loop->owner;
-    lua_State *L = state->L;
-    if (object->behaviour->kind == MP_TCP_SERVER) {
-        binding_box *box = binding_box_of(object);
-        luaL_unref(L, LUA_REGISTRYINDEX, box->prototype);
-        box->prototype = LUA_NOREF;
-    }
+    binding_box *box = binding_box_of(object);
+    if (object->behaviour->kind == MP_TCP_SERVER)
+        binding_drop_prototype((mp_tcp_server *)object);
     if (object->behaviour->kind != MP_TCP_SOCKET)
         return;
-    binding_box *box = binding_box_of(object);
     binding_untaken(box); /* it may be collected before the handler that took it ends */
     if (box->has_handlers) {
         box->has_handlers = false;
         box->generation->sockets--;
-    }
-    mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)object);
-    if (server && server->object.anchor != 0) {
-        /* A script may still hold the socket: methods and data of the prototype stay reachable. */
-        lua_pushcfunction(L, keep_server);
-        binding_push(L, object);
-        binding_push(L, &server->object);
-        if (lua_pcall(L, 2, 0, 0) != LUA_OK)
-            lua_pop(L, 1); /* no memory: the closed socket only loses its prototype */
     }
     mp_tcp_socket_detach((mp_tcp_socket *)object);
 }

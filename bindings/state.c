@@ -20,17 +20,19 @@ static const char state_key = 0, orphans_key = 0;
 
 /* --- upcalls ----------------------------------------------------------------------------------------------------- */
 
-mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state) {
+mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server) {
     binding_box *box = binding_new_box(L, state, MP_TCP_SOCKET, sizeof(mp_tcp_socket));
     mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(box);
+    binding_set_plain(L, state, server);
     mp_tcp_socket_init(socket, state->loop);
     return socket;
 }
 
-/* state, epoch -> address of a fresh, anchored socket */
+/* server -> address of a fresh, anchored socket */
 static int new_accepted(lua_State *L) {
-    mp_tcp_socket *socket = binding_push_new_socket(L, lua_touserdata(L, 1));
-    binding_box_of(&socket->object)->epoch = (uint32_t)lua_tointeger(L, 2);
+    mp_tcp_server *server = lua_touserdata(L, 1);
+    mp_tcp_socket *socket = binding_push_new_socket(L, server->object.loop->owner, server);
+    binding_box_of(&socket->object)->epoch = binding_box_of(&server->object)->epoch;
     binding_anchor(L, -1, &socket->object);
     lua_pushlightuserdata(L, socket);
     return 1;
@@ -41,9 +43,8 @@ static mp_tcp_socket *accept_upcall(mp_tcp_server *server) {
     lua_State *L = state->L;
     mp_tcp_socket *socket = NULL;
     lua_pushcfunction(L, new_accepted);
-    lua_pushlightuserdata(L, state);
-    lua_pushinteger(L, binding_box_of(&server->object)->epoch);
-    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+    lua_pushlightuserdata(L, server);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
         socket = lua_touserdata(L, -1);
     lua_pop(L, 1);
     return socket;
@@ -104,7 +105,6 @@ binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size
     if (lua_gc(L, LUA_GCCOUNT) < 0)
         note_orphan(L);
     memset(box, 0, sizeof *box + size);
-    box->prototype = LUA_NOREF;
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[class]);
     lua_setmetatable(L, -2);
     return box;
@@ -124,20 +124,24 @@ void binding_forget(lua_State *L, binding_box *box, int anchor) {
     binding_object(box)->loop = NULL;
 }
 
-/* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. */
-binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
+/* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. What isn't a
+   userdata has no address. */
+binding_box *binding_test_box(lua_State *L, int index, enum mp_kind kind) {
     static const mp_behaviour *const behaviours[] = {&mp_tcp_server_behaviour, &mp_tcp_socket_behaviour,
                                                      &mp_timer_behaviour};
-    if (lua_type(L, index) == LUA_TUSERDATA &&
-        lua_rawlen(L, index) >= sizeof(binding_box) + sizeof(mp_object)) {
-        binding_box *box = lua_touserdata(L, index);
-        if (binding_object(box)->behaviour == behaviours[kind]) {
-            luaL_argcheck(L, binding_object(box)->loop, index, "the object has been collected");
-            return box;
-        }
-    }
-    luaL_typeerror(L, index, class_names[kind]);
-    return NULL;
+    if (lua_rawlen(L, index) < sizeof(binding_box) + sizeof(mp_object))
+        return NULL;
+    binding_box *box = lua_touserdata(L, index);
+    return box && binding_object(box)->behaviour == behaviours[kind] ? box : NULL;
+}
+
+binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
+    binding_box *box = binding_test_box(L, index, kind);
+    if (!box)
+        luaL_typeerror(L, index, class_names[kind]);
+    else if (!binding_object(box)->loop)
+        luaL_argerror(L, index, "the object has been collected");
+    return box;
 }
 
 bool binding_is(lua_State *L, const binding_state *state, int index, int class) {

@@ -35,11 +35,10 @@ static int server_gc(lua_State *L) {
 
 /* Keeps a server alive that is about to listen, and its prototype at hand. */
 static void anchor(lua_State *L, mp_tcp_server *server) {
-    binding_box *box = binding_box_of(&server->object);
     binding_anchor(L, 1, &server->object);
-    if (box->prototype == LUA_NOREF) {
+    if (server->listener->metatable == 0) {
         mp_object_check(&server->object); /* for the case that this raises */
-        binding_update_prototype(L, 1, box);
+        binding_update_prototype(L, 1);
     }
 }
 

@@ -16,7 +16,7 @@
 
 /* moonport.TcpSocket() -> socket */
 int binding_new_tcp_socket(lua_State *L) {
-    binding_push_new_socket(L, binding_state_of(L));
+    binding_push_new_socket(L, binding_state_of(L), NULL);
     binding_made(L, -1);
     return 1;
 }
@@ -322,5 +322,8 @@ void binding_open_tcp_socket(lua_State *L, binding_state *state) {
         lua_pushlightuserdata(L, state);
         luaL_setfuncs(L, parts[i], 1);
     }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
     binding_finish_class(L, state, MP_TCP_SOCKET, socket_gc, tcp_socket_tostring, tcp_socket_close);
+    binding_new_plain_class(L, state);
 }

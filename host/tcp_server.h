@@ -9,7 +9,7 @@
 
 #include "tcp_socket.h"
 
-/* Private to host/ but for `limits` and, read only, `open_count`. */
+/* Private to host/ but for `limits`, the owner's references and, read only, `server`, `open_count`. */
 struct mp_listener {
     uint32_t references; /* the server's and each connection's */
     mp_loop *loop;
@@ -18,6 +18,7 @@ struct mp_listener {
     mp_limits limits;      /* of its connections */
     mp_ring pending, open; /* rings of mp_tcp_socket.link, oldest first */
     size_t pending_count, open_count;
+    int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
 };
 
 /* Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by` (read only) and, with mp_tcp_server_update

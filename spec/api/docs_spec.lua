@@ -59,7 +59,7 @@ local function typed(class)
   return members, signals
 end
 
--- What really is there. An object's __index has the table of methods as its second upvalue.
+-- What really is there. An object's __index is the table of methods, or a function that has it as its second upvalue.
 local function methods(object)
   local index = debug.getmetatable(object).__index
   if type(index) == "function" then index = select(2, debug.getupvalue(index, 2)) end

@@ -54,6 +54,33 @@ describe("server.connection", function()
     assert.is_nil(server:connections()().greeting)
   end)
 
+  it("reaches connections that were there before it, with fields of their own or without, and closed ones", function()
+    local server <close> = moonport.TcpServer()
+    local taken = {}
+    function server:newConnection() taken[#taken + 1] = self:nextPendingConnection() end
+    assert(server:listen "127.0.0.1")
+    local clients = { helper.connect(server:serverPort()), helper.connect(server:serverPort()) }
+    helper.eventually(function() return #taken == 2 end)
+    taken[2].own = "own"
+    assert.same({ nil, nil }, { taken[1].greeting, taken[2].greeting })
+    server.connection.greeting = "hello"
+    server.connection.own = "shared"
+    function server.connection.write() error "a method of the class comes first" end
+    for i, expected in ipairs { "shared", "own" } do
+      assert.equal("hello", taken[i].greeting)
+      assert.equal(expected, taken[i].own)
+      assert.equal(1, taken[i]:write "x")
+      assert.equal("x", clients[i]:receive(1))
+      clients[i]:close()
+      helper.eventually(function() return taken[i]:state() == "UnconnectedState" end)
+    end
+    helper.settle()
+    assert.same({ "hello", "hello", "own" }, { taken[1].greeting, taken[2].greeting, taken[2].own })
+    assert.is_nil(moonport.TcpSocket().greeting)
+    assert.error(function() taken[1].write = print end)
+    assert.error(function() taken[2].write = print end)
+  end)
+
   it("takes connections by itself only when nobody else asks for them", function()
     local server <close> = moonport.TcpServer()
     server.connection = { greeting = "auto ", readyRead = echo }
