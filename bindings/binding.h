@@ -129,12 +129,15 @@ void binding_forget(lua_State *L, binding_box *box, int anchor);
 /* Keeps the object at `index` alive until nothing can happen on it any more; before any call that may cause signals. */
 void binding_anchor(lua_State *L, int index, mp_object *object);
 
-/* Pushes the userdata of an anchored object on `L`; never raises if there is stack. */
-static inline void binding_push(lua_State *L, const mp_object *object) {
-    if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TTABLE) {
-        lua_rawgeti(L, -1, 1); /* a weak anchor, see weaken in generation.c */
+/* Pushes the userdata of an anchored object on `L`; never raises if there is stack. False, and nil is pushed: it is only
+   weakly anchored, and collected; its finaliser comes next. */
+static inline bool binding_push(lua_State *L, const mp_object *object) {
+    int type = lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor);
+    if (type == LUA_TTABLE) {
+        type = lua_rawgeti(L, -1, 1); /* a weak anchor, see weaken in generation.c */
         lua_remove(L, -2);
     }
+    return type == LUA_TUSERDATA;
 }
 
 /* Makes a class's metatable with `methods` (upvalue: the state); the common metamethods come with it. */
@@ -218,22 +221,29 @@ struct binding_task {
     int co_reference;
     binding_task *next_spare;
     bool suspended; /* has waited: counts as alive, and as at work on `on` */
-    bool entered; /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
-    bool working; /* counted in on->at_work (D4) */
-    bool doomed;  /* to be cancelled as soon as it waits */
-    bool of_run;  /* part of the script's own run */
-    bool sliced;  /* interrupted by its hook: goes on in the next turn */
+    bool entered;   /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
+    bool working;   /* counted in on->at_work (D4) */
+    bool doomed;    /* to be cancelled as soon as it waits */
+    bool of_run;    /* part of the script's own run */
+    bool sliced;    /* interrupted by its hook: goes on in the next turn */
+    bool reporting; /* runs onError's function */
+    bool quiet;     /* its owner tells of its errors */
     binding_generation *generation;
     mp_object *on; /* the object of the handler's signal */
     enum mp_signal signal;
     binding_box *taken; /* sockets that it took from nextPendingConnection */
-    bool reporting;     /* runs onError's function */
-    bool quiet;         /* its owner tells of its errors */
     void *owner;        /* of `ended` */
     /* Called once it has ended, from the loop: `count` results or an error value are on top of its stack. Not for handlers. */
     void (*ended)(binding_task *task, int status, int count);
     binding_wait wait;
 };
+
+/* A task for a handler, with an empty stack that has LUA_MINSTACK slots; the caller sets what it runs on, and `generation`.
+   NULL on lack of memory. */
+binding_task *binding_take_task(binding_state *state);
+
+/* Takes back a task that has ended well or never begun. */
+void binding_give_back(binding_task *task);
 
 /* A task for the function and `arguments` on top of L's stack, which are popped; NULL on lack of memory. */
 binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments);

@@ -39,37 +39,45 @@ static int protected_argument(lua_State *L) {
     return lua_gettop(L) - 2;
 }
 
-/* Runs the function on top of L's stack, which is popped, as a handler of `signal`. */
-static void run_handler(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
-    lua_State *L = state->L;
-    binding_task *task = binding_new_task(state, L, 0);
-    int count = 1;
+/* A task for a handler on the object, which is at index 1 of its stack; NULL: none can run. */
+static binding_task *new_handler_task(binding_state *state, mp_object *object, enum mp_signal signal) {
+    binding_task *task = binding_take_task(state);
     if (!task) {
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: out of memory", binding_signal_name(signal));
         state->handler_errors++;
         if (object->behaviour->kind == MP_TCP_SOCKET)
             mp_tcp_socket_abort((mp_tcp_socket *)object);
-        return;
+        return NULL;
     }
+    if (binding_push(task->co, object))
+        return task;
+    binding_give_back(task);
+    return NULL;
+}
+
+/* Runs the function on top of the task's stack. */
+static void run_handler(binding_task *task, mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_box *box = binding_box_of(object);
     mp_tcp_server *server = object->behaviour->kind == MP_TCP_SOCKET && !box->has_handlers
                                 ? mp_tcp_socket_server((mp_tcp_socket *)object)
                                 : NULL;
+    int count = 1;
     task->on = object;
     task->signal = signal;
     task->of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
     task->generation = server ? binding_box_of(&server->object)->generation : box->generation;
     if (task->generation)
         task->generation->calls++;
-    binding_push(task->co, object);
+    lua_pushvalue(task->co, 1);
     if (signal != MP_SIGNAL_READY_READ) {
         /* Names of states and errors are strings, which may need memory. */
+        int top = lua_gettop(task->co);
         lua_pushcfunction(task->co, protected_argument);
         lua_pushinteger(task->co, signal);
         lua_pushinteger(task->co, argument);
         if (lua_pcall(task->co, 2, LUA_MULTRET, 0) != LUA_OK)
             lua_pop(task->co, 1);
-        count = lua_gettop(task->co) - 1;
+        count += lua_gettop(task->co) - top;
     }
     binding_resume(task, count);
 }
@@ -79,28 +87,28 @@ static int protected_lookup(lua_State *L) {
     return 1;
 }
 
-/* Pushes the value of `name` (below the top) in the table on top, by its metatable if it has a foreign one. */
-static void push_from_prototype(binding_state *state, lua_State *L, enum mp_signal signal) {
+/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if there is none. */
+static bool push_from_prototype(binding_state *state, lua_State *L, enum mp_signal signal) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
-    if (lua_rawget(L, -2) != LUA_TNIL || !luaL_getmetafield(L, -2, "__index"))
-        return;
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        return true;
+    if (!luaL_getmetafield(L, -2, "__index"))
+        return false;
     lua_pop(L, 2);
     lua_pushcfunction(L, protected_lookup);
     lua_pushvalue(L, -2);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
-    if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
-        mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", binding_signal_name(signal),
-               lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the prototype's __index");
-        lua_pop(L, 1);
-        lua_pushnil(L);
-    }
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+        return !lua_isnil(L, -1);
+    mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", binding_signal_name(signal),
+           lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the prototype's __index");
+    return false;
 }
 
-/* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is at `self`. */
-static bool push_handler(binding_state *state, mp_object *object, int self, enum mp_signal signal) {
-    lua_State *L = state->L;
+/* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is at index 1. */
+static bool push_handler(binding_state *state, lua_State *L, mp_object *object, enum mp_signal signal) {
     if (binding_box_of(object)->has_fields) {
-        binding_push_fields(L, self);
+        binding_push_fields(L, 1);
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
         if (lua_rawget(L, -2) != LUA_TNIL)
             return true;
@@ -111,8 +119,20 @@ static bool push_handler(binding_state *state, mp_object *object, int self, enum
     if (!listener || listener->prototype == 0)
         return false;
     lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
-    push_from_prototype(state, L, signal);
-    return !lua_isnil(L, -1);
+    return push_from_prototype(state, L, signal);
+}
+
+/* Runs the field's own handler or the prototype's. False: there is none. */
+static bool run_own_handler(binding_state *state, mp_object *object, enum mp_signal signal,
+                            intptr_t argument) {
+    binding_task *task = new_handler_task(state, object, signal);
+    if (task && !push_handler(state, task->co, object, signal)) {
+        binding_give_back(task);
+        return false;
+    }
+    if (task)
+        run_handler(task, object, signal, argument);
+    return true;
 }
 
 static int deactivate_connection(lua_State *L);
@@ -144,7 +164,11 @@ static bool run_connections(binding_state *state, mp_object *object, int list, e
                 lua_pop(L, 1);
             made->active = false;
         }
-        run_handler(state, object, signal, argument);
+        binding_task *task = new_handler_task(state, object, signal);
+        if (!task)
+            break;
+        lua_xmove(L, task->co, 1);
+        run_handler(task, object, signal, argument);
     }
     return any;
 }
@@ -155,29 +179,33 @@ static void take_by_itself(mp_tcp_server *server) {
         binding_box_of(&socket->object)->epoch = binding_box_of(&server->object)->epoch;
 }
 
-static void run_handlers(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
+/* The same with those that connect added, as they are before any handler runs: what connects during an emission is not
+   called in it. */
+static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_signal signal,
+                             intptr_t argument) {
     lua_State *L = state->L;
-    binding_box *box = binding_box_of(object);
     int top = lua_gettop(L);
-    bool any = false;
-    binding_push(L, object);
-    if (lua_type(L, -1) != LUA_TUSERDATA) {
-        lua_settop(L, top); /* weakly anchored, and collected: its finaliser comes next */
-        return;
+    bool any = true;
+    if (binding_push(L, object)) {
+        bool listed = push_connections(L, top + 1, signal);
+        int list = lua_gettop(L);
+        any = run_own_handler(state, object, signal, argument);
+        if (listed && run_connections(state, object, list, signal, argument))
+            any = true;
     }
-    /* As it is before any handler runs: what connects during an emission is not called in it. */
-    bool listed = (box->connected & MP_SIGNAL_BIT(signal)) && push_connections(L, top + 1, signal);
-    int list = lua_gettop(L);
-    if (push_handler(state, object, top + 1, signal)) {
-        any = true;
-        run_handler(state, object, signal, argument);
-    }
-    if (listed && run_connections(state, object, list, signal, argument))
-        any = true;
     lua_settop(L, top);
+    return any;
+}
+
+static void run_handlers(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
+    binding_box *box = binding_box_of(object);
+    bool any = box->connected & MP_SIGNAL_BIT(signal) ? run_all_handlers(state, object, signal, argument)
+                                                      : run_own_handler(state, object, signal, argument);
+    if (signal != MP_SIGNAL_NEW_CONNECTION || any || box->waits)
+        return;
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
     mp_tcp_server *server = (mp_tcp_server *)object;
-    if (signal == MP_SIGNAL_NEW_CONNECTION && !any && server->listener->prototype != 0 && !box->waits)
+    if (server->listener->prototype != 0)
         take_by_itself(server);
 }
 
@@ -198,8 +226,8 @@ void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
     if (object->behaviour->kind == MP_TCP_SOCKET) {
-        mp_tcp_server *server = mp_tcp_socket_server((mp_tcp_socket *)object);
-        if (server && binding_box_of(&server->object)->epoch != box->epoch)
+        const mp_listener *listener = ((mp_tcp_socket *)object)->listener;
+        if (listener && listener->server && binding_box_of(&listener->server->object)->epoch != box->epoch)
             binding_resume_connection((mp_tcp_socket *)object);
     }
     /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */

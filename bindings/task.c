@@ -24,14 +24,8 @@ static int make_coroutine(lua_State *L) {
     return 0;
 }
 
-static binding_task *take_task(binding_state *state) {
-    binding_task *task = state->spare_tasks;
-    if (task) {
-        state->spare_tasks = task->next_spare;
-        state->spare_task_count--;
-        return task;
-    }
-    task = calloc(1, sizeof *task);
+static binding_task *make_task(binding_state *state) {
+    binding_task *task = calloc(1, sizeof *task);
     if (!task)
         return NULL;
     lua_pushcfunction(state->L, make_coroutine);
@@ -42,7 +36,18 @@ static binding_task *take_task(binding_state *state) {
         return NULL;
     }
     task->state = state;
+    task->wait.outcome = WAIT_READY;
+    task->wait.task = task;
     mp_ring_append(&state->tasks, &task->link);
+    return task;
+}
+
+binding_task *binding_take_task(binding_state *state) {
+    binding_task *task = state->spare_tasks;
+    if (!task)
+        return make_task(state);
+    state->spare_tasks = task->next_spare;
+    state->spare_task_count--;
     return task;
 }
 
@@ -65,8 +70,24 @@ void binding_free_tasks(binding_state *state) {
     state->spare_tasks = NULL;
 }
 
+void binding_give_back(binding_task *task) {
+    binding_state *state = task->state;
+    if (state->spare_task_count >= MOST_SPARES) {
+        free_task(state, task);
+        return;
+    }
+    lua_settop(task->co, 0);
+    task->suspended = task->entered = task->working = task->doomed = false;
+    task->of_run = task->sliced = task->reporting = task->quiet = false;
+    task->ended = NULL;
+    task->wait.outcome = WAIT_READY;
+    task->next_spare = state->spare_tasks;
+    state->spare_tasks = task;
+    state->spare_task_count++;
+}
+
 binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments) {
-    binding_task *task = take_task(state);
+    binding_task *task = binding_take_task(state);
     if (task && !lua_checkstack(task->co, arguments + LUA_MINSTACK)) {
         free_task(state, task);
         task = NULL;
@@ -76,16 +97,8 @@ binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments
         return NULL;
     }
     lua_xmove(L, task->co, arguments + 1);
-    task->ended = NULL;
     task->generation = NULL;
-    task->of_run = task->sliced = false;
-    task->owner = NULL;
-    task->suspended = task->entered = task->working = task->doomed = false;
-    task->reporting = task->quiet = false;
     task->on = NULL;
-    task->taken = NULL;
-    task->wait.outcome = WAIT_READY;
-    task->wait.task = task;
     return task;
 }
 
@@ -232,14 +245,10 @@ static void over(binding_task *task, int status, int count) {
             mp_object_check(on);
         }
     }
-    if (status == LUA_OK && state->spare_task_count < MOST_SPARES) {
-        lua_settop(task->co, 0);
-        task->next_spare = state->spare_tasks;
-        state->spare_tasks = task;
-        state->spare_task_count++;
+    if (status == LUA_OK) {
+        binding_give_back(task);
     } else {
-        if (status != LUA_OK)
-            close_coroutine(task, state->L);
+        close_coroutine(task, state->L);
         free_task(state, task);
     }
 }
