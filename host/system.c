@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
@@ -277,6 +278,19 @@ int mp_system_program(char *path, size_t size) {
     ssize_t length = readlink("/proc/self/exe", path, size - 1);
     path[length > 0 ? length : 0] = '\0';
     return length < 0 ? -errno : 0;
+}
+
+void *mp_system_reserve(size_t size) {
+    void *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+int mp_system_commit(void *start, size_t size) {
+    return mprotect(start, size, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
+}
+
+void mp_system_forget(void *start, size_t size) {
+    (void)madvise(start, size, MADV_DONTNEED);
 }
 
 void mp_system_trim(void) {

@@ -86,6 +86,15 @@ int mp_system_kill(pid_t pid, int signal);
 /* The path of the program that runs, cut at `size`. */
 int mp_system_program(char *path, size_t size);
 
+/* Addresses that nothing else gets, without memory behind them; NULL: there are not so many. */
+void *mp_system_reserve(size_t size);
+
+/* Puts memory behind a part of them. Returns 0 or -errno. */
+int mp_system_commit(void *start, size_t size);
+
+/* Gives the memory of whole pages back; what stood there is lost, the pages stay usable. */
+void mp_system_forget(void *start, size_t size);
+
 /* Gives memory that was freed back to the system, where the allocator can. */
 void mp_system_trim(void);
 

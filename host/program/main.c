@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
         program_complain("out of memory");
         goto done;
     }
+    program_pool_memory(self.L);
     status = program_run(&self);
     lua_close(self.L);
 done:

@@ -187,6 +187,12 @@ void program_stop_watchdog(program *self);
    the exit status. */
 int program_run(program *self);
 
+/* --- pool.c --- */
+
+/* Has Lua's small objects come from a pool from now on, where there is memory for one. MOONPORT_MALLOC in the environment
+   forbids it, for tools that watch malloc. */
+void program_pool_memory(lua_State *L);
+
 /* --- stop.c: signals, quit and the grace time --- */
 void program_watch_signals(program *self);
 void program_unwatch_signals(program *self);

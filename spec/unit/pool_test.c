@@ -1,0 +1,139 @@
+/*
+ * The pool of the program: what it gives out is what was asked for, keeps its contents and overlaps nothing; addresses that are
+ * used up leave the rest to malloc; what was given back serves other sizes; and Lua runs on it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <lualib.h>
+
+#include "../../host/program/program.h"
+
+#define COUNT 20000 /* more than the pool takes */
+
+typedef struct block {
+    unsigned char *bytes;
+    size_t size;
+    unsigned char mark;
+} block;
+
+static block blocks[COUNT];
+static uint32_t seed = 7;
+static lua_Alloc allocate; /* the pool's, as Lua has it */
+
+static uint32_t dice(uint32_t below) {
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % below;
+}
+
+/* Mostly small, some of each class, some of malloc's. */
+static size_t some_size(void) {
+    uint32_t kind = dice(10);
+    return 1 + (kind < 6 ? dice(128) : kind < 9 ? dice(1700) : dice(17000));
+}
+
+static void check(const unsigned char *bytes, size_t size, unsigned char mark) {
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(bytes[i], (unsigned char)(mark + i));
+}
+
+/* Makes, resizes or frees a block. */
+static void change(block *b) {
+    size_t size = b->bytes && dice(3) == 0 ? 0 : some_size();
+    unsigned char *bytes = allocate(NULL, b->bytes, b->bytes ? b->size : 5, size);
+    if (!bytes) {
+        assert_int_equal(size, 0);
+        b->bytes = NULL;
+        return;
+    }
+    assert_int_equal((uintptr_t)bytes % 16, 0);
+    if (b->bytes)
+        check(bytes, size < b->size ? size : b->size, b->mark);
+    else
+        b->mark = (unsigned char)dice(256);
+    b->bytes = bytes;
+    b->size = size;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(b->mark + i);
+}
+
+static void free_all(void) {
+    for (int i = 0; i < COUNT; i++) {
+        if (blocks[i].bytes)
+            (void)allocate(NULL, blocks[i].bytes, blocks[i].size, 0);
+        blocks[i].bytes = NULL;
+    }
+}
+
+static void keeps_contents(void **state) {
+    (void)state;
+    for (int i = 0; i < 400000; i++) {
+        block *b = &blocks[dice(COUNT)];
+        if (b->bytes)
+            check(b->bytes, b->size, b->mark);
+        change(b);
+    }
+    for (int i = 0; i < COUNT; i++)
+        if (blocks[i].bytes)
+            check(blocks[i].bytes, blocks[i].size, blocks[i].mark);
+    free_all();
+}
+
+/* Fills the pool with blocks of one size; returns how many of them lie side by side with the one before. */
+static int fill(size_t size) {
+    int beside = 0;
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = (block){.bytes = allocate(NULL, NULL, 0, size), .size = size};
+        assert_non_null(blocks[i].bytes);
+        beside += i > 0 && (size_t)(blocks[i].bytes - blocks[i - 1].bytes) == size;
+    }
+    free_all();
+    return beside;
+}
+
+/* malloc never puts blocks side by side: it needs a header. */
+static void serves_other_sizes_with_what_was_given_back(void **state) {
+    int first = fill(512);
+    (void)state;
+    assert_in_range(first, POOL_TEST / 512 * 9 / 10, POOL_TEST / 512);
+    (void)fill(1024);
+    (void)fill(2048);
+    assert_in_range(fill(512), first * 8 / 10, first);
+}
+
+static void runs_lua(void **state) {
+    static const char script[] =
+        "local t = {} for round = 1, 5 do for i = 1, 30000 do t[i % 7000] = {i, tostring(i), "
+        "('x'):rep(i % 3000)} end collectgarbage() end for i = 1, 6999 do local v = t[i] "
+        "assert(v[2] == tostring(v[1]) and #v[3] == v[1] % 3000) end";
+    (void)state;
+    lua_State *L = luaL_newstate();
+    lua_setallocf(L, allocate, NULL);
+    luaL_openlibs(L);
+    assert_int_equal(luaL_dostring(L, script), LUA_OK);
+    lua_close(L);
+}
+
+static int make_pool(void **state) {
+    lua_State *L = luaL_newstate();
+    lua_Alloc before = lua_getallocf(L, NULL);
+    (void)state;
+    program_pool_memory(L);
+    allocate = lua_getallocf(L, NULL);
+    lua_close(L);
+    return allocate != before ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(serves_other_sizes_with_what_was_given_back), /* first: blocks are in order */
+        cmocka_unit_test(keeps_contents),
+        cmocka_unit_test(runs_lua),
+    };
+    return cmocka_run_group_tests(tests, make_pool, NULL);
+}
