@@ -53,6 +53,9 @@ struct binding_state {
     binding_generation *generations;   /* all that live */
     uint32_t generation_count;         /* ever made */
     uint64_t resume_errors;            /* connectionResumed handlers that have thrown */
+    bool cycle_ended;                  /* the collector's last cycle, a moment ago */
+    bool collecting;                   /* in the loop's idle time */
+    int collect_at;                    /* KiB in use from which it does so; 0: never */
     int cycles_due;                    /* collector cycles to go through in the turns to come */
     uint32_t released;                 /* objects since the last of them */
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
@@ -75,6 +78,12 @@ static inline binding_state *binding_state_of(lua_State *L) {
         luaL_error(L, "moonport has ended");
     return state;
 }
+
+/* Has the collector keep the pace of collector.c, for the program. */
+void binding_pace_collector(lua_State *L, binding_state *state);
+
+/* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
+void binding_keep_pace(binding_state *state);
 
 /* The state of a Lua state in which binding_open has run. */
 binding_state *binding_find(lua_State *L);
@@ -221,11 +230,11 @@ struct binding_task {
     int co_reference;
     binding_task *next_spare;
     bool suspended; /* has waited: counts as alive, and as at work on `on` */
-    bool entered;   /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
-    bool working;   /* counted in on->at_work (D4) */
-    bool doomed;    /* to be cancelled as soon as it waits */
-    bool of_run;    /* part of the script's own run */
-    bool sliced;    /* interrupted by its hook: goes on in the next turn */
+    bool entered; /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
+    bool working; /* counted in on->at_work (D4) */
+    bool doomed;  /* to be cancelled as soon as it waits */
+    bool of_run;  /* part of the script's own run */
+    bool sliced;  /* interrupted by its hook: goes on in the next turn */
     bool reporting; /* runs onError's function */
     bool quiet;     /* its owner tells of its errors */
     binding_generation *generation;

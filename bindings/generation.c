@@ -338,7 +338,7 @@ static bool tell_some(mp_loop *loop) {
                 return true;
         }
     }
-    if (state->cycles_due > 0 && lua_gc(state->L, LUA_GCSTEP, 64) && --state->cycles_due == 0) {
+    if (state->cycles_due > 0 && lua_gc(state->L, LUA_GCSTEP, 0) && --state->cycles_due == 0) {
         if (state->released >= MANY)
             mp_system_trim();
         state->released = 0;
@@ -348,7 +348,7 @@ static bool tell_some(mp_loop *loop) {
 
 void binding_collect_soon(binding_state *state) {
     state->cycles_due = 2;
-    mp_loop_set_chore(state->loop, tell_some);
+    mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, tell_some);
 }
 
 void binding_commit_generation(binding_generation *generation, binding_commit *report) {

@@ -266,6 +266,8 @@ void binding_resume(binding_task *task, int arguments) {
         state->late = NULL;
     }
     state->running = before;
+    if (state->cycle_ended || state->collect_at > 0)
+        binding_keep_pace(state);
     if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
         task->entered = false;
         suspended(task);

@@ -40,7 +40,7 @@ static void on_again(struct ev_loop *ev, ev_idle *watcher, int revents) {
 static void on_chore(struct ev_loop *ev, ev_idle *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
-    if (!loop->chore(loop))
+    if (!MP_CONTAINER(watcher, mp_chore, watcher)->run(loop))
         ev_idle_stop(ev, watcher);
     mp_loop_settle(loop);
 }
@@ -72,9 +72,11 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
     mp_ring_init(&loop->connecting);
     ev_idle_init(&loop->again, on_again);
     loop->again.data = loop;
-    ev_idle_init(&loop->chore_watcher, on_chore);
-    ev_set_priority(&loop->chore_watcher, EV_MAXPRI);
-    loop->chore_watcher.data = loop;
+    for (int i = 0; i < MP_CHORE_TIMES; i++) {
+        ev_idle_init(&loop->chores[i].watcher, on_chore);
+        ev_set_priority(&loop->chores[i].watcher, i == MP_CHORE_EACH_TURN ? EV_MAXPRI : EV_MINPRI);
+        loop->chores[i].watcher.data = loop;
+    }
     ev_prepare_init(&loop->turn, on_turn);
     loop->turn.data = loop;
     ev_prepare_start(loop->ev, &loop->turn);
@@ -96,7 +98,8 @@ void mp_loop_free(mp_loop *loop) {
     mp_linger_end(loop);
     mp_idle_free_lists(loop);
     ev_idle_stop(loop->ev, &loop->again);
-    ev_idle_stop(loop->ev, &loop->chore_watcher);
+    for (int i = 0; i < MP_CHORE_TIMES; i++)
+        ev_idle_stop(loop->ev, &loop->chores[i].watcher);
     ev_prepare_stop(loop->ev, &loop->turn);
     ev_loop_destroy(loop->ev);
     mp_write_queue_free_spares(loop);
@@ -148,9 +151,9 @@ mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous)
     return link == &loop->servers ? NULL : MP_CONTAINER(link, mp_tcp_server, link);
 }
 
-void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop)) {
-    loop->chore = chore;
-    ev_idle_start(loop->ev, &loop->chore_watcher);
+void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop)) {
+    loop->chores[time].run = run;
+    ev_idle_start(loop->ev, &loop->chores[time].watcher);
 }
 
 uint64_t mp_loop_undrained(const mp_loop *loop) {

@@ -80,6 +80,14 @@ typedef struct mp_statistics {
     uint64_t connections; /* sockets that have a connection now */
 } mp_statistics;
 
+/* When a chore is done. */
+enum mp_chore_time { MP_CHORE_EACH_TURN, MP_CHORE_WHEN_IDLE, MP_CHORE_TIMES };
+
+typedef struct mp_chore {
+    ev_idle watcher;
+    bool (*run)(mp_loop *loop);
+} mp_chore;
+
 /* Private to host/, its program included, but for: owner, wanted, alive, log_level, statistics. */
 struct mp_loop {
     struct ev_loop *ev;
@@ -107,8 +115,7 @@ struct mp_loop {
     mp_tcp_server *starved;    /* servers that wait for descriptors to become free */
     ev_idle again;             /* runs when the queue was left non-empty for fairness */
     ev_prepare turn;           /* counts iterations, ends the loop when nothing is alive */
-    ev_idle chore_watcher;     /* runs chore, whatever else is to do */
-    bool (*chore)(mp_loop *loop);
+    mp_chore chores[MP_CHORE_TIMES];
 };
 
 /* Makes a loop with a libev loop of its own. Returns 0 or -ENOMEM. */
@@ -141,8 +148,9 @@ uint64_t mp_loop_undrained(const mp_loop *loop);
 /* The server after `previous` (NULL: the first), or NULL. */
 mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous);
 
-/* Calls `chore` once in each turn of the loop, which doesn't sleep meanwhile, until it returns false. */
-void mp_loop_set_chore(mp_loop *loop, bool (*chore)(mp_loop *loop));
+/* Calls `run` once in each turn of the loop, or in those that have nothing else to do, until it returns false. Meanwhile the loop
+   doesn't sleep. There is one chore for each time. */
+void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop));
 
 /* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
    Every callback of libev in host/ ends with this; the owner calls it after it ran a handler on its own account. */
