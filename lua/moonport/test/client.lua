@@ -115,7 +115,7 @@ function Client:expectMatch(pattern, msec)
     from = first or from
     return last
   end, msec or Client.timeout())
-  if not bytes then fail(self, ("something like %q"):format(pattern), why) end
+  if not bytes then fail(self, "something like " .. quoted(pattern), why) end
   return bytes:match(pattern, from)
 end
 

@@ -144,8 +144,9 @@ local function expect(self, name, pattern, msec)
   end, msec)
   if not found or not found[1] then
     local why = found and "the service has ended" or ("none came within %d ms"):format(msec)
-    failure.raise(("expected a line like %q in its %s: %s%s"):format(pattern, name == "errors" and "log" or "output",
-      why, about(self)), 1) -- it is tail-called
+    local where = name == "errors" and "log" or "output"
+    failure.raise(("expected a line like %s in its %s: %s%s"):format(failure.quoted(pattern), where, why, about(self)),
+      1) -- it is tail-called
   end
   return table.unpack(found, 1, found.n)
 end

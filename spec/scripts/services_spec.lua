@@ -2,7 +2,7 @@
 -- The services of scripts/, tested with moonport.test as one tests one's own; see docs/guide/testing.md. Real clients
 -- and the rougher cases are in each service's own spec.
 
-require "spec.helper"
+local helper = require "spec.helper"
 local test = require "moonport.test"
 
 local function start(script, ...)
@@ -88,5 +88,67 @@ describe("scripts/gateway.lua", function()
     end
     assert.equal(0, service:stop())
     assert.is_nil(service:log():find " error ")
+  end)
+end)
+
+describe("scripts/http.lua", function()
+  it("answers several requests on one connection, and tells what it has not", function()
+    local service <close> = start("scripts/http.lua", 0, "127.0.0.1", "docs")
+    local client <close> = service:connect()
+    client:send "GET /manual.md HTTP/1.1\r\nHost: x\r\n\r\n"
+    local head = client:expectMatch "^HTTP/1.1 200 OK\r\n.-\r\n\r\n"
+    assert.matches("^# Manual\n", client:receive(tonumber(head:match "\r\nContent%-Length: (%d+)\r\n")))
+    client:send "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert.matches("^HTTP/1.1 404 ", client:receive "all")
+    assert.equal(0, service:stop())
+  end)
+end)
+
+describe("scripts/kv.lua", function()
+  it("keeps a key from one run to the next", function()
+    local file = helper.file("", "kv.resp")
+    os.remove(file)
+    for _, sent in ipairs { "SET tea green\r\n", "GET tea\r\n" } do
+      local service <close> = start("scripts/kv.lua", 0, "127.0.0.1", file)
+      local client <close> = service:connect()
+      client:send(sent)
+      client:expect(sent:find "SET" and "+OK\r\n" or "$5\r\ngreen\r\n")
+      assert.equal(0, service:stop())
+    end
+  end)
+end)
+
+describe("scripts/proxy.lua", function()
+  it("passes a connection on to where there is somebody, with its half-close", function()
+    local echo <close> = start("scripts/echo.lua", 0)
+    local nobody = helper.unusedPort()
+    local proxy <close> = start("scripts/proxy.lua", "0", "127.0.0.1:" .. nobody, "127.0.0.1:" .. echo.port)
+    for i = 1, 3 do
+      local client <close> = proxy:connect()
+      client:send("line " .. i .. "\n"):expectLine("line " .. i)
+      client:closeWriteChannel()
+      assert.equal("closed", client:expectEnd())
+    end
+    assert.equal(0, proxy:stop())
+  end)
+end)
+
+describe("scripts/gateway.lua", function()
+  it("takes a device at one port, and shows it at the other", function()
+    local service <close> = test.start {
+      script = "scripts/gateway.lua", arguments = { 0, 0 }, listeners = 2, environment = { LD_PRELOAD = false },
+    }
+    local device <close> = service:connect(tonumber((service:expectLog "port (%d+) for devices")))
+    device:send(string.pack(">s4", string.pack(">Bs1s1", 1, "lamp-7", "lamp")))
+    local length = string.unpack(">I4", device:receive(4))
+    assert.equal(129, device:receive(length):byte())
+    for _, listener in ipairs(service.listeners) do
+      if listener.port ~= device.socket:peerPort() then
+        local browser <close> = service:connect(listener.port)
+        browser:send "GET /devices HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert.matches('"lamp%-7"', browser:receive "all")
+      end
+    end
+    assert.equal(0, service:stop())
   end)
 end)
