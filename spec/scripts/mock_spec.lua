@@ -148,8 +148,9 @@ describe("scripts/mock.lua", function()
     for i = 2, 3 do missed:expectLog(("unmet: connection %d: nobody has connected"):format(i)) end
 
     local many <close> = mock 'return { connections = { { "drop" } } }'
-    local held, late = many:connect(), helper.connect(many.port)
-    assert.equal("reset", late:waitForEnd())
+    local held = many:connect()
+    local connected, late = pcall(helper.connect, many.port) -- the reset may be faster
+    if connected then assert.equal("reset", late:waitForEnd()) end
     many:expectLog "unmet: connection 2: there are only 1"
     held:close()
     assert.equal(1, many:wait())
