@@ -120,7 +120,7 @@ describe("scripts/mock.lua", function()
       ['return { { expect = "a" } }'] = { "ab", 'behind its last step: the end expected, but more came; came: "b"' },
       ['return { { expect = "a" }, { bytes = 4 } }'] = { "a\r\n", "step 2 .*: 4 bytes expected, but no more in 50 ms" },
       ['return { { match = "^x\\n" } }'] = { "", 'step 1 %(match%): the pattern "^x\\n" expected, but no more' },
-      ['return { { check = function() return false, "too odd" end } }'] = { "x", "but too odd" },
+      ['return { { bytes = 1 }, { check = function() return false, "too odd" end } }'] = { "x", "but too odd" },
       ['return { { loop = { { expect = "ab" } } } }'] = { "aba", "step 1, step 1 %(expect%): .*no more" },
       ['return { { bytes = 1, answer = function() return nothing.there end } }'] = { "x", "global 'nothing'" },
     } do
