@@ -10,6 +10,7 @@ local settings = {
   get = "",       -- and, if this is set, by an HTTP request for this path, to be answered with 2xx or 3xx
   idle = 300000,  -- a connection with no byte either way for so long is closed; 0: never
   status = 60000, -- how often the log tells how things are, if that has changed
+  clients = 0,    -- how many at once, further ones wait; 0: as many as there are descriptors for, two each
 }
 
 -- What a connection costs at most, whoever is slow: each direction holds `chunk` unread bytes, and nothing is added to
@@ -37,7 +38,8 @@ for _, argument in ipairs(arg) do
     local default = settings[name] or error(("there is no option '%s'"):format(name), 0)
     if type(default) == "number" then
       value = tonumber(value)
-      if not value or value < (name == "idle" and 0 or 1) then error(argument .. ": how many milliseconds?", 0) end
+      local least = (name == "idle" or name == "clients") and 0 or 1
+      if not value or value < least then error(argument .. ": what number?", 0) end
     end
     settings[name] = value
   elseif not port then
@@ -185,7 +187,11 @@ local function serve(client)
     end
     target.connections, upstream.target = target.connections - 1, nil
     upstream:abort()
-    if not connected and code ~= "SocketResourceError" then mark(target, false, why) end
+    if code == "SocketResourceError" then
+      log.warning("proxy: no descriptor left for an upstream of %s", client:peerAddress())
+      return reset(client)
+    end
+    if not connected then mark(target, false, why) end
   end
 end
 
@@ -214,6 +220,7 @@ server:setReadBufferSize(chunk)
 server:setHighWaterMark(0) -- each direction is held up by its own receiver alone
 server:setAllowHalfOpen(true)
 server:setIdleTimeout(settings.idle)
+server:setMaxConnections(math.floor(settings.clients))
 
 -- Telling and ending -----------------------------------------------------------------------------------------------
 

@@ -196,6 +196,51 @@ describe("scripts/proxy.lua", function()
     stop(program)
   end)
 
+  it("serves so many clients at once as it is told, and the next when one has gone", function()
+    local list, names = upstreams(1)
+    local program, port = start { names[1], "clients=1" }
+    local client, upstream = pair(port, list[1])
+    client:send "x"
+    assert.are.equal("x", upstream:receive(1))
+    local second = helper.connect(port)
+    second:send "y"
+    assert.is_false(helper.posix.poll(list[1].fd, "r", 30))
+    client:reset()
+    assert.are.equal("y", list[1]:accept():receive(1))
+    stop(program)
+  end)
+
+  it("resets clients for whom there are no descriptors, blames no upstream, and goes on", function()
+    local told = 0
+    for _, limit in ipairs { 24, 25 } do -- with one of them the last descriptor goes to a client
+      local listener = helper.listen("127.0.0.1", 100)
+      local program = helper.spawn { "sh", "-c", ('ulimit -n %d; exec "$@"'):format(limit), "sh",
+        os.getenv "MOONPORT" or "build/asan/moonport", "--grace", "0", "scripts/proxy.lua", "0", "check=3600000",
+        "127.0.0.1:" .. listener:port() }
+      local port = program:waitForLine "proxy: listening on 127.0.0.1 port (%d+)"
+      local clients = {}
+      for i = 1, 20 do
+        local connected, client = pcall(helper.connect, port)
+        clients[i] = connected and client
+      end
+      local line = program:waitForLine "^.* warning .*$"
+      told = told + (line:find "no descriptor left" and 1 or 0)
+      for _, client in ipairs(clients) do
+        if client then client:reset() end
+      end
+      helper.eventually(function()
+        local client, upstream = helper.connect(port), nil
+        client:send "here"
+        return pcall(function()
+          repeat upstream = listener:accept(200) until upstream:receive(4, 200) == "here"
+        end)
+      end)
+      assert.is_nil(program:stderr():find("is down", 1, true))
+      stop(program)
+    end
+    assert.is_true(told > 0)
+  end)
+
   it("takes its time to stop: no new clients, but open connections come to their end", function()
     local list, names = upstreams(1)
     local program, port = start(names, { options = { "--grace", "60000" } })
@@ -252,7 +297,8 @@ describe("scripts/proxy.lua", function()
       ["'nowhere' is no address"] = { "8000", "nowhere" },
       ["'1.2.3.4:70000' is no address"] = { "8000", "1.2.3.4:70000" },
       ["there is no option 'chek'"] = { "8000", "8001", "chek=1" },
-      ["check=often: how many milliseconds?"] = { "8000", "8001", "check=often" },
+      ["check=often: what number?"] = { "8000", "8001", "check=often" },
+      ["connect=0: what number?"] = { "8000", "8001", "connect=0" },
     } do
       local program = helper.program { script = "scripts/proxy.lua", args = arguments }
       assert.are.equal(1, program:wait())
