@@ -293,6 +293,15 @@ void mp_system_forget(void *start, size_t size) {
     (void)madvise(start, size, MADV_DONTNEED);
 }
 
+void mp_system_keep_freed(size_t size) {
+#ifdef __GLIBC__
+    (void)mallopt(M_TRIM_THRESHOLD, (int)size);
+    (void)mallopt(M_MMAP_THRESHOLD, (int)size / 2);
+#else
+    (void)size;
+#endif
+}
+
 void mp_system_trim(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

@@ -95,6 +95,9 @@ int mp_system_commit(void *start, size_t size);
 /* Gives the memory of whole pages back; what stood there is lost, the pages stay usable. */
 void mp_system_forget(void *start, size_t size);
 
+/* Keeps so much of what is freed for what comes next, where the allocator would give it back and ask for it again. */
+void mp_system_keep_freed(size_t size);
+
 /* Gives memory that was freed back to the system, where the allocator can. */
 void mp_system_trim(void);
 

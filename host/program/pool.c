@@ -26,6 +26,9 @@
 #define HEADER 64
 #define SPARE_SLABS 32 /* empty ones that keep their memory */
 
+/* What malloc keeps of the large ones: strings of input live from one cycle of the collector to the next. */
+#define KEPT ((size_t)8 << 20)
+
 /* Sizes are rounded up to 16 bytes, those over FINE to 512. */
 #define FINE 1024
 #define LARGEST 8192
@@ -161,6 +164,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
 }
 
 void program_pool_memory(lua_State *L) {
+    mp_system_keep_freed(KEPT);
     if (RESERVED == 0 || getenv("MOONPORT_MALLOC"))
         return;
     char *start = mp_system_reserve(RESERVED + SLAB);
