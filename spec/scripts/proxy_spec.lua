@@ -229,10 +229,9 @@ describe("scripts/proxy.lua", function()
         if client then client:reset() end
       end
       helper.eventually(function()
-        local client, upstream = helper.connect(port), nil
-        client:send "here"
         return pcall(function()
-          repeat upstream = listener:accept(200) until upstream:receive(4, 200) == "here"
+          helper.connect(port):send "here"
+          repeat until listener:accept(200):receive(4, 200) == "here"
         end)
       end)
       assert.is_nil(program:stderr():find("is down", 1, true))
