@@ -5,6 +5,10 @@
  * moves look-ups to the list of those that are ready, and a timer tells the requesters from the loop. No
  * watcher is active without a look-up: when nobody waits any more, whatever c-ares still asks is cancelled.
  *
+ * The queries for both families of a name are twins. Each ends when it is answered, but they go through the search
+ * list side by side and no further than the first name that one of them knows: the addresses of two names would be
+ * those of two hosts.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "resolver.h"
@@ -23,7 +27,7 @@
 /* Milliseconds after which a query is given up, whatever c-ares still tries (search lists, many servers). */
 enum { PATIENCE = 10000 };
 /* Queries that c-ares has at a time. With 65,536 questions under way it would look for a free id forever. */
-enum { ASKING_MAX = 1024 };
+enum { ASKING_MAX = 2048 };
 /* Look-ups that one turn of the loop ends, for fairness to its other watchers. */
 enum { DELIVERIES_MAX = 64 };
 /* Seconds; no answer is kept longer. */
@@ -34,7 +38,7 @@ struct mp_resolver {
     ev_timer delivery; /* active while look-ups are ready */
     mp_channel channel;
     mp_query_table table;
-    mp_ring asked, queued; /* open queries, oldest first */
+    mp_ring asked, queued; /* open queries, the first to be given up first */
     mp_ring ready;         /* look-ups to be told, oldest first */
     size_t asking;         /* queries that c-ares has; those given up too */
     size_t waiting_count;  /* look-ups of open queries */
@@ -86,10 +90,16 @@ static mp_query *detach(mp_resolver *resolver, mp_lookup *lookup) {
     return query;
 }
 
+static mp_query *twin_of(mp_resolver *resolver, const mp_query *query) {
+    enum mp_protocol other = query->family == MP_PROTOCOL_IPV4 ? MP_PROTOCOL_IPV6 : MP_PROTOCOL_IPV4;
+    return mp_query_table_find(&resolver->table, query->name, other, now_in_milliseconds());
+}
+
 /* Ends an open query whose outcome is set, and keeps it for `lifetime` seconds; it may be gone afterwards. */
 static void close_query(mp_resolver *resolver, mp_query *query, int lifetime) {
     mp_ring *waiting = &query->waiting;
     query->references++;
+    query->held = false;
     if (query->status == 0 && lifetime > 0 && query->count <= MP_KEPT_ADDRESSES_MAX)
         mp_query_table_keep(&resolver->table, query, now_in_milliseconds() + (int64_t)lifetime * 1000);
     else
@@ -100,35 +110,58 @@ static void close_query(mp_resolver *resolver, mp_query *query, int lifetime) {
         resolver->waiting_count--;
         attach(resolver, lookup, query);
     }
+    mp_query *twin = twin_of(resolver, query);
+    if (twin && query->status == -ENOENT) {
+        twin->alone = true;
+    } else if (twin && mp_query_is_open(twin) && twin->step == query->step) {
+        twin->last = true;
+        if (twin->held)
+            close_query(resolver, twin, 0); /* denied, as its outcome says */
+    }
     mp_query_release(query);
 }
 
-/* The smallest time to live of all records in seconds; 0 for the hosts file's, < 0 means 0 (RFC 2181, 8). */
-static int lifetime_of(const struct ares_addrinfo *info) {
-    int lifetime = LIFETIME_MAX;
-    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
-        lifetime = node->ai_ttl < lifetime ? node->ai_ttl : lifetime;
-    for (const struct ares_addrinfo_cname *cname = info->cnames; cname; cname = cname->next)
-        lifetime = cname->ttl < lifetime ? cname->ttl : lifetime;
-    return lifetime;
+/* Answers a query from the hosts file, with nothing if the name has the other family only there. Returns 1, 0 if the
+   name isn't there, or -ENOMEM. */
+static int answer_from_hosts(mp_resolver *resolver, mp_query *query) {
+    struct ares_addrinfo *info;
+    int status = mp_channel_read_hosts(&resolver->channel, query->name, &info);
+    if (!info)
+        return status;
+    query->status = mp_query_take(query, info);
+    ares_freeaddrinfo(info);
+    return query->status == -ENOMEM ? -ENOMEM : 1;
 }
 
-static int take_addresses(mp_query *query, const struct ares_addrinfo *info) {
-    size_t count = 0;
-    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
-        count++;
-    if (count == 0)
-        return -ENOENT;
-    query->addresses = calloc(count, sizeof *query->addresses);
-    if (!query->addresses)
-        return -ENOMEM;
-    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
-        if (mp_address_from_sockaddr(&query->addresses[query->count], NULL, node->ai_addr) == 0)
-            query->count++;
-    return query->count > 0 ? 0 : -ENOENT;
+static void search_on(mp_resolver *resolver, mp_query *query) {
+    query->step++;
+    query->status = 0;
+    query->held = false;
+    query->state = MP_QUERY_QUEUED;
+    mp_query_line_up(&resolver->queued, query);
 }
 
-/* From c-ares, once a query; late if the query was given up. */
+/* The name that was asked for is not there, or has no address of the family. */
+static void denied(mp_resolver *resolver, mp_query *query) {
+    char ignored[MP_FULL_NAME_SIZE];
+    mp_query *twin = twin_of(resolver, query);
+    bool level = twin && twin->step == query->step;
+    bool is_there = query->last || (level && twin->state == MP_QUERY_KEPT);
+    if (is_there || !mp_channel_search(&resolver->channel, query->name, query->step + 1, ignored)) {
+        int found = resolver->channel.hosts_last && !is_there ? answer_from_hosts(resolver, query) : 0;
+        if (found < 0)
+            query->status = found;
+        close_query(resolver, query, 0);
+    } else if (level && twin->state == MP_QUERY_ASKED && !twin->held) {
+        query->held = true;
+    } else {
+        search_on(resolver, query);
+        if (level && twin->held)
+            search_on(resolver, twin);
+    }
+}
+
+/* From c-ares, once a question; late if the query was given up. */
 static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo *info) {
     mp_query *query = data;
     mp_resolver *resolver = query->resolver;
@@ -136,12 +169,15 @@ static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo
     resolver->asking--;
     if (mp_query_is_open(query)) {
         if (status == ARES_SUCCESS)
-            query->status = take_addresses(query, info);
+            query->status = mp_query_take(query, info);
         else if (status == ARES_ECONNREFUSED && resolver->channel.out_of_memory)
             query->status = -ENOMEM;
         else
             query->status = mp_channel_error(status);
-        close_query(resolver, query, info ? lifetime_of(info) : 0);
+        if (query->status == -ENOENT)
+            denied(resolver, query);
+        else
+            close_query(resolver, query, info ? mp_answer_lifetime(info, LIFETIME_MAX) : 0);
     }
     if (info)
         ares_freeaddrinfo(info);
@@ -150,20 +186,20 @@ static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo
 
 /* Hands an open query to c-ares. It may be answered, and gone, when this returns. */
 static void ask(mp_resolver *resolver, mp_query *query) {
-    static const struct ares_addrinfo_hints hints = {
-        .ai_flags = ARES_AI_ENVHOSTS,
-        .ai_family = AF_UNSPEC,
+    const struct ares_addrinfo_hints hints = {
+        .ai_family = query->family == MP_PROTOCOL_IPV4 ? AF_INET : AF_INET6,
         .ai_socktype = SOCK_STREAM,
     };
+    char full[MP_FULL_NAME_SIZE];
     query->state = MP_QUERY_ASKED;
-    mp_ring_remove(&query->age);
-    mp_ring_append(&resolver->asked, &query->age);
+    mp_query_line_up(&resolver->asked, query);
     query->references++;
     resolver->asking++;
-    ares_getaddrinfo(resolver->channel.ares, query->name, NULL, &hints, on_answer, query);
+    (void)mp_channel_search(&resolver->channel, query->name, query->step, full);
+    ares_getaddrinfo(resolver->channel.ares, full, NULL, &hints, on_answer, query);
 }
 
-/* To be called when nobody waits. What c-ares has found by now may be half an answer, so it isn't kept. */
+/* To be called when nobody waits. Nothing of it is kept. */
 static void cancel_asking(mp_resolver *resolver) {
     mp_query *query;
     while ((query = oldest(&resolver->asked)))
@@ -288,28 +324,36 @@ int mp_resolver_set_servers(mp_resolver *resolver, const char *csv) {
 }
 
 /* A query for a name that has none: answered already, or queued. Its one reference is for the caller. */
-static int begin_query(mp_resolver *resolver, const char *folded, mp_query **out) {
-    mp_query *query = mp_query_new(resolver, folded);
+static int begin_query(mp_resolver *resolver, const char *folded, enum mp_protocol family, mp_query **out) {
+    mp_query *query = mp_query_new(resolver, folded, family);
+    const mp_query *twin;
     int status;
     if (!query)
         return -ENOMEM;
     status = mp_query_answer_locally(query);
-    if (status == 0) {
-        status = mp_channel_open(&resolver->channel);
-        if (status == 0) {
-            query->due = now_in_milliseconds() + PATIENCE;
-            mp_query_table_add(&resolver->table, query, &resolver->queued);
-        }
+    twin = twin_of(resolver, query);
+    if (status == 0 && twin && twin->state == MP_QUERY_KEPT && twin->alone) {
+        query->status = -ENOENT;
+        status = 1;
     }
+    if (status == 0)
+        status = mp_channel_open(&resolver->channel);
+    if (status == 0 && !resolver->channel.hosts_last)
+        status = answer_from_hosts(resolver, query);
     if (status < 0) {
         mp_query_release(query);
         return status;
+    }
+    if (status == 0) {
+        query->due = now_in_milliseconds() + PATIENCE;
+        mp_query_table_add(&resolver->table, query, &resolver->queued);
     }
     *out = query;
     return 0;
 }
 
-int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *name, mp_lookup_done *done) {
+int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *name, enum mp_protocol family,
+                       mp_lookup_done *done) {
     char folded[MP_NAME_SIZE];
     mp_query *query;
     if (lookup->query)
@@ -319,11 +363,11 @@ int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *nam
         mp_query_table_forget(&resolver->table);
     }
     mp_name_fold(folded, name);
-    query = mp_query_table_find(&resolver->table, folded, now_in_milliseconds());
+    query = mp_query_table_find(&resolver->table, folded, family, now_in_milliseconds());
     if (query) {
         query->references++;
     } else {
-        int status = begin_query(resolver, folded, &query);
+        int status = begin_query(resolver, folded, family, &query);
         if (status < 0)
             return status;
     }

@@ -1,7 +1,8 @@
 /*
  * The resolver: host names to addresses without ever blocking the loop. Asks c-ares, which honours /etc/hosts
- * and resolv.conf; equal questions share one query, and answers are kept for as long as their records say. It
- * doesn't connect, doesn't choose a family, and knows nothing of scoped literals: mp_address does those.
+ * and resolv.conf; equal questions share one query, and answers are kept for as long as their records say. Each
+ * family is a question of its own, so that none waits for the other. It doesn't connect, doesn't choose a family,
+ * and knows nothing of scoped literals: mp_address does those.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +23,7 @@ typedef struct mp_query mp_query;
 /*
  * Says how a look-up ended: 0 with at least one address, in the order in which to try them (RFC 6724), or
  *
- *     -ENOENT      there is no such host, or the name is malformed
+ *     -ENOENT      there is no such host, it has no address of the family, or the name is malformed
  *     -ETIMEDOUT   no answer within 10 s
  *     -EAGAIN      the name servers fail or cannot be reached
  *     -ENOMEM      out of memory
@@ -57,14 +58,18 @@ void mp_resolver_free(mp_resolver *resolver);
 int mp_resolver_set_servers(mp_resolver *resolver, const char *csv);
 
 /*
- * Looks up the addresses, IPv4 and IPv6, of `name` (copied; case doesn't matter; without a final dot the
- * search list of resolv.conf applies). "localhost", names below it (RFC 6761) and address literals are
- * answered without asking anybody. The environment's CARES_HOSTS names a hosts file other than /etc/hosts.
+ * Looks up the addresses of `name` (copied; case doesn't matter; without a final dot the search list of
+ * resolv.conf applies) that are of the family, MP_PROTOCOL_IPV4 or MP_PROTOCOL_IPV6. "localhost", names below
+ * it (RFC 6761) and address literals are answered without asking anybody; a name in the hosts file has the
+ * addresses that it has there, and no others. The environment's CARES_HOSTS names one other than /etc/hosts.
+ * To have both families of one host, ask for them one right after the other: they go through the search list
+ * together.
  *
  * Returns 0, and `done` is called later from the loop, never inside this call; or -ENOMEM, -EALREADY if the
  * look-up is under way, or another -errno, and `done` isn't called.
  */
-int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *name, mp_lookup_done *done);
+int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *name, enum mp_protocol family,
+                       mp_lookup_done *done);
 
 /* Ends a look-up without a call of `done`; does nothing to an idle one. */
 void mp_lookup_cancel(mp_lookup *lookup);

@@ -7,11 +7,12 @@
 #include "resolver_channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Each try takes twice the time of the one before: 1.3 s, 2.6 s and 5.2 s, shared by the servers if there are
-   several. So one that answers half of a question only, or none, is done with within 10 s. */
+   several. So one that answers nothing is done with within 10 s. */
 enum { FIRST_TIMEOUT = 1300, SHORTEST_TIMEOUT = 250, TRIES = 3 };
 
 struct mp_channel_socket {
@@ -100,28 +101,30 @@ void mp_channel_init(mp_channel *channel, struct ev_loop *loop, void (*turn)(mp_
     channel->overdue.data = channel;
 }
 
-/* Opens the channel with `timeout` milliseconds for the first try. */
-static int open_with(mp_channel *channel, int timeout) {
+/* Asks c-ares for a channel with `timeout` milliseconds for the first try; from: 'b' asks servers only, 'f'
+   the hosts file only, 0 as the system says. */
+static int open_ares(mp_channel *channel, int timeout, char from, ares_channel *out) {
+    char lookups[] = {from, '\0'};
     struct ares_options options = {
         .timeout = timeout,
         .tries = TRIES,
+        .lookups = lookups,
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = channel,
     };
-    ares_channel ares;
-    int status = ares_init_options(&ares, &options,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-    if (status != ARES_SUCCESS)
-        return mp_channel_error(status);
-    ares_set_socket_callback(ares, on_socket_created, channel);
-    if (channel->servers)
-        status = ares_set_servers_ports_csv(ares, channel->servers);
+    int status = ares_init_options(out, &options,
+                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+                                       (from ? ARES_OPT_LOOKUPS : 0));
     if (status != ARES_SUCCESS) {
-        ares_destroy(ares);
+        *out = NULL;
         return mp_channel_error(status);
     }
-    channel->ares = ares;
-    return 0;
+    ares_set_socket_callback(*out, on_socket_created, channel);
+    if (channel->servers && (status = ares_set_servers_ports_csv(*out, channel->servers)) != ARES_SUCCESS) {
+        ares_destroy(*out);
+        *out = NULL;
+    }
+    return mp_channel_error(status);
 }
 
 static int count_servers(mp_channel *channel) {
@@ -140,26 +143,118 @@ static void read_configuration(struct stat *configuration) {
         memset(configuration, 0, sizeof *configuration);
 }
 
+/*
+ * Opens it once more, with what the first time told: two or more servers share the time of one, and the hosts file
+ * is a channel of its own. c-ares would ask servers for the family that a name hasn't in the hosts file, and would go
+ * through the search list for each family apart.
+ */
+static int open_again(mp_channel *channel, const char *lookups) {
+    int count = count_servers(channel), timeout = count > 1 ? FIRST_TIMEOUT / count : FIRST_TIMEOUT,
+        status = 0;
+    channel->hosts_last = lookups[0] != 'f';
+    if (strchr(lookups, 'f'))
+        status = open_ares(channel, timeout, 'f', &channel->hosts);
+    ares_destroy(channel->ares);
+    channel->ares = NULL;
+    if (status < 0)
+        return status;
+    return open_ares(channel, timeout > SHORTEST_TIMEOUT ? timeout : SHORTEST_TIMEOUT,
+                     strchr(lookups, 'b') ? 'b' : 'f', &channel->ares);
+}
+
 int mp_channel_open(mp_channel *channel) {
-    int status, count;
+    struct ares_options options;
+    int status, mask;
     if (channel->ares)
         return 0;
     read_configuration(&channel->configuration);
-    status = open_with(channel, FIRST_TIMEOUT);
-    if (status == 0 && (count = count_servers(channel)) > 1) {
-        int timeout = FIRST_TIMEOUT / count;
-        mp_channel_close(channel);
-        status = open_with(channel, timeout > SHORTEST_TIMEOUT ? timeout : SHORTEST_TIMEOUT);
+    memset(&options, 0, sizeof options);
+    status = open_ares(channel, FIRST_TIMEOUT, 0, &channel->ares);
+    if (status == 0)
+        status = mp_channel_error(ares_save_options(channel->ares, &options, &mask));
+    if (status == 0)
+        status = open_again(channel, options.lookups);
+    if (status == 0) {
+        channel->dots = options.ndots;
+        channel->domain_count = options.ndomains;
+        channel->domains = options.domains;
+        options.ndomains = 0;
+        options.domains = NULL;
     }
+    ares_destroy_options(&options);
+    if (status < 0)
+        mp_channel_close(channel);
     return status;
 }
 
+/* Frees what ares_save_options gave. */
+static void forget_search(mp_channel *channel) {
+    struct ares_options options;
+    memset(&options, 0, sizeof options);
+    options.ndomains = channel->domain_count;
+    options.domains = channel->domains;
+    ares_destroy_options(&options);
+    channel->domain_count = 0;
+    channel->domains = NULL;
+}
+
 void mp_channel_close(mp_channel *channel) {
-    ares_channel ares = channel->ares;
-    channel->ares = NULL;
+    ares_channel ares = channel->ares, hosts = channel->hosts;
+    channel->ares = channel->hosts = NULL;
     if (ares)
         ares_destroy(ares);
+    if (hosts)
+        ares_destroy(hosts);
+    forget_search(channel);
     mp_channel_rest(channel);
+}
+
+typedef struct mp_hosts_answer {
+    int status;
+    struct ares_addrinfo *info;
+} mp_hosts_answer;
+
+static void on_hosts(void *data, int status, int timeouts, struct ares_addrinfo *info) {
+    (void)timeouts;
+    *(mp_hosts_answer *)data = (mp_hosts_answer){status, info};
+}
+
+int mp_channel_read_hosts(mp_channel *channel, const char *name, struct ares_addrinfo **out) {
+    static const struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_ENVHOSTS,
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+    };
+    mp_hosts_answer answer = {.status = ARES_ENOTFOUND};
+    if (channel->hosts)
+        ares_getaddrinfo(channel->hosts, name, NULL, &hints, on_hosts,
+                         &answer); /* a file: calls back at once */
+    *out = answer.info;
+    return answer.status == ARES_ENOMEM ? -ENOMEM : 0;
+}
+
+bool mp_channel_search(const mp_channel *channel, const char *name, size_t step,
+                       char full[MP_FULL_NAME_SIZE]) {
+    size_t length = strlen(name), count = (size_t)channel->domain_count, as_it_is = 0;
+    const char *domain = "";
+    int dots = 0;
+    for (const char *at = name; *at; at++)
+        dots += *at == '.';
+    if (length > 0 && name[length - 1] == '.')
+        count = 0;
+    else if (dots < channel->dots)
+        as_it_is = count;
+    if (step > count)
+        return false;
+    if (step != as_it_is)
+        domain = channel->domains[as_it_is == 0 ? step - 1 : step];
+    if (strcmp(domain, ".") == 0)
+        domain = "";
+    snprintf(full, MP_FULL_NAME_SIZE - 1, "%s%s%s", name, *domain ? "." : "", domain);
+    length = strlen(full);
+    if (length > 0 && full[length - 1] != '.')
+        memcpy(full + length, ".", 2);
+    return true;
 }
 
 bool mp_channel_is_stale(const mp_channel *channel) {

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <ares.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -30,7 +31,7 @@ static uint32_t hash_of(const char *name) {
     return hash;
 }
 
-mp_query *mp_query_new(mp_resolver *resolver, const char *folded) {
+mp_query *mp_query_new(mp_resolver *resolver, const char *folded, enum mp_protocol family) {
     size_t size = strlen(folded) + 1;
     mp_query *query = calloc(1, sizeof *query + size);
     if (!query)
@@ -38,6 +39,7 @@ mp_query *mp_query_new(mp_resolver *resolver, const char *folded) {
     query->resolver = resolver;
     query->references = 1;
     query->hash = hash_of(folded);
+    query->family = (uint8_t)family;
     mp_ring_init(&query->waiting);
     memcpy(query->name, folded, size);
     return query;
@@ -74,47 +76,82 @@ static bool is_well_formed(const char *name) {
     return label > 0;
 }
 
-static bool is_localhost(const char *name) {
-    static const char word[] = "localhost";
-    size_t length = length_without_dot(name), size = sizeof word - 1;
-    if (length < size || memcmp(name + length - size, word, size) != 0)
+/* Whether a name is the top-level domain `domain` or below it. */
+static bool is_in(const char *name, const char *domain) {
+    size_t length = length_without_dot(name), size = strlen(domain);
+    if (length < size || memcmp(name + length - size, domain, size) != 0)
         return false;
     return length == size || name[length - size - 1] == '.';
 }
 
-static int answer_with_literals(mp_query *query, const char *const literals[], size_t count) {
-    query->addresses = calloc(count, sizeof *query->addresses);
+static int answer_with(mp_query *query, const struct sockaddr *address) {
+    query->addresses = calloc(1, sizeof *query->addresses);
     if (!query->addresses)
         return -ENOMEM;
-    query->count = count;
-    for (size_t i = 0; i < count; i++) {
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        if (inet_pton(AF_INET, literals[i], &v4.sin_addr) == 1)
-            mp_address_from_sockaddr(&query->addresses[i], NULL, (struct sockaddr *)&v4);
-        else if (inet_pton(AF_INET6, literals[i], &v6.sin6_addr) == 1)
-            mp_address_from_sockaddr(&query->addresses[i], NULL, (struct sockaddr *)&v6);
-    }
+    query->count = 1;
+    mp_address_from_sockaddr(&query->addresses[0], NULL, address);
     return 1;
 }
 
-/* c-ares 1.18 asks servers for an IPv4 literal if both families are wanted, so literals never get there. */
-int mp_query_answer_locally(mp_query *query) {
-    static const char *const loopback[] = {"::1", "127.0.0.1"};
-    const char *name = query->name;
-    struct in6_addr ignored;
-    if (is_localhost(name) && is_well_formed(name))
-        return answer_with_literals(query, loopback, 2);
-    if (inet_pton(AF_INET, name, &ignored) == 1 || inet_pton(AF_INET6, name, &ignored) == 1)
-        return answer_with_literals(query, &name, 1);
-    if (is_well_formed(name))
-        return 0;
+static int answer_with_nothing(mp_query *query) {
     query->status = -ENOENT;
     return 1;
 }
 
+/* Address literals never get to c-ares, which could ask servers for those of the other family. Names below "onion"
+   get to no server (RFC 7686), in the search list's domains neither. */
+int mp_query_answer_locally(mp_query *query) {
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    const char *name = query->name;
+    bool wants_v4 = query->family == MP_PROTOCOL_IPV4;
+    bool local = is_in(name, "localhost") && is_well_formed(name);
+    if (inet_pton(AF_INET, local ? "127.0.0.1" : name, &v4.sin_addr) == 1 && (wants_v4 || !local))
+        return wants_v4 ? answer_with(query, (struct sockaddr *)&v4) : answer_with_nothing(query);
+    if (inet_pton(AF_INET6, local ? "::1" : name, &v6.sin6_addr) == 1)
+        return wants_v4 ? answer_with_nothing(query) : answer_with(query, (struct sockaddr *)&v6);
+    return is_well_formed(name) && !is_in(name, "onion") ? 0 : answer_with_nothing(query);
+}
+
+int mp_query_take(mp_query *query, const struct ares_addrinfo *info) {
+    size_t count = 0;
+    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
+        count++;
+    if (count == 0)
+        return -ENOENT;
+    query->addresses = calloc(count, sizeof *query->addresses);
+    if (!query->addresses)
+        return -ENOMEM;
+    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
+        mp_address *address = &query->addresses[query->count];
+        if (mp_address_from_sockaddr(address, NULL, node->ai_addr) == 0 && address->protocol == query->family)
+            query->count++;
+    }
+    if (query->count > 0)
+        return 0;
+    free(query->addresses);
+    query->addresses = NULL;
+    return -ENOENT;
+}
+
+int mp_answer_lifetime(const struct ares_addrinfo *info, int most) {
+    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
+        most = node->ai_ttl < most ? node->ai_ttl : most;
+    for (const struct ares_addrinfo_cname *cname = info->cnames; cname; cname = cname->next)
+        most = cname->ttl < most ? cname->ttl : most;
+    return most;
+}
+
 static mp_query **bucket_of(mp_query_table *table, uint32_t hash) {
     return &table->buckets[hash % MP_QUERY_BUCKETS];
+}
+
+void mp_query_line_up(mp_ring *list, mp_query *query) {
+    mp_ring *at = list;
+    while (at->previous != list && MP_CONTAINER(at->previous, mp_query, age)->due > query->due)
+        at = at->previous;
+    mp_ring_remove(&query->age);
+    mp_ring_append(at, &query->age);
 }
 
 void mp_query_table_init(mp_query_table *table) {
@@ -122,10 +159,11 @@ void mp_query_table_init(mp_query_table *table) {
     mp_ring_init(&table->kept);
 }
 
-mp_query *mp_query_table_find(mp_query_table *table, const char *folded, int64_t now) {
+mp_query *mp_query_table_find(mp_query_table *table, const char *folded, enum mp_protocol family,
+                              int64_t now) {
     uint32_t hash = hash_of(folded);
     mp_query *query = *bucket_of(table, hash);
-    while (query && (query->hash != hash || strcmp(query->name, folded) != 0))
+    while (query && (query->hash != hash || query->family != family || strcmp(query->name, folded) != 0))
         query = query->chain;
     if (query && query->state == MP_QUERY_KEPT && query->due <= now) {
         mp_query_table_drop(table, query);

@@ -1,5 +1,5 @@
 /*
- * Queries of the resolver, one a name: what several look-ups wait for, and afterwards the answer that they
+ * Queries of the resolver, one a name and family: what several look-ups wait for, and afterwards the answer that they
  * get, kept in a table for its time to live. For host/resolver*.c only. Nothing here asks anybody or calls a
  * requester.
  *
@@ -14,10 +14,12 @@
 #include "resolver.h"
 
 /* Answers that are kept at most, and the largest of them. */
-#define MP_KEPT_MAX 1024
+#define MP_KEPT_MAX 2048
 #define MP_KEPT_ADDRESSES_MAX 64
 
 #define MP_QUERY_BUCKETS 512
+
+struct ares_addrinfo;
 
 /* Room for the longest name with its final dot and NUL, and one byte by which a longer one is recognised. */
 #define MP_NAME_SIZE 256
@@ -41,7 +43,12 @@ struct mp_query {
     size_t count;
     mp_address *addresses;
     uint32_t hash;
-    char name[]; /* in lower case */
+    uint8_t family; /* MP_PROTOCOL_IPV4 or MP_PROTOCOL_IPV6 */
+    bool held;      /* asked, and denied here: waits for what its twin, the other family's, is told */
+    bool last;      /* what its twin was told ends the search: denied here, it is denied */
+    bool alone;     /* its twin was denied: while this one is kept nobody asks for it again */
+    size_t step;    /* in the search list */
+    char name[];    /* in lower case */
 };
 
 typedef struct mp_query_table {
@@ -58,7 +65,7 @@ static inline bool mp_query_is_open(const mp_query *query) {
 void mp_name_fold(char folded[MP_NAME_SIZE], const char *name);
 
 /* A loose query with one reference, or NULL. */
-mp_query *mp_query_new(mp_resolver *resolver, const char *folded);
+mp_query *mp_query_new(mp_resolver *resolver, const char *folded, enum mp_protocol family);
 
 /* Ends a reference. */
 void mp_query_release(mp_query *query);
@@ -67,10 +74,20 @@ void mp_query_release(mp_query *query);
    asked, or -ENOMEM. */
 int mp_query_answer_locally(mp_query *query);
 
+/* Takes the addresses of the query's family out of what c-ares says. Returns 0, -ENOENT or -ENOMEM. */
+int mp_query_take(mp_query *query, const struct ares_addrinfo *info);
+
+/* The smallest time to live of all records in seconds, or `most`; 0 for the hosts file's, < 0 means 0 (RFC 2181, 8). */
+int mp_answer_lifetime(const struct ares_addrinfo *info, int most);
+
+/* Moves an open query to a list that is in the order in which they are given up. */
+void mp_query_line_up(mp_ring *list, mp_query *query);
+
 void mp_query_table_init(mp_query_table *table);
 
-/* The query of that name or NULL, no reference added. Drops it if it was kept and is due. */
-mp_query *mp_query_table_find(mp_query_table *table, const char *folded, int64_t now);
+/* The query of that name and family or NULL, no reference added. Drops it if it was kept and is due. */
+mp_query *mp_query_table_find(mp_query_table *table, const char *folded, enum mp_protocol family,
+                              int64_t now);
 
 /* Puts a loose query in the table and, queued, at the end of a list. */
 void mp_query_table_add(mp_query_table *table, mp_query *query, mp_ring *queued);

@@ -1,7 +1,8 @@
 /*
- * Connecting: a literal address, or a name whose addresses are raced as RFC 8305 says: the families in turn, IPv6 first, one
- * more attempt every 250 ms (at once when the last one failed), the first to answer wins, the others are closed.
- * One time-out holds for all of it.
+ * Connecting: a literal address, or a name whose addresses are raced as RFC 8305 says. Both families are looked up at
+ * once, and attempts begin when the IPv6 addresses are known, or those of IPv4 for 50 ms; what is found later joins the
+ * race. The families take turns, IPv6 first, one more attempt begins every 250 ms (at once when the last one failed),
+ * the first to answer wins, the others are closed. One time-out holds for all of it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,9 +17,10 @@
 #include "system.h"
 #include "tcp_socket_private.h"
 
-#define CONNECT_SECONDS 30.0 /* Qt's time-out of an attempt, here for all of them */
-#define ATTEMPT_DELAY 0.250  /* RFC 8305, section 5 */
-#define MOST_ADDRESSES 32
+#define CONNECT_SECONDS 30.0   /* Qt's time-out of an attempt, here for all of them */
+#define ATTEMPT_DELAY 0.250    /* RFC 8305, section 5 */
+#define RESOLUTION_DELAY 0.050 /* section 3: how long IPv4 addresses wait for those of IPv6 */
+#define MOST_ADDRESSES 32      /* of a family */
 
 typedef struct mp_attempt_slot {
     ev_io watcher; /* fd -1: not begun, or over */
@@ -26,17 +28,25 @@ typedef struct mp_attempt_slot {
     mp_address address;
 } mp_attempt_slot;
 
+typedef struct mp_family {
+    mp_lookup lookup;
+    mp_connect *connect;
+    bool looking_up;
+    size_t count, next;
+    mp_attempt_slot *slots;
+} mp_family;
+
 struct mp_connect {
     mp_ring link; /* in loop->connecting */
     mp_tcp_socket *socket;
-    mp_lookup lookup;
-    bool looking_up;
     uint16_t port;
-    uint8_t protocol;
     uint8_t fault; /* of the attempt that failed last */
-    size_t count, next, running;
-    mp_attempt_slot *slots;
-    ev_timer stagger, deadline;
+    bool begun;    /* attempts may run */
+    uint8_t turn;  /* the family that comes next */
+    size_t running;
+    mp_family families[2]; /* by protocol */
+    ev_timer pace;         /* before the first attempt, while IPv4 waits for IPv6, and between attempts */
+    ev_timer deadline;
 };
 
 static void begin_attempts(mp_connect *connect);
@@ -52,17 +62,18 @@ void mp_tcp_socket_cancel_connect(mp_tcp_socket *socket) {
     struct ev_loop *ev = socket->object.loop->ev;
     socket->extras->connect = NULL;
     mp_ring_remove(&connect->link);
-    if (connect->looking_up)
-        mp_lookup_cancel(&connect->lookup);
-    ev_timer_stop(ev, &connect->stagger);
+    ev_timer_stop(ev, &connect->pace);
     ev_timer_stop(ev, &connect->deadline);
-    for (size_t i = 0; i < connect->count; i++) {
-        int fd = connect->slots[i].watcher.fd;
-        ev_io_stop(ev, &connect->slots[i].watcher);
-        if (fd >= 0 && fd != socket->watcher.fd)
-            mp_descriptor_close(socket->object.loop, fd);
+    for (mp_family *family = connect->families; family < connect->families + 2; family++) {
+        mp_lookup_cancel(&family->lookup);
+        for (size_t i = 0; i < family->next; i++) {
+            int fd = family->slots[i].watcher.fd;
+            ev_io_stop(ev, &family->slots[i].watcher);
+            if (fd >= 0 && fd != socket->watcher.fd)
+                mp_descriptor_close(socket->object.loop, fd);
+        }
+        free(family->slots);
     }
-    free(connect->slots);
     free(connect);
 }
 
@@ -200,99 +211,147 @@ static bool begin(mp_connect *connect, mp_attempt_slot *slot) {
     return true;
 }
 
-/* Begins the next attempt that can be begun; ends the connect when there is none and none runs. */
+/* The next address to try, or NULL. */
+static mp_attempt_slot *next_slot(mp_connect *connect) {
+    mp_family *family = &connect->families[connect->turn];
+    if (family->next == family->count)
+        family = &connect->families[1 - connect->turn];
+    if (family->next == family->count)
+        return NULL;
+    connect->turn = family == connect->families ? 1 : 0;
+    return &family->slots[family->next++];
+}
+
+static bool is_looking_up(const mp_connect *connect) {
+    return connect->families[0].looking_up || connect->families[1].looking_up;
+}
+
+/* Whether there are more addresses, or may be. */
+static bool has_more(const mp_connect *connect) {
+    const mp_family *families = connect->families;
+    return families[0].next < families[0].count || families[1].next < families[1].count ||
+           is_looking_up(connect);
+}
+
+static void set_pace(mp_connect *connect, double delay) {
+    ev_timer_set(&connect->pace, delay, 0.);
+    ev_timer_start(connect->socket->object.loop->ev, &connect->pace);
+}
+
+/* Begins the next attempt that can be begun; ends the connect when none runs and no address can come any more. */
 static void begin_attempts(mp_connect *connect) {
     mp_tcp_socket *socket = connect->socket;
-    struct ev_loop *ev = socket->object.loop->ev;
-    ev_timer_stop(ev, &connect->stagger);
+    mp_attempt_slot *slot;
+    ev_timer_stop(socket->object.loop->ev, &connect->pace);
     if (keeps_descriptor(socket) && connect->running > 0)
         return;
-    while (connect->next < connect->count) {
-        bool last = connect->next + 1 == connect->count;
-        if (!begin(connect, &connect->slots[connect->next++]))
+    while ((slot = next_slot(connect))) {
+        if (!begin(connect, slot))
             continue;
-        if (socket->extras->connect != connect || last)
-            return;
-        ev_timer_set(&connect->stagger, ATTEMPT_DELAY, 0.);
-        ev_timer_start(ev, &connect->stagger);
+        if (socket->extras->connect == connect && has_more(connect))
+            set_pace(connect, ATTEMPT_DELAY);
         return;
     }
-    if (connect->running == 0)
+    if (connect->running == 0 && !is_looking_up(connect))
         connect_failed(socket, connect->fault, true);
 }
 
-static void on_stagger(struct ev_loop *ev, ev_timer *timer, int revents) {
-    mp_connect *connect = timer->data;
-    mp_loop *loop = connect->socket->object.loop;
-    (void)ev;
-    (void)revents;
-    begin_attempts(connect);
-    mp_loop_settle(loop);
-}
-
 void mp_tcp_socket_attempt(mp_tcp_socket *socket) {
-    if (socket->state == MP_STATE_CONNECTING && socket->extras && socket->extras->connect)
-        begin_attempts(socket->extras->connect);
+    mp_connect *connect = socket->extras ? socket->extras->connect : NULL;
+    if (socket->state != MP_STATE_CONNECTING || !connect)
+        return;
+    connect->begun = true;
+    begin_attempts(connect);
 }
 
 /* --- addresses --------------------------------------------------------------------------------------------------- */
 
-static bool wanted(const mp_connect *connect, const mp_address *address) {
-    return connect->protocol == MP_PROTOCOL_ANY || connect->protocol == address->protocol;
-}
-
-/* Takes the wanted ones of `addresses`, the families in turn and IPv6 first. Returns 0, -ENOENT or -ENOMEM. */
-static int set_addresses(mp_connect *connect, const mp_address *addresses, size_t count) {
-    static const uint8_t families[] = {MP_PROTOCOL_IPV6, MP_PROTOCOL_IPV4};
-    size_t cursor[2] = {0, 0}, turn = 0, missed = 0;
-    size_t most = count < MOST_ADDRESSES ? count : MOST_ADDRESSES;
-    connect->slots = calloc(most ? most : 1, sizeof *connect->slots);
-    if (!connect->slots)
+/* Takes addresses, all of one family. Returns 0 or -ENOMEM. */
+static int add_addresses(mp_connect *connect, const mp_address *addresses, size_t count) {
+    mp_family *family = &connect->families[addresses->protocol];
+    count = count < MOST_ADDRESSES ? count : MOST_ADDRESSES;
+    family->slots = calloc(count, sizeof *family->slots);
+    if (!family->slots)
         return -ENOMEM;
-    while (connect->count < most && missed < 2) {
-        size_t *at = &cursor[turn];
-        while (*at < count &&
-               !(addresses[*at].protocol == families[turn] && wanted(connect, &addresses[*at])))
-            (*at)++;
-        if (*at < count) {
-            mp_attempt_slot *slot = &connect->slots[connect->count++];
-            slot->connect = connect;
-            slot->address = addresses[(*at)++];
-            ev_io_init(&slot->watcher, on_outcome, -1, EV_WRITE);
-            slot->watcher.data = slot;
-            missed = 0;
-        } else {
-            missed++;
-        }
-        turn = 1 - turn;
+    family->count = count;
+    for (size_t i = 0; i < count; i++) {
+        mp_attempt_slot *slot = &family->slots[i];
+        slot->connect = connect;
+        slot->address = addresses[i];
+        ev_io_init(&slot->watcher, on_outcome, -1, EV_WRITE);
+        slot->watcher.data = slot;
     }
-    return connect->count > 0 ? 0 : -ENOENT;
+    return 0;
 }
 
 /* ConnectingState; the first attempt begins behind the signals. */
 static void start_connecting(mp_tcp_socket *socket) {
+    ev_timer_stop(socket->object.loop->ev, &socket->extras->connect->pace);
     mp_tcp_socket_set_state(socket, MP_STATE_CONNECTING);
     mp_loop_emit(&socket->object, MP_SIGNAL_HOST_FOUND, 0);
     mp_loop_defer(&socket->object, STEP_ATTEMPT);
 }
 
-static void on_lookup(mp_lookup *lookup, int status, const mp_address *addresses, size_t count) {
-    mp_connect *connect = MP_CONTAINER(lookup, mp_connect, lookup);
-    mp_tcp_socket *socket = connect->socket;
-    mp_loop *loop = socket->object.loop;
-    connect->looking_up = false;
-    int result = status == 0 ? set_addresses(connect, addresses, count) : status;
-    if (result == 0)
-        start_connecting(socket);
+static void on_pace(struct ev_loop *ev, ev_timer *timer, int revents) {
+    mp_connect *connect = timer->data;
+    mp_loop *loop = connect->socket->object.loop;
+    (void)ev;
+    (void)revents;
+    if (connect->socket->state == MP_STATE_HOST_LOOKUP)
+        start_connecting(connect->socket);
     else
-        connect_failed(socket, result == -ENOMEM ? MP_FAULT_RESOURCE : MP_FAULT_HOST_NOT_FOUND, true);
+        begin_attempts(connect);
     mp_loop_settle(loop);
+}
+
+/* Goes on with what a look-up has brought. */
+static void go_on(mp_connect *connect) {
+    mp_tcp_socket *socket = connect->socket;
+    const mp_family *v4 = &connect->families[MP_PROTOCOL_IPV4], *v6 = &connect->families[MP_PROTOCOL_IPV6];
+    if (socket->state != MP_STATE_HOST_LOOKUP) {
+        /* Not while the first attempt is still to come, nor before the last one has had its time. */
+        if (connect->begun && !ev_is_active(&connect->pace))
+            begin_attempts(connect);
+    } else if (v6->count > 0 || (v4->count > 0 && !v6->looking_up)) {
+        start_connecting(socket);
+    } else if (v4->count > 0) {
+        set_pace(connect, RESOLUTION_DELAY);
+    } else if (!is_looking_up(connect)) {
+        connect_failed(socket, connect->fault, true);
+    }
+}
+
+static void on_lookup(mp_lookup *lookup, int status, const mp_address *addresses, size_t count) {
+    mp_family *family = MP_CONTAINER(lookup, mp_family, lookup);
+    mp_connect *connect = family->connect;
+    mp_loop *loop = connect->socket->object.loop;
+    family->looking_up = false;
+    if (status == 0)
+        status = add_addresses(connect, addresses, count);
+    if (status == -ENOMEM)
+        connect->fault = MP_FAULT_RESOURCE;
+    go_on(connect);
+    mp_loop_settle(loop);
+}
+
+/* Asks for the addresses of the protocol, or of both. Returns 0 or -errno. */
+static int look_up(mp_connect *connect, mp_resolver *resolver, const char *host, enum mp_protocol protocol) {
+    static const enum mp_protocol protocols[] = {MP_PROTOCOL_IPV6, MP_PROTOCOL_IPV4};
+    for (size_t i = 0; i < 2; i++) {
+        mp_family *family = &connect->families[protocols[i]];
+        if (protocol != MP_PROTOCOL_ANY && protocol != protocols[i])
+            continue;
+        int result = mp_resolver_lookup(resolver, &family->lookup, host, protocols[i], on_lookup);
+        if (result < 0)
+            return result;
+        family->looking_up = true;
+    }
+    return 0;
 }
 
 /* --- the call ---------------------------------------------------------------------------------------------------- */
 
-static mp_connect *new_connect(mp_tcp_socket *socket, const char *host, uint16_t port,
-                               enum mp_protocol protocol) {
+static mp_connect *new_connect(mp_tcp_socket *socket, const char *host, uint16_t port) {
     mp_connect *connect = calloc(1, sizeof *connect);
     char *name = strdup(host);
     if (!connect || !name || !mp_tcp_socket_need_extras(socket)) {
@@ -303,10 +362,11 @@ static mp_connect *new_connect(mp_tcp_socket *socket, const char *host, uint16_t
     mp_ring_append(&socket->object.loop->connecting, &connect->link);
     connect->socket = socket;
     connect->port = port;
-    connect->protocol = (uint8_t)protocol;
+    connect->turn = MP_PROTOCOL_IPV6;
+    connect->families[0].connect = connect->families[1].connect = connect;
     connect->fault = MP_FAULT_HOST_NOT_FOUND;
-    ev_timer_init(&connect->stagger, on_stagger, ATTEMPT_DELAY, 0.);
-    connect->stagger.data = connect;
+    ev_timer_init(&connect->pace, on_pace, ATTEMPT_DELAY, 0.);
+    connect->pace.data = connect;
     ev_timer_init(&connect->deadline, on_deadline, CONNECT_SECONDS, 0.);
     connect->deadline.data = connect;
     free(socket->extras->peer_name);
@@ -324,8 +384,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
         mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_BUSY);
         return MP_FAULT_BUSY;
     }
-    mp_connect *connect = mp_loop_resolver(loop, &resolver) == 0 ? new_connect(socket, host, port, protocol)
-                                                                 : NULL;
+    mp_connect *connect = mp_loop_resolver(loop, &resolver) == 0 ? new_connect(socket, host, port) : NULL;
     if (!connect) {
         mp_object_check(&socket->object);
         return MP_FAULT_RESOURCE;
@@ -345,12 +404,12 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     if (mp_address_parse(&address, host, strlen(host)) == 0) {
         if (address.protocol == MP_PROTOCOL_ANY)
             address.protocol = MP_PROTOCOL_IPV4; /* Qt connects to its text, which is 0.0.0.0 */
-        result = set_addresses(connect, &address, 1);
+        bool wanted = protocol == MP_PROTOCOL_ANY || protocol == address.protocol;
+        result = wanted ? add_addresses(connect, &address, 1) : -ENOENT;
         if (result == 0)
             start_connecting(socket);
     } else {
-        result = mp_resolver_lookup(resolver, &connect->lookup, host, on_lookup);
-        connect->looking_up = result == 0;
+        result = look_up(connect, resolver, host, protocol);
     }
     if (result == 0)
         return MP_FAULT_NONE;

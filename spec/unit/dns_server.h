@@ -24,6 +24,7 @@ enum dns_mode {
     DNS_FAILURE,
     DNS_SILENT,
     DNS_SILENT_ON_AAAA,
+    DNS_SILENT_ON_A,
     DNS_LATE,      /* when dns_server_release is called */
     DNS_TRUNCATED, /* over UDP: the client shall come again with TCP */
     DNS_NONSENSE
@@ -34,9 +35,9 @@ typedef struct dns_record {
     enum dns_mode mode;
     uint32_t ttl;
     const char *a, *aaaa; /* NULL: no such data */
-    uint32_t aaaa_ttl;    /* 0: the same */
     uint32_t alias_ttl;   /* 0: no alias */
     unsigned questions;   /* for A */
+    unsigned aaaa_questions;
 } dns_record;
 
 typedef struct dns_packet {
@@ -122,7 +123,8 @@ static inline bool dns_answer(dns_packet *packet, const dns_record *record, bool
     uint32_t type = at[-3], flags = 0x8180, count = 0, owner = 0xc00c;
     const char *text = type == DNS_TYPE_A ? record->a : record->aaaa;
     uint8_t address[16];
-    if (record->mode == DNS_SILENT || (record->mode == DNS_SILENT_ON_AAAA && type == DNS_TYPE_AAAA))
+    if (record->mode == DNS_SILENT || (record->mode == DNS_SILENT_ON_AAAA && type == DNS_TYPE_AAAA) ||
+        (record->mode == DNS_SILENT_ON_A && type == DNS_TYPE_A))
         return false;
     if (record->mode == DNS_NO_SUCH_NAME)
         flags |= 3;
@@ -139,9 +141,7 @@ static inline bool dns_answer(dns_packet *packet, const dns_record *record, bool
             count++;
         }
         inet_pton(type == DNS_TYPE_A ? AF_INET : AF_INET6, text, address);
-        at = dns_put_record(at, owner, type,
-                            type == DNS_TYPE_AAAA && record->aaaa_ttl ? record->aaaa_ttl : record->ttl,
-                            address, type == DNS_TYPE_A ? 4 : 16);
+        at = dns_put_record(at, owner, type, record->ttl, address, type == DNS_TYPE_A ? 4 : 16);
         count++;
     }
     dns_put(packet->bytes + 2, flags, 2);
@@ -167,6 +167,8 @@ static inline void dns_server_poll(dns_server *server) {
         packet.size = (size_t)size;
         if (packet.bytes[size - 3] == DNS_TYPE_A)
             record->questions++;
+        else
+            record->aaaa_questions++;
         if (record->mode == DNS_LATE && server->late_count < sizeof server->late / sizeof *server->late)
             server->late[server->late_count++] = packet;
         else if (dns_answer(&packet, record, false))

@@ -90,7 +90,7 @@ static int set_up(void **state, dns_record *records) {
     ev_unref(here.loop);
     dns_server_start(&here.server, here.loop, records);
     for (dns_record *record = records; record; record = record->name ? record + 1 : NULL)
-        record->questions = 0;
+        record->questions = record->aaaa_questions = 0;
     *state = NULL;
     return mp_resolver_new(here.loop, &here.resolver) < 0 ||
            mp_resolver_set_servers(here.resolver, here.server.address) < 0;
@@ -143,10 +143,14 @@ static void on_done(mp_lookup *lookup, int status, const mp_address *addresses, 
 }
 
 /* Starts a look-up, which must not end at once. */
-static void start(outcome *one, const char *name) {
+static void start_family(outcome *one, const char *name, enum mp_protocol family) {
     int calls = one->calls;
-    assert_int_equal(mp_resolver_lookup(here.resolver, &one->lookup, name, on_done), 0);
+    assert_int_equal(mp_resolver_lookup(here.resolver, &one->lookup, name, family, on_done), 0);
     assert_int_equal(one->calls, calls);
+}
+
+static void start(outcome *one, const char *name) {
+    start_family(one, name, MP_PROTOCOL_IPV4);
 }
 
 static void finish(outcome *one) {
@@ -156,10 +160,14 @@ static void finish(outcome *one) {
 }
 
 /* A whole look-up; returns its status. */
-static int look_up(outcome *one, const char *name) {
-    start(one, name);
+static int look_up_family(outcome *one, const char *name, enum mp_protocol family) {
+    start_family(one, name, family);
     finish(one);
     return one->status;
+}
+
+static int look_up(outcome *one, const char *name) {
+    return look_up_family(one, name, MP_PROTOCOL_IPV4);
 }
 
 /* Nothing of the resolver keeps the loop running or waking up. */
