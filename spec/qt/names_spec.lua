@@ -1,6 +1,7 @@
 -- Names (D15): their addresses are raced as RFC 8305 says, with one time-out for all. Each case is a run of the
 -- program, with a hosts file of its own (CARES_HOSTS) that gives a name the addresses. How equal look-ups are shared
--- and how long answers are kept is shown by spec/unit/resolver_test.c and resolver_lookup_test.c, with a name server.
+-- and how long answers are kept is shown by spec/unit/resolver*_test.c, with a name server; late, half and lost answers
+-- by names_race_spec.lua.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
