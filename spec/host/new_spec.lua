@@ -58,9 +58,9 @@ describe("moonport new", function()
   end)
 
   it("makes a project that passes its own tests at once", function()
-    run '"$0" new teapot'
+    run '"$0" new tea-pot_2' -- "-" means something in a pattern
     run 'mkdir bin && ln -s "$0" bin/moonport'
-    local line = 'cd "$1/teapot" && PATH=$1/bin:$PATH exec busted --output=TAP'
+    local line = 'cd "$1/tea-pot_2" && PATH=$1/bin:$PATH exec busted --output=TAP'
     local status, out, err = helper.run({ "sh", "-c", line, "sh", folder }, "", 20000)
     assert.are.same({ 0, "" }, { status, err }, out)
     assert.matches("\nok 4 ", out)
