@@ -181,10 +181,11 @@ function store.save(path)
   return kept.saving:join()
 end
 
---- Reads the file, if there is one. -> number of keys; raises if it isn't whole
+--- Reads the file, if there is one. -> number of keys; raises if it isn't whole, or can't be read: it would be replaced
 function store.load(path)
-  local file <close> = io.open(path, "rb")
-  if not file then return 0 end
+  local file <close>, why, code = io.open(path, "rb")
+  if not file and code == 2 then return 0 end -- ENOENT
+  if not file then error(why, 0) end
   local state, data, pos, count, wall = {}, "", 1, 0, os.time() * 1000
   while true do
     local words, behind, need = protocol.parse(state, data, pos)

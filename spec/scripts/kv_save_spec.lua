@@ -180,6 +180,14 @@ describe("scripts/kv.lua", function()
     end
   end)
 
+  it("does not start with a file that it can't read, which its next save would replace", function()
+    local path = storePath()
+    assert.are.equal(0, (helper.run { "ln", "-s", "kv.resp", path })) -- also root can't follow it
+    local program = helper.program { script = "scripts/kv.lua", args = { 0, "127.0.0.1", path } }
+    assert.are.equal(1, program:wait())
+    assert.is_truthy(program:stderr():find(path .. ": Too many levels of symbolic links", 1, true), program:stderr())
+  end)
+
   it("says why it can't save, and goes on", function()
     local path = storePath():gsub("kv.resp", "nothing/kv.resp")
     local program, port = start(path)
