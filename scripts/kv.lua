@@ -45,13 +45,16 @@ local function glob(pattern)
     local set, after = pattern:match("^%[(%^?[^%]]*)%]()", pos)
     if c == "\\" and pos < #pattern then
       pos = pos + 1
-      parts[#parts + 1] = "%" .. pattern:sub(pos, pos):gsub("%w", "%0")
+      parts[#parts + 1] = pattern:sub(pos, pos):gsub("%W", "%%%0")
     elseif c == "*" then
       if parts[#parts] ~= ".*" then parts[#parts + 1] = ".*" end
     elseif c == "?" then
       parts[#parts + 1] = "."
     elseif set and set ~= "" and set ~= "^" then
-      parts[#parts + 1] = "[" .. set:gsub("[%%%]]", "%%%0"):gsub("\\(.)", "%%%1") .. "]"
+      set = set:gsub("(\\?)(.)", function(escape, char)
+        return (escape ~= "" or char == "%") and char:gsub("%W", "%%%0") or char
+      end)
+      parts[#parts + 1] = "[" .. set .. "]"
       pos = after - 1
     else
       parts[#parts + 1] = c:gsub("[^%w]", "%%%0")

@@ -90,7 +90,7 @@ describe("scripts/kv.lua", function()
       table.sort(list)
       return table.concat(list, " ")
     end
-    for _, key in ipairs { "hello", "hallo", "hillo", "h*llo", "h.llo", "a%b", "x]" } do
+    for _, key in ipairs { "hello", "hallo", "hillo", "h*llo", "h.llo", "a%b", "x]", "1", "d" } do
       client:send(command("SET", key, "1"))
       client:receiveLine()
     end
@@ -99,6 +99,7 @@ describe("scripts/kv.lua", function()
       ["h[^e]llo"] = "h*llo h.llo hallo hillo",
       ["h[a-f]llo"] = "hallo hello", ["h\\*llo"] = "h*llo", ["h.llo"] = "h.llo", ["a%b"] = "a%b", ["x]"] = "x]",
       ["h[*.]llo"] = "h*llo h.llo", ["*l*"] = "h*llo h.llo hallo hello hillo", ["nothing*"] = "", ["a**b"] = "a%b",
+      ["\\hell\\o"] = "hello", ["\\d"] = "d", ["[\\d]"] = "d", ["[%d]"] = "d", ["[\\d-f1]"] = "1 d",
     } do
       assert.are.equal(found, keys(pattern), pattern)
     end
