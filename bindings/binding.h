@@ -193,6 +193,9 @@ void binding_update_prototype(lua_State *L, int index);
 /* A server has no connections any more. */
 void binding_drop_prototype(mp_tcp_server *server);
 
+/* Has the script put anything into the prototype? To read `server.connection` makes an empty one. */
+bool binding_has_prototype(lua_State *L, const mp_listener *listener);
+
 /* --- signals ----------------------------------------------------------------------------------------------------- */
 
 /* The signal `name` of `kind`, or -1. */

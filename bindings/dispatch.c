@@ -205,7 +205,7 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
         return;
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
     mp_tcp_server *server = (mp_tcp_server *)object;
-    if (server->listener->prototype != 0)
+    if (binding_has_prototype(state->L, server->listener))
         take_by_itself(server);
 }
 

@@ -18,15 +18,28 @@ static int prototype_newindex(lua_State *L) {
     return 0;
 }
 
+/* Has the script given the table at `index` a metatable? */
+static bool is_class(lua_State *L, int index) {
+    int top = lua_gettop(L);
+    bool own = lua_getmetatable(L, index) && (luaL_getmetafield(L, index, "__newindex") == LUA_TNIL ||
+                                              lua_tocfunction(L, -1) != prototype_newindex);
+    lua_settop(L, top);
+    return own;
+}
+
+/* Any field of a class, however far behind, may be a handler. */
+static bool want_all(lua_State *L, binding_state *state, int index) {
+    if (!is_class(L, index))
+        return false;
+    state->loop->wanted = ~UINT32_C(0);
+    return true;
+}
+
 void binding_adopt_prototype(lua_State *L, binding_state *state, int index) {
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
         binding_check_handler(L, state, MP_TCP_SOCKET, lua_gettop(L) - 1, lua_gettop(L));
-    if (lua_getmetatable(L, index)) {
-        /* A class of the script's own: any of its fields may be a handler. */
-        lua_pop(L, 1);
-        state->loop->wanted = ~UINT32_C(0);
+    if (want_all(L, state, index))
         return;
-    }
     lua_createtable(L, 0, 1);
     lua_pushlightuserdata(L, state);
     lua_pushcclosure(L, prototype_newindex, 1);
@@ -119,6 +132,7 @@ void binding_update_prototype(lua_State *L, int index) {
         lua_rawget(L, -2);
     }
     if (lua_istable(L, -1)) {
+        (void)want_all(L, listener->loop->owner, lua_gettop(L));
         lua_pushvalue(L, -1);
         listener->prototype = luaL_ref(L, LUA_REGISTRYINDEX);
     } else {
@@ -126,4 +140,15 @@ void binding_update_prototype(lua_State *L, int index) {
     }
     set_behind(L, listener);
     lua_settop(L, top);
+}
+
+bool binding_has_prototype(lua_State *L, const mp_listener *listener) {
+    int top = lua_gettop(L);
+    if (listener->prototype == 0)
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
+    lua_pushnil(L);
+    bool used = lua_next(L, top + 1) || is_class(L, top + 1);
+    lua_settop(L, top);
+    return used;
 }

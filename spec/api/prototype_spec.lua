@@ -81,6 +81,30 @@ describe("server.connection", function()
     assert.error(function() taken[2].write = print end)
   end)
 
+  it("leaves connections to the script while nothing has been put into it", function()
+    local server <close> = moonport.TcpServer()
+    assert.is_table(server.connection)
+    assert(server:listen "127.0.0.1")
+    helper.connect(server:serverPort())
+    helper.eventually(function() return server:hasPendingConnections() end)
+    helper.settle()
+    assert.is_true(server:hasPendingConnections())
+    function server.connection:readyRead() end
+    helper.connect(server:serverPort())
+    helper.eventually(function() return server:connectionCount() == 1 end)
+  end)
+
+  it("may be given a metatable later, with handlers behind it", function()
+    local server <close> = moonport.TcpServer()
+    local gone = 0
+    setmetatable(server.connection, { __index = { disconnected = function() gone = gone + 1 end } })
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    helper.eventually(function() return server:connectionCount() == 1 end)
+    client:close()
+    helper.eventually(function() return gone == 1 end)
+  end)
+
   it("takes connections by itself only when nobody else asks for them", function()
     local server <close> = moonport.TcpServer()
     server.connection = { greeting = "auto ", readyRead = echo }
@@ -167,7 +191,7 @@ describe("A server", function()
     server:setWriteBufferLimit(1000)
     server:setHighWaterMark(100)
     server:setReadBufferSize(50)
-    server.connection = {}
+    server.connection = { greeting = "taken" }
     assert(server:listen "127.0.0.1")
     helper.connect(server:serverPort())
     local socket = helper.eventually(function() return server:connections()() end)
