@@ -275,6 +275,7 @@ local cases = {
     show(socket.bind("127.0.0.1", port))
     show(socket.tcp():bind("127.0.0.1", port))
     show(socket.tcp():bind("192.0.2.1", 0))
+    show(socket.bind("no.such.host.invalid", 0))
     show(socket.bind("*", 0):getsockname())
     show(socket.bind("::1", 0):getsockname())
     local client = socket.tcp()

@@ -137,6 +137,7 @@ function Tcp:bind(host, port)
   check(self, "bind", "master")
   if type(host) ~= "string" then bad(2, "bind", "string expected, got " .. type(host)) end
   if host == "*" then host = self.protocol == "IPv6Protocol" and "::" or "0.0.0.0" end
+  if not moonport.HostAddress(host) then return nil, words.HostNotFoundError end -- names are not looked up
   local socket = newSocket(self)
   local ok, message, code = socket:bind(host, math.tointeger(tonumber(port)) or 0, "ReuseAddressHint|ShareAddress")
   if ok then return 1 end
