@@ -27,6 +27,7 @@ Service.opened = opened
 --- environment, listeners, timeout, program.
 function test.start(script, ...)
   local options = type(script) == "table" and script or { script = script, arguments = { ... } }
+  failure.needString(options.script, "start")
   local service, message = Service.start(options, options.timeout or test.timeout)
   if not service then failure.raise(message, 1) end
   return opened(service)

@@ -74,6 +74,19 @@ describe("moonport.test", function()
     assert.equal(128 + 9, service:wait())
   end)
 
+  it("tells a mistake in the test at the test's line", function()
+    local service = start { arguments = { 0 } }
+    local client = service:connect()
+    local function told(name, got) return ("bad argument #1 to '%s' (string expected, got %s)"):format(name, got) end
+    assert.equal(told("expectLine", "number"), failing(function() client:expectLine(5) end))
+    assert.equal(told("expect", "no value"), failing(function() client:expect() end))
+    assert.equal(told("expectMatch", "table"), failing(function() client:expectMatch {} end))
+    assert.equal(told("expectLog", "no value"), failing(function() service:expectLog() end))
+    assert.equal(told("expectOutput", "boolean"), failing(function() service:expectOutput(true) end))
+    assert.equal(told("start", "number"), failing(function() test.start(5) end))
+    assert.equal(told("start", "no value"), failing(function() test.start {} end))
+  end)
+
   it("tells what was expected and what came, at the test's line, with the service's log", function()
     local service = start { arguments = { 0 } }
     local client = service:connect()

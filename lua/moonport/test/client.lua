@@ -92,6 +92,7 @@ end
 
 --- Exactly these bytes come next.
 function Client:expect(bytes, msec)
+  failure.needString(bytes, "expect")
   local came, why = take(self, function(unread)
     return (#unread >= #bytes or unread ~= bytes:sub(1, #unread)) and math.min(#bytes, #unread)
   end, msec or Client.timeout())
@@ -101,6 +102,7 @@ end
 
 --- This is the next line; its end, "\n" or "\r\n", isn't part of it.
 function Client:expectLine(line, msec)
+  failure.needString(line, "expectLine")
   local came, why = take(self, finders.line, msec or Client.timeout())
   came = came and came:gsub("\r?\n$", "")
   if came ~= line then fail(self, "the line " .. quoted(line), why or "came " .. quoted(came)) end
@@ -109,6 +111,7 @@ end
 
 --- Reads until the pattern is found in what has come, and takes all up to its end. -> its captures, or what it fits
 function Client:expectMatch(pattern, msec)
+  failure.needString(pattern, "expectMatch")
   local from = 1
   local bytes, why = take(self, function(unread)
     local first, last = unread:find(pattern)

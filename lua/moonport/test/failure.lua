@@ -14,6 +14,14 @@ function failure.quoted(bytes)
   return ('"%s"%s'):format(shown, #bytes > longest and (" and %d bytes more"):format(#bytes - longest) or "")
 end
 
+--- Raises, where the test has called the helper `name`, if its first argument isn't a string: that is a mistake in the
+--- test.
+function failure.needString(value, name)
+  if type(value) == "string" then return end
+  local got = value == nil and "no value" or type(value)
+  error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, got), 3)
+end
+
 --- Fails where the test has called the helper: `depth` functions above the one that calls this. Under busted this is a
 --- failure, not an error.
 function failure.raise(text, depth)

@@ -152,10 +152,16 @@ local function expect(self, name, pattern, msec)
 end
 
 --- Waits for a line of the log that fits; each is found once. -> its captures, or the line
-function Service:expectLog(pattern, msec) return expect(self, "errors", pattern, msec or Client.timeout()) end
+function Service:expectLog(pattern, msec)
+  failure.needString(pattern, "expectLog")
+  return expect(self, "errors", pattern, msec or Client.timeout())
+end
 
 --- The same for standard output.
-function Service:expectOutput(pattern, msec) return expect(self, "written", pattern, msec or Client.timeout()) end
+function Service:expectOutput(pattern, msec)
+  failure.needString(pattern, "expectOutput")
+  return expect(self, "written", pattern, msec or Client.timeout())
+end
 
 function Service:isRunning() return not reap(self) end
 
