@@ -286,6 +286,15 @@ static void take_over(mp_tcp_server *server) {
     }
 }
 
+bool binding_has_lost_listener(const binding_generation *generation) {
+    mp_loop *loop = generation->state->loop;
+    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
+         server = mp_loop_next_server(loop, server))
+        if (server->lost && binding_box_of(&server->object)->generation == generation)
+            return true;
+    return false;
+}
+
 /* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
 static void move_listeners(binding_generation *generation, binding_commit *report) {
     mp_loop *loop = generation->state->loop;

@@ -58,6 +58,9 @@ void binding_handler_set(lua_State *L, binding_box *box, binding_generation *gen
 /* The staging generation takes over, between two events. */
 void binding_commit_generation(binding_generation *generation, binding_commit *report);
 
+/* Has the code that serves closed a listener that the staging generation was to take over? */
+bool binding_has_lost_listener(const binding_generation *generation);
+
 /* The staging generation comes to nothing: closes all that it has made. */
 void binding_rollback_generation(binding_generation *generation);
 

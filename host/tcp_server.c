@@ -120,7 +120,13 @@ void mp_tcp_server_destroy(mp_tcp_server *server) {
 }
 
 void mp_tcp_server_close(mp_tcp_server *server) {
+    mp_tcp_server *claimed_by = server->claimed_by;
+    server->lost = false;
     mp_tcp_server_unclaim(server);
+    if (claimed_by) {
+        mp_tcp_server_unclaim(claimed_by);
+        claimed_by->lost = true;
+    }
     close_listener(server);
     mp_object_check(&server->object);
 }

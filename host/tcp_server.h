@@ -21,7 +21,7 @@ struct mp_listener {
     int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
 };
 
-/* Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by` (read only) and, with mp_tcp_server_update
+/* Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by`, `lost` (read only) and, with mp_tcp_server_update
    after a change, `max_pending`, `max_connections`, `paused`, `waiting`, `staged`; `backlog` is for the next listen. */
 struct mp_tcp_server {
     mp_object object;
@@ -40,6 +40,7 @@ struct mp_tcp_server {
     uint16_t requested_port;
     bool adopted; /* listens by setSocketDescriptor: nothing was asked for */
     bool staged;  /* doesn't accept yet */
+    bool lost;    /* the one whose listener it was to take over has closed it */
     mp_tcp_server *next_starved;
     ev_timer retry;
 };

@@ -18,6 +18,7 @@ bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd) {
 
 void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
     server->claims = old;
+    server->lost = false;
     old->claimed_by = server;
 }
 

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,23 +180,55 @@ static void set_error(program *self, const char *text) {
     self->load.error = strdup(text ? text : "out of memory");
 }
 
+static const char *why_ended(const program *self) {
+    return self->load.superseded ? "given up for a newer version" : "the main chunk has not ended in time";
+}
+
+void program_note_late(program *self, lua_State *co) {
+    char text[LUA_IDSIZE + 80] = "";
+    lua_Debug where = {0};
+    for (int level = 0; lua_getstack(co, level, &where); level++) {
+        lua_getinfo(co, "Sl", &where);
+        if (where.currentline > 0)
+            break;
+    }
+    if (where.currentline > 0)
+        snprintf(text, sizeof text, "%s:%d: ", where.short_src, where.currentline);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s", why_ended(self));
+    set_error(self, text);
+}
+
+/* The first main chunk, which had not ended when a reload came, has failed: so has the program, as it would without that. */
+static void fail_late(program *self, binding_task *task) {
+    lua_State *L = self->L;
+    lua_pushcfunction(L, error_text);
+    lua_pushlightuserdata(L, task);
+    (void)lua_pcall(L, 1, 1, 0);
+    program_complain(lua_tostring(L, -1) ? lua_tostring(L, -1) : "out of memory");
+    lua_pop(L, 1);
+    self->failed = true;
+    ev_break(self->state->loop->ev, EVBREAK_ALL);
+}
+
 static void chunk_ended(binding_task *task, int status, int count) {
     program *self = task->owner;
     lua_State *L = self->L;
     (void)count;
     lua_sethook(task->co, NULL, 0, 0);
-    if (self->load.task != task)
-        return; /* an older run's main chunk, which waited until it was retired */
+    if (self->load.task != task) {
+        /* An older run's main chunk, which waited until it was retired, or ends by itself. */
+        if (status != LUA_OK && status != LUA_YIELD)
+            fail_late(self, task);
+        return;
+    }
     self->load.ended = true;
     self->load.succeeded = status == LUA_OK;
     self->load.task = NULL;
     program_load_ended(self);
-    if (status == LUA_OK)
-        return;
-    if (status == LUA_YIELD) {
-        set_error(self, self->load.superseded  ? "given up for a newer version"
-                        : self->load.timed_out ? "the main chunk has not ended in time"
-                                               : "cancelled");
+    if (status == LUA_OK || status == LUA_YIELD) {
+        /* Late: it may have noted where, or have caught the error that told it so. */
+        if (!self->load.error)
+            set_error(self, self->load.timed_out ? why_ended(self) : "cancelled");
         return;
     }
     lua_pushcfunction(L, error_text);
@@ -223,11 +256,14 @@ static void on_count(lua_State *L, lua_Debug *where) {
     if (self->load.timed_out || now > self->load.started + self->options.reload_timeout) {
         self->load.timed_out = true;
         if (self->load.interrupted && lua_isyieldable(L)) {
+            program_note_late(self, L);
             task->sliced = L == task->co;
             lua_yield(L, 0); /* it has caught the error: run_slice ends it */
             return;
         }
         self->load.interrupted = true;
+        lua_sethook(L, on_count, LUA_MASKCOUNT,
+                    1); /* if it can't yield it gets the error where nothing catches it */
         luaL_error(L,
                    self->load.superseded ? "given up for a newer version"
                                          : "the main chunk has not ended within %f ms",

@@ -123,7 +123,7 @@ int program_new(int argc, char **argv);
 #define PROGRAM_PACKAGE "package"      /* its package table */
 #define PROGRAM_FOLDER "folder"        /* where its own modules are */
 #define PROGRAM_TARGET_FOLDER "target" /* the same for what a linked script leads to */
-#define PROGRAM_SOURCES "sources"      /* path -> text of each file it was made from */
+#define PROGRAM_SOURCES "sources"      /* path -> text of each file it was made from; false: it is missing */
 #define PROGRAM_REQUIRE "require"      /* Lua's own */
 #define PROGRAM_STANDARD "standard"    /* Lua's own modules; also a registry key */
 
@@ -156,6 +156,9 @@ bool program_begin_load(program *self, int from);
 
 /* Runs the next slice of a main chunk that was interrupted. */
 void program_go_on_loading(program *self);
+
+/* Notes as the load's error that its main chunk is late, and where. */
+void program_note_late(program *self, lua_State *co);
 
 /* Forgets the load, which has ended. */
 void program_end_load(program *self);

@@ -261,6 +261,28 @@ static void begin(program *self) {
         program_load_ended(self);
 }
 
+/* Whether the version that is loaded may take over; if not, why is noted. */
+static bool may_commit(program *self) {
+    const char *why = NULL;
+    if (!self->load.succeeded || self->load.timed_out)
+        return false;
+    if (self->stopping)
+        why = "the program is stopping";
+    else if (binding_has_lost_listener(self->load.generation))
+        why = "a listener that it asked for was closed meanwhile";
+    if (!why)
+        return true;
+    free(self->load.error);
+    self->load.error = strdup(why);
+    return false;
+}
+
+/* The main chunk of the first run still waits: it goes on as any task of its run does, until newer code takes over. */
+static void let_first_go_on(program *self) {
+    self->environment = self->load.environment;
+    program_end_load(self);
+}
+
 /* Between two events: nothing is being delivered, and nothing waits to be. */
 static void on_reload_turn(struct ev_loop *ev, ev_timer *timer, int revents) {
     program *self = timer->data;
@@ -272,12 +294,14 @@ static void on_reload_turn(struct ev_loop *ev, ev_timer *timer, int revents) {
         return;
     }
     if (self->load.ended) {
-        if (self->load.succeeded && !self->load.timed_out)
+        if (may_commit(self))
             commit(self);
         else
             fail(self);
         mp_loop_settle(loop);
     }
+    if (self->reload_wanted && self->load.generation == self->state->current && !self->stopping)
+        let_first_go_on(self);
     if (self->reload_wanted && !self->load.generation && !self->stopping)
         begin(self);
 }
@@ -294,8 +318,10 @@ static void on_reload_timeout(struct ev_loop *ev, ev_timer *timer, int revents) 
     if (!self->load.task)
         return;
     self->load.timed_out = true;
-    if (self->load.task->suspended)
+    if (self->load.task->suspended) {
+        program_note_late(self, self->load.task->co);
         binding_cancel(self->load.task); /* one that runs is ended by its hook */
+    }
     mp_loop_settle(self->state->loop);
 }
 

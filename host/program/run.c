@@ -28,9 +28,12 @@ static int open_libraries(lua_State *L) {
 static void on_first_turn(struct ev_loop *ev, ev_prepare *prepare, int revents) {
     program *self = prepare->data;
     (void)revents;
-    if (!self->load.ended || self->state->generation_count > 1)
+    bool reloaded = self->state->generation_count > 1; /* while it waited */
+    if (!self->load.ended && !reloaded)
         return;
     ev_prepare_stop(ev, prepare);
+    if (reloaded)
+        return;
     if (self->load.succeeded) {
         self->environment = self->load.environment;
         self->load.environment = LUA_NOREF;
@@ -77,6 +80,8 @@ int program_run(program *self) {
     if (!self->failed) {
         (void)program_begin_load(self, LUA_NOREF);
         on_first_turn(self->state->loop->ev, &first, 0);
+        if (self->watch && !self->load.ended && self->load.generation)
+            program_update_watch(self); /* it waits; what it has loaded may be changed already */
     }
     if (!self->failed)
         mp_loop_run(self->state->loop);

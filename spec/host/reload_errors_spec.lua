@@ -130,7 +130,7 @@ describe("a reload fails", function()
   end)
 
   it("for a main chunk that waits too long", function()
-    fails("moonport.sleep(1e9)", "the main chunk has not ended in time")
+    fails("moonport.sleep(1e9)", "main.lua:2: the main chunk has not ended in time")
   end)
 
   it("for a main chunk that never ends, while the service goes on", function()
@@ -192,7 +192,7 @@ describe("a reload fails", function()
     service.program:waitForLine "it waits"
     service:replace(good)
     service.program:signal "HUP"
-    assert.are.equal("given up for a newer version", (service:failed()))
+    assert.are.equal("main.lua:2: given up for a newer version", (service:failed()))
     service:reloaded()
     assert.is_truthy(ask(client, "then"):find "^part %d then$")
   end)
