@@ -218,6 +218,42 @@ static int require_shared(lua_State *L) {
     return status == LUA_OK ? lua_gettop(L) - 8 : lua_error(L);
 }
 
+/* Pushes what the run itself has put into package.preload for the name, or something else and false. Stack as run_require's. */
+static bool push_preloaded(lua_State *L) {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushvalue(L, 1);
+    lua_rawget(L, -2);
+    lua_getfield(L, 3, PROGRAM_PACKAGE);
+    if (lua_getfield(L, -1, "preload") != LUA_TTABLE)
+        return false;
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) == LUA_TNIL || lua_rawequal(L, -1, -4))
+        return false;
+    lua_replace(L, 5);
+    lua_settop(L, 5);
+    return true;
+}
+
+/* Notes where a module of the script's folder would stand, at index 1 its name: it may come to be there. */
+static void note_missing(lua_State *L, int environment) {
+    static const char *const ends[] = {".lua", "/init.lua"};
+    int top = lua_gettop(L);
+    lua_getfield(L, environment, PROGRAM_SOURCES);
+    lua_getfield(L, environment, PROGRAM_FOLDER);
+    luaL_gsub(L, lua_tostring(L, 1), ".", "/");
+    for (int i = 0; i < 2; i++) {
+        lua_pushfstring(L, "%s/%s%s", lua_tostring(L, top + 2), lua_tostring(L, top + 3), ends[i]);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, top + 1) == LUA_TNIL) {
+            lua_pushvalue(L, -2);
+            lua_pushboolean(L, 0);
+            lua_rawset(L, top + 1);
+        }
+        lua_settop(L, top + 3);
+    }
+    lua_settop(L, top);
+}
+
 /* require(name) of a run. Upvalue 1: the environment */
 static int run_require(lua_State *L) {
     luaL_checkstring(L, 1);
@@ -242,11 +278,19 @@ static int run_require(lua_State *L) {
         lua_replace(L, 2);
         return run_module(L);
     }
+    if (push_preloaded(L)) {
+        lua_pushliteral(L, ":preload:");
+        lua_replace(L, 2);
+        return run_module(L);
+    }
+    lua_settop(L, 4);
     lua_pushvalue(L, 1);
     bool own = program_push_module_path(L, 3);
     lua_replace(L, 2);
-    if (!own)
+    if (!own) {
+        note_missing(L, 3);
         return require_shared(L);
+    }
     if (!program_compile(L, lua_tostring(L, 2), 3))
         return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
                           lua_tostring(L, 2), lua_tostring(L, -1));
@@ -293,7 +337,20 @@ static void push_package(lua_State *L, const char *folder, const char *target) {
         search_beside(L, package + 2, target);
     search_beside(L, package + 2, folder);
     lua_setfield(L, package, "path");
+    lua_newtable(L);
+    lua_getfield(L, package + 1, "preload");
+    copy_fields(L, lua_gettop(L), lua_gettop(L) - 1);
+    lua_pop(L, 1);
+    lua_setfield(L, package, "preload");
     lua_settop(L, package);
+}
+
+/* On top a run's package.loaded: shows the installed ones, which all share, too. */
+static void show_shared(lua_State *L) {
+    lua_createtable(L, 0, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 }
 
 void program_push_environment(lua_State *L, const program_options *options, int module) {
@@ -324,6 +381,9 @@ void program_push_environment(lua_State *L, const program_options *options, int 
     lua_newtable(L);
     lua_pushvalue(L, module);
     lua_setfield(L, -2, "moonport");
+    lua_pushvalue(L, package);
+    lua_setfield(L, -2, "package");
+    show_shared(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, package, "loaded");
     lua_setfield(L, environment, PROGRAM_LOADED);
@@ -339,6 +399,10 @@ void program_push_environment(lua_State *L, const program_options *options, int 
     lua_pop(L, 1);
     lua_pushvalue(L, globals);
     lua_setfield(L, globals, "_G");
+    lua_getfield(L, environment, PROGRAM_LOADED);
+    lua_pushvalue(L, globals);
+    lua_setfield(L, -2, "_G");
+    lua_pop(L, 1);
     lua_pushvalue(L, package);
     lua_setfield(L, globals, "package");
     lua_pushvalue(L, environment);

@@ -1,11 +1,13 @@
 /*
  * --watch: reloads when the script or a module of its folder has changed. Folders are watched, not files, since editors write
- * beside a file and rename; what counts is what the files are when it has been quiet for a moment, so that saving twice
- * in a row is one reload and a file that is gone for a moment is none.
+ * beside a file and rename, and all folders on the way to a file, since folders and links may be exchanged too. What counts is
+ * what the files are when they have been so for a moment: saving twice in a row is one reload. What is gone, empty or
+ * still open for writing has more time, since nobody means it so.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,20 +19,27 @@
 #include <sys/inotify.h>
 #endif
 
-#define QUIET 0.030 /* seconds */
-#define GONE 500.0  /* milliseconds after which a file that is missing has been removed for good */
-#define POLL 0.500  /* seconds, where there is no inotify */
+#define LOOK 0.015       /* seconds from an event to a look, and between two of a change */
+#define QUIET 25.0       /* milliseconds that a change must have lasted */
+#define INCOMPLETE 500.0 /* the same for a file that is gone, empty or being written */
+#define POLL 0.500       /* seconds between two looks, where there is no inotify */
+#define MAX_LINKS 40     /* on the way to a file */
 
 typedef struct watched_file {
     struct watched_file *next;
-    struct stat status;
+    struct stat status; /* when it was loaded; one that is missing has no inode */
+    struct stat seen;   /* at the last look */
+    int folder;         /* inotify's number of the folder it is in, all links followed */
+    bool writing;       /* was changed in place, and not closed since */
+    char *name;         /* in that folder */
     char path[];
 } watched_file;
 
 struct program_watch {
     watched_file *files;
-    double missing_since; /* 0: nothing is missing */
-    int fd;               /* of inotify, -1: poll */
+    double changed_at; /* when a look found a file changed last */
+    bool moved;        /* a folder or link may be another one than it was */
+    int fd;            /* of inotify, -1: poll */
     ev_io events;
     ev_timer timer;
 };
@@ -40,73 +49,136 @@ static bool same(const struct stat *a, const struct stat *b) {
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static void look_again(program_watch *watch, struct ev_loop *ev, double seconds) {
+static void look_soon(program_watch *watch, struct ev_loop *ev) {
+    if (ev_is_active(&watch->timer) && watch->fd >= 0)
+        return;
     ev_timer_stop(ev, &watch->timer);
-    ev_timer_set(&watch->timer, seconds, watch->fd < 0 ? POLL : 0.);
+    ev_timer_set(&watch->timer, LOOK, watch->fd < 0 ? POLL : 0.);
     ev_timer_start(ev, &watch->timer);
 }
 
-/* Looks at a file; one that is missing has no inode. Whether it is another than before. */
-static bool has_changed(const watched_file *file, struct stat *now) {
-    if (stat(file->path, now) < 0)
-        memset(now, 0, sizeof *now);
-    return !same(now, &file->status);
+/* --- where files are ------------------------------------------------------------------------------------------------- */
+
+#ifdef __linux__
+#define WAY_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define FILE_EVENTS (WAY_EVENTS | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB)
+
+/* Watches the folder of the first `length` bytes of the path. -> its number, or -1 */
+static int watch_folder(const program_watch *watch, const char *path, size_t length, uint32_t events) {
+    char folder[PATH_MAX];
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
+    return inotify_add_watch(watch->fd, folder, events | IN_MASK_ADD);
 }
 
-/* It has been quiet: has anything changed, and is everything there, or gone for good? */
-static void on_quiet(struct ev_loop *ev, ev_timer *timer, int revents) {
-    program *self = timer->data;
-    program_watch *watch = self->watch;
-    bool changed = false, missing = false;
-    struct stat now;
-    (void)revents;
-    for (watched_file *file = watch->files; file; file = file->next) {
-        if (!has_changed(file, &now))
-            continue;
-        changed = true;
-        missing = missing || now.st_ino == 0;
-    }
-    if (missing) {
-        if (watch->missing_since <= 0)
-            watch->missing_since = mp_loop_now();
-        if (mp_loop_now() < watch->missing_since + GONE) {
-            look_again(watch, ev, GONE / 1000.0);
-            return; /* it comes back, and with it an event */
+/* Are the first `length` bytes of the path a link? Then `next` is the path with what it leads to in their place. */
+static bool follow(const char *path, size_t length, char *next) {
+    char link[PATH_MAX], target[PATH_MAX];
+    size_t folder = length;
+    snprintf(link, sizeof link, "%.*s", (int)length, path);
+    ssize_t n = readlink(link, target, sizeof target - 1);
+    if (n <= 0)
+        return false;
+    while (folder > 0 && (*target == '/' || path[folder - 1] != '/'))
+        folder--;
+    return snprintf(next, PATH_MAX, "%.*s%.*s%s", (int)folder, path, (int)n, target, path + length) <
+           PATH_MAX;
+}
+
+/* Watches the folders of all names on the way to the file by this path. */
+static void watch_way(const program_watch *watch, watched_file *file, const char *path, int links) {
+    char next[PATH_MAX];
+    for (size_t length = 0; path[length];) {
+        length += strspn(path + length, "/");
+        length += strcspn(path + length, "/");
+        file->folder = watch_folder(watch, path, length, path[length] ? WAY_EVENTS : FILE_EVENTS);
+        if (links < MAX_LINKS && follow(path, length, next)) {
+            watch_way(watch, file, next, links + 1);
+            return;
         }
     }
-    watch->missing_since = 0;
-    if (!changed)
-        return;
-    for (watched_file *file = watch->files; file; file = file->next)
-        if (has_changed(file, &now))
-            file->status = now;
-    (void)program_want_reload(self);
+    const char *slash = strrchr(path, '/');
+    free(file->name);
+    file->name = strdup(slash ? slash + 1 : path);
+}
+
+static void note_event(program_watch *watch, const struct inotify_event *event, struct ev_loop *ev) {
+    bool concerns = event->mask & (WAY_EVENTS | IN_Q_OVERFLOW);
+    watch->moved = watch->moved || concerns;
+    for (watched_file *file = watch->files; file; file = file->next) {
+        if (file->folder != event->wd || event->len == 0 || !file->name ||
+            strcmp(file->name, event->name) != 0)
+            continue;
+        concerns = true;
+        if (event->mask & (IN_MODIFY | IN_CLOSE_WRITE | WAY_EVENTS))
+            file->writing = event->mask & IN_MODIFY;
+    }
+    if (concerns)
+        look_soon(watch, ev);
 }
 
 static void on_events(struct ev_loop *ev, ev_io *watcher, int revents) {
     program *self = watcher->data;
-    char buffer[4096];
+    _Alignas(struct inotify_event) char buffer[4096];
+    ssize_t n;
     (void)revents;
-    while (read(watcher->fd, buffer, sizeof buffer) > 0)
-        continue;
-    look_again(self->watch, ev, QUIET);
+    while ((n = read(watcher->fd, buffer, sizeof buffer)) > 0)
+        for (char *at = buffer; at < buffer + n;) {
+            const struct inotify_event *event = (struct inotify_event *)at;
+            note_event(self->watch, event, ev);
+            at += sizeof *event + event->len;
+        }
 }
+#endif
 
-static void watch_folder(program_watch *watch, const char *path) {
+static void find_file(const program_watch *watch, watched_file *file) {
 #ifdef __linux__
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 1;
-    if (watch->fd < 0 || length >= sizeof folder)
-        return;
-    memcpy(folder, slash ? path : ".", length);
-    folder[length] = '\0';
-    (void)inotify_add_watch(watch->fd, length ? folder : "/",
-                            IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB);
+    if (watch->fd >= 0 && strlen(file->path) < PATH_MAX)
+        watch_way(watch, file, file->path, 0);
 #else
     (void)watch;
-    (void)path;
+    (void)file;
 #endif
+}
+
+/* --- what they are --------------------------------------------------------------------------------------------------- */
+
+static void look_at(const watched_file *file, struct stat *status) {
+    if (stat(file->path, status) < 0)
+        memset(status, 0, sizeof *status);
+}
+
+/* Has anything changed, and is it all there? */
+static void on_look(struct ev_loop *ev, ev_timer *timer, int revents) {
+    program *self = timer->data;
+    program_watch *watch = self->watch;
+    double now = mp_loop_now();
+    bool changed = false, incomplete = false;
+    struct stat status;
+    (void)revents;
+    for (watched_file *file = watch->files; file; file = file->next) {
+        if (watch->moved)
+            find_file(watch, file);
+        look_at(file, &status);
+        if (!same(&status, &file->seen))
+            watch->changed_at = now;
+        file->seen = status;
+        if (same(&status, &file->status))
+            continue;
+        changed = true;
+        incomplete = incomplete || status.st_size == 0 || file->writing;
+    }
+    watch->moved = false;
+    if (!changed)
+        return;
+    if (now < watch->changed_at + (incomplete ? INCOMPLETE : QUIET)) {
+        look_soon(watch, ev);
+        return;
+    }
+    for (watched_file *file = watch->files; file; file = file->next)
+        file->status = file->seen;
+    (void)program_want_reload(self);
 }
 
 static bool is_watched(const program_watch *watch, const char *path) {
@@ -116,7 +188,7 @@ static bool is_watched(const program_watch *watch, const char *path) {
     return false;
 }
 
-/* Watches a file whose text was on top of the stack when it was loaded. */
+/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not there. */
 static void watch_file(program *self, lua_State *L, const char *path) {
     program_watch *watch = self->watch;
     watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
@@ -127,13 +199,15 @@ static void watch_file(program *self, lua_State *L, const char *path) {
     memcpy(file->path, path, strlen(path) + 1);
     file->next = watch->files;
     watch->files = file;
-    (void)stat(path, &file->status);
-    watch_folder(watch, path);
+    find_file(watch, file);
+    look_at(file, &file->status);
+    file->seen = file->status;
     /* It may have changed since it was loaded, before it was watched. */
-    (void)program_push_file(L, path);
-    if (!lua_rawequal(L, -1, -2)) {
+    bool there = program_push_file(L, path);
+    if (there ? !lua_rawequal(L, -1, -2) : lua_isstring(L, -2)) {
         memset(&file->status, 0, sizeof file->status);
-        look_again(watch, self->state->loop->ev, QUIET);
+        watch->changed_at = mp_loop_now();
+        look_soon(watch, self->state->loop->ev);
     }
     lua_pop(L, 1);
 }
@@ -175,15 +249,17 @@ bool program_start_watch(program *self) {
 #ifdef __linux__
     watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 #endif
-    ev_timer_init(&watch->timer, on_quiet, POLL, watch->fd < 0 ? POLL : 0.);
+    ev_timer_init(&watch->timer, on_look, POLL, watch->fd < 0 ? POLL : 0.);
     watch->timer.data = self;
     if (watch->fd < 0) {
         ev_timer_start(ev, &watch->timer);
         return true;
     }
+#ifdef __linux__
     ev_io_init(&watch->events, on_events, watch->fd, EV_READ);
     watch->events.data = self;
     ev_io_start(ev, &watch->events);
+#endif
     return true;
 }
 
@@ -199,6 +275,7 @@ void program_stop_watch(program *self) {
     while (watch->files) {
         watched_file *file = watch->files;
         watch->files = file->next;
+        free(file->name);
         free(file);
     }
     free(watch);

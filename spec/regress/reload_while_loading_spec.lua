@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Cause: a reload took it for granted that nothing else happens between a load's begin and its end. The first main
--- chunk, if it still waited, kept every reload from beginning; a listener that old code closed was taken over, closed; a program
--- that was stopping began to accept again; and a main chunk that caught the time-out was "unknown" or never ended.
--- Fix: each is looked at before the commit, and late main chunks are told with their line.
+-- chunk, if it still waited, kept every reload from beginning; a listener that old code closed was taken over,
+-- closed; a program that was stopping began to accept again; and a main chunk that caught the time-out was
+-- "unknown" or never ended. Fix: each is looked at before the commit, and late main chunks are told with their
+-- line.
 
 local reload = require "spec.host.reload"
 local ask = reload.ask
