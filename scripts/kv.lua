@@ -262,7 +262,7 @@ end
 
 local function unsubscribing(kind, word)
   return { -1, function(words, socket)
-    local replies, names = {}, { table.unpack(words, 2) }
+    local replies, names = {}, table.move(words, 2, #words, 1, {})
     if not names[1] then
       for name in pairs(socket[kind] or {}) do names[#names + 1] = name end
     end

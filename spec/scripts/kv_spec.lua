@@ -147,6 +147,16 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
+  it("takes as many channels in UNSUBSCRIBE as a request may have", function()
+    local program, port = start()
+    local client = helper.connect(port)
+    client:send("*1048576\r\n$11\r\nUNSUBSCRIBE\r\n" .. ("$0\r\n\r\n"):rep(1048575), 60000)
+    local reply = "*3\r\n$11\r\nunsubscribe\r\n$0\r\n\r\n:0\r\n"
+    assert.are.equal(reply, client:receive(#reply, 60000))
+    client:close()
+    stop(program)
+  end)
+
   it("drops a subscriber that doesn't read, and only that one", function()
     local program, port = start()
     local deaf = helper.connect(port, nil, { receiveBuffer = 4096 })
