@@ -55,12 +55,14 @@ static binding_task *new_handler_task(binding_state *state, mp_object *object, e
     return NULL;
 }
 
+/* Whose a handler is: it belongs to the generation of that. */
+enum origin { ORIGIN_NONE, ORIGIN_OBJECT, ORIGIN_PROTOTYPE };
+
 /* Runs the function on top of the task's stack. */
-static void run_handler(binding_task *task, mp_object *object, enum mp_signal signal, intptr_t argument) {
+static void run_handler(binding_task *task, mp_object *object, enum mp_signal signal, intptr_t argument,
+                        enum origin origin) {
     binding_box *box = binding_box_of(object);
-    mp_tcp_server *server = object->behaviour->kind == MP_TCP_SOCKET && !box->has_handlers
-                                ? mp_tcp_socket_server((mp_tcp_socket *)object)
-                                : NULL;
+    mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_tcp_socket_server((mp_tcp_socket *)object) : NULL;
     int count = 1;
     task->on = object;
     task->signal = signal;
@@ -105,34 +107,36 @@ static bool push_from_prototype(binding_state *state, lua_State *L, enum mp_sign
     return false;
 }
 
-/* Pushes the field's own handler or the prototype's; false and something else if there is none. The object is at index 1. */
-static bool push_handler(binding_state *state, lua_State *L, mp_object *object, enum mp_signal signal) {
+/* Pushes the field's own handler or the prototype's; something else if there is none. The object is at index 1. */
+static enum origin push_handler(binding_state *state, lua_State *L, mp_object *object,
+                                enum mp_signal signal) {
     if (binding_box_of(object)->has_fields) {
         binding_push_fields(L, 1);
         lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
         if (lua_rawget(L, -2) != LUA_TNIL)
-            return true;
+            return ORIGIN_OBJECT;
     }
     if (object->behaviour->kind != MP_TCP_SOCKET)
-        return false;
+        return ORIGIN_NONE;
     const mp_listener *listener = ((mp_tcp_socket *)object)->listener;
     if (!listener || listener->prototype == 0)
-        return false;
+        return ORIGIN_NONE;
     lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
-    return push_from_prototype(state, L, signal);
+    return push_from_prototype(state, L, signal) ? ORIGIN_PROTOTYPE : ORIGIN_NONE;
 }
 
 /* Runs the field's own handler or the prototype's. False: there is none. */
 static bool run_own_handler(binding_state *state, mp_object *object, enum mp_signal signal,
                             intptr_t argument) {
     binding_task *task = new_handler_task(state, object, signal);
-    if (task && !push_handler(state, task->co, object, signal)) {
+    if (!task)
+        return true;
+    enum origin origin = push_handler(state, task->co, object, signal);
+    if (origin == ORIGIN_NONE)
         binding_give_back(task);
-        return false;
-    }
-    if (task)
-        run_handler(task, object, signal, argument);
-    return true;
+    else
+        run_handler(task, object, signal, argument, origin);
+    return origin != ORIGIN_NONE;
 }
 
 static int deactivate_connection(lua_State *L);
@@ -168,7 +172,7 @@ static bool run_connections(binding_state *state, mp_object *object, int list, e
         if (!task)
             break;
         lua_xmove(L, task->co, 1);
-        run_handler(task, object, signal, argument);
+        run_handler(task, object, signal, argument, ORIGIN_OBJECT);
     }
     return any;
 }

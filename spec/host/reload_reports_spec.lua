@@ -122,6 +122,25 @@ describe("a reload tells", function()
     assert.are.equal("good 3 2", ask(service:connect(), "2"))
   end)
 
+  it("probation: counts new code's failures also on connections that have a handler of the old", function()
+    local own = "function server:newConnection() self:nextPendingConnection().disconnected = function() end end "
+    start(own .. "function person:readyRead() self:write(moonport.generation() .. ' ' .. self:readAll()) end",
+      { options = { "--rollback-errors", "20" } })
+    local clients = {}
+    for i = 1, 12 do
+      clients[i] = service:connect()
+      assert.are.equal("1 x", ask(clients[i], "x"))
+    end
+    service:reload(own .. "function person:readyRead() self:readAll() error 'all calls fail' end")
+    for _, client in ipairs(clients) do
+      client:send "x\n"
+      client:waitForEnd()
+    end
+    service.program:waitForLine "generation 2: .* going back to the code before"
+    service:reloaded()
+    assert.are.equal("3 y", ask(service:connect(), "y"))
+  end)
+
   it("probation: code that fails no more often than allowed stays", function()
     local some = [[
       local n = 0
