@@ -14,8 +14,29 @@ local function curl(port, path, ...)
   return helper.run({ "curl", url, "--silent", "--show-error", "--path-as-is", ... }, nil, 20000)
 end
 
+local function descriptors(program)
+  local count = 0
+  for _ in lfs.dir(("/proc/%d/fd"):format(program.pid)) do count = count + 1 end
+  return count
+end
+
 describe("scripts/http.lua", function()
   after_each(web.clean)
+
+  it("serves wrk's twenty connections without an error, also while its code changes", function()
+    local program, port = web.serve(web.folder { ["index.html"] = ("<p>home</p>"):rep(1000) })
+    local wrk = helper.spawn { "wrk", "-t1", "-c20", "-d1s", "--timeout", "10s", "http://127.0.0.1:" .. port .. "/" }
+    helper.eventually(function() return descriptors(program) > 20 end)
+    program:signal "HUP"
+    program:waitForLine "reloaded http%.lua: generation 2"
+    assert.are.equal(0, wrk:wait(20000))
+    local report = wrk:stdout()
+    assert.is_true(tonumber(report:match "(%d+) requests in") > 0, report)
+    assert.is_nil(report:find "Socket errors", report)
+    assert.is_nil(report:find "Non%-2xx", report)
+    program:signal "TERM"
+    assert.are.equal(0, program:wait())
+  end)
 
   it("gives curl files with their types, a folder's index.html, and says what isn't there", function()
     local folder = web.folder {
