@@ -11,13 +11,6 @@
 #include <string.h>
 
 #include "module.h"
-#include "system.h"
-
-/* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
-#define SLICE 1.0
-
-/* So many objects leave enough memory to give it back to the system. */
-#define MANY 4096
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
@@ -117,20 +110,24 @@ binding_generation *binding_running_generation(binding_state *state) {
     return state->running && state->running->generation ? state->running->generation : state->current;
 }
 
+void binding_attribute(binding_box *box, binding_generation *generation, bool has_handlers) {
+    if (box->has_handlers)
+        box->generation->sockets--;
+    binding_reference(generation);
+    binding_unreference(box->generation);
+    box->generation = generation;
+    box->has_handlers = has_handlers;
+    if (has_handlers)
+        generation->sockets++;
+}
+
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value) {
     lua_Debug where;
     /* What has been finalised gives no reference back any more: binding_forget has run. */
     if (!binding_object(box)->loop || binding_object(box)->behaviour->kind != MP_TCP_SOCKET)
         return;
-    if (box->generation != generation || !box->has_handlers) {
-        if (box->has_handlers)
-            box->generation->sockets--;
-        binding_reference(generation);
-        binding_unreference(box->generation);
-        box->generation = generation;
-        box->has_handlers = true;
-        generation->sockets++;
-    }
+    if (box->generation != generation || !box->has_handlers)
+        binding_attribute(box, generation, true);
     if (generation == generation->state->current && generation->holder[0])
         return; /* one example is enough */
     lua_pushvalue(L, value);
@@ -316,48 +313,6 @@ static void move_listeners(binding_generation *generation, binding_commit *repor
             report->closed++;
         }
     }
-}
-
-static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_socket *socket) {
-    box->epoch = binding_box_of(&server->object)->epoch;
-    mp_tcp_server_move_back(socket);
-    binding_emit(&server->object, MP_SIGNAL_CONNECTION_RESUMED, (intptr_t)&socket->object);
-}
-
-void binding_resume_connection(mp_tcp_socket *socket) {
-    mp_tcp_server *server = mp_tcp_socket_server(socket);
-    binding_box *box = binding_box_of(&socket->object);
-    if (server && !mp_tcp_socket_is_pending(socket))
-        tell_connection(box, server, socket);
-}
-
-/* The chores of a loop, a slice a turn: tells connections that have not had an event yet, then collects what has been let
-   go. True while there is more. */
-static bool tell_some(mp_loop *loop) {
-    binding_state *state = loop->owner;
-    double until = mp_loop_now() + SLICE;
-    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
-         server = mp_loop_next_server(loop, server)) {
-        mp_tcp_socket *socket;
-        while ((socket = mp_tcp_server_next_connection(server, NULL)) &&
-               binding_box_of(&socket->object)->epoch != binding_box_of(&server->object)->epoch) {
-            tell_connection(binding_box_of(&socket->object), server, socket);
-            mp_loop_settle(loop);
-            if (mp_loop_now() > until)
-                return true;
-        }
-    }
-    if (state->cycles_due > 0 && lua_gc(state->L, LUA_GCSTEP, 0) && --state->cycles_due == 0) {
-        if (state->released >= MANY)
-            mp_system_trim();
-        state->released = 0;
-    }
-    return state->cycles_due > 0;
-}
-
-void binding_collect_soon(binding_state *state) {
-    state->cycles_due = 2;
-    mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, tell_some);
 }
 
 void binding_commit_generation(binding_generation *generation, binding_commit *report) {

@@ -55,6 +55,9 @@ void binding_made(lua_State *L, int index);
 /* Notes that a handler was set on the box at `index`; the function is at `value`. */
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value);
 
+/* Notes whose handlers a socket has, if any. */
+void binding_attribute(binding_box *box, binding_generation *generation, bool has_handlers);
+
 /* The staging generation takes over, between two events. */
 void binding_commit_generation(binding_generation *generation, binding_commit *report);
 

@@ -200,12 +200,20 @@ describe("at a reload", function()
     local client = service:connect()
     assert.are.equal("own 1", ask(client, "1"))
     service:reload [[
-      function server:connectionResumed() error "not resumed" end
+      function server:connectionResumed(socket)
+        function socket:readyRead() self:write("half-made " .. self:readAll()) end
+        function socket:disconnected() moonport.log.info "half-made" end
+        error "not resumed"
+      end
       function person:readyRead() self:readAll() self:write(moonport.stats().reload.resumeErrors .. "\n") end
     ]]
     service.program:waitForLine "not resumed"
     assert.are.equal("own 2", ask(client, "2"))
     assert.are.equal("1", ask(service:connect(), "?"))
+    client:close()
+    service:reload "function person:readyRead() self:write(#moonport.stats().reload.older .. self:readAll()) end"
+    helper.eventually(function() return ask(service:connect(), "") == "0" end)
+    assert.is_nil(service.program:stderr():find "half%-made")
   end)
 
   it("locals, globals and the changes to a library's table begin anew", function()
