@@ -53,8 +53,12 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_sock
     int top = lua_gettop(L);
     box->epoch = binding_box_of(&server->object)->epoch;
     mp_tcp_server_move_back(socket);
-    if (!mp_loop_wants(&server->object, MP_SIGNAL_CONNECTION_RESUMED) || !binding_push(L, &socket->object))
+    if (!mp_loop_wants(&server->object, MP_SIGNAL_CONNECTION_RESUMED))
         return;
+    if (!binding_push(L, &socket->object)) {
+        lua_settop(L, top);
+        return;
+    }
     lua_pushcfunction(L, copy_handlers);
     lua_pushvalue(L, top + 1);
     bool copied = lua_pcall(L, 1, 1, 0) == LUA_OK;
