@@ -45,11 +45,11 @@ static void end(mp_lingering *lingering) {
 
 static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_lingering *lingering = watcher->data;
-    mp_buffer *shared = lingering->loop->input;
+    const mp_loop *loop = lingering->loop;
     (void)ev;
     (void)revents;
-    mp_buffer_reset(shared);
-    ssize_t n = mp_system_receive(watcher->fd, shared->data + shared->start, MP_INPUT_SIZE, false);
+    ssize_t n = mp_system_receive(watcher->fd, loop->input->data + loop->input_used,
+                                  loop->input->capacity - loop->input_used, false);
     if (n == 0 || (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK))
         end(lingering);
 }

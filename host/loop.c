@@ -53,6 +53,12 @@ static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
         ev_break(ev, EVBREAK_ALL);
 }
 
+static void on_received(struct ev_loop *ev, ev_prepare *watcher, int revents) {
+    (void)ev;
+    (void)revents;
+    mp_tcp_socket_deliver(watcher->data);
+}
+
 int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
     mp_loop *loop = calloc(1, sizeof *loop);
     if (!loop)
@@ -67,6 +73,7 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
     if (!loop->ev || !loop->events || !loop->input)
         goto fail;
     ev_set_userdata(loop->ev, loop);
+    loop->input_used = MP_BUFFER_HEADROOM;
     mp_ring_init(&loop->servers);
     mp_ring_init(&loop->outgoing);
     mp_ring_init(&loop->connecting);
@@ -77,6 +84,9 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
         ev_set_priority(&loop->chores[i].watcher, i == MP_CHORE_EACH_TURN ? EV_MAXPRI : EV_MINPRI);
         loop->chores[i].watcher.data = loop;
     }
+    ev_prepare_init(&loop->received, on_received);
+    ev_set_priority(&loop->received, MP_PRIORITY_RECEIVED);
+    loop->received.data = loop;
     ev_prepare_init(&loop->turn, on_turn);
     loop->turn.data = loop;
     ev_prepare_start(loop->ev, &loop->turn);

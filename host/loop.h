@@ -25,8 +25,11 @@ typedef struct mp_object mp_object;
 typedef struct mp_tcp_socket mp_tcp_socket;
 typedef struct mp_tcp_server mp_tcp_server;
 
-/* How much one recv takes: the size of the input buffer that all sockets share. */
+/* The size of the input buffer that all sockets share: the most that one recv takes. */
 #define MP_INPUT_SIZE 65536
+
+/* How many sockets are received from before their handlers run. More bring nothing. */
+#define MP_BATCH 16
 
 /*
  * What the owner of the objects (the bindings) does for the loop; one static table. All but unpin run from the loop,
@@ -83,6 +86,19 @@ typedef struct mp_statistics {
 /* When a chore is done. */
 enum mp_chore_time { MP_CHORE_EACH_TURN, MP_CHORE_WHEN_IDLE, MP_CHORE_TIMES };
 
+/*
+ * A turn has three parts: what is readable is received, then the handlers of that run, then what they wrote is sent. So each
+ * part but its first finds its code (the kernel's, Lua's, the kernel's) in the processor's cache. Waits that are over by their
+ * time come last: one of no time still sees what has come.
+ */
+enum { MP_PRIORITY_RECEIVED = -1, MP_PRIORITY_DELAY = -2 };
+
+/* What was received for a socket whose handler is yet to run: the input buffer's data[start, start + size). */
+typedef struct mp_arrival {
+    mp_tcp_socket *socket; /* NULL: it has closed its descriptor since */
+    uint32_t start, size;
+} mp_arrival;
+
 typedef struct mp_chore {
     ev_idle watcher;
     bool (*run)(mp_loop *loop);
@@ -103,6 +119,10 @@ struct mp_loop {
     bool settling, winding_down;
     mp_tcp_socket *dirty_head, *dirty_tail;
     mp_buffer *input;
+    uint32_t input_used; /* bytes of its data[] that are taken by arrivals */
+    uint32_t arrival_count;
+    mp_arrival arrivals[MP_BATCH];
+    ev_prepare received;       /* never started: made pending by the sockets' callbacks */
     mp_chunk *spare_chunks[2]; /* small and medium ones, see write_queue.c */
     uint32_t spare_chunk_counts[2];
     mp_idle_list *idle_lists;
@@ -153,7 +173,8 @@ mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous)
 void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop));
 
 /* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
-   Every callback of libev in host/ ends with this; the owner calls it after it ran a handler on its own account. */
+   Every callback of libev in host/ ends with this, but a socket's, which only receives: its handlers run, and this, when all
+   callbacks of the turn have. The owner calls it after it ran a handler on its own account. */
 void mp_loop_settle(mp_loop *loop);
 
 /* Milliseconds of a clock that nobody can set, for intervals. Not ev_now, which jumps with the system's time. */

@@ -81,12 +81,12 @@ const mp_behaviour mp_tcp_socket_behaviour = {MP_TCP_SOCKET, is_active, step};
 static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_tcp_socket *socket = watcher->data;
     mp_loop *loop = socket->object.loop;
-    (void)ev;
     if (revents & EV_READ)
         mp_tcp_socket_on_readable(socket);
     if ((revents & EV_WRITE) && (socket->flags & FLAG_SHORT_WRITE))
         mp_tcp_socket_on_writable(socket);
-    mp_loop_settle(loop);
+    if (!ev_is_pending(&loop->received))
+        ev_feed_event(ev, &loop->received, EV_CUSTOM);
 }
 
 void mp_tcp_socket_init(mp_tcp_socket *socket, mp_loop *loop) {
@@ -114,6 +114,8 @@ void mp_tcp_socket_shut(mp_tcp_socket *socket, bool gently) {
     ev_io_stop(loop->ev, &socket->watcher);
     mp_idle_unwatch(socket);
     mp_write_queue_clear(&socket->out, loop);
+    if (socket->flags & FLAG_ARRIVED)
+        mp_tcp_socket_drop_arrival(socket);
     if (fd >= 0) {
         ev_io_set(&socket->watcher, -1, 0);
         if (!gently || !mp_linger(loop, fd))

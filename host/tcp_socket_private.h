@@ -28,7 +28,8 @@ enum {
     FLAG_WAS_CONNECTED = 1 << 15,   /* since it was opened */
     FLAG_KEEP_DESCRIPTOR = 1 << 16, /* adopted or bound before connecting: connects on its own descriptor */
     FLAG_WRITE_CLOSED = 1 << 17,    /* takes no more writes; the peer is told so when the queue is empty */
-    FLAG_UNANNOUNCED = 1 << 18 /* `connected` is still to be delivered; what is queued is sent behind it */
+    FLAG_UNANNOUNCED = 1 << 18, /* `connected` is still to be delivered; what is queued is sent behind it */
+    FLAG_ARRIVED = 1 << 19      /* among the loop's arrivals */
 };
 
 /* Steps of a socket's own in the loop's queue (mp_loop_defer); 0 is taken. */
@@ -91,7 +92,15 @@ void mp_tcp_socket_shut(mp_tcp_socket *socket, bool gently);
 void mp_tcp_socket_forget_addresses(mp_tcp_socket *socket);
 
 /* --- tcp_socket_read.c --- */
+
+/* Receives, and leaves what came among the loop's arrivals. */
 void mp_tcp_socket_on_readable(mp_tcp_socket *socket);
+
+/* Runs the handlers of what has arrived, in that order, and sends what they wrote (mp_loop_settle). */
+void mp_tcp_socket_deliver(mp_loop *loop);
+
+/* Drops what has arrived for the socket: it has a FLAG_ARRIVED, and its descriptor goes. */
+void mp_tcp_socket_drop_arrival(mp_tcp_socket *socket);
 
 /* Drops what nobody has read, and the buffer with it. */
 void mp_tcp_socket_drop_input(mp_tcp_socket *socket);

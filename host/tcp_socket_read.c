@@ -1,6 +1,7 @@
 /*
- * Reading. One recv a wake-up, into the buffer that all sockets of the loop share: while the readyRead handler runs, that
- * buffer is the socket's unread data, and only what the handler leaves is copied to a buffer of the socket's own.
+ * Reading. One recv a wake-up, into the buffer that all sockets of the loop share, side by side until all that are ready have
+ * been received from. While the readyRead handler runs, its part of that buffer is the socket's unread data, and only what the
+ * handler leaves is copied to a buffer of the socket's own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,6 +11,11 @@
 #include <stdlib.h>
 
 #include "system.h"
+
+/* As much may have arrived, in pieces that each begin at a multiple of ALIGNMENT, before their handlers run. More would leave
+   little to a socket that has much, and the nearest cache. */
+#define BATCH_BYTES 16384
+#define ALIGNMENT 64
 
 static bool borrows(const mp_tcp_socket *socket) {
     return socket->in == socket->object.loop->input;
@@ -62,9 +68,10 @@ static void rest(mp_tcp_socket *socket) {
     mp_tcp_socket_update_watcher(socket);
 }
 
-/* `size` bytes have come into the shared buffer. */
-static void arrived(mp_tcp_socket *socket, mp_buffer *shared, size_t size) {
+/* Runs the handlers of `size` bytes in the shared buffer. */
+static void deliver(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
     mp_loop *loop = socket->object.loop;
+    mp_buffer *shared = loop->input;
     socket->bytes_read += size;
     loop->statistics.bytes_read += size;
     if (socket->extras)
@@ -74,11 +81,13 @@ static void arrived(mp_tcp_socket *socket, mp_buffer *shared, size_t size) {
         return;
     }
     if (!socket->in) {
-        shared->end = shared->start + size;
+        mp_buffer_reset(shared);
+        shared->start = start;
+        shared->end = start + size;
         socket->in = shared;
-        if ((socket->flags & FLAG_TRANSACTION) && shared->mark == MP_BUFFER_NO_MARK)
-            shared->mark = shared->start;
-    } else if (mp_buffer_append(&socket->in, shared->data + shared->start, size) < 0) {
+        if (socket->flags & FLAG_TRANSACTION)
+            shared->mark = start;
+    } else if (mp_buffer_append(&socket->in, shared->data + start, size) < 0) {
         mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
         return;
     }
@@ -88,10 +97,44 @@ static void arrived(mp_tcp_socket *socket, mp_buffer *shared, size_t size) {
         rest(socket);
 }
 
+void mp_tcp_socket_deliver(mp_loop *loop) {
+    for (uint32_t i = 0; i < loop->arrival_count; i++) {
+        const mp_arrival *arrival = &loop->arrivals[i];
+        mp_tcp_socket *socket = arrival->socket;
+        if (!socket)
+            continue;
+        socket->flags &= ~(uint32_t)FLAG_ARRIVED;
+        /* An earlier handler may have begun to close it. */
+        if (socket->state == MP_STATE_CONNECTED && !(socket->flags & FLAG_READ_ENDED))
+            deliver(socket, arrival->start, arrival->size);
+    }
+    loop->arrival_count = 0;
+    loop->input_used = MP_BUFFER_HEADROOM;
+    mp_loop_settle(loop);
+}
+
+void mp_tcp_socket_drop_arrival(mp_tcp_socket *socket) {
+    mp_loop *loop = socket->object.loop;
+    for (uint32_t i = 0; i < loop->arrival_count; i++)
+        if (loop->arrivals[i].socket == socket)
+            loop->arrivals[i].socket = NULL;
+    socket->flags &= ~(uint32_t)FLAG_ARRIVED;
+}
+
+/* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
+static void arrived(mp_tcp_socket *socket, uint32_t size) {
+    mp_loop *loop = socket->object.loop;
+    socket->flags |= FLAG_ARRIVED;
+    loop->arrivals[loop->arrival_count++] = (mp_arrival){socket, loop->input_used, size};
+    loop->input_used += (size + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1);
+    if (loop->arrival_count == MP_BATCH || loop->input_used > BATCH_BYTES)
+        mp_tcp_socket_deliver(loop);
+}
+
 void mp_tcp_socket_on_readable(mp_tcp_socket *socket) {
-    mp_buffer *shared = socket->object.loop->input;
-    size_t limit = socket->limits->read_buffer, size = MP_INPUT_SIZE;
-    if (socket->state != MP_STATE_CONNECTED || (socket->flags & FLAG_READ_ENDED))
+    mp_loop *loop = socket->object.loop;
+    size_t limit = socket->limits->read_buffer, size = loop->input->capacity - loop->input_used;
+    if (socket->state != MP_STATE_CONNECTED || (socket->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
         return;
     if (limit > 0) {
         size_t held = mp_buffer_held(socket->in);
@@ -102,11 +145,10 @@ void mp_tcp_socket_on_readable(mp_tcp_socket *socket) {
         if (limit - held < size)
             size = limit - held;
     }
-    mp_buffer_reset(shared);
-    ssize_t n = mp_system_receive(socket->watcher.fd, shared->data + shared->start, size,
+    ssize_t n = mp_system_receive(socket->watcher.fd, loop->input->data + loop->input_used, size,
                                   socket->flags & FLAG_PLAIN);
     if (n > 0)
-        arrived(socket, shared, (size_t)n);
+        arrived(socket, (uint32_t)n);
     else if (n == 0)
         mp_tcp_socket_remote_closed(
             socket, socket->flags & FLAG_WRITE_FAILED ? socket->fault : MP_FAULT_REMOTE_CLOSED,

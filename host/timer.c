@@ -84,7 +84,7 @@ static void on_delay(struct ev_loop *ev, ev_timer *watcher, int revents) {
 void mp_delay_start(mp_delay *delay, mp_loop *loop, double msec, void (*over)(mp_delay *delay)) {
     ev_now_update(loop->ev);
     ev_timer_init(&delay->watcher, on_delay, msec / 1000.0, 0.);
-    ev_set_priority(&delay->watcher, -1); /* a wait of no time still sees what has come */
+    ev_set_priority(&delay->watcher, MP_PRIORITY_DELAY);
     delay->watcher.data = loop;
     delay->over = over;
     ev_timer_start(loop->ev, &delay->watcher);

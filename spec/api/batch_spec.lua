@@ -1,0 +1,227 @@
+-- SPDX-License-Identifier: MIT
+-- Sockets that become readable in the same turn are all received from before the first of their handlers runs. What a
+-- handler does to a socket behind it in the batch must come out as if that had not been received yet.
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+local posix = helper.posix
+local sockets = require "spec.qt.sockets"
+
+describe("of sockets that are readable in the same turn", function()
+  after_each(sockets.close)
+
+  -- A server with as many connections, in the order in which they were made, and the clients at their other ends.
+  local function connected(count, unheld)
+    local server, clients, taken = sockets.server(), {}, {}
+    for i = 1, count do clients[i] = helper.connect(server:serverPort()) end
+    helper.eventually(function()
+      while server:hasPendingConnections() do
+        local socket = server:nextPendingConnection()
+        taken[#taken + 1] = unheld and socket or sockets.closing(socket)
+      end
+      return #taken == count
+    end)
+    return clients, taken, server
+  end
+
+  local function sendAll(clients, text)
+    for i, client in ipairs(clients) do client:send(text .. i) end
+  end
+
+  it("each gets its own bytes, however many there are and however much has come", function()
+    for _, size in ipairs { 1, 64, 1000, 15000, 70000 } do
+      local clients, taken = connected(40)
+      for _, socket in ipairs(taken) do
+        function socket:readyRead() self:write(self:readAll()) end
+      end
+      local sent = {}
+      for i, client in ipairs(clients) do
+        sent[i] = string.char(64 + i):rep(size)
+        client:send(sent[i])
+      end
+      for i, client in ipairs(clients) do assert.equal(sent[i], client:receive(size)) end
+      sockets.close()
+    end
+  end)
+
+  it("one keeps what its handler leaves, while those behind it are read", function()
+    local clients, taken = connected(5)
+    local seen = {}
+    for i, socket in ipairs(taken) do
+      function socket:readyRead() seen[i] = (seen[i] or "") .. self:read(2) end
+    end
+    sendAll(clients, "abcd")
+    helper.eventually(function() return #seen == 5 end)
+    for i, socket in ipairs(taken) do
+      assert.equal("ab", seen[i])
+      assert.equal("cd" .. i, socket:readAll())
+    end
+  end)
+
+  it("one that a handler before it ends is not signalled, and its bytes go with it", function()
+    for _, stop in ipairs { "abort", "close", "disconnectFromHost" } do
+      local clients, taken = connected(20)
+      local order, ends = {}, 0
+      for i, socket in ipairs(taken) do
+        function socket.readyRead()
+          order[#order + 1] = i
+          if #order == 1 then
+            for other, victim in ipairs(taken) do
+              if other ~= i then victim[stop](victim) end
+            end
+          end
+        end
+        function socket.disconnected() ends = ends + 1 end
+      end
+      sendAll(clients, "hello")
+      helper.eventually(function() return ends == 19 end)
+      assert.equal(1, #order)
+      assert.equal("ConnectedState", taken[order[1]]:state())
+      sockets.close()
+    end
+  end)
+
+  it("one that a handler before it ends may be collected before its turn", function()
+    local clients, taken = connected(20, true)
+    local calls = 0
+    for i, socket in ipairs(taken) do
+      function socket.readyRead()
+        calls = calls + 1
+        if calls > 1 then return end
+        for other = 1, 20 do
+          if other ~= i then taken[other]:abort() end
+        end
+        taken = nil
+        collectgarbage()
+        collectgarbage()
+      end
+    end
+    sendAll(clients, "hello")
+    helper.eventually(function() return calls == 1 end)
+    helper.settle(5)
+    assert.equal(1, calls)
+  end)
+
+  it("one that a handler before it gives another connection gets nothing of its former one", function()
+    local clients, taken = connected(8)
+    local first, got, others = nil, {}, {}
+    for i, socket in ipairs(taken) do
+      function socket:readyRead()
+        if first then
+          got[#got + 1] = self:readAll()
+          return
+        end
+        first = i
+        for other, victim in ipairs(taken) do
+          if other ~= i then
+            local mine, other_end = posix.socketPair()
+            victim:abort()
+            assert(victim:setSocketDescriptor(mine))
+            others[#others + 1] = other_end
+          end
+        end
+      end
+    end
+    sendAll(clients, "old")
+    helper.eventually(function() return #others == 7 end)
+    for _, descriptor in ipairs(others) do
+      assert.equal(3, posix.write(descriptor, "new"))
+      posix.close(descriptor)
+    end
+    helper.eventually(function() return #table.concat(got) == 21 end)
+    assert.equal(("new"):rep(7), table.concat(got))
+  end)
+
+  it("one that a handler before it closes gets nothing more, also while it sends what is queued", function()
+    local clients, taken = connected(8)
+    local order, big = {}, ("x"):rep(4 << 20)
+    for i, socket in ipairs(taken) do
+      function socket.readyRead()
+        order[#order + 1] = i
+        for other, victim in ipairs(taken) do
+          if other ~= i then
+            victim:write(big)
+            victim:disconnectFromHost()
+            assert.equal("ClosingState", victim:state())
+          end
+        end
+      end
+    end
+    sendAll(clients, "hello")
+    helper.eventually(function() return #order == 1 end)
+    for i, client in ipairs(clients) do
+      if i ~= order[1] then assert.equal(#big, #client:receiveAll()) end
+    end
+    assert.equal(1, #order)
+  end)
+
+  it("one has the handler and the blocked signals that it was given last, also by a handler before it", function()
+    local clients, taken = connected(6)
+    local log = {}
+    for i, socket in ipairs(taken) do
+      function socket:readyRead()
+        log[#log + 1] = "old " .. self:readAll()
+        if #log > 1 then return end
+        for other, later in ipairs(taken) do
+          if other ~= i and other % 2 == 0 then
+            later:blockSignals(true)
+          elseif other ~= i then
+            function later.readyRead(this) log[#log + 1] = "new " .. this:readAll() end
+          end
+        end
+      end
+    end
+    sendAll(clients, "x")
+    helper.eventually(function() return #log >= 3 end)
+    helper.settle(5)
+    local old, unread = 0, 0
+    for _, line in ipairs(log) do
+      if line:match "^old" then old = old + 1 end
+    end
+    for _, socket in ipairs(taken) do unread = unread + socket:bytesAvailable() end
+    assert.equal(1, old)
+    assert.equal(6, #log + unread / 2)
+  end)
+
+  it("one whose handler waits or fails doesn't hold up those behind it", function()
+    local clients, taken = connected(12)
+    local answered = 0
+    moonport.onError(function() end)
+    for i, socket in ipairs(taken) do
+      function socket:readyRead()
+        local text = self:readAll()
+        if i % 3 == 0 then moonport.sleep(30) end
+        if i % 3 == 1 then error "on purpose" end
+        answered = answered + 1
+        self:write(text)
+      end
+    end
+    sendAll(clients, "hello ")
+    for i = 1, 12 do
+      if i % 3 == 1 then
+        assert.equal("", clients[i]:receiveAll())
+      else
+        assert.equal("hello " .. i, clients[i]:receive(#("hello " .. i)))
+      end
+    end
+    assert.equal(8, answered)
+    moonport.onError(nil)
+  end)
+
+  it("one can put bytes back, begin a transaction and roll it back", function()
+    local clients, taken = connected(6)
+    local got = {}
+    for i, socket in ipairs(taken) do
+      socket:startTransaction()
+      function socket:readyRead()
+        self:read(2)
+        self:rollbackTransaction()
+        for _ = 1, 70 do self:ungetChar "<" end
+        got[i] = true
+      end
+    end
+    sendAll(clients, "hello")
+    helper.eventually(function() return #got == 6 end)
+    for i, socket in ipairs(taken) do assert.equal(("<"):rep(70) .. "hello" .. i, socket:readAll()) end
+  end)
+end)
