@@ -53,6 +53,7 @@ struct binding_state {
     binding_generation *generations;   /* all that live */
     uint32_t generation_count;         /* ever made */
     uint64_t resume_errors;            /* connectionResumed handlers that have thrown */
+    uint8_t pace;                      /* of the collector: an enum of collector.c; 0: Lua's own */
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
     int collect_at;                    /* KiB in use from which it does so; 0: never */
@@ -82,8 +83,11 @@ static inline binding_state *binding_state_of(lua_State *L) {
 /* Has the collector keep the pace of collector.c, for the program. */
 void binding_pace_collector(lua_State *L, binding_state *state);
 
-/* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
+/* Looks after the collector's pace, between two handlers. */
 void binding_keep_pace(binding_state *state);
+
+/* How many tasks run from one look to the next, a power of two. */
+#define BINDING_PACE_RUNS 64
 
 /* The state of a Lua state in which binding_open has run. */
 binding_state *binding_find(lua_State *L);

@@ -1,16 +1,27 @@
 /*
- * The pace of Lua's collector in the program. A service with little live data need not go through it again and again: the next
- * cycle begins only after some allocation. One with much is gone through in the loop's idle time, in slices that no request
- * feels; only where there is none, the collector's own steps go on beside the work.
+ * The pace of Lua's collector in the program. A service with little live data has a generational collector: what its handlers
+ * allocate is dead when they end, and is freed before it has left the processor's cache, for the price of what is young. In
+ * that mode a service with much would pause for all of its data now and then. So its collector is incremental, and goes through
+ * the data in the loop's idle time, in slices that no request feels; only where there is none, its own steps go on beside the
+ * work. A script that sets a mode by itself is left alone from then on.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "binding.h"
 
-/* KiB that are allocated between two cycles at least; if more are live, as much as that (a pause of 200 %). */
-#define LEAST_PAUSE 1024
+enum { PACE_NONE, PACE_GENERATIONAL, PACE_INCREMENTAL, PACE_OF_SCRIPT };
 
-/* KiB of live data that are worth the idle time, which takes a cycle on from half of that pause. */
+/* KiB of live data: with more than LITTLE it is incremental, with less than half of that generational again. Either change goes
+   through all of it, 1 ms or so. */
+#define LITTLE 2048
+
+/* Per cent of the live data that are allocated between two collections of what is young. */
+#define YOUNG 100
+
+/* Per cent by which the live data may grow before all of it is gone through in generational mode: more than LITTLE is. */
+#define MAJOR 1000
+
+/* KiB of live data that are worth the idle time, which takes a cycle on from half of the usual pause (as much as is live). */
 #define MUCH 8192
 
 /* A slice of idle time, milliseconds; and KiB that may be allocated from one to the next without a step. */
@@ -21,7 +32,8 @@
 #define WORK 4
 #define STEP_SIZE 13
 
-/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in here. */
+/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. In generational mode it soon is too old
+   for that, until the mode changes. No lua_gc works in here. */
 static int cycle_ended(lua_State *L) {
     binding_state_of(L)->cycle_ended = true;
     lua_getmetatable(L, 1);
@@ -37,14 +49,31 @@ void binding_pace_collector(lua_State *L, binding_state *state) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
-    lua_gc(L, LUA_GCINC, 0, WORK, STEP_SIZE);
+    lua_gc(L, LUA_GCGEN, YOUNG, MAJOR);
+    state->pace = PACE_GENERATIONAL;
+}
+
+/* Each call tells the mode before it: one that isn't ours is the script's wish. */
+static void go_incremental(binding_state *state) {
+    if (lua_gc(state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN) {
+        lua_gc(state->L, LUA_GCINC, 0, WORK, STEP_SIZE);
+        state->pace = PACE_INCREMENTAL;
+        state->collect_at = 0;
+    } else {
+        state->pace = PACE_OF_SCRIPT;
+    }
+}
+
+static void go_generational(binding_state *state) {
+    bool ours = lua_gc(state->L, LUA_GCGEN, 0, 0) == LUA_GCINC;
+    state->pace = ours ? PACE_GENERATIONAL : PACE_OF_SCRIPT;
 }
 
 /* A chore of idle time: a slice of the cycle, which it begins if need be. */
 static bool collect_some(mp_loop *loop) {
     binding_state *state = loop->owner;
     double until = mp_loop_now() + SLICE;
-    if (!lua_gc(state->L, LUA_GCISRUNNING))
+    if (state->pace != PACE_INCREMENTAL || !lua_gc(state->L, LUA_GCISRUNNING))
         return state->collecting = false;
     do {
         if (lua_gc(state->L, LUA_GCSTEP, 0) != 0 || state->cycle_ended) {
@@ -58,12 +87,18 @@ static bool collect_some(mp_loop *loop) {
 
 void binding_keep_pace(binding_state *state) {
     int used = lua_gc(state->L, LUA_GCCOUNT);
-    if (state->cycle_ended) {
-        state->cycle_ended = false;
+    bool ended = state->cycle_ended;
+    if (used < 0)
+        return; /* within a finaliser */
+    state->cycle_ended = false;
+    if (state->pace == PACE_GENERATIONAL && used > LITTLE) {
+        go_incremental(state);
+    } else if (state->pace == PACE_INCREMENTAL && ended) {
         state->collect_at = used >= MUCH ? used + used / 2 : 0;
-        if (used < LEAST_PAUSE)
-            (void)lua_gc(state->L, LUA_GCSTEP, used - LEAST_PAUSE);
-    } else if (used > state->collect_at && !state->collecting) {
+        if (used < LITTLE / 2)
+            go_generational(state);
+    } else if (state->pace == PACE_INCREMENTAL && state->collect_at > 0 && used > state->collect_at &&
+               !state->collecting) {
         state->collecting = true;
         mp_loop_set_chore(state->loop, MP_CHORE_WHEN_IDLE, collect_some);
     }
