@@ -56,9 +56,15 @@ struct binding_state {
     uint8_t pace;                      /* of the collector: an enum of collector.c; 0: Lua's own */
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
-    int collect_at;                    /* KiB in use from which it does so; 0: never */
-    int cycles_due;                    /* collector cycles to go through in the turns to come */
-    uint32_t released;                 /* objects since the last of them */
+    int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
+    int young_until;        /* KiB in use up to which it does that */
+    unsigned large_strings; /* of input, since the last time */
+    bool (*adopt)(
+        lua_State *L,
+        mp_tcp_socket *socket); /* pushes all that is unread without a copy, and has it read; false: it
+                                                           can't. NULL: never */
+    int cycles_due;             /* collector cycles to go through in the turns to come */
+    uint32_t released;          /* objects since the last of them */
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
     void (*on_quit)(binding_state *state);
     bool (*on_reload)(binding_state *state);
@@ -83,11 +89,8 @@ static inline binding_state *binding_state_of(lua_State *L) {
 /* Has the collector keep the pace of collector.c, for the program. */
 void binding_pace_collector(lua_State *L, binding_state *state);
 
-/* Looks after the collector's pace, between two handlers. */
+/* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
 void binding_keep_pace(binding_state *state);
-
-/* How many tasks run from one look to the next, a power of two. */
-#define BINDING_PACE_RUNS 64
 
 /* The state of a Lua state in which binding_open has run. */
 binding_state *binding_find(lua_State *L);

@@ -1,44 +1,96 @@
 /*
- * The pace of Lua's collector in the program. A service with little live data has a generational collector: what its handlers
- * allocate is dead when they end, and is freed before it has left the processor's cache, for the price of what is young. In
- * that mode a service with much would pause for all of its data now and then. So its collector is incremental, and goes through
- * the data in the loop's idle time, in slices that no request feels; only where there is none, its own steps go on beside the
- * work. A script that sets a mode by itself is left alone from then on.
+ * The pace of Lua's collector in the program. A service with little live data need not go through it again and again: the next
+ * cycle begins only after some allocation. One with much is gone through in the loop's idle time, in slices that no request
+ * feels; only where there is none, the collector's own steps go on beside the work.
+ *
+ * A bulk transfer makes little but large strings, which are dead as soon as their handler ends. As long as they come and nothing
+ * else, the collector is generational, and after each two or so frees what is young: for next to nothing, and before it has left
+ * the processor's cache. For anything else that mode is no good: whatever has a finaliser, as connections have, stays in it
+ * until all is gone through at once.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "binding.h"
 
-enum { PACE_NONE, PACE_GENERATIONAL, PACE_INCREMENTAL, PACE_OF_SCRIPT };
+enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 
-/* KiB of live data: with more than LITTLE it is incremental, with less than half of that generational again. Either change goes
-   through all of it, 1 ms or so. */
-#define LITTLE 2048
+/* KiB that are allocated between two cycles at least; if more are live, as much as that (a pause of 200 %). */
+#define LEAST_PAUSE 1024
 
-/* Per cent of the live data that are allocated between two collections of what is young. */
-#define YOUNG 100
-
-/* Per cent by which the live data may grow before all of it is gone through in generational mode: more than LITTLE is. */
-#define MAJOR 1000
-
-/* KiB of live data that are worth the idle time, which takes a cycle on from half of the usual pause (as much as is live). */
+/* KiB of live data that are worth the idle time, which takes a cycle on from half of that pause. */
 #define MUCH 8192
 
 /* A slice of idle time, milliseconds; and KiB that may be allocated from one to the next without a step. */
 #define SLICE 0.5
 #define BETWEEN_SLICES 1024
 
+/* KiB that are allocated from one collection of what is young to the next. */
+#define YOUNG 256
+
+/* KiB that these may leave in all, before all is gone through. */
+#define LEFT_OF_YOUNG 512
+
+/* So many large strings in one cycle are a bulk transfer. */
+#define BULK 4
+
 /* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, that is 0.1 ms or so. */
 #define WORK 4
 #define STEP_SIZE 13
 
-/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. In generational mode it soon is too old
-   for that, until the mode changes. No lua_gc works in here. */
+/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in here. */
 static int cycle_ended(lua_State *L) {
     binding_state_of(L)->cycle_ended = true;
     lua_getmetatable(L, 1);
     lua_setmetatable(L, 1);
     return 0;
+}
+
+static int used(const binding_state *state) {
+    return lua_gc(state->L, LUA_GCCOUNT);
+}
+
+/* Each call of lua_gc tells the mode before it: one that isn't ours is the script's wish. */
+static bool change_mode(binding_state *state, int mode, int from, uint8_t pace) {
+    bool ours = lua_gc(state->L, mode, 0, 0, 0) == from;
+    state->pace = ours ? pace : PACE_NONE;
+    state->collect_at = 0;
+    return ours;
+}
+
+/* The next cycle begins when enough has been allocated. */
+static void await_cycle(binding_state *state) {
+    int live = used(state);
+    state->collect_at = live >= MUCH ? live + live / 2 : 0;
+    if (live < LEAST_PAUSE)
+        (void)lua_gc(state->L, LUA_GCSTEP, live - LEAST_PAUSE);
+}
+
+/* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
+static void await_youth(binding_state *state) {
+    (void)lua_gc(state->L, LUA_GCSTEP, -LEAST_PAUSE);
+    state->collect_at = used(state) + YOUNG;
+    state->large_strings = 0;
+}
+
+static void collect_young(binding_state *state) {
+    if (state->large_strings > 0 && state->collect_at < state->young_until &&
+        lua_gc(state->L, LUA_GCISRUNNING)) {
+        (void)lua_gc(state->L, LUA_GCSTEP, 0);
+        await_youth(state);
+    } else if (change_mode(state, LUA_GCINC, LUA_GCGEN, PACE_INCREMENTAL)) {
+        await_cycle(state);
+    }
+}
+
+static void end_cycle(binding_state *state) {
+    bool bulk = state->large_strings >= BULK && used(state) < LEAST_PAUSE;
+    state->large_strings = 0;
+    if (!bulk) {
+        await_cycle(state);
+    } else if (change_mode(state, LUA_GCGEN, LUA_GCINC, PACE_GENERATIONAL)) {
+        await_youth(state);
+        state->young_until = state->collect_at + LEFT_OF_YOUNG;
+    }
 }
 
 void binding_pace_collector(lua_State *L, binding_state *state) {
@@ -49,24 +101,8 @@ void binding_pace_collector(lua_State *L, binding_state *state) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
-    lua_gc(L, LUA_GCGEN, YOUNG, MAJOR);
-    state->pace = PACE_GENERATIONAL;
-}
-
-/* Each call tells the mode before it: one that isn't ours is the script's wish. */
-static void go_incremental(binding_state *state) {
-    if (lua_gc(state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN) {
-        lua_gc(state->L, LUA_GCINC, 0, WORK, STEP_SIZE);
-        state->pace = PACE_INCREMENTAL;
-        state->collect_at = 0;
-    } else {
-        state->pace = PACE_OF_SCRIPT;
-    }
-}
-
-static void go_generational(binding_state *state) {
-    bool ours = lua_gc(state->L, LUA_GCGEN, 0, 0) == LUA_GCINC;
-    state->pace = ours ? PACE_GENERATIONAL : PACE_OF_SCRIPT;
+    lua_gc(L, LUA_GCINC, 0, WORK, STEP_SIZE);
+    state->pace = PACE_INCREMENTAL;
 }
 
 /* A chore of idle time: a slice of the cycle, which it begins if need be. */
@@ -86,19 +122,17 @@ static bool collect_some(mp_loop *loop) {
 }
 
 void binding_keep_pace(binding_state *state) {
-    int used = lua_gc(state->L, LUA_GCCOUNT);
+    int now = used(state);
     bool ended = state->cycle_ended;
-    if (used < 0)
+    if (now < 0)
         return; /* within a finaliser */
     state->cycle_ended = false;
-    if (state->pace == PACE_GENERATIONAL && used > LITTLE) {
-        go_incremental(state);
+    if (state->pace == PACE_GENERATIONAL) {
+        if (now >= state->collect_at)
+            collect_young(state);
     } else if (state->pace == PACE_INCREMENTAL && ended) {
-        state->collect_at = used >= MUCH ? used + used / 2 : 0;
-        if (used < LITTLE / 2)
-            go_generational(state);
-    } else if (state->pace == PACE_INCREMENTAL && state->collect_at > 0 && used > state->collect_at &&
-               !state->collecting) {
+        end_cycle(state);
+    } else if (state->pace == PACE_INCREMENTAL && now > state->collect_at && !state->collecting) {
         state->collecting = true;
         mp_loop_set_chore(state->loop, MP_CHORE_WHEN_IDLE, collect_some);
     }

@@ -266,7 +266,7 @@ void binding_resume(binding_task *task, int arguments) {
         state->late = NULL;
     }
     state->running = before;
-    if (state->cycle_ended || state->runs % BINDING_PACE_RUNS == 0)
+    if (state->cycle_ended || state->collect_at > 0)
         binding_keep_pace(state);
     if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
         task->entered = false;

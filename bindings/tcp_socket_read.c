@@ -10,6 +10,9 @@
 
 #define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
 
+/* From this size on a reader may be given the input's memory instead of a copy. */
+#define LARGE 32768
+
 /* Pushes the first `size` unread bytes; in text mode without carriage returns. */
 static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *data, size_t size) {
     if (!(socket->open_mode & MP_TEXT)) {
@@ -23,6 +26,23 @@ static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *da
         if (data[i] != '\r')
             out[kept++] = data[i];
     luaL_pushresultsize(&buffer, kept);
+}
+
+/* Pushes all unread bytes, where they lie. */
+static bool adopt(lua_State *L, mp_tcp_socket *socket) {
+    binding_state *state = socket->object.loop->owner;
+    state->large_strings++;
+    return state->adopt && !(socket->open_mode & MP_TEXT) && state->adopt(L, socket);
+}
+
+/* Pushes the first `size` unread bytes and takes them away. A finaliser of the script's may run between the two. */
+static void take_bytes(lua_State *L, mp_tcp_socket *socket, const char *data, size_t size) {
+    size_t unread;
+    (void)mp_tcp_socket_peek(socket, &unread);
+    if (size >= LARGE && size == unread && adopt(L, socket))
+        return;
+    push_bytes(L, socket, data, size);
+    mp_tcp_socket_consume(socket, size);
 }
 
 /* How many unread bytes give `wanted` bytes to the reader: in text mode carriage returns don't count. */
@@ -75,9 +95,10 @@ static int read_bytes(lua_State *L, const char *what, bool take) {
     if (!data)
         return pushed;
     size = span(socket, data, size, wanted);
-    push_bytes(L, socket, data, size);
     if (take)
-        mp_tcp_socket_consume(socket, size);
+        take_bytes(L, socket, data, size);
+    else
+        push_bytes(L, socket, data, size);
     return 1;
 }
 
@@ -93,8 +114,7 @@ static int tcp_socket_read_all(lua_State *L) {
     const char *data = mp_tcp_socket_peek(socket, &size);
     if (!(socket->open_mode & MP_READ_ONLY))
         size = 0;
-    push_bytes(L, socket, data, size);
-    mp_tcp_socket_consume(socket, size);
+    take_bytes(L, socket, data, size);
     return 1;
 }
 
@@ -110,8 +130,7 @@ static int tcp_socket_read_line(lua_State *L) {
     const char *newline = memchr(data, '\n', size);
     if (newline)
         size = (size_t)(newline - data) + 1;
-    push_bytes(L, socket, data, size);
-    mp_tcp_socket_consume(socket, size);
+    take_bytes(L, socket, data, size);
     return 1;
 }
 

@@ -11,12 +11,15 @@
 
 #define SMALLEST 128
 
-mp_buffer *mp_buffer_new(size_t capacity) {
-    mp_buffer *buffer = malloc(sizeof *buffer + MP_BUFFER_HEADROOM + capacity);
-    if (!buffer)
-        return NULL;
+void mp_buffer_init(mp_buffer *buffer, size_t capacity) {
     buffer->capacity = MP_BUFFER_HEADROOM + capacity;
     mp_buffer_reset(buffer);
+}
+
+mp_buffer *mp_buffer_new(size_t capacity) {
+    mp_buffer *buffer = malloc(sizeof *buffer + MP_BUFFER_HEADROOM + capacity);
+    if (buffer)
+        mp_buffer_init(buffer, capacity);
     return buffer;
 }
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Room that a fresh buffer keeps in front, so that ungetChar need not move anything. */
-#define MP_BUFFER_HEADROOM 16
+#define MP_BUFFER_HEADROOM 32
 
 /* No transaction. */
 #define MP_BUFFER_NO_MARK ((size_t)-1)
@@ -22,6 +22,9 @@ typedef struct mp_buffer {
     size_t capacity;
     char data[];
 } mp_buffer;
+
+/* Makes a buffer with room for `capacity` bytes of the memory, which has sizeof(mp_buffer) + MP_BUFFER_HEADROOM more. */
+void mp_buffer_init(mp_buffer *buffer, size_t capacity);
 
 /* A buffer with room for `capacity` bytes, or NULL. To be freed with free(). */
 mp_buffer *mp_buffer_new(size_t capacity);

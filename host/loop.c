@@ -114,9 +114,17 @@ void mp_loop_free(mp_loop *loop) {
     ev_loop_destroy(loop->ev);
     mp_write_queue_free_spares(loop);
     free(loop->owned);
-    free(loop->input);
+    if (!loop->input_lent)
+        free(loop->input);
     free(loop->events);
     free(loop);
+}
+
+void mp_loop_lend_input(mp_loop *loop, mp_buffer *buffer) {
+    if (!loop->input_lent)
+        free(loop->input);
+    loop->input = buffer;
+    loop->input_lent = true;
 }
 
 void mp_loop_run(mp_loop *loop) {

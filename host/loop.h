@@ -26,7 +26,7 @@ typedef struct mp_tcp_socket mp_tcp_socket;
 typedef struct mp_tcp_server mp_tcp_server;
 
 /* The size of the input buffer that all sockets share: the most that one recv takes. */
-#define MP_INPUT_SIZE 65536
+#define MP_INPUT_SIZE 131072
 
 /* How many sockets are received from before their handlers run. More bring nothing. */
 #define MP_BATCH 16
@@ -119,8 +119,9 @@ struct mp_loop {
     bool settling, winding_down;
     mp_tcp_socket *dirty_head, *dirty_tail;
     mp_buffer *input;
+    bool input_lent;     /* and not to be freed */
     uint32_t input_used; /* bytes of its data[] that are taken by arrivals */
-    uint32_t arrival_count;
+    uint32_t arrival_count, delivered;
     mp_arrival arrivals[MP_BATCH];
     ev_prepare received;       /* never started: made pending by the sockets' callbacks */
     mp_chunk *spare_chunks[2]; /* small and medium ones, see write_queue.c */
@@ -143,6 +144,9 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out);
 
 /* Frees the loop; every object must have been destroyed before. */
 void mp_loop_free(mp_loop *loop);
+
+/* Has the loop receive into `buffer`, which stays its owner's. Before the loop runs. */
+void mp_loop_lend_input(mp_loop *loop, mp_buffer *buffer);
 
 /* Runs until nothing is alive or mp_loop_stop. Delivers what is queued first. */
 void mp_loop_run(mp_loop *loop);

@@ -177,8 +177,15 @@ const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size);
 /* The size of the first unread line with its newline, or 0; asked again, it looks only at what has come since. */
 size_t mp_tcp_socket_line(const mp_tcp_socket *socket);
 
-/* Takes the first `size` of them away (keeps them for rollback within a transaction); reading resumes if it rested. */
+/* Takes the first `size` of them away, or all if there are fewer (keeps them for rollback within a transaction); reading resumes if it rested. */
 void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size);
+
+/* May whoever reads all that is unread keep the memory it lies in? It is the loop's input buffer, and nobody else's bytes are
+   left in it. */
+bool mp_tcp_socket_may_keep_input(const mp_tcp_socket *socket);
+
+/* Has it all read, and leaves the memory to the caller; the loop goes on with `next`. Only where it may. */
+void mp_tcp_socket_keep_input(mp_tcp_socket *socket, mp_buffer *next);
 
 /* Puts a byte in front. 0, or -ENOMEM, or -EBUSY within a transaction. */
 int mp_tcp_socket_unget(mp_tcp_socket *socket, char c);

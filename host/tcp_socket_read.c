@@ -98,8 +98,8 @@ static void deliver(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
 }
 
 void mp_tcp_socket_deliver(mp_loop *loop) {
-    for (uint32_t i = 0; i < loop->arrival_count; i++) {
-        const mp_arrival *arrival = &loop->arrivals[i];
+    for (loop->delivered = 0; loop->delivered < loop->arrival_count;) {
+        const mp_arrival *arrival = &loop->arrivals[loop->delivered++];
         mp_tcp_socket *socket = arrival->socket;
         if (!socket)
             continue;
@@ -169,12 +169,23 @@ size_t mp_tcp_socket_line(const mp_tcp_socket *socket) {
 void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size) {
     if (!socket->in)
         return;
-    socket->in->start += size;
+    size_t unread = mp_buffer_size(socket->in);
+    socket->in->start += size < unread ? size : unread;
     tidy(socket);
     if ((socket->flags & FLAG_READ_FULL) && mp_tcp_socket_has_room(socket)) {
         socket->flags &= ~(uint32_t)FLAG_READ_FULL;
         mp_tcp_socket_update_watcher(socket);
     }
+}
+
+bool mp_tcp_socket_may_keep_input(const mp_tcp_socket *socket) {
+    const mp_loop *loop = socket->object.loop;
+    return borrows(socket) && !(socket->flags & FLAG_TRANSACTION) && loop->delivered == loop->arrival_count;
+}
+
+void mp_tcp_socket_keep_input(mp_tcp_socket *socket, mp_buffer *next) {
+    socket->in = NULL;
+    socket->object.loop->input = next;
 }
 
 int mp_tcp_socket_unget(mp_tcp_socket *socket, char c) {

@@ -414,8 +414,8 @@ function TcpSocket:rollbackTransaction() end
 ---@return boolean
 function TcpSocket:isTransactionStarted() end
 
----Queues all of data, or its first maxSize bytes; they leave together when the running handler has returned or waits, at the
----latest behind those of 15 other sockets that became readable with this one.
+---Queues all of data, or its first maxSize bytes; they leave together when the running handler has returned or
+---waits, at the latest behind those of 15 other sockets that became readable with this one.
 ---Allowed as soon as connectToHost was called, and in ClosingState. Fails with WriteBufferFullError, taking
 ---nothing, over the limit; OperationError if not open or read-only; UnknownSocketError if not connected. None of
 ---these is signalled.

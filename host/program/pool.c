@@ -145,12 +145,18 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
     if (size == 0) {
         if (pooled)
             give_back(block);
+        else if (program_is_input(block))
+            program_free_input(block);
         else
             free(block);
         return NULL;
     }
+    if (!block && size > LARGEST) {
+        void *placed = program_place_input(size);
+        return placed ? placed : malloc(size);
+    }
     if (!block)
-        return size <= LARGEST ? take(size) : malloc(size);
+        return take(size);
     if (!pooled)
         return realloc(block, size);
     if (size <= LARGEST && slab_of(block)->class == class_of(size))
@@ -165,12 +171,12 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
 
 void program_pool_memory(lua_State *L) {
     mp_system_keep_freed(KEPT);
-    if (RESERVED == 0 || getenv("MOONPORT_MALLOC"))
+    if (getenv("MOONPORT_MALLOC"))
         return;
-    char *start = mp_system_reserve(RESERVED + SLAB);
-    if (!start)
-        return; /* a bound on addresses (ulimit -v): malloc does it all */
-    pool.base = (char *)(((uintptr_t)start + SLAB - 1) & ~(SLAB - 1));
-    pool.reserved = RESERVED;
+    char *start = RESERVED > 0 ? mp_system_reserve(RESERVED + SLAB) : NULL;
+    if (start) { /* else a bound on addresses (ulimit -v): malloc does it all */
+        pool.base = (char *)(((uintptr_t)start + SLAB - 1) & ~(SLAB - 1));
+        pool.reserved = RESERVED;
+    }
     lua_setallocf(L, allocate, NULL);
 }

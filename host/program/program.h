@@ -196,6 +196,17 @@ int program_run(program *self);
    forbids it, for tools that watch malloc. */
 void program_pool_memory(lua_State *L);
 
+/* --- input.c: input that becomes a string without being copied --- */
+
+/* Has the loop receive into memory that strings can keep, where there is some. */
+void program_lend_input(lua_State *L, binding_state *state);
+
+/* For pool.c: is the block of a string that keeps its input? Frees one. The place for the string that is being made of input, or
+   NULL if a block of that size is for something else. */
+bool program_is_input(const void *block);
+void program_free_input(void *block);
+void *program_place_input(size_t size);
+
 /* --- stop.c: signals, quit and the grace time --- */
 void program_watch_signals(program *self);
 void program_unwatch_signals(program *self);

@@ -13,6 +13,7 @@ static int open_libraries(lua_State *L) {
     program_keep_standard(L);
     self->state = binding_open(L);
     self->module = luaL_ref(L, LUA_REGISTRYINDEX);
+    program_lend_input(L, self->state);
     binding_pace_collector(L, self->state);
     /* Installed modules are shared by all generations: what they make belongs to the one that calls them. */
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

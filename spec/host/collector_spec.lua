@@ -49,4 +49,34 @@ describe("the collector", function()
       timer:start(1)
     ]] })
   end)
+
+  it("takes a bulk transfer's strings while they are young, then is incremental again, and grows by neither", function()
+    local status, out, err = helper.run { moonport, "-e", [[
+      local moonport = require "moonport"
+      local server, client, text, most = moonport.TcpServer(), moonport.TcpSocket(), ("x"):rep(512 << 10), 0
+      function server.connection:readyRead()
+        self:write(self:readAll())
+        most = math.max(most, collectgarbage "count")
+      end
+      server:listen "127.0.0.1"
+      client:connectToHost("127.0.0.1", server:serverPort())
+      assert(client:waitForConnected())
+      local function echo(message)
+        client:write(message)
+        local left = #message
+        while left > 0 do
+          assert(client:waitForReadyRead())
+          left = left - client:skip(left)
+        end
+      end
+      local before = collectgarbage "count"
+      for _ = 1, 64 do echo(text) end
+      print(collectgarbage "generational", most - before < 4096)
+      for i = 1, 3000 do echo(("%d;"):format(i):rep(200)) end
+      print(collectgarbage "incremental", most - before < 4096)
+      client:abort()
+      server:close()
+    ]] }
+    assert.same({ 0, "", "generational\ttrue\nincremental\ttrue\n" }, { status, err, out })
+  end)
 end)
