@@ -8,7 +8,7 @@
 #include "system.h"
 
 /* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
-#define SLICE 1.0
+#define SLICE 0.5
 
 /* So many objects leave enough memory to give it back to the system. */
 #define MANY 4096
