@@ -239,7 +239,9 @@ class Bench:
         with self.attempt(row, peer):
             values = running[0].turn()
             if row.beside:
-                values["beside_ratio"] = running[1].turn()["cpu_ns"] / values["cpu_ns"]
+                beside = running[1].turn()
+                values["beside_ratio"] = beside["cpu_ns"] / values["cpu_ns"]
+                values["beside_max_us"] = beside.get("max_us")
             self.results.add(row, peer, (self.round, turn), values)
             loads[peer] = running
 
@@ -247,7 +249,11 @@ class Bench:
         for peer in peers:
             with self.attempt(row, peer), Server(self.machine, command_of(row, peer)) as server:
                 values = load_once(self.machine, server, row.load)
-                values["cycles"] = server.output().count("cycle\n")
+                output = server.output()
+                values["cycles"] = output.count("cycle\n")
+                pauses = re.findall(r"^pause ([\d.]+)$", output, re.MULTILINE)
+                if pauses:
+                    values["pause_ms"] = max(map(float, pauses))
                 self.results.add(row, peer, self.round, values)
 
     def start(self, row, peers):

@@ -96,9 +96,14 @@ ROWS = [
         Figure("p99_us", "  p99", "µs", "epoll", quiet=True),
         Figure("p999_us", "  p99.9", "µs", "epoll", {"moonport": 1.3}, quiet=True),
     ], turns=8),
+    Row("reload", ["echo", "-c", "50", "-i", "15000", "-r", "5000", "-n", "2000"], [
+        Figure("beside_max_us", "reload beside 15,000 idle connections: longest answer to 50 others", "ms", "",
+               {"moonport": 5}, 1e-3),
+        Figure("max_us", "  without a reload", "ms", "", {}, 1e-3),
+    ], peers=("moonport",), moonport="reload.lua", beside=["-H"], turns=20),
     Row("tables", ["echo", "-c", "50", "-r", "10000", "-n", "100000"], [
-        Figure("max_us", "200 MiB of live tables (epoll: none): longest answer", "ms", "",
-               {"moonport": 10}, 1e-3, quiet=True),
+        Figure("pause_ms", "200 MiB of live tables: longest pause, CPU time", "ms", "", {"moonport": 10}),
+        Figure("max_us", "  longest answer (epoll: without tables)", "ms", "", {}, 1e-3, quiet=True),
         Figure("cycles", "  cycles of the collector meanwhile", ""),
     ], peers=("epoll", "moonport"), moonport="tables.lua", tool="alone"),
     Row("start", [], [

@@ -39,8 +39,10 @@ class Results:
         self.values, self.failures = {}, []
 
     def add(self, row, peer, turn, values):
+        """Not every peer has every figure."""
         for figure in row.figures:
-            self.of(row, figure, peer)[turn] = values[figure.key] * figure.scale
+            if values.get(figure.key) is not None:
+                self.of(row, figure, peer)[turn] = values[figure.key] * figure.scale
 
     def failed(self, row, peer, reason):
         self.failures.append(f"{row.name}, {peer}: {reason}")

@@ -24,6 +24,7 @@ typedef struct plan {
     int cpu;       // that the started command gets, -1 = any
     bool sleeps;   // waits in the kernel, not spinning
     bool led;      // takes a turn for each line on standard input
+    bool hang_up;  // each turn begins with a SIGHUP to the server
 } plan;
 
 // A connection is two streams of the same known bytes: what goes out and what has to come back. `base` is

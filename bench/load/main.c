@@ -90,6 +90,8 @@ static void take_turns(connection *all, const plan *p, traffic *what, long units
         histogram *h = histogram_new();
         phase("turn");
         stretch s = stretch_begin(p);
+        if (p->hang_up && kill(p->pid, SIGHUP) < 0)
+            fail("SIGHUP to %d: %s", (int)p->pid, strerror(errno));
         what(all, p->connections, p, p->requests, h);
         report("cpu_ns", stretch_cpu(p, s, p->requests * units));
         report("per_second", (double)(p->requests * units) * 1e9 / (double)(now() - s.wall));
@@ -219,8 +221,9 @@ static void run_start(const plan *p, char **command) {
 
 static _Noreturn void usage(void) {
     fputs("usage: load echo|connect|idle|fanout -p PORT [-P PID] [-c connections] [-i idle connections]\n"
-          "            [-s size] [-d depth] [-n requests] [-r requests a second] [-w] [-l]\n"
-          "       -w wait in the kernel (the server shares the CPU), -l take a turn for each line of input\n"
+          "            [-s size] [-d depth] [-n requests] [-r requests a second] [-w] [-l] [-H]\n"
+          "       -w wait in the kernel (the server shares the CPU), -l take a turn for each line of input,\n"
+          "       -H begin each turn with a SIGHUP to the server\n"
           "       load start -p PORT [-u CPU of the command] -- command...\n",
           stderr);
     exit(2);
@@ -229,7 +232,7 @@ static _Noreturn void usage(void) {
 static plan parse(int argc, char **argv) {
     plan p = {.connections = 50, .size = 64, .cpu = -1, .depth = 1, .requests = 100000};
     int option;
-    while ((option = getopt(argc, argv, "p:P:c:i:s:d:n:r:u:wl")) != -1) {
+    while ((option = getopt(argc, argv, "p:P:c:i:s:d:n:r:u:wlH")) != -1) {
         switch (option) {
         case 'p': p.port = (uint16_t)atoi(optarg); break;
         case 'P': p.pid = atoi(optarg); break;
@@ -242,10 +245,12 @@ static plan parse(int argc, char **argv) {
         case 'u': p.cpu = atoi(optarg); break;
         case 'w': p.sleeps = true; break;
         case 'l': p.led = true; break;
+        case 'H': p.hang_up = true; break;
         default: usage();
         }
     }
-    if (!p.port || p.connections < 1 || p.idle < 0 || p.size < 1 || p.depth < 1 || p.requests < 1)
+    if (!p.port || p.connections < 1 || p.idle < 0 || p.size < 1 || p.depth < 1 || p.requests < 1 ||
+        (p.hang_up && p.pid == 0))
         usage();
     return p;
 }

@@ -2,8 +2,9 @@
 --
 -- An echo service that keeps 200 MiB of live tables, as a service keeps its users: records in rooms. Each
 -- request changes a record and leaves garbage behind, and one in a hundred replaces the record, so that the
--- collector has to go through all of it again and again. At the end of each of the collector's cycles there is a
--- line on stderr: moonport tables.lua PORT
+-- collector has to go through all of it again and again. On stderr there is a line at the end of each of the
+-- collector's cycles, and one for each pause longer than those before it, as CPU time between two ticks of a
+-- millisecond: moonport tables.lua PORT
 
 local moonport = require "moonport"
 
@@ -54,4 +55,16 @@ function server.connection:readyRead()
   self:write(self:readAll())
 end
 
+local ticker, last, longest = moonport.Timer(), os.clock(), 0
+
+function ticker.timeout()
+  local now = os.clock()
+  if now - last > longest then
+    longest = now - last
+    io.stderr:write(("pause %.2f\n"):format(longest * 1000))
+  end
+  last = now
+end
+
+ticker:start(1)
 assert(server:listen("127.0.0.1", tonumber(arg[1])))
