@@ -21,7 +21,11 @@ static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *da
     }
     luaL_Buffer buffer;
     char *out = luaL_buffinitsize(L, &buffer, size);
-    size_t kept = 0;
+    size_t unread, kept = 0;
+    /* Anew: a finaliser of the script's may have read from it or closed it. */
+    data = mp_tcp_socket_peek(socket, &unread);
+    if (size > unread)
+        size = unread;
     for (size_t i = 0; i < size; i++)
         if (data[i] != '\r')
             out[kept++] = data[i];

@@ -85,7 +85,10 @@ static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
         mp_tcp_socket_on_readable(socket);
     if ((revents & EV_WRITE) && (socket->flags & FLAG_SHORT_WRITE))
         mp_tcp_socket_on_writable(socket);
-    if (!ev_is_pending(&loop->received))
+    /* Last: once handlers have run, the socket may be gone. */
+    if (mp_tcp_socket_is_batch_full(loop))
+        mp_tcp_socket_deliver(loop);
+    else if (!ev_is_pending(&loop->received))
         ev_feed_event(ev, &loop->received, EV_CUSTOM);
 }
 

@@ -93,8 +93,11 @@ void mp_tcp_socket_forget_addresses(mp_tcp_socket *socket);
 
 /* --- tcp_socket_read.c --- */
 
-/* Receives, and leaves what came among the loop's arrivals. */
+/* Receives, and leaves what came among the loop's arrivals, where there is room for one more. */
 void mp_tcp_socket_on_readable(mp_tcp_socket *socket);
+
+/* Must what has arrived be delivered before anything else is received? */
+bool mp_tcp_socket_is_batch_full(const mp_loop *loop);
 
 /* Runs the handlers of what has arrived, in that order, and sends what they wrote (mp_loop_settle). */
 void mp_tcp_socket_deliver(mp_loop *loop);

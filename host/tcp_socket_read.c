@@ -127,8 +127,10 @@ static void arrived(mp_tcp_socket *socket, uint32_t size) {
     socket->flags |= FLAG_ARRIVED;
     loop->arrivals[loop->arrival_count++] = (mp_arrival){socket, loop->input_used, size};
     loop->input_used += (size + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1);
-    if (loop->arrival_count == MP_BATCH || loop->input_used > BATCH_BYTES)
-        mp_tcp_socket_deliver(loop);
+}
+
+bool mp_tcp_socket_is_batch_full(const mp_loop *loop) {
+    return loop->arrival_count == MP_BATCH || loop->input_used > BATCH_BYTES;
 }
 
 void mp_tcp_socket_on_readable(mp_tcp_socket *socket) {
