@@ -177,8 +177,8 @@ mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous)
 void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop));
 
 /* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
-   Every callback of libev in host/ ends with this, but a socket's, which only receives: its handlers run, and this, when all
-   callbacks of the turn have. The owner calls it after it ran a handler on its own account. */
+   Every callback of libev in host/ that may have run a handler or queued a signal ends with this, but a socket's: that leaves
+   what it received to mp_tcp_socket_deliver. The owner calls it after it ran a handler on its own account. */
 void mp_loop_settle(mp_loop *loop);
 
 /* Milliseconds of a clock that nobody can set, for intervals. Not ev_now, which jumps with the system's time. */
