@@ -59,12 +59,10 @@ struct binding_state {
     int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
     int young_until;        /* KiB in use up to which it does that */
     unsigned large_strings; /* of input, since the last time */
-    bool (*adopt)(
-        lua_State *L,
-        mp_tcp_socket *socket); /* pushes all that is unread without a copy, and has it read; false: it
-                                                           can't. NULL: never */
-    int cycles_due;             /* collector cycles to go through in the turns to come */
-    uint32_t released;          /* objects since the last of them */
+    int cycles_due;         /* collector cycles to go through in the turns to come */
+    uint32_t released;      /* objects since the last of them */
+    /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
+    bool (*adopt)(lua_State *L, mp_tcp_socket *socket);
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
     void (*on_quit)(binding_state *state);
     bool (*on_reload)(binding_state *state);

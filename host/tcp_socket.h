@@ -177,7 +177,8 @@ const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size);
 /* The size of the first unread line with its newline, or 0; asked again, it looks only at what has come since. */
 size_t mp_tcp_socket_line(const mp_tcp_socket *socket);
 
-/* Takes the first `size` of them away, or all if there are fewer (keeps them for rollback within a transaction); reading resumes if it rested. */
+/* Takes the first `size` of them away, or all if there are fewer (keeps them for rollback within a transaction); reading
+   resumes if it rested. */
 void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size);
 
 /* May whoever reads all that is unread keep the memory it lies in? It is the loop's input buffer, and nobody else's bytes are
