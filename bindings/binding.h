@@ -58,7 +58,7 @@ struct binding_state {
     bool collecting;                   /* in the loop's idle time */
     int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
     int young_until;        /* KiB in use up to which it does that */
-    unsigned large_strings; /* of input, since the last time */
+    size_t input_strings;   /* bytes of those that binding_note_input was told of, since the last time */
     int cycles_due;         /* collector cycles to go through in the turns to come */
     uint32_t released;      /* objects since the last of them */
     /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
@@ -89,6 +89,12 @@ void binding_pace_collector(lua_State *L, binding_state *state);
 
 /* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
 void binding_keep_pace(binding_state *state);
+
+/* A string is made of `size` bytes of input. Short ones are too few bytes to matter to the pace. */
+static inline void binding_note_input(binding_state *state, size_t size) {
+    if (size >= 512)
+        state->input_strings += size;
+}
 
 /* The state of a Lua state in which binding_open has run. */
 binding_state *binding_find(lua_State *L);

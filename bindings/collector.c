@@ -3,10 +3,10 @@
  * cycle begins only after some allocation. One with much is gone through in the loop's idle time, in slices that no request
  * feels; only where there is none, the collector's own steps go on beside the work.
  *
- * A bulk transfer makes little but large strings, which are dead as soon as their handler ends. As long as they come and nothing
- * else, the collector is generational, and after each two or so frees what is young: for next to nothing, and before it has left
- * the processor's cache. For anything else that mode is no good: whatever has a finaliser, as connections have, stays in it
- * until all is gone through at once.
+ * What peers send becomes strings, which are mostly dead as soon as their handler ends. Where these are more than a few bytes long
+ * they soon fill the processor's cache. As long as much of what is allocated is of that kind the collector is generational, and
+ * frees what is young again and again: for next to nothing, and while the cache still has it. For anything else that mode is no
+ * good: whatever has a finaliser, as connections have, stays in it until all is gone through at once.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,13 +25,13 @@ enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 #define BETWEEN_SLICES 1024
 
 /* KiB that are allocated from one collection of what is young to the next. */
-#define YOUNG 256
+#define YOUNG 128
 
 /* KiB that these may leave in all, before all is gone through. */
 #define LEFT_OF_YOUNG 512
 
-/* So many large strings in one cycle are a bulk transfer. */
-#define BULK 4
+/* Of `kib` that were allocated so much is much, bytes of strings of input. */
+#define MUCH_INPUT(kib) ((size_t)(kib) * 1024 / 4)
 
 /* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, that is 0.1 ms or so. */
 #define WORK 4
@@ -69,11 +69,11 @@ static void await_cycle(binding_state *state) {
 static void await_youth(binding_state *state) {
     (void)lua_gc(state->L, LUA_GCSTEP, -LEAST_PAUSE);
     state->collect_at = used(state) + YOUNG;
-    state->large_strings = 0;
+    state->input_strings = 0;
 }
 
 static void collect_young(binding_state *state) {
-    if (state->large_strings > 0 && state->collect_at < state->young_until &&
+    if (state->input_strings >= MUCH_INPUT(YOUNG) && state->collect_at < state->young_until &&
         lua_gc(state->L, LUA_GCISRUNNING)) {
         (void)lua_gc(state->L, LUA_GCSTEP, 0);
         await_youth(state);
@@ -83,9 +83,9 @@ static void collect_young(binding_state *state) {
 }
 
 static void end_cycle(binding_state *state) {
-    bool bulk = state->large_strings >= BULK && used(state) < LEAST_PAUSE;
-    state->large_strings = 0;
-    if (!bulk) {
+    bool young = state->input_strings >= MUCH_INPUT(LEAST_PAUSE) && used(state) < LEAST_PAUSE;
+    state->input_strings = 0;
+    if (!young) {
         await_cycle(state);
     } else if (change_mode(state, LUA_GCGEN, LUA_GCINC, PACE_GENERATIONAL)) {
         await_youth(state);

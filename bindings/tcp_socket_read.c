@@ -15,6 +15,7 @@
 
 /* Pushes the first `size` unread bytes; in text mode without carriage returns. */
 static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *data, size_t size) {
+    binding_note_input(socket->object.loop->owner, size);
     if (!(socket->open_mode & MP_TEXT)) {
         lua_pushlstring(L, data, size);
         return;
@@ -34,8 +35,7 @@ static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *da
 
 /* Pushes all unread bytes, where they lie. */
 static bool adopt(lua_State *L, mp_tcp_socket *socket) {
-    binding_state *state = socket->object.loop->owner;
-    state->large_strings++;
+    const binding_state *state = socket->object.loop->owner;
     return state->adopt && !(socket->open_mode & MP_TEXT) && state->adopt(L, socket);
 }
 
@@ -43,8 +43,10 @@ static bool adopt(lua_State *L, mp_tcp_socket *socket) {
 static void take_bytes(lua_State *L, mp_tcp_socket *socket, const char *data, size_t size) {
     size_t unread;
     (void)mp_tcp_socket_peek(socket, &unread);
-    if (size >= LARGE && size == unread && adopt(L, socket))
+    if (size >= LARGE && size == unread && adopt(L, socket)) {
+        binding_note_input(socket->object.loop->owner, size);
         return;
+    }
     push_bytes(L, socket, data, size);
     mp_tcp_socket_consume(socket, size);
 }

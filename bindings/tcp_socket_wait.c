@@ -198,6 +198,7 @@ static size_t complete(const mp_tcp_socket *socket, lua_Integer wanted, bool kee
 
 static void take(lua_State *L, mp_tcp_socket *socket, size_t size, size_t strip) {
     const char *data = mp_tcp_socket_peek(socket, &(size_t){0});
+    binding_note_input(socket->object.loop->owner, size);
     lua_pushlstring(L, data, size - strip);
     mp_tcp_socket_consume(socket, size);
     seen(socket);
