@@ -56,11 +56,12 @@ struct binding_state {
     uint8_t pace;                      /* of the collector: an enum of collector.c; 0: Lua's own */
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
-    int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
-    int young_until;        /* KiB in use up to which it does that */
-    size_t input_strings;   /* bytes of those that binding_note_input was told of, since the last time */
-    int cycles_due;         /* collector cycles to go through in the turns to come */
-    uint32_t released;      /* objects since the last of them */
+    int collect_at;       /* KiB in use from which it does so, or collects what is young; 0: never */
+    int young_until;      /* KiB in use up to which it does that */
+    int young_pause;      /* KiB that may be allocated from one time to the next */
+    size_t input_strings; /* bytes of those that binding_note_input was told of, since the last time */
+    int cycles_due;       /* collector cycles to go through in the turns to come */
+    uint32_t released;    /* objects since the last of them */
     /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
     bool (*adopt)(lua_State *L, mp_tcp_socket *socket);
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */

@@ -24,14 +24,15 @@ enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 #define SLICE 0.5
 #define BETWEEN_SLICES 1024
 
-/* KiB that are allocated from one collection of what is young to the next. */
-#define YOUNG 128
+/* KiB that are allocated from one collection of what is young to the next, at least; its cost is that of some ten strings, or grows
+   with what is live. */
+#define YOUNG 16
 
 /* KiB that these may leave in all, before all is gone through. */
 #define LEFT_OF_YOUNG 512
 
 /* Of `kib` that were allocated so much is much, bytes of strings of input. */
-#define MUCH_INPUT(kib) ((size_t)(kib) * 1024 / 4)
+#define MUCH_INPUT(kib) ((size_t)(kib)*1024 / 4)
 
 /* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, that is 0.1 ms or so. */
 #define WORK 4
@@ -68,12 +69,14 @@ static void await_cycle(binding_state *state) {
 /* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
 static void await_youth(binding_state *state) {
     (void)lua_gc(state->L, LUA_GCSTEP, -LEAST_PAUSE);
-    state->collect_at = used(state) + YOUNG;
+    int live = used(state);
+    state->young_pause = live / 4 > YOUNG ? live / 4 : YOUNG;
+    state->collect_at = live + state->young_pause;
     state->input_strings = 0;
 }
 
 static void collect_young(binding_state *state) {
-    if (state->input_strings >= MUCH_INPUT(YOUNG) && state->collect_at < state->young_until &&
+    if (state->input_strings >= MUCH_INPUT(state->young_pause) && state->collect_at < state->young_until &&
         lua_gc(state->L, LUA_GCISRUNNING)) {
         (void)lua_gc(state->L, LUA_GCSTEP, 0);
         await_youth(state);

@@ -50,7 +50,7 @@ describe("the collector", function()
     ]] })
   end)
 
-  it("takes strings of input while they are young as long as they come, then is incremental again, and grows by neither", function()
+  it("takes strings of input while they are young, as long as they come, and grows by neither mode", function()
     local status, out, err = helper.run { moonport, "-e", [[
       local moonport = require "moonport"
       local server, client, text, most = moonport.TcpServer(), moonport.TcpSocket(), ("x"):rep(512 << 10), 0
