@@ -46,6 +46,9 @@ struct binding_state {
     uint64_t handler_errors;
     const void *metatables[CLASS_COUNT]; /* lua_topointer of each, for quick checks */
     int metatable_refs[CLASS_COUNT];
+    lua_State *kept;       /* its stack holds strings that are about to be sent */
+    const char *last_kept; /* the last of them */
+    unsigned kept_count;
     int plain_socket; /* reference: the metatable of sockets that have neither fields nor a server */
     int signal_names[MP_SIGNAL_COUNT]; /* registry references of the names */
     binding_generation *current;       /* the one that serves */
@@ -207,6 +210,14 @@ void binding_drop_prototype(mp_tcp_server *server);
 
 /* Has the script put anything into the prototype? To read `server.connection` makes an empty one. */
 bool binding_has_prototype(lua_State *L, const mp_listener *listener);
+
+/* --- writing ------------------------------------------------------------------------------------------------------- */
+
+/* Makes what write needs of the state. Raises on lack of memory. */
+void binding_open_writing(lua_State *L, binding_state *state);
+
+/* The upcall: strings that were kept are not needed any more. */
+void binding_flushed(mp_loop *loop);
 
 /* --- signals ----------------------------------------------------------------------------------------------------- */
 

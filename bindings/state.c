@@ -66,7 +66,7 @@ static void unpin_upcall(mp_loop *loop, int token) {
     luaL_unref(((binding_state *)loop->owner)->L, LUA_REGISTRYINDEX, token);
 }
 
-static const mp_upcalls upcalls = {binding_emit, release_upcall, accept_upcall, unpin_upcall};
+static const mp_upcalls upcalls = {binding_emit, release_upcall, accept_upcall, unpin_upcall, binding_flushed};
 
 /* --- boxes and classes --------------------------------------------------------------------------------------------- */
 
@@ -261,6 +261,7 @@ binding_state *binding_open(lua_State *L) {
     binding_open_host_address(L, state);
     binding_open_tasks(L, state);
     binding_open_connections(L, state);
+    binding_open_writing(L, state);
     binding_preload_library(L);
     (void)binding_new_generation(L, state);
     return state;

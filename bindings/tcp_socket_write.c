@@ -1,6 +1,6 @@
 /*
- * Writing to a TcpSocket. Short strings are copied to the write queue, long ones are sent from where they lie and
- * pinned until then.
+ * Writing to a TcpSocket. Short strings are copied to the write queue. The others are sent from where they lie: those of medium
+ * size are kept until the loop has sent what it could, the system mostly all of it; long ones are pinned until they are sent.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,17 +10,51 @@
 
 #define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
 
-/* From this size on a reference costs less than a copy. */
+/* From these sizes on a reference costs less than a copy. */
+#define BORROW_SIZE 512
 #define PIN_SIZE 8192
+
+/* So many strings are kept from one flush to the next; those behind them are copied. */
+#define MOST_KEPT 64
 
 static int push_write_fault(lua_State *L, enum mp_fault fault) {
     return binding_fail(L, "write", fault);
 }
 
+/* Keeps the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which costs less than a
+   reference in a table. False: there is no room. */
+static bool keep(lua_State *L, binding_state *state, int index, const char *data) {
+    if (data == state->last_kept)
+        return true;
+    if (state->kept_count == MOST_KEPT)
+        return false;
+    lua_pushvalue(L, index);
+    lua_xmove(L, state->kept, 1);
+    state->kept_count++;
+    state->last_kept = data;
+    return true;
+}
+
+void binding_flushed(mp_loop *loop) {
+    binding_state *state = loop->owner;
+    lua_settop(state->kept, 0);
+    state->kept_count = 0;
+    state->last_kept = NULL;
+}
+
+void binding_open_writing(lua_State *L, binding_state *state) {
+    state->kept = lua_newthread(L);
+    luaL_checkstack(state->kept, MOST_KEPT, NULL);
+    (void)luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 /* Queues `size` bytes of the string at `index`. */
 static enum mp_fault queue(lua_State *L, mp_tcp_socket *socket, int index, const char *data, size_t size) {
-    if (size < PIN_SIZE)
+    if (size < BORROW_SIZE)
         return mp_tcp_socket_write(socket, data, size, MP_COPY);
+    if (size < PIN_SIZE)
+        return mp_tcp_socket_write(socket, data, size,
+                                   keep(L, binding_state_of(L), index, data) ? MP_BORROW : MP_COPY);
     enum mp_fault fault = mp_tcp_socket_can_write(socket, size);
     if (fault == MP_FAULT_NONE) {
         lua_pushvalue(L, index);

@@ -307,6 +307,10 @@ static void flush_dirty(mp_loop *loop) {
             loop->dirty_tail = NULL;
         mp_tcp_socket_flush_dirty(socket);
     }
+    if (loop->borrows) {
+        loop->borrows = false;
+        loop->upcalls->flushed(loop);
+    }
 }
 
 void mp_loop_settle(mp_loop *loop) {

@@ -44,6 +44,8 @@ typedef struct mp_upcalls {
     mp_tcp_socket *(*accept)(mp_tcp_server *server);
     /* A string that was given to mp_tcp_socket_write with `token` is not needed any more. May run inside API calls. */
     void (*unpin)(mp_loop *loop, int token);
+    /* What was given to it with MP_BORROW isn't needed any more. */
+    void (*flushed)(mp_loop *loop);
 } mp_upcalls;
 
 /* What a kind of object does for the loop; static in its file. */
@@ -117,6 +119,7 @@ struct mp_loop {
     mp_event *events; /* ring */
     uint32_t event_head, event_count, event_capacity;
     bool settling, winding_down;
+    bool borrows; /* something was written with MP_BORROW since the last flush */
     mp_tcp_socket *dirty_head, *dirty_tail;
     mp_buffer *input;
     bool input_lent;     /* and not to be freed */

@@ -55,6 +55,12 @@ enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_
     }
     if (size == 0)
         return MP_FAULT_NONE;
+    if (token == MP_BORROW) {
+        if (socket->out.bytes > 0 || socket->state < MP_STATE_CONNECTED)
+            token = MP_COPY;
+        else
+            loop->borrows = true;
+    }
     if (mp_write_queue_append(&socket->out, loop, data, size, token) < 0)
         return MP_FAULT_RESOURCE;
     if (socket->flags & FLAG_SHORT_WRITE) {
@@ -171,6 +177,8 @@ void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket) {
     /* `connected` comes first, and a close that was asked for before it: ClosingState, then bytesWritten. */
     if (!(socket->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
         (void)flush(socket, true);
+    if (socket->out.bytes > 0 && mp_write_queue_own(&socket->out, socket->object.loop) < 0)
+        mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
 }
 
 void mp_tcp_socket_on_writable(mp_tcp_socket *socket) {

@@ -25,7 +25,7 @@ struct mp_chunk {
     const char *data;
     size_t start, end;
     uint32_t room; /* of bytes[]; 0 for a reference */
-    int32_t token; /* of a reference, else MP_COPY */
+    int32_t token; /* of a reference, else MP_COPY or MP_BORROW */
     char bytes[];
 };
 
@@ -58,7 +58,7 @@ static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
 
 static void free_chunk(mp_loop *loop, mp_chunk *chunk) {
     int class = class_for(chunk->room);
-    if (chunk->token != MP_COPY)
+    if (chunk->token >= 0)
         loop->upcalls->unpin(loop, chunk->token);
     if (class < CLASSES && loop->spare_chunk_counts[class] < classes[class].spares) {
         chunk->next = loop->spare_chunks[class];
@@ -90,9 +90,9 @@ static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
     queue->tail = chunk;
 }
 
-/* The next chunk's size: what fits for a first short write, else room for what will follow. */
+/* The next chunk's size: what fits for a first short copy, else room for what will follow. */
 static size_t room_for(const mp_write_queue *queue, size_t size) {
-    if (!queue->tail && size <= classes[MEDIUM].room)
+    if ((!queue->tail || queue->tail->token == MP_BORROW) && size <= classes[MEDIUM].room)
         return size;
     return size < LARGE_ROOM ? LARGE_ROOM : size;
 }
@@ -128,6 +128,24 @@ int mp_write_queue_append(mp_write_queue *queue, mp_loop *loop, const char *data
     chunk->token = token;
     link_chunk(queue, chunk);
     queue->bytes += size;
+    return 0;
+}
+
+int mp_write_queue_own(mp_write_queue *queue, mp_loop *loop) {
+    mp_chunk *head = queue->tail ? queue->tail->next : NULL;
+    if (!head || head->token != MP_BORROW)
+        return 0;
+    size_t size = head->end - head->start;
+    mp_chunk *copy = new_chunk(loop, size);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy->bytes, head->data + head->start, size);
+    copy->end = size;
+    copy->next = head == queue->tail ? copy : head->next;
+    queue->tail->next = copy;
+    if (head == queue->tail)
+        queue->tail = copy;
+    free_chunk(loop, head);
     return 0;
 }
 
