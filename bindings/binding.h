@@ -39,6 +39,7 @@ struct binding_state {
     unsigned task_count;      /* suspended or waiting to start */
     unsigned cancelling;      /* tasks that are being cancelled, each by the one before */
     bool looping;             /* the loop runs: nothing may drive it again */
+    bool arrivals_left; /* arrivals.c: the last handler has returned, and the receiver's is yet to run */
     bool quitting;
     int driven_outcome; /* of the last wait that drove the loop */
     bool hosted;        /* the program owns the loop; run() is not for the script */
@@ -228,6 +229,27 @@ const char *binding_signal_name(enum mp_signal signal);
 /* The upcall: runs the handlers of a signal, then wakes those who wait for it. */
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 
+/* The upcall: the same with readyRead for the sockets that have received something. */
+void binding_arrived(mp_loop *loop);
+
+/* Is there a reload of its server that the connection has not been told of? */
+static inline bool binding_is_behind(const mp_tcp_socket *socket) {
+    const mp_listener *listener = socket->listener;
+    return listener && listener->server &&
+           binding_box_of(&listener->server->object)->epoch != ((const binding_box *)socket - 1)->epoch;
+}
+
+/* Whose a handler is: it belongs to the generation of that. */
+enum binding_origin { ORIGIN_NONE, ORIGIN_OBJECT, ORIGIN_PROTOTYPE };
+
+/* Pushes the field's own handler or the prototype's; something else if there is none. The object is at index `self`, the signal's
+   name at `name`. */
+enum binding_origin binding_push_handler(lua_State *L, mp_object *object, int self, int name);
+
+/* The task is about to run a handler. */
+void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal signal,
+                           enum binding_origin origin);
+
 /* moonport.connect, moonport.disconnect and the Connection class. */
 void binding_open_connections(lua_State *L, binding_state *state);
 
@@ -276,6 +298,9 @@ struct binding_task {
 /* A task for a handler, with an empty stack that has LUA_MINSTACK slots; the caller sets what it runs on, and `generation`.
    NULL on lack of memory. */
 binding_task *binding_take_task(binding_state *state);
+
+/* A handler of the task has returned, which runs others: whatever there is to do after one. */
+void binding_end_handler(binding_task *task);
 
 /* Takes back a task that has ended well or never begun. */
 void binding_give_back(binding_task *task);

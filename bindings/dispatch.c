@@ -55,21 +55,23 @@ static binding_task *new_handler_task(binding_state *state, mp_object *object, e
     return NULL;
 }
 
-/* Whose a handler is: it belongs to the generation of that. */
-enum origin { ORIGIN_NONE, ORIGIN_OBJECT, ORIGIN_PROTOTYPE };
-
-/* Runs the function on top of the task's stack. */
-static void run_handler(binding_task *task, mp_object *object, enum mp_signal signal, intptr_t argument,
-                        enum origin origin) {
+void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal signal,
+                           enum binding_origin origin) {
     binding_box *box = binding_box_of(object);
     mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_tcp_socket_server((mp_tcp_socket *)object) : NULL;
-    int count = 1;
     task->on = object;
     task->signal = signal;
     task->of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
     task->generation = server ? binding_box_of(&server->object)->generation : box->generation;
     if (task->generation)
         task->generation->calls++;
+}
+
+/* Runs the function on top of the task's stack. */
+static void run_handler(binding_task *task, mp_object *object, enum mp_signal signal, intptr_t argument,
+                        enum binding_origin origin) {
+    int count = 1;
+    binding_begin_handler(task, object, signal, origin);
     lua_pushvalue(task->co, 1);
     if (signal != MP_SIGNAL_READY_READ) {
         /* Names of states and errors are strings, which may need memory. */
@@ -89,9 +91,10 @@ static int protected_lookup(lua_State *L) {
     return 1;
 }
 
-/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if there is none. */
-static bool push_from_prototype(binding_state *state, lua_State *L, enum mp_signal signal) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
+/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if there is none. Its name is
+   at `name`. */
+static bool push_from_prototype(binding_state *state, lua_State *L, int name) {
+    lua_pushvalue(L, name);
     if (lua_rawget(L, -2) != LUA_TNIL)
         return true;
     if (!luaL_getmetafield(L, -2, "__index"))
@@ -99,20 +102,18 @@ static bool push_from_prototype(binding_state *state, lua_State *L, enum mp_sign
     lua_pop(L, 2);
     lua_pushcfunction(L, protected_lookup);
     lua_pushvalue(L, -2);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
+    lua_pushvalue(L, name);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK)
         return !lua_isnil(L, -1);
-    mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", binding_signal_name(signal),
+    mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", lua_tostring(L, name),
            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the prototype's __index");
     return false;
 }
 
-/* Pushes the field's own handler or the prototype's; something else if there is none. The object is at index 1. */
-static enum origin push_handler(binding_state *state, lua_State *L, mp_object *object,
-                                enum mp_signal signal) {
+enum binding_origin binding_push_handler(lua_State *L, mp_object *object, int self, int name) {
     if (binding_box_of(object)->has_fields) {
-        binding_push_fields(L, 1);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[signal]);
+        binding_push_fields(L, self);
+        lua_pushvalue(L, name);
         if (lua_rawget(L, -2) != LUA_TNIL)
             return ORIGIN_OBJECT;
     }
@@ -122,7 +123,7 @@ static enum origin push_handler(binding_state *state, lua_State *L, mp_object *o
     if (!listener || listener->prototype == 0)
         return ORIGIN_NONE;
     lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
-    return push_from_prototype(state, L, signal) ? ORIGIN_PROTOTYPE : ORIGIN_NONE;
+    return push_from_prototype(object->loop->owner, L, name) ? ORIGIN_PROTOTYPE : ORIGIN_NONE;
 }
 
 /* Runs the field's own handler or the prototype's. False: there is none. */
@@ -131,7 +132,8 @@ static bool run_own_handler(binding_state *state, mp_object *object, enum mp_sig
     binding_task *task = new_handler_task(state, object, signal);
     if (!task)
         return true;
-    enum origin origin = push_handler(state, task->co, object, signal);
+    lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->signal_names[signal]);
+    enum binding_origin origin = binding_push_handler(task->co, object, 1, 2);
     if (origin == ORIGIN_NONE)
         binding_give_back(task);
     else
@@ -229,11 +231,8 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
-    if (object->behaviour->kind == MP_TCP_SOCKET) {
-        const mp_listener *listener = ((mp_tcp_socket *)object)->listener;
-        if (listener && listener->server && binding_box_of(&listener->server->object)->epoch != box->epoch)
-            binding_resume_connection((mp_tcp_socket *)object);
-    }
+    if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_tcp_socket *)object))
+        binding_resume_connection((mp_tcp_socket *)object);
     /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */
     if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
         box->unseen = false;

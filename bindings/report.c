@@ -23,6 +23,17 @@ int binding_result(lua_State *L, const char *what, enum mp_fault fault) {
     return 1;
 }
 
+/* Takes the last line of the traceback on top away if it is about a nameless C function: what runs several handlers. */
+static void drop_bottom(lua_State *L) {
+    static const char bottom[] = "\n\t[C]: in ?";
+    size_t length, size = sizeof bottom - 1;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (length < size || memcmp(text + length - size, bottom, size) != 0)
+        return;
+    lua_pushlstring(L, text, length - size);
+    lua_remove(L, -2);
+}
+
 void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     const char *message = lua_tostring(from, -1);
     if (!message && luaL_getmetafield(from, -1, "__tostring")) {
@@ -40,6 +51,7 @@ void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     if (traceback) {
         luaL_traceback(L, from, message, 0);
         lua_remove(L, -2);
+        drop_bottom(L);
     }
 }
 

@@ -66,7 +66,8 @@ static void unpin_upcall(mp_loop *loop, int token) {
     luaL_unref(((binding_state *)loop->owner)->L, LUA_REGISTRYINDEX, token);
 }
 
-static const mp_upcalls upcalls = {binding_emit, release_upcall, accept_upcall, unpin_upcall, binding_flushed};
+static const mp_upcalls upcalls = {binding_emit,  binding_arrived, release_upcall,
+                                   accept_upcall, unpin_upcall,    binding_flushed};
 
 /* --- boxes and classes --------------------------------------------------------------------------------------------- */
 

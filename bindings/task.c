@@ -253,6 +253,23 @@ static void over(binding_task *task, int status, int count) {
     }
 }
 
+/* By `runs` the watchdog tells one handler from the next: its hook is taken out, if at all, after that has changed. */
+static void disarm(binding_state *state) {
+    if (state->late) {
+        lua_sethook(state->late, NULL, 0, 0);
+        state->late = NULL;
+    }
+}
+
+void binding_end_handler(binding_task *task) {
+    task->state->runs++;
+    disarm(task->state);
+    while (task->taken)
+        binding_untaken(task->taken);
+    task->on = NULL;
+    task->generation = NULL;
+}
+
 void binding_resume(binding_task *task, int arguments) {
     binding_state *state = task->state;
     binding_task *before = state->running;
@@ -261,10 +278,7 @@ void binding_resume(binding_task *task, int arguments) {
     task->entered = true;
     state->runs++;
     int status = lua_resume(task->co, state->L, arguments, &count);
-    if (state->late) {
-        lua_sethook(state->late, NULL, 0, 0);
-        state->late = NULL;
-    }
+    disarm(state);
     state->running = before;
     if (state->cycle_ended || state->collect_at > 0)
         binding_keep_pace(state);

@@ -38,6 +38,8 @@ typedef struct mp_tcp_server mp_tcp_server;
 typedef struct mp_upcalls {
     /* A signal of `object`: run its handlers. `argument` is what the signal's mp_signal_argument says. */
     void (*emit)(mp_object *object, enum mp_signal signal, intptr_t argument);
+    /* There is input: emit readyRead on each socket that mp_tcp_socket_next_arrival gives, until it gives none. */
+    void (*arrived)(mp_loop *loop);
     /* Nothing can happen on `object` any more; the owner need not keep it alive for the loop's sake. */
     void (*release)(mp_object *object);
     /* A fresh, initialised and held (mp_object_hold) socket for a connection that `server` accepts; NULL: no memory. */
@@ -106,7 +108,7 @@ typedef struct mp_chore {
     bool (*run)(mp_loop *loop);
 } mp_chore;
 
-/* Private to host/, its program included, but for: owner, wanted, alive, log_level, statistics. */
+/* Private to host/, its program included, but for: owner, wanted, alive, log_level, statistics, receiver. */
 struct mp_loop {
     struct ev_loop *ev;
     const mp_upcalls *upcalls;
@@ -126,6 +128,7 @@ struct mp_loop {
     uint32_t input_used; /* bytes of its data[] that are taken by arrivals */
     uint32_t arrival_count, delivered;
     mp_arrival arrivals[MP_BATCH];
+    mp_tcp_socket *receiver;   /* whose handlers run on what arrived, or NULL */
     ev_prepare received;       /* never started: made pending by the sockets' callbacks */
     mp_chunk *spare_chunks[2]; /* small and medium ones, see write_queue.c */
     uint32_t spare_chunk_counts[2];

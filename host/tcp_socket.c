@@ -147,6 +147,8 @@ void mp_tcp_socket_destroy(mp_tcp_socket *socket) {
         if (loop->dirty_tail == socket)
             loop->dirty_tail = before;
     }
+    if (loop->receiver == socket)
+        loop->receiver = NULL;
     mp_tcp_socket_drop_input(socket);
     if (socket->extras) {
         free(socket->extras->peer_name);

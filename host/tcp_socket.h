@@ -171,6 +171,10 @@ bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket);
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
+/* For the upcall `arrived`: the next socket that has received something, whose handlers are to run on it; NULL: there is none. What
+   those of the socket before left unread becomes that socket's own. `receiver` is the last one, or NULL if it is destroyed. */
+mp_tcp_socket *mp_tcp_socket_next_arrival(mp_loop *loop);
+
 /* Unread bytes, in one piece, valid until the next call on the socket; *size may be 0. */
 const char *mp_tcp_socket_peek(const mp_tcp_socket *socket, size_t *size);
 

@@ -68,8 +68,8 @@ static void rest(mp_tcp_socket *socket) {
     mp_tcp_socket_update_watcher(socket);
 }
 
-/* Runs the handlers of `size` bytes in the shared buffer. */
-static void deliver(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
+/* Makes `size` bytes of the shared buffer the socket's unread data. False: nobody is to be told of them now. */
+static bool hand_over(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
     mp_loop *loop = socket->object.loop;
     mp_buffer *shared = loop->input;
     socket->bytes_read += size;
@@ -78,7 +78,7 @@ static void deliver(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
         mp_idle_touch(socket);
     if (!(socket->open_mode & MP_READ_ONLY)) {
         mp_loop_emit(&socket->object, MP_SIGNAL_READY_READ, 0); /* for those who wait; nothing can be read */
-        return;
+        return false;
     }
     if (!socket->in) {
         mp_buffer_reset(shared);
@@ -89,25 +89,35 @@ static void deliver(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
             shared->mark = start;
     } else if (mp_buffer_append(&socket->in, shared->data + start, size) < 0) {
         mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
-        return;
+        return false;
     }
-    loop->upcalls->emit(&socket->object, MP_SIGNAL_READY_READ, 0);
-    keep_rest(socket);
-    if (socket->limits->read_buffer > 0)
-        rest(socket);
+    return true;
 }
 
-void mp_tcp_socket_deliver(mp_loop *loop) {
-    for (loop->delivered = 0; loop->delivered < loop->arrival_count;) {
+mp_tcp_socket *mp_tcp_socket_next_arrival(mp_loop *loop) {
+    mp_tcp_socket *socket = loop->receiver;
+    if (socket) {
+        keep_rest(socket);
+        if (socket->limits->read_buffer > 0)
+            rest(socket);
+    }
+    while (loop->delivered < loop->arrival_count) {
         const mp_arrival *arrival = &loop->arrivals[loop->delivered++];
-        mp_tcp_socket *socket = arrival->socket;
+        socket = arrival->socket;
         if (!socket)
             continue;
         socket->flags &= ~(uint32_t)FLAG_ARRIVED;
         /* An earlier handler may have begun to close it. */
-        if (socket->state == MP_STATE_CONNECTED && !(socket->flags & FLAG_READ_ENDED))
-            deliver(socket, arrival->start, arrival->size);
+        if (socket->state == MP_STATE_CONNECTED && !(socket->flags & FLAG_READ_ENDED) &&
+            hand_over(socket, arrival->start, arrival->size))
+            return loop->receiver = socket;
     }
+    return loop->receiver = NULL;
+}
+
+void mp_tcp_socket_deliver(mp_loop *loop) {
+    loop->delivered = 0;
+    loop->upcalls->arrived(loop);
     loop->arrival_count = 0;
     loop->input_used = MP_BUFFER_HEADROOM;
     mp_loop_settle(loop);

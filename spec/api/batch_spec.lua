@@ -225,4 +225,80 @@ describe("of sockets that are readable in the same turn", function()
     helper.eventually(function() return #got == 6 end)
     for i, socket in ipairs(taken) do assert.equal(("<"):rep(70) .. "hello" .. i, socket:readAll()) end
   end)
+
+  it("one whose handler begins a task that waits for more on it leaves the others their turn", function()
+    local clients, taken = connected(9)
+    local got = {}
+    for i, socket in ipairs(taken) do
+      function socket:readyRead()
+        if got[i] then return end
+        got[i] = self:readAll()
+        if i % 3 == 0 then
+          moonport.spawn(function()
+            assert(self:waitForReadyRead(helper.timeout))
+            got[i] = got[i] .. self:readAll()
+          end)
+        end
+      end
+    end
+    sendAll(clients, "hello")
+    helper.eventually(function() return #got == 9 end)
+    sendAll(clients, "again")
+    for i, socket in ipairs(taken) do
+      if i % 3 == 0 then
+        helper.eventually(function() return got[i] == "hello" .. i .. "again" .. i end)
+      else
+        assert.equal("hello" .. i, got[i])
+        helper.eventually(function() return socket:readAll() == "again" .. i end)
+      end
+    end
+  end)
+
+  it("one has what it made belong to itself: connections that its handler takes are aborted with it alone", function()
+    local server = sockets.server()
+    local clients, taken = connected(6)
+    local mine = {}
+    for _ = 1, 6 do helper.connect(server:serverPort()) end
+    moonport.onError(function() end)
+    local calls = 0
+    for _, socket in ipairs(taken) do
+      function socket.readyRead()
+        calls = calls + 1
+        local call = calls
+        mine[call] = sockets.closing(server:nextPendingConnection())
+        if call % 2 == 0 then error "on purpose" end
+      end
+    end
+    helper.eventually(function() return server:hasPendingConnections() end)
+    sendAll(clients, "hello")
+    helper.eventually(function() return calls == 6 end)
+    helper.settle(5)
+    for i, socket in ipairs(mine) do
+      assert.equal(i % 2 == 0 and "UnconnectedState" or "ConnectedState", socket:state())
+    end
+    moonport.onError(nil)
+  end)
+
+  it("one that fails is reported with its own stack, and nothing of what runs the handlers", function()
+    local clients, taken = connected(4)
+    local reports = {}
+    moonport.onError(function(report, socket) reports[#reports + 1] = { report, socket } end)
+    local function deeper() error "on purpose" end
+    for _, socket in ipairs(taken) do
+      function socket.readyRead()
+        deeper()
+        return nil
+      end
+    end
+    sendAll(clients, "hello")
+    helper.eventually(function() return #reports == 4 end)
+    moonport.onError(nil)
+    for _, report in ipairs(reports) do
+      local stack = report[1]:match "\nstack traceback:\n(.*)"
+      assert.matches("^\t%[C%]: in function 'error'\n\t[^\n]+\n\t[^\n]+%.lua:%d+: in [^\n]+$", stack)
+    end
+    for i = 1, 4 do
+      for k = 1, i - 1 do assert.not_equal(reports[i][2], reports[k][2]) end
+    end
+  end)
 end)

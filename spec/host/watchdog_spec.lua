@@ -36,6 +36,29 @@ describe("a handler that never returns", function()
     end)
   end
 
+  it("is ended alone among those whose input came in the same turn", function()
+    local program = helper.program { options = { "--handler-timeout", "100" }, source = script }
+    local port = tonumber(program:waitForLine("^%d+$", 10000))
+    local clients = {}
+    for i = 1, 12 do
+      clients[i] = helper.connect(port)
+      clients[i]:send "hello\n"
+      assert.are.equal("answer to hello\n", clients[i]:receive(16, 10000))
+    end
+    program:signal "STOP"
+    for i, client in ipairs(clients) do client:send(i % 4 == 2 and "plain\n" or "hello\n") end
+    program:signal "CONT"
+    for i, client in ipairs(clients) do
+      if i % 4 == 2 then
+        assert.are.equal("", client:receiveAll(20000))
+      else
+        assert.are.equal("answer to hello\n", client:receive(16, 20000))
+      end
+    end
+    local _, errors = program:stderr():gsub("the handler has not returned within 100", "")
+    assert.are.equal(3, errors)
+  end)
+
   it("is left alone without the option's time having passed", function()
     local program = helper.program { options = { "--handler-timeout", "60000" }, source = script }
     local client = helper.connect(tonumber(program:waitForLine("^%d+$", 10000)))

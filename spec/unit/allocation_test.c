@@ -38,6 +38,9 @@ static const char service[] =
     "  elseif request == 'spawn' then\n"
     "    local task = moonport.spawn(function(...) moonport.sleep(0) return ... end, request)\n"
     "    self:write(tostring(task:join(1000)))\n"
+    "  elseif request == 'late' then\n"
+    "    self:setSocketOption('SendBufferSizeSocketOption', 1)\n"
+    "    for _ = 1, 4 do self:write(('x'):rep(4000)) moonport.sleep(0) end\n"
     "  elseif request == 'fail' then\n"
     "    error({ 'on purpose' })\n"
     "  else\n"
@@ -91,9 +94,15 @@ static void scenario(binding_state *state, int port) {
     say(state, fd, "spawn");
     say(state, fd, "fail");
     close(fd);
+    /* Two at once, of which one doesn't read: what is sent from where it lies must be copied then. */
     fd = connect_client(port);
+    int late = connect_client(port), least = 1;
+    (void)setsockopt(late, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+    (void)send(late, "late", 4, MSG_NOSIGNAL);
+    say(state, fd, "echo");
     say(state, fd, "echo");
     close(fd);
+    close(late);
     for (int i = 0; i < 8; i++)
         turn(state);
 }
