@@ -70,6 +70,9 @@ ROWS = [
         Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU a request", "µs", "epoll",
                {"moonport": 1.05}, 1e-3),
     ]),
+    Row("echo4k", ["echo", "-c", "50", "-s", "4096", "-n", "15000"], [
+        Figure("cpu_ns", "echo 4 KiB, 50 connections: CPU a request", "µs", "epoll", {}, 1e-3),
+    ]),
     Row("bulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"], [
         Figure("cpu_ns", "bulk 1 MiB, 4 connections: CPU a MiB", "µs", "libev", {"moonport": 1.10}, 1e-3),
     ], turns=12),

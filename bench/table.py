@@ -116,8 +116,8 @@ class Results:
         self.plot()
 
     def plot(self):
-        names = {"echo64": "echo", "pipeline": "pipelined", "bulk": "bulk", "connect": "connect",
-                 "fanout": "fan-out"}
+        names = {"echo64": "echo", "pipeline": "pipelined", "echo4k": "4 KiB", "bulk": "bulk",
+                 "connect": "connect", "fanout": "fan-out"}
         data = os.path.join(BUILT, "ratios.dat")
         with open(data, "w", encoding="utf-8") as f:
             f.write(" ".join(["row", *self.peers]) + "\n")
