@@ -399,6 +399,7 @@ void mp_tcp_socket_detach(mp_tcp_socket *socket) {
     mp_listener *listener = socket->listener;
     if (!listener)
         return;
+    mp_listener_remove(socket, true);
     socket->listener = NULL;
     socket->limits = socket->flags & FLAG_OWN_LIMITS ? &socket->extras->limits : &mp_default_limits;
     if (listener->server)
