@@ -36,11 +36,12 @@ static int run_handlers(lua_State *L) {
                 binding_begin_handler(state->running, &socket->object, MP_SIGNAL_READY_READ, origin);
                 lua_pushvalue(L, 2);
                 lua_callk(L, 1, 0, 0, waited);
-                binding_end_handler(state->running);
-                /* It has begun something that waits for its own socket. */
-                if (binding_box_of(&socket->object)->waits)
-                    return 0;
             }
+            /* The look-up may have run code of the script, too. */
+            binding_end_handler(state->running);
+            /* Something has begun to wait for this socket. */
+            if (binding_box_of(&socket->object)->waits)
+                return 0;
         }
         lua_settop(L, 1);
         socket = mp_tcp_socket_next_arrival(loop);

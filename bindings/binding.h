@@ -299,7 +299,7 @@ struct binding_task {
    NULL on lack of memory. */
 binding_task *binding_take_task(binding_state *state);
 
-/* A handler of the task has returned, which runs others: whatever there is to do after one. */
+/* A handler of the task, which runs several, has returned, or there was none: whatever there is to do after one. */
 void binding_end_handler(binding_task *task);
 
 /* Takes back a task that has ended well or never begun. */
