@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Cause: handlers of a batch share a coroutine, and what there is to do after one was left out where the look-up of a handler had run
--- code of the script (a prototype's __index) but found none. It fell on the sockets behind: the watchdog's hook, and the
--- connections that the look-up had taken.
+-- Cause: handlers of a batch share a coroutine, and what there is to do after one was left out where the look-up of a
+-- handler had run code of the script (a prototype's __index) but found none. It fell on the sockets behind: the
+-- watchdog's hook, and the connections that the look-up had taken.
 -- Fix: it is done after each socket.
 
 local helper = require "spec.helper"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a connection that nobody has taken yet stays among its server's pending ones when it is aborted. Connected anew, or
--- given another descriptor, it left the server but not that list, and was then put into a second one.
+-- Cause: a connection that nobody has taken yet stays among its server's pending ones when it is aborted. Connected
+-- anew, or given another descriptor, it left the server but not that list, and was then put into a second one.
 -- Fix: who leaves the server leaves its lists.
 
 local helper = require "spec.helper"

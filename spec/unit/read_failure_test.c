@@ -32,15 +32,14 @@ ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags) {
     return -1;
 }
 
-static const char service[] =
-    "local moonport = require 'moonport'\n"
-    "local socket = moonport.TcpSocket()\n"
-    "function socket:errorOccurred() assert(self:write(('y'):rep(5000))) end\n"
-    "function socket:stateChanged() collectgarbage() end\n"
-    "function socket:disconnected() gone = true end\n"
-    "socket:setHighWaterMark(0)\n"
-    "assert(socket:setSocketDescriptor(...))\n"
-    "socket:write(('x'):rep(4 << 20))\n";
+static const char service[] = "local moonport = require 'moonport'\n"
+                              "local socket = moonport.TcpSocket()\n"
+                              "function socket:errorOccurred() assert(self:write(('y'):rep(5000))) end\n"
+                              "function socket:stateChanged() collectgarbage() end\n"
+                              "function socket:disconnected() gone = true end\n"
+                              "socket:setHighWaterMark(0)\n"
+                              "assert(socket:setSocketDescriptor(...))\n"
+                              "socket:write(('x'):rep(4 << 20))\n";
 
 /* descriptor -> */
 static int start(lua_State *L) {
