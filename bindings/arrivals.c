@@ -61,6 +61,7 @@ static mp_tcp_socket *emit_some(binding_state *state, mp_tcp_socket *socket) {
     task->on = &socket->object;
     task->signal = MP_SIGNAL_READY_READ;
     task->generation = NULL;
+    task->of_batch = true;
     lua_pushcfunction(task->co, run_handlers);
     lua_pushlightuserdata(task->co, state);
     binding_resume(task, 1);

@@ -278,11 +278,12 @@ struct binding_task {
     int co_reference;
     binding_task *next_spare;
     bool suspended; /* has waited: counts as alive, and as at work on `on` */
-    bool entered; /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
-    bool working; /* counted in on->at_work (D4) */
-    bool doomed;  /* to be cancelled as soon as it waits */
-    bool of_run;  /* part of the script's own run */
-    bool sliced;  /* interrupted by its hook: goes on in the next turn */
+    bool entered;  /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
+    bool working;  /* counted in on->at_work (D4) */
+    bool doomed;   /* to be cancelled as soon as it waits */
+    bool of_run;   /* part of the script's own run */
+    bool of_batch; /* its handler is called by arrivals.c */
+    bool sliced;   /* interrupted by its hook: goes on in the next turn */
     bool reporting; /* runs onError's function */
     bool quiet;     /* its owner tells of its errors */
     binding_generation *generation;

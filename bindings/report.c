@@ -23,17 +23,6 @@ int binding_result(lua_State *L, const char *what, enum mp_fault fault) {
     return 1;
 }
 
-/* Takes the last line of the traceback on top away if it is about a nameless C function: what runs several handlers. */
-static void drop_bottom(lua_State *L) {
-    static const char bottom[] = "\n\t[C]: in ?";
-    size_t length, size = sizeof bottom - 1;
-    const char *text = lua_tolstring(L, -1, &length);
-    if (length < size || memcmp(text + length - size, bottom, size) != 0)
-        return;
-    lua_pushlstring(L, text, length - size);
-    lua_remove(L, -2);
-}
-
 void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     const char *message = lua_tostring(from, -1);
     if (!message && luaL_getmetafield(from, -1, "__tostring")) {
@@ -51,14 +40,22 @@ void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     if (traceback) {
         luaL_traceback(L, from, message, 0);
         lua_remove(L, -2);
-        drop_bottom(L);
     }
+}
+
+/* Takes the last line of the traceback on top away. */
+static void drop_bottom(lua_State *L) {
+    const char *text = lua_tostring(L, -1);
+    lua_pushlstring(L, text, (size_t)(strrchr(text, '\n') - text));
+    lua_remove(L, -2);
 }
 
 /* task -> message and traceback, the same with the signal and the object in front */
 static int describe(lua_State *L) {
     binding_task *task = lua_touserdata(L, 1);
     binding_push_error(L, task->co, true);
+    if (task->of_batch)
+        drop_bottom(L); /* what runs the handlers, of which nobody knows */
     if (task->on) {
         binding_push(L, task->on);
         lua_pushfstring(L, "%s handler of %s: %s", binding_signal_name(task->signal),

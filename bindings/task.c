@@ -78,7 +78,7 @@ void binding_give_back(binding_task *task) {
     }
     lua_settop(task->co, 0);
     task->suspended = task->entered = task->working = task->doomed = false;
-    task->of_run = task->sliced = task->reporting = task->quiet = false;
+    task->of_run = task->of_batch = task->sliced = task->reporting = task->quiet = false;
     task->ended = NULL;
     task->wait.outcome = WAIT_READY;
     task->next_spare = state->spare_tasks;

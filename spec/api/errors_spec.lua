@@ -58,6 +58,16 @@ io.stdout:flush()
     assert.equal(0, program:wait())
   end)
 
+  it("has the whole traceback of a handler that is a C function without a name", function()
+    local list <close> = reports()
+    local timer = moonport.Timer()
+    timer.timeout = coroutine.wrap(function() error "on purpose" end)
+    timer:start(0)
+    helper.eventually(function() return #list == 1 end)
+    assert.matches("on purpose\nstack traceback:\n\t%[C%]: in %?$", list[1][1])
+    timer:stop()
+  end)
+
   it("goes to onError with message and traceback, the object and the signal's name, before the abort", function()
     local list <close> = reports()
     local state
