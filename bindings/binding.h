@@ -49,8 +49,7 @@ struct binding_state {
     int metatable_refs[CLASS_COUNT];
     lua_State *kept;       /* its stack holds strings that are about to be sent */
     const char *last_kept; /* the last of them */
-    unsigned kept_count;
-    int plain_socket; /* reference: the metatable of sockets that have neither fields nor a server */
+    int plain_socket;      /* reference: the metatable of sockets that have neither fields nor a server */
     int signal_names[MP_SIGNAL_COUNT]; /* registry references of the names */
     binding_generation *current;       /* the one that serves */
     binding_generation *staging;       /* the one that is being loaded, or NULL */

@@ -26,19 +26,18 @@ static int push_write_fault(lua_State *L, enum mp_fault fault) {
 static bool keep(lua_State *L, binding_state *state, int index, const char *data) {
     if (data == state->last_kept)
         return true;
-    if (state->kept_count == MOST_KEPT)
+    if (lua_gettop(state->kept) == MOST_KEPT)
         return false;
     lua_pushvalue(L, index);
     lua_xmove(L, state->kept, 1);
-    state->kept_count++;
     state->last_kept = data;
+    state->loop->lends = true;
     return true;
 }
 
 void binding_flushed(mp_loop *loop) {
     binding_state *state = loop->owner;
     lua_settop(state->kept, 0);
-    state->kept_count = 0;
     state->last_kept = NULL;
 }
 

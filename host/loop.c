@@ -307,8 +307,8 @@ static void flush_dirty(mp_loop *loop) {
             loop->dirty_tail = NULL;
         mp_tcp_socket_flush_dirty(socket);
     }
-    if (loop->borrows) {
-        loop->borrows = false;
+    if (loop->lends) {
+        loop->lends = false;
         loop->upcalls->flushed(loop);
     }
 }

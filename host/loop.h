@@ -46,7 +46,7 @@ typedef struct mp_upcalls {
     mp_tcp_socket *(*accept)(mp_tcp_server *server);
     /* A string that was given to mp_tcp_socket_write with `token` is not needed any more. May run inside API calls. */
     void (*unpin)(mp_loop *loop, int token);
-    /* What was given to it with MP_BORROW isn't needed any more. */
+    /* What was given to mp_tcp_socket_write with MP_BORROW isn't needed any more. After a flush, if `lends` is set. */
     void (*flushed)(mp_loop *loop);
 } mp_upcalls;
 
@@ -108,7 +108,7 @@ typedef struct mp_chore {
     bool (*run)(mp_loop *loop);
 } mp_chore;
 
-/* Private to host/, its program included, but for: owner, wanted, alive, log_level, statistics, receiver. */
+/* Private to host/, its program included, but for: owner, wanted, alive, log_level, lends, statistics, receiver. */
 struct mp_loop {
     struct ev_loop *ev;
     const mp_upcalls *upcalls;
@@ -121,7 +121,7 @@ struct mp_loop {
     mp_event *events; /* ring */
     uint32_t event_head, event_count, event_capacity;
     bool settling, winding_down;
-    bool borrows; /* something was written with MP_BORROW since the last flush */
+    bool lends; /* owner: something may have been written with MP_BORROW, and `flushed` is to be called */
     mp_tcp_socket *dirty_head, *dirty_tail;
     mp_buffer *input;
     bool input_lent;     /* and not to be freed */

@@ -206,7 +206,7 @@ bool mp_tcp_socket_in_transaction(const mp_tcp_socket *socket);
 /*
  * Queues `size` bytes; they leave when the running handler has returned or waits, and so have those of its batch (loop.h).
  * Taken in HostLookup, Connecting, Connected and Closing. `token` MP_COPY copies; with MP_BORROW data stays valid until the upcall
- * `flushed`, otherwise until unpin(token).
+ * `flushed`, for which the owner has set the loop's `lends`; otherwise until unpin(token).
  * Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_CHANNEL_CLOSED, WRITE_BUFFER_FULL, RESOURCE; none is signalled.
  */
 enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_t size, int token);

@@ -55,13 +55,10 @@ enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_
     }
     if (size == 0)
         return MP_FAULT_NONE;
-    if (token == MP_BORROW) {
-        /* After a short write it isn't flushed before the upcall, though its queue may have been cleared since. */
-        if (socket->out.bytes > 0 || socket->state < MP_STATE_CONNECTED || (socket->flags & FLAG_SHORT_WRITE))
-            token = MP_COPY;
-        else
-            loop->borrows = true;
-    }
+    /* After a short write it isn't flushed before the upcall, though its queue may have been cleared since. */
+    if (token == MP_BORROW &&
+        (socket->out.bytes > 0 || socket->state < MP_STATE_CONNECTED || (socket->flags & FLAG_SHORT_WRITE)))
+        token = MP_COPY;
     if (mp_write_queue_append(&socket->out, loop, data, size, token) < 0)
         return MP_FAULT_RESOURCE;
     if (socket->flags & FLAG_SHORT_WRITE) {
