@@ -282,7 +282,7 @@ void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, boo
     if (socket->state == MP_STATE_CONNECTED) {
         socket->phase = orderly ? PHASE_REMOTE_CLOSE : PHASE_BROKEN;
         if (!orderly)
-            mp_write_queue_clear(&socket->out, socket->object.loop);
+            mp_tcp_socket_drop_output(socket);
         mp_loop_defer(&socket->object, STEP_CLOSING);
     } else {
         mp_loop_defer(&socket->object, STEP_CLOSE);
@@ -318,11 +318,10 @@ static void close_device(mp_tcp_socket *socket) {
 
 void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
     mp_tcp_socket_drop_input(socket);
-    mp_write_queue_clear(&socket->out, socket->object.loop);
-    socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_READ_FULL | FLAG_THROTTLED | FLAG_SHORT_WRITE);
+    socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_READ_FULL);
     socket->fault = MP_FAULT_NONE;
     socket->open_mode = (uint8_t)open_mode;
-    mp_tcp_socket_update_watcher(socket);
+    mp_tcp_socket_drop_output(socket);
     if (socket->state == MP_STATE_CLOSING)
         mp_loop_defer(&socket->object, STEP_CLOSE);
 }
@@ -381,7 +380,6 @@ void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
     if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
         return;
     mp_idle_unwatch(socket);
-    mp_write_queue_clear(&socket->out, socket->object.loop);
-    socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
+    mp_tcp_socket_drop_output(socket);
     mp_tcp_socket_remote_closed(socket, fault, false);
 }

@@ -115,6 +115,9 @@ bool mp_tcp_socket_has_room(const mp_tcp_socket *socket);
 void mp_tcp_socket_on_writable(mp_tcp_socket *socket);
 void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket);
 
+/* Drops what is queued; the socket doesn't wait to send any more, nor with reading for that. */
+void mp_tcp_socket_drop_output(mp_tcp_socket *socket);
+
 /* Ends the sending side of a connection whose script has closed it and whose queue is empty. */
 void mp_tcp_socket_end_writing(mp_tcp_socket *socket);
 

@@ -45,6 +45,12 @@ static void balance(mp_tcp_socket *socket) {
         mp_tcp_socket_update_watcher(socket);
 }
 
+void mp_tcp_socket_drop_output(mp_tcp_socket *socket) {
+    mp_write_queue_clear(&socket->out, socket->object.loop);
+    socket->flags &= ~(uint32_t)(FLAG_SHORT_WRITE | FLAG_THROTTLED);
+    mp_tcp_socket_update_watcher(socket);
+}
+
 enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_t size, int token) {
     mp_loop *loop = socket->object.loop;
     enum mp_fault fault = mp_tcp_socket_can_write(socket, size);
@@ -55,10 +61,8 @@ enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_
     }
     if (size == 0)
         return MP_FAULT_NONE;
-    /* After a short write it isn't flushed before the upcall, though its queue may have been cleared since. */
-    if (token == MP_BORROW &&
-        (socket->out.bytes > 0 || socket->state < MP_STATE_CONNECTED || (socket->flags & FLAG_SHORT_WRITE)))
-        token = MP_COPY;
+    if (token == MP_BORROW && (socket->out.bytes > 0 || socket->state < MP_STATE_CONNECTED))
+        token = MP_COPY; /* it isn't sent with the next flush */
     if (mp_write_queue_append(&socket->out, loop, data, size, token) < 0)
         return MP_FAULT_RESOURCE;
     if (socket->flags & FLAG_SHORT_WRITE) {
@@ -73,14 +77,11 @@ enum mp_fault mp_tcp_socket_write(mp_tcp_socket *socket, const char *data, size_
 /* Nothing can be sent any more. What the peer sent before it went is still read; its end then ends the socket. */
 static void write_failed(mp_tcp_socket *socket, int error) {
     enum mp_fault fault = mp_fault_from_errno(MP_ATTEMPT_WRITE, error);
-    mp_write_queue_clear(&socket->out, socket->object.loop);
-    socket->flags &= ~(uint32_t)(FLAG_SHORT_WRITE | FLAG_THROTTLED);
+    mp_tcp_socket_drop_output(socket);
     socket->flags |= FLAG_WRITE_FAILED;
     socket->fault = (uint8_t)fault;
-    if (socket->state == MP_STATE_CONNECTED && !(socket->flags & FLAG_READ_ENDED) &&
-        (socket->open_mode & MP_READ_ONLY))
-        mp_tcp_socket_update_watcher(socket);
-    else
+    if (socket->state != MP_STATE_CONNECTED || (socket->flags & FLAG_READ_ENDED) ||
+        !(socket->open_mode & MP_READ_ONLY))
         mp_tcp_socket_remote_closed(socket, fault, false);
 }
 
