@@ -4,20 +4,22 @@
 
 local socket = require(arg[1])
 
-local ports, seen = {}, 0
+local ports, seen -- names of the running case
 
--- A value as text: integral floats and integers are the same number, free ports get names by their order.
-local function shown(value)
+-- A value as text: integral floats and integers are the same number, free ports get names by their order. Two of different
+-- addresses may have the same number by chance, and one that another case had may come again.
+local function shown(value, address)
   if type(value) == "number" and value == value // 1 then
     value = math.tointeger(value)
     if value < 1024 or value > 65535 then return tostring(value) end
-    if not ports[value] then
+    local key = address .. value
+    if not ports[key] then
       seen = seen + 1
-      ports[value] = "port " .. seen
+      ports[key] = "port " .. seen
     end
-    return ports[value]
+    return ports[key]
   elseif type(value) == "string" then
-    local port = value:find "^%d%d%d%d%d?$" and shown(tonumber(value))
+    local port = value:find "^%d%d%d%d%d?$" and shown(tonumber(value), address)
     return port and '"' .. port .. '"' or ("%q"):format(value)
   elseif type(value) == "table" or type(value) == "userdata" then
     return (tostring(value):gsub("0x%x+", "…"):gsub("^table: …$", "a table"))
@@ -28,8 +30,13 @@ end
 local name
 
 local function show(...)
-  local list = table.pack(...)
-  for i = 1, list.n do list[i] = shown(list[i]) end
+  local list, address = table.pack(...), ""
+  for i = 1, list.n do
+    local value = list[i]
+    list[i] = shown(value, address)
+    local other = type(value) == "string" and value:find "^[%x.:]+[.:]%x+$" and value ~= "127.0.0.1"
+    address = other and value or ""
+  end
   print(name .. ": " .. table.concat(list, " "))
 end
 
@@ -379,7 +386,7 @@ local cases = {
 }
 
 for _, case in ipairs(cases) do
-  name = case[1]
+  name, ports, seen = case[1], {}, 0
   local ok, problem = pcall(case[2])
   if not ok then print(name .. ": FAILED " .. tostring(problem)) end
 end
