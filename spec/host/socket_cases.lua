@@ -6,8 +6,8 @@ local socket = require(arg[1])
 
 local ports, seen -- names of the running case
 
--- A value as text: integral floats and integers are the same number, free ports get names by their order. Two of different
--- addresses may have the same number by chance, and one that another case had may come again.
+-- A value as text: integral floats and integers are the same number, free ports get names by their order. Two of
+-- different addresses may have the same number by chance, and one that another case had may come again.
 local function shown(value, address)
   if type(value) == "number" and value == value // 1 then
     value = math.tointeger(value)
