@@ -50,8 +50,9 @@ typedef struct unit {
 static struct {
     char *base;
     size_t reserved, committed;
-    unit *free;
-    unsigned free_count;
+    unit *spare; /* free ones with memory */
+    unit *bare;  /* and without, but for their first page */
+    unsigned spare_count;
     size_t header;   /* what a long string has in front of its bytes */
     size_t expected; /* the size that Lua will ask for, for the string that is being made; else 0 */
     char *place;     /* what it will be given */
@@ -61,19 +62,34 @@ static unit *unit_of(const void *block) {
     return (unit *)(input.base + (size_t)((const char *)block - input.base) / UNIT * UNIT);
 }
 
+static void forget(unit *freed) {
+    mp_system_forget((char *)freed + 4096, UNIT - 4096);
+    freed->next = input.bare;
+    input.bare = freed;
+}
+
 static void give_back(unit *freed) {
-    freed->next = input.free;
-    input.free = freed;
-    if (++input.free_count > SPARE_UNITS)
-        mp_system_forget((char *)freed + 4096, UNIT - 4096);
+    if (input.spare_count == SPARE_UNITS) {
+        forget(freed);
+        return;
+    }
+    freed->next = input.spare;
+    input.spare = freed;
+    input.spare_count++;
+}
+
+static unit *take_free(void) {
+    unit **first = input.spare ? &input.spare : &input.bare, *taken = *first;
+    if (first == &input.spare)
+        input.spare_count--;
+    if (taken)
+        *first = taken->next;
+    return taken;
 }
 
 static mp_buffer *take(void) {
-    unit *taken = input.free;
-    if (taken) {
-        input.free = taken->next;
-        input.free_count--;
-    } else {
+    unit *taken = take_free();
+    if (!taken) {
         if (input.committed % GROWTH == 0 && (input.committed + GROWTH > input.reserved ||
                                               mp_system_commit(input.base + input.committed, GROWTH) < 0))
             return NULL;
@@ -93,6 +109,11 @@ bool program_is_input(const void *block) {
 
 void program_free_input(void *block) {
     give_back(unit_of(block));
+}
+
+void program_trim_input(void) {
+    while (input.spare)
+        forget(take_free());
 }
 
 void *program_place_input(size_t size) {

@@ -48,8 +48,9 @@ static struct {
     char *base;
     size_t reserved, committed;
     slab *with_room[CLASSES];
-    slab *empty;
-    unsigned empty_count;
+    slab *spare; /* empty ones with memory */
+    slab *bare;  /* and without, but for their first page */
+    unsigned spare_count;
 } pool;
 
 static uint32_t class_of(size_t size) {
@@ -74,12 +75,24 @@ static void unlink_slab(slab *s) {
         pool.with_room[s->class] = s->next;
 }
 
+static slab *take_empty(void) {
+    slab **first = pool.spare ? &pool.spare : &pool.bare, *s = *first;
+    if (first == &pool.spare)
+        pool.spare_count--;
+    if (s)
+        *first = s->next;
+    return s;
+}
+
+static void forget(slab *s) {
+    mp_system_forget((char *)s + 4096, SLAB - 4096);
+    s->next = pool.bare;
+    pool.bare = s;
+}
+
 static slab *new_slab(uint32_t class) {
-    slab *s = pool.empty;
-    if (s) {
-        pool.empty = s->next;
-        pool.empty_count--;
-    } else {
+    slab *s = take_empty();
+    if (!s) {
         if (pool.committed % GROWTH == 0 &&
             (pool.committed == pool.reserved || mp_system_commit(pool.base + pool.committed, GROWTH) < 0))
             return NULL;
@@ -118,10 +131,18 @@ static void retire(slab *s) {
     if (!s->next && !s->previous)
         return;
     unlink_slab(s);
-    s->next = pool.empty;
-    pool.empty = s;
-    if (++pool.empty_count > SPARE_SLABS)
-        mp_system_forget((char *)s + 4096, SLAB - 4096);
+    if (pool.spare_count == SPARE_SLABS) {
+        forget(s);
+        return;
+    }
+    s->next = pool.spare;
+    pool.spare = s;
+    pool.spare_count++;
+}
+
+void program_trim_pool(void) {
+    while (pool.spare)
+        forget(take_empty());
 }
 
 static slab *slab_of(void *block) {

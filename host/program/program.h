@@ -196,10 +196,16 @@ int program_run(program *self);
    forbids it, for tools that watch malloc. */
 void program_pool_memory(lua_State *L);
 
+/* Gives the memory of what is free back to the system. */
+void program_trim_pool(void);
+
 /* --- input.c: input that becomes a string without being copied --- */
 
 /* Has the loop receive into memory that strings can keep, where there is some. */
 void program_lend_input(lua_State *L, binding_state *state);
+
+/* Gives the memory of what is free back to the system. */
+void program_trim_input(void);
 
 /* For pool.c: is the block of a string that keeps its input? Frees one. The place for the string that is being made of input, or
    NULL if a block of that size is for something else. */

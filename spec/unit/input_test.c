@@ -1,6 +1,6 @@
 /*
  * Input that becomes strings where it lies: the bytes are right, the strings live as long as they are kept, and their memory is
- * used again; where it can't be given away, and when all of it is, strings are copies.
+ * used again or given back on demand; where it can't be given away, and when all of it is, strings are copies.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +14,7 @@
 
 #include "../../bindings/module.h"
 #include "../../host/program/program.h"
+#include "resident.h"
 
 static lua_State *L;
 
@@ -49,6 +50,25 @@ static int is_input(lua_State *M) {
     return 1;
 }
 
+/* A place in the middle of a string; and is there memory? */
+static int middle_of(lua_State *M) {
+    size_t size;
+    const char *text = lua_tolstring(M, 1, &size);
+    lua_pushlightuserdata(M, (void *)(uintptr_t)(text + size / 2));
+    return 1;
+}
+
+static int has_memory(lua_State *M) {
+    lua_pushboolean(M, is_resident(lua_touserdata(M, 1)));
+    return 1;
+}
+
+static int trim(lua_State *M) {
+    (void)M;
+    program_trim_input();
+    return 0;
+}
+
 static void run(const char *script) {
     if (luaL_dostring(L, script) != LUA_OK)
         fail_msg("%s", lua_tostring(L, -1));
@@ -80,6 +100,24 @@ static void uses_memory_again_and_copies_when_there_is_none(void **state) {
         "assert(n > UNITS, n)\n");
 }
 
+static void gives_memory_back(void **state) {
+    (void)state;
+    run("for round = 1, 3 do\n"
+        "  local all, places = {}, {}\n"
+        "  for i = 1, 8 do\n"
+        "    all[i] = get(pattern(131072, i))\n"
+        "    for _, text in ipairs(all[i]) do if isInput(text) then places[#places + 1] = middleOf(text) end end\n"
+        "  end\n"
+        "  assert(#places > 0)\n"
+        "  all = nil collectgarbage()\n"
+        "  for _, place in ipairs(places) do assert(hasMemory(place)) end\n"
+        "  trim()\n"
+        "  local n = 0\n"
+        "  for _, place in ipairs(places) do if hasMemory(place) then n = n + 1 end end\n"
+        "  assert(n <= 1, n)\n" /* that the loop receives into */
+        "end\n");
+}
+
 static void copies_what_is_small_or_not_all(void **state) {
     (void)state;
     run("assert(kept(get(pattern(10000, 1))) == 0)\n"
@@ -107,6 +145,9 @@ static int open_state(void **state) {
     lua_setfield(L, -2, "moonport");
     lua_pop(L, 1);
     lua_register(L, "isInput", is_input);
+    lua_register(L, "middleOf", middle_of);
+    lua_register(L, "hasMemory", has_memory);
+    lua_register(L, "trim", trim);
     lua_pushinteger(L, INPUT_TEST);
     lua_setglobal(L, "UNITS");
     program_lend_input(L, moonport);
@@ -124,6 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_what_a_handler_reads_at_once),
         cmocka_unit_test(uses_memory_again_and_copies_when_there_is_none),
+        cmocka_unit_test(gives_memory_back),
         cmocka_unit_test(copies_what_is_small_or_not_all),
     };
     return cmocka_run_group_tests(tests, open_state, close_state);

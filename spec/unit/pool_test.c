@@ -1,6 +1,7 @@
 /*
  * The pool of the program: what it gives out is what was asked for, keeps its contents and overlaps nothing; addresses that are
- * used up leave the rest to malloc; what was given back serves other sizes; and Lua runs on it.
+ * used up leave the rest to malloc; what was given back serves other sizes, and its memory is given back on demand; and Lua
+ * runs on it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,8 +12,10 @@
 
 #include <cmocka.h>
 #include <lualib.h>
+#include <string.h>
 
 #include "../../host/program/program.h"
+#include "resident.h"
 
 #define COUNT 20000 /* more than the pool takes */
 
@@ -106,6 +109,30 @@ static void serves_other_sizes_with_what_was_given_back(void **state) {
     assert_in_range(fill(512), first * 8 / 10, first);
 }
 
+static int count_resident(const void *const *pages, int count) {
+    int n = 0;
+    for (int i = 0; i < count; i++)
+        n += is_resident(pages[i]);
+    return n;
+}
+
+static void gives_memory_back(void **state) {
+    enum { SOME = 1000 };
+    const void *pages[SOME];
+    (void)state;
+    for (int i = 0; i < SOME; i++) {
+        blocks[i] = (block){.bytes = allocate(NULL, NULL, 0, 4096), .size = 4096};
+        memset(blocks[i].bytes, 1, 4096);
+        pages[i] = blocks[i].bytes + 2048;
+    }
+    free_all();
+    int spare = count_resident(pages, SOME);
+    program_trim_pool();
+    assert_in_range(spare, SOME / 4, SOME);
+    assert_in_range(count_resident(pages, SOME), 0,
+                    SOME / 10); /* one slab stays, and where the others begin */
+}
+
 static void runs_lua(void **state) {
     static const char script[] =
         "local t = {} for round = 1, 5 do for i = 1, 30000 do t[i % 7000] = {i, tostring(i), "
@@ -132,6 +159,7 @@ static int make_pool(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serves_other_sizes_with_what_was_given_back), /* first: blocks are in order */
+        cmocka_unit_test(gives_memory_back),
         cmocka_unit_test(keeps_contents),
         cmocka_unit_test(runs_lua),
     };
