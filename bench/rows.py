@@ -90,7 +90,7 @@ ROWS = [
     ], beside=["-i", "15000"], slow=("qt",)),
     Row("idle", ["idle", "-c", "50", "-i", "15000", "-n", "20000"], [
         Figure("idle_bytes", "15,000 idle connections: memory each", "B", "", {"moonport": 400}),
-        Figure("kept_bytes", "  kept of that after they are closed", "B"),
+        Figure("kept_bytes", "  kept of that after they are closed", "B", "", {"moonport": 100}),
         Figure("open_first_ns", "  CPU of opening one, at the first", "µs", "", {}, 1e-3),
         Figure("open_ratio", "  at the 15,000th, of that", "x"),
     ], peers=tuple(PEERS), tool="alone"),

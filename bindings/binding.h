@@ -59,18 +59,22 @@ struct binding_state {
     uint8_t pace;                      /* of the collector: an enum of collector.c; 0: Lua's own */
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
-    int collect_at;       /* KiB in use from which it does so, or collects what is young; 0: never */
-    int young_until;      /* KiB in use up to which it does that */
-    int young_pause;      /* KiB that may be allocated from one time to the next */
-    size_t input_strings; /* bytes of those that binding_note_input was told of, since the last time */
-    int cycles_due;       /* collector cycles to go through in the turns to come */
-    uint32_t released;    /* objects since the last of them */
+    int collect_at;        /* KiB in use from which it does so, or collects what is young; 0: never */
+    int young_until;       /* KiB in use up to which it does that */
+    int young_pause;       /* KiB that may be allocated from one time to the next */
+    size_t input_strings;  /* bytes of those that binding_note_input was told of, since the last time */
+    int cycles_due;        /* collector cycles to go through in the turns to come */
+    uint32_t released;     /* objects since the first of them began */
+    bool generational;     /* the script's mode, which is to be set again behind them */
+    uint64_t most_objects; /* that there were since memory was given back */
     /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
     bool (*adopt)(lua_State *L, mp_tcp_socket *socket);
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
     void (*on_quit)(binding_state *state);
     bool (*on_reload)(binding_state *state);
     void (*on_stats)(binding_state *state, lua_State *L);
+    /* And its part of giving memory back to the system. */
+    void (*on_trim)(void);
     void *program; /* the program's own */
 };
 
@@ -93,6 +97,11 @@ void binding_pace_collector(lua_State *L, binding_state *state);
 
 /* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
 void binding_keep_pace(binding_state *state);
+
+/* A step of a cycle through all; true at its end. The mode is incremental until binding_end_collection: the generational one has no
+   such cycles. */
+bool binding_collect_step(binding_state *state);
+void binding_end_collection(binding_state *state);
 
 /* A string is made of `size` bytes of input. Short ones are too few bytes to matter to the pace. */
 static inline void binding_note_input(binding_state *state, size_t size) {

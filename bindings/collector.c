@@ -86,7 +86,8 @@ static void collect_young(binding_state *state) {
 }
 
 static void end_cycle(binding_state *state) {
-    bool young = state->input_strings >= MUCH_INPUT(LEAST_PAUSE) && used(state) < LEAST_PAUSE;
+    bool young = state->cycles_due == 0 && state->input_strings >= MUCH_INPUT(LEAST_PAUSE) &&
+                 used(state) < LEAST_PAUSE;
     state->input_strings = 0;
     if (!young) {
         await_cycle(state);
@@ -139,4 +140,18 @@ void binding_keep_pace(binding_state *state) {
         state->collecting = true;
         mp_loop_set_chore(state->loop, MP_CHORE_WHEN_IDLE, collect_some);
     }
+}
+
+bool binding_collect_step(binding_state *state) {
+    if (state->pace == PACE_GENERATIONAL)
+        (void)change_mode(state, LUA_GCINC, LUA_GCGEN, PACE_INCREMENTAL);
+    else if (lua_gc(state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN)
+        state->generational = true;
+    return lua_gc(state->L, LUA_GCSTEP, 0) != 0;
+}
+
+void binding_end_collection(binding_state *state) {
+    if (state->generational)
+        (void)lua_gc(state->L, LUA_GCGEN, 0, 0);
+    state->generational = false;
 }

@@ -12,9 +12,6 @@
 #include "library.h"
 #include "module.h"
 
-/* Released objects that are worth a collection, if they are at least half of all. */
-#define FEW 1024
-
 /* Registry keys are addresses of these. */
 static const char state_key = 0, orphans_key = 0;
 
@@ -56,10 +53,7 @@ static void release_upcall(mp_object *object) {
     binding_release(object);
     object->anchor = 0;
     luaL_unref(state->L, LUA_REGISTRYINDEX, anchor);
-    /* Closed connections make little garbage that the collector knows of: their memory would stay until others come. */
-    if (++state->released >= FEW && state->released >= state->loop->statistics.objects / 2 &&
-        state->cycles_due == 0)
-        binding_collect_soon(state);
+    binding_note_release(state);
 }
 
 static void unpin_upcall(mp_loop *loop, int token) {

@@ -14,6 +14,7 @@
 #include "buffer.h"
 #include "linger.h"
 #include "resolver.h"
+#include "system.h"
 #include "tcp_server.h"
 #include "tcp_socket_private.h"
 #include "write_queue.h"
@@ -118,6 +119,18 @@ void mp_loop_free(mp_loop *loop) {
         free(loop->input);
     free(loop->events);
     free(loop);
+}
+
+void mp_loop_trim(mp_loop *loop) {
+    mp_write_queue_free_spares(loop);
+    mp_event *events = loop->event_count == 0 ? malloc(FIRST_EVENTS * sizeof *events) : NULL;
+    if (events) {
+        free(loop->events);
+        loop->events = events;
+        loop->event_capacity = FIRST_EVENTS;
+        loop->event_head = 0;
+    }
+    mp_system_trim();
 }
 
 void mp_loop_lend_input(mp_loop *loop, mp_buffer *buffer) {

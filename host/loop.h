@@ -151,6 +151,9 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out);
 /* Frees the loop; every object must have been destroyed before. */
 void mp_loop_free(mp_loop *loop);
 
+/* Gives memory back to the system that many objects took and the few that are left don't need; between two events. */
+void mp_loop_trim(mp_loop *loop);
+
 /* Has the loop receive into `buffer`, which stays its owner's. Before the loop runs. */
 void mp_loop_lend_input(mp_loop *loop, mp_buffer *buffer);
 

@@ -7,6 +7,11 @@
 #include "lualib.h"
 #include "program.h"
 
+static void trim(void) {
+    program_trim_pool();
+    program_trim_input();
+}
+
 static int open_libraries(lua_State *L) {
     program *self = lua_touserdata(L, 1);
     luaL_openlibs(L);
@@ -21,6 +26,7 @@ static int open_libraries(lua_State *L) {
     binding_push_module(L, self->state, lua_gettop(L));
     lua_setfield(L, -3, "moonport");
     self->state->hosted = true;
+    self->state->on_trim = trim;
     self->state->loop->log_level = self->options.log_level;
     return 0;
 }

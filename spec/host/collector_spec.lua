@@ -83,4 +83,80 @@ describe("the collector", function()
     ]] }
     assert.same({ 0, "", ("generational\ttrue\nincremental\ttrue\n"):rep(2) }, { status, err, out })
   end)
+
+  -- Answers what it is sent, but for "turns", "mode", "used" and "reload".
+  local service = [[
+    local moonport = require "moonport"
+    local server, commands = moonport.TcpServer(), {}
+    if (...) then collectgarbage(...) end
+    function commands.turns() return moonport.stats().iterations end
+    function commands.used() return math.floor(collectgarbage "count") end
+    function commands.mode()
+      local mode = collectgarbage "incremental"
+      collectgarbage(mode)
+      return mode
+    end
+    function commands.reload() return moonport.reload() end
+    function server.connection:readyRead()
+      local text = self:readAll()
+      self:write(commands[text] and tostring(commands[text]()) .. "\n" or text)
+    end
+    assert(server:listen("127.0.0.1", 0))
+    print(server:serverPort())
+    io.stdout:flush()
+  ]]
+
+  local function started(...)
+    local program = helper.program { source = service, args = { ... } }
+    local port = tonumber(program:waitForLine("^%d+$", 10000))
+    local client = helper.connect(port)
+    local function ask(text)
+      client:send(text)
+      return client:receiveLine():sub(1, -2)
+    end
+    return ask, client, port
+  end
+
+  local function rests(ask)
+    helper.eventually(function()
+      local before = tonumber(ask "turns")
+      helper.settle(100)
+      return tonumber(ask "turns") - before < 50
+    end)
+  end
+
+  it("rests after a reload that came while it took what is young", function()
+    local ask, client = started()
+    for _ = 1, 3000 do
+      client:send(("x"):rep(1024))
+      client:receive(1024)
+    end
+    assert.equal("generational", ask "mode")
+    assert.equal("true", ask "reload")
+    rests(ask)
+  end)
+
+  it("rests after a reload, and keeps the mode, where the script has made it generational", function()
+    local ask = started "generational"
+    rests(ask)
+    assert.equal("true", ask "reload")
+    rests(ask)
+    assert.equal("generational", ask "mode")
+  end)
+
+  it("gives back what many connections took when they close, those too that close while it is at it", function()
+    local ask, _, port = started()
+    local before, clients = tonumber(ask "used"), {}
+    for i = 1, 5000 do
+      clients[i] = helper.connect(port)
+      clients[i]:send "x"
+      if i % 100 == 0 then clients[i]:receive(1) end
+    end
+    assert.is_true(tonumber(ask "used") - before > 1000)
+    for _, client in ipairs(clients) do client:close() end
+    helper.eventually(function()
+      helper.settle(50)
+      return tonumber(ask "used") - before < 400
+    end)
+  end)
 end)
