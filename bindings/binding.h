@@ -59,13 +59,14 @@ struct binding_state {
     uint8_t pace;                      /* of the collector: an enum of collector.c; 0: Lua's own */
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
+    bool tuned;                        /* the script has set parameters */
+    int live;                          /* KiB at the end of the last cycle */
     int collect_at;        /* KiB in use from which it does so, or collects what is young; 0: never */
     int young_until;       /* KiB in use up to which it does that */
     int young_pause;       /* KiB that may be allocated from one time to the next */
     size_t input_strings;  /* bytes of those that binding_note_input was told of, since the last time */
     int cycles_due;        /* collector cycles to go through in the turns to come */
-    uint32_t released;     /* objects since the first of them began */
-    bool generational;     /* the script's mode, which is to be set again behind them */
+    uint32_t released;     /* sockets since the first of them began */
     uint64_t most_objects; /* that there were since memory was given back */
     /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
     bool (*adopt)(lua_State *L, mp_tcp_socket *socket);
@@ -98,10 +99,11 @@ void binding_pace_collector(lua_State *L, binding_state *state);
 /* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
 void binding_keep_pace(binding_state *state);
 
-/* A step of a cycle through all; true at its end. The mode is incremental until binding_end_collection: the generational one has no
-   such cycles. */
-bool binding_collect_step(binding_state *state);
-void binding_end_collection(binding_state *state);
+/* A step of the cycles that are due; true while there is more of them. */
+bool binding_collect_due(binding_state *state);
+
+/* A socket has been released: the garbage of many is collected soon. */
+void binding_note_release(binding_state *state);
 
 /* A string is made of `size` bytes of input. Short ones are too few bytes to matter to the pace. */
 static inline void binding_note_input(binding_state *state, size_t size) {
@@ -121,11 +123,11 @@ struct binding_box {
     binding_box *next_taken; /* the next one that the same handler took */
     uint32_t connected;      /* signals for which moonport.connect added handlers */
     uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
-    bool unseen;                         /* data came while a readyRead handler was suspended */
-    bool has_fields;                     /* its user value is a table */
-    bool has_handlers;                   /* a connection with handlers of its own */
-    bool of_run;                         /* made by a script's own run, not in a handler of a connection */
-    bool start_staged;                   /* a timer or task that starts with the commit */
+    bool unseen : 1;                     /* data came while a readyRead handler was suspended */
+    bool has_fields : 1;                 /* its user value is a table */
+    bool has_handlers : 1;               /* a connection with handlers of its own */
+    bool of_run : 1;                     /* made by a script's own run, not in a handler of a connection */
+    bool start_staged : 1;               /* a timer or task that starts with the commit */
     uint32_t epoch; /* generation of the server that has been told of this connection; a server's own */
     binding_generation *generation; /* whose code made it, or set its handlers last */
     intptr_t unseen_written;        /* the same for bytesWritten */

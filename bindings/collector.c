@@ -8,9 +8,16 @@
  * frees what is young again and again: for next to nothing, and while the cache still has it. For anything else that mode is no
  * good: whatever has a finaliser, as connections have, stays in it until all is gone through at once.
  *
+ * A reload and many closed connections leave garbage that Lua sees no reason to collect soon: it is gone through at once, a slice a turn.
+ *
+ * All that is for scripts that leave the collector alone. With a mode or parameters of its own the collector is the script's, as it is in
+ * plain Lua, where the module is a guest.
+ *
  * SPDX-License-Identifier: MIT
  */
-#include "binding.h"
+#include <string.h>
+
+#include "generation.h"
 
 enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 
@@ -38,6 +45,11 @@ enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 #define WORK 4
 #define STEP_SIZE 13
 
+/* So many closed connections leave garbage that is worth going through all: if they are at least half of all objects, and, with a KiB for each,
+   a quarter of what is live. And where there are so many objects fewer than there were, memory is worth giving back to the system. */
+#define FEW 1024
+#define MANY 4096
+
 /* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in here. */
 static int cycle_ended(lua_State *L) {
     binding_state_of(L)->cycle_ended = true;
@@ -50,20 +62,17 @@ static int used(const binding_state *state) {
     return lua_gc(state->L, LUA_GCCOUNT);
 }
 
-/* Each call of lua_gc tells the mode before it: one that isn't ours is the script's wish. */
-static bool change_mode(binding_state *state, int mode, int from, uint8_t pace) {
-    bool ours = lua_gc(state->L, mode, 0, 0, 0) == from;
-    state->pace = ours ? pace : PACE_NONE;
-    state->collect_at = 0;
-    return ours;
-}
-
 /* The next cycle begins when enough has been allocated. */
 static void await_cycle(binding_state *state) {
     int live = used(state);
+    bool grows = live > state->live + state->live / 8;
+    int pause = live < LEAST_PAUSE ? LEAST_PAUSE : live;
+    if (grows && live >= LEAST_PAUSE / 2)
+        pause = live / 4;
+    state->live = live;
     state->collect_at = live >= MUCH ? live + live / 2 : 0;
-    if (live < LEAST_PAUSE)
-        (void)lua_gc(state->L, LUA_GCSTEP, live - LEAST_PAUSE);
+    if (pause != live)
+        (void)lua_gc(state->L, LUA_GCSTEP, live - pause);
 }
 
 /* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
@@ -75,13 +84,20 @@ static void await_youth(binding_state *state) {
     state->input_strings = 0;
 }
 
+static void be_incremental(binding_state *state) {
+    bool was_generational = lua_gc(state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN;
+    state->pace = PACE_INCREMENTAL;
+    if (was_generational)
+        await_cycle(state);
+}
+
 static void collect_young(binding_state *state) {
     if (state->input_strings >= MUCH_INPUT(state->young_pause) && state->collect_at < state->young_until &&
         lua_gc(state->L, LUA_GCISRUNNING)) {
         (void)lua_gc(state->L, LUA_GCSTEP, 0);
         await_youth(state);
-    } else if (change_mode(state, LUA_GCINC, LUA_GCGEN, PACE_INCREMENTAL)) {
-        await_cycle(state);
+    } else {
+        be_incremental(state);
     }
 }
 
@@ -91,22 +107,12 @@ static void end_cycle(binding_state *state) {
     state->input_strings = 0;
     if (!young) {
         await_cycle(state);
-    } else if (change_mode(state, LUA_GCGEN, LUA_GCINC, PACE_GENERATIONAL)) {
+    } else {
+        (void)lua_gc(state->L, LUA_GCGEN, 0, 0);
+        state->pace = PACE_GENERATIONAL;
         await_youth(state);
         state->young_until = state->collect_at + LEFT_OF_YOUNG;
     }
-}
-
-void binding_pace_collector(lua_State *L, binding_state *state) {
-    lua_newuserdatauv(L, 0, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, cycle_ended, 1);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
-    lua_gc(L, LUA_GCINC, 0, WORK, STEP_SIZE);
-    state->pace = PACE_INCREMENTAL;
 }
 
 /* A chore of idle time: a slice of the cycle, which it begins if need be. */
@@ -142,16 +148,93 @@ void binding_keep_pace(binding_state *state) {
     }
 }
 
-bool binding_collect_step(binding_state *state) {
-    if (state->pace == PACE_GENERATIONAL)
-        (void)change_mode(state, LUA_GCINC, LUA_GCGEN, PACE_INCREMENTAL);
-    else if (lua_gc(state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN)
-        state->generational = true;
-    return lua_gc(state->L, LUA_GCSTEP, 0) != 0;
+/* --- after a reload, and behind many connections ------------------------------------------------------------------- */
+
+static void collect_if_released(binding_state *state) {
+    if (state->released >= FEW && state->released >= state->loop->statistics.objects / 2 &&
+        state->released >= (uint32_t)used(state) / 4)
+        binding_collect_soon(state);
 }
 
-void binding_end_collection(binding_state *state) {
-    if (state->generational)
-        (void)lua_gc(state->L, LUA_GCGEN, 0, 0);
-    state->generational = false;
+static void give_back(binding_state *state) {
+    uint64_t objects = state->loop->statistics.objects;
+    if (state->most_objects < objects + MANY)
+        return;
+    if (objects < FEW)
+        state->most_objects = objects; /* else it goes on: more memory comes at its end */
+    if (state->on_trim)
+        state->on_trim();
+    mp_loop_trim(state->loop);
+}
+
+bool binding_collect_due(binding_state *state) {
+    if (state->pace == PACE_NONE || !lua_gc(state->L, LUA_GCISRUNNING))
+        state->cycles_due = 0;
+    if (state->cycles_due == 0)
+        return false;
+    be_incremental(state);
+    if (lua_gc(state->L, LUA_GCSTEP, 0) != 0 && --state->cycles_due == 0) {
+        collect_if_released(state); /* while it was going on */
+        if (state->cycles_due == 0)
+            give_back(state);
+    }
+    return state->cycles_due > 0;
+}
+
+void binding_note_release(binding_state *state) {
+    state->released++;
+    if (state->most_objects < state->loop->statistics.objects)
+        state->most_objects = state->loop->statistics.objects;
+    if (state->cycles_due == 0)
+        collect_if_released(state);
+}
+
+/* --- what scripts see ---------------------------------------------------------------------------------------------- */
+
+static bool is_one_of(const char *option, const char *const *options) {
+    while (*options && strcmp(option, *options) != 0)
+        options++;
+    return *options != NULL;
+}
+
+/* collectgarbage, as in Lua's manual: a script's mode is incremental until it sets another one, whatever the program makes of it, and
+   where it sets its own, or parameters, the collector is left to it. */
+static int collect_garbage(lua_State *L) {
+    static const char *const questions[] = {"count", "isrunning", NULL};
+    static const char *const modes[] = {"incremental", "generational", NULL};
+    static const char *const parameters[] = {"setpause", "setstepmul", NULL};
+    binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    const char *option = luaL_optstring(L, 1, "collect");
+    if (used(state) >= 0 && !is_one_of(option, questions)) { /* within a finaliser nothing but these works */
+        if (state->pace == PACE_GENERATIONAL)
+            be_incremental(state);
+        state->tuned = state->tuned || is_one_of(option, parameters) ||
+                       (is_one_of(option, modes) &&
+                        (luaL_optinteger(L, 2, 0) != 0 || luaL_optinteger(L, 3, 0) != 0));
+        if (state->tuned || strcmp(option, "generational") == 0) {
+            state->pace = PACE_NONE;
+            state->collect_at = 0;
+        } else if (strcmp(option, "incremental") == 0)
+            state->pace = PACE_INCREMENTAL;
+    }
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+void binding_pace_collector(lua_State *L, binding_state *state) {
+    lua_newuserdatauv(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, cycle_ended, 1);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+    lua_gc(L, LUA_GCINC, 0, WORK, STEP_SIZE);
+    state->pace = PACE_INCREMENTAL;
+    lua_pushlightuserdata(L, state);
+    lua_getglobal(L, "collectgarbage");
+    lua_pushcclosure(L, collect_garbage, 2);
+    lua_setglobal(L, "collectgarbage");
 }

@@ -77,9 +77,6 @@ mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd);
 /* Goes through two cycles of the collector, a slice a turn: the second frees what the finalisers of the first let go. */
 void binding_collect_soon(binding_state *state);
 
-/* An object has been released: where many have, their garbage is collected in the same way. */
-void binding_note_release(binding_state *state);
-
 /* Before an event of a connection: tells it, once, to the server that has taken it over. */
 void binding_resume_connection(mp_tcp_socket *socket);
 

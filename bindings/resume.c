@@ -9,11 +9,6 @@
 /* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
 #define SLICE 0.5
 
-/* So many released objects leave garbage that is worth going through all, if they are at least half of them; and where there are
-   so many fewer than there were, memory that is worth giving back to the system. */
-#define FEW 1024
-#define MANY 4096
-
 /* socket -> its own handlers by signal, or nil if it has no fields */
 static int copy_handlers(lua_State *L) {
     const binding_state *state = binding_find(L);
@@ -82,22 +77,6 @@ void binding_resume_connection(mp_tcp_socket *socket) {
         tell_connection(box, server, socket);
 }
 
-/* Closed connections make little garbage that the collector knows of: their memory would stay until others come. */
-static void collect_if_released(binding_state *state) {
-    if (state->released >= FEW && state->released >= state->loop->statistics.objects / 2)
-        binding_collect_soon(state);
-}
-
-static void give_back(binding_state *state) {
-    uint64_t objects = state->loop->statistics.objects;
-    if (state->most_objects < objects + MANY)
-        return;
-    state->most_objects = objects;
-    if (state->on_trim)
-        state->on_trim();
-    mp_loop_trim(state->loop);
-}
-
 /* The chores of a loop, a slice a turn: tells connections that have not had an event yet, then collects what has been let
    go. True while there is more. */
 static bool tell_some(mp_loop *loop) {
@@ -114,25 +93,11 @@ static bool tell_some(mp_loop *loop) {
                 return true;
         }
     }
-    if (state->cycles_due > 0 && binding_collect_step(state) && --state->cycles_due == 0) {
-        binding_end_collection(state);
-        collect_if_released(state); /* while it was going on */
-        if (state->cycles_due == 0)
-            give_back(state);
-    }
-    return state->cycles_due > 0;
-}
-
-void binding_note_release(binding_state *state) {
-    state->released++;
-    if (state->most_objects < state->loop->statistics.objects)
-        state->most_objects = state->loop->statistics.objects;
-    if (state->cycles_due == 0)
-        collect_if_released(state);
+    return binding_collect_due(state);
 }
 
 void binding_collect_soon(binding_state *state) {
-    state->cycles_due = 2;
+    state->cycles_due = 2; /* the second frees what the finalisers of the first let go */
     state->released = 0;
     mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, tell_some);
 }

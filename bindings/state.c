@@ -53,7 +53,8 @@ static void release_upcall(mp_object *object) {
     binding_release(object);
     object->anchor = 0;
     luaL_unref(state->L, LUA_REGISTRYINDEX, anchor);
-    binding_note_release(state);
+    if (object->behaviour->kind == MP_TCP_SOCKET)
+        binding_note_release(state);
 }
 
 static void unpin_upcall(mp_loop *loop, int token) {
@@ -93,6 +94,10 @@ static void finalise_orphans(lua_State *L) {
         lua_call(L, 1, 0);
     }
 }
+
+/* With Lua's header of 56 bytes this fits one of the pool's sizes: there are many sockets. */
+_Static_assert(sizeof(void *) != 8 || sizeof(binding_box) + sizeof(mp_tcp_socket) + 56 <= 320,
+               "a socket in 320 bytes");
 
 binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size) {
     binding_box *box = lua_newuserdatauv(L, sizeof *box + size, 1);

@@ -21,6 +21,9 @@
 
 #define FIRST_EVENTS 256
 
+/* Objects that there are when memory is given back while their number grows, for the first time; then twice as many. */
+#define FIRST_TRIM 5120
+
 /* Signals and steps that one settle may deliver beyond those that waited at its start, before other sockets get a turn. */
 #define SETTLE_BUDGET 256
 
@@ -70,6 +73,7 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
     loop->log_level = MP_LOG_INFO;
     loop->events = calloc(FIRST_EVENTS, sizeof *loop->events);
     loop->event_capacity = FIRST_EVENTS;
+    loop->trim_at = FIRST_TRIM;
     loop->input = mp_buffer_new(MP_INPUT_SIZE);
     if (!loop->ev || !loop->events || !loop->input)
         goto fail;
@@ -208,7 +212,11 @@ int mp_loop_resolver(mp_loop *loop, mp_resolver **out) {
 void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behaviour) {
     object->behaviour = behaviour;
     object->loop = loop;
-    loop->statistics.objects++;
+    /* As their number grows tables are moved to larger places, and leave holes. */
+    if (++loop->statistics.objects == loop->trim_at) {
+        loop->trim_at *= 2;
+        mp_system_trim();
+    }
 }
 
 void mp_object_hold(mp_object *object, int32_t anchor) {

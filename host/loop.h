@@ -117,6 +117,7 @@ struct mp_loop {
     size_t alive;    /* held objects and the owner's tasks: at 0 the loop ends */
     enum mp_log_level log_level;
     mp_statistics statistics;
+    uint64_t trim_at; /* objects when memory is given back next */
 
     mp_event *events; /* ring */
     uint32_t event_head, event_count, event_capacity;

@@ -86,7 +86,7 @@ void mp_tcp_server_forget_starved(mp_tcp_server *server) {
 static void take(mp_listener *listener, mp_tcp_socket *socket) {
     mp_ring_remove(&socket->link);
     listener->pending_count--;
-    socket->flags &= ~(uint32_t)FLAG_PENDING;
+    socket->flags &= ALL_BUT(FLAG_PENDING);
     if (socket->state != MP_STATE_UNCONNECTED) {
         mp_ring_append(&listener->open, &socket->link);
         listener->open_count++;
@@ -390,7 +390,7 @@ void mp_listener_remove(mp_tcp_socket *socket, bool also_pending) {
         listener->pending_count--;
     else
         listener->open_count--;
-    socket->flags &= ~(uint32_t)FLAG_PENDING;
+    socket->flags &= ALL_BUT(FLAG_PENDING);
     if (listener->server)
         mp_tcp_server_update(listener->server);
 }

@@ -46,7 +46,7 @@ static void step(mp_object *object, int number) {
         mp_loop_defer(object, STEP_ANNOUNCED);
         break;
     case STEP_ANNOUNCED:
-        socket->flags &= ~(uint32_t)FLAG_UNANNOUNCED;
+        socket->flags &= ALL_BUT(FLAG_UNANNOUNCED);
         if (socket->state == MP_STATE_CONNECTED) {
             if (socket->flags & FLAG_CLOSE_CONNECTED)
                 mp_loop_defer(object, STEP_CLOSE_CONNECTED);
@@ -57,7 +57,7 @@ static void step(mp_object *object, int number) {
     case STEP_CLOSE_CONNECTED:
         if (is_connecting(socket))
             break; /* a handler of `connected` has begun another connection */
-        socket->flags &= ~(uint32_t)FLAG_CLOSE_CONNECTED;
+        socket->flags &= ALL_BUT(FLAG_CLOSE_CONNECTED);
         if (socket->state == MP_STATE_CONNECTED)
             mp_tcp_socket_disconnect(socket);
         mark_dirty(socket);
@@ -171,7 +171,7 @@ void mp_tcp_socket_vanish(mp_tcp_socket *socket) {
 /* --- states ---------------------------------------------------------------------------------------------------- */
 
 void mp_tcp_socket_set_state(mp_tcp_socket *socket, enum mp_socket_state state) {
-    socket->state = (uint8_t)state;
+    socket->state = state & 15;
     mp_loop_emit(&socket->object, MP_SIGNAL_STATE_CHANGED, (intptr_t)state);
 }
 
@@ -312,13 +312,13 @@ static void close_device(mp_tcp_socket *socket) {
         return;
     mp_loop_emit(&socket->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
     socket->open_mode = MP_NOT_OPEN;
-    socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_WAS_CONNECTED);
+    socket->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_WAS_CONNECTED);
     mp_tcp_socket_drop_input(socket);
 }
 
 void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
     mp_tcp_socket_drop_input(socket);
-    socket->flags &= ~(uint32_t)(FLAG_TRANSACTION | FLAG_READ_FULL);
+    socket->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_READ_FULL);
     socket->fault = MP_FAULT_NONE;
     socket->open_mode = (uint8_t)open_mode;
     mp_tcp_socket_drop_output(socket);

@@ -65,18 +65,19 @@ typedef struct mp_socket_extras mp_socket_extras;
 struct mp_tcp_socket {
     mp_object object;
     ev_io watcher; /* watcher.fd is the descriptor, -1 = none */
-    uint8_t state; /* enum mp_socket_state */
-    uint8_t fault; /* the last one */
+    /* In eight bytes: there are many sockets. */
+    uint8_t state : 4; /* enum mp_socket_state */
+    uint8_t phase : 4; /* private: how far a close has come */
     uint8_t open_mode;
-    uint8_t phase; /* private: how far a close has come */
-    uint32_t flags;
+    uint16_t peer_port;
+    uint32_t flags : 24;
+    uint32_t fault : 8; /* the last one */
     mp_tcp_socket *next_dirty;
     mp_buffer *in; /* unread bytes: its own, the loop's input buffer while its readyRead runs, or NULL */
     mp_write_queue out;
     mp_listener *listener; /* of an accepted connection */
     mp_ring link;          /* among the listener's connections, or the outgoing ones */
     mp_address peer;
-    uint16_t peer_port;
     const mp_limits *limits;
     mp_socket_extras *extras; /* what few sockets need, or NULL */
     uint64_t bytes_read, bytes_sent;

@@ -37,7 +37,7 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
     mp_descriptor_own(socket->object.loop, fd);
     ev_io_set(&socket->watcher, fd, 0);
     mp_tcp_socket_forget_addresses(socket);
-    socket->flags &= ~(uint32_t)FLAG_FINISHED_TOLD;
+    socket->flags &= ALL_BUT(FLAG_FINISHED_TOLD);
     socket->flags |= FLAG_KEEP_DESCRIPTOR;
     mp_tcp_socket_set_state(socket, MP_STATE_BOUND);
     return MP_FAULT_NONE;
@@ -92,7 +92,7 @@ bool mp_tcp_socket_is_valid(const mp_tcp_socket *socket) {
 }
 
 void mp_tcp_socket_forget_addresses(mp_tcp_socket *socket) {
-    socket->flags &= ~(uint32_t)FLAG_FINAL;
+    socket->flags &= ALL_BUT(FLAG_FINAL);
     mp_address_set_null(&socket->peer);
     socket->peer_port = 0;
     if (socket->extras) {

@@ -27,9 +27,9 @@ mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket) {
 int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
     size_t mark = socket->limits->high_water_mark;
     if (mp_tcp_socket_has_room(socket))
-        socket->flags &= ~(uint32_t)FLAG_READ_FULL;
+        socket->flags &= ALL_BUT(FLAG_READ_FULL);
     if (mark == 0 || socket->out.bytes <= mark / 2)
-        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
+        socket->flags &= ALL_BUT(FLAG_THROTTLED);
     else if (socket->out.bytes > mark && (socket->flags & FLAG_SHORT_WRITE))
         socket->flags |= FLAG_THROTTLED;
     mp_tcp_socket_update_watcher(socket);

@@ -32,6 +32,9 @@ enum {
     FLAG_ARRIVED = 1 << 19      /* among the loop's arrivals */
 };
 
+/* For `socket->flags &= ALL_BUT(…)`; the field has 24 bits. */
+#define ALL_BUT(flags) (0xffffffu & ~(uint32_t)(flags))
+
 /* Steps of a socket's own in the loop's queue (mp_loop_defer); 0 is taken. */
 enum {
     STEP_ATTEMPT = 1,

@@ -106,7 +106,7 @@ mp_tcp_socket *mp_tcp_socket_next_arrival(mp_loop *loop) {
         socket = arrival->socket;
         if (!socket)
             continue;
-        socket->flags &= ~(uint32_t)FLAG_ARRIVED;
+        socket->flags &= ALL_BUT(FLAG_ARRIVED);
         /* An earlier handler may have begun to close it. */
         if (socket->state == MP_STATE_CONNECTED && !(socket->flags & FLAG_READ_ENDED) &&
             hand_over(socket, arrival->start, arrival->size))
@@ -128,7 +128,7 @@ void mp_tcp_socket_drop_arrival(mp_tcp_socket *socket) {
     for (uint32_t i = 0; i < loop->arrival_count; i++)
         if (loop->arrivals[i].socket == socket)
             loop->arrivals[i].socket = NULL;
-    socket->flags &= ~(uint32_t)FLAG_ARRIVED;
+    socket->flags &= ALL_BUT(FLAG_ARRIVED);
 }
 
 /* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
@@ -185,7 +185,7 @@ void mp_tcp_socket_consume(mp_tcp_socket *socket, size_t size) {
     socket->in->start += size < unread ? size : unread;
     tidy(socket);
     if ((socket->flags & FLAG_READ_FULL) && mp_tcp_socket_has_room(socket)) {
-        socket->flags &= ~(uint32_t)FLAG_READ_FULL;
+        socket->flags &= ALL_BUT(FLAG_READ_FULL);
         mp_tcp_socket_update_watcher(socket);
     }
 }
@@ -225,7 +225,7 @@ int mp_tcp_socket_start_transaction(mp_tcp_socket *socket) {
 static int end_transaction(mp_tcp_socket *socket, bool rollback) {
     if (!(socket->flags & FLAG_TRANSACTION))
         return -EINVAL;
-    socket->flags &= ~(uint32_t)FLAG_TRANSACTION;
+    socket->flags &= ALL_BUT(FLAG_TRANSACTION);
     if (socket->in) {
         if (rollback)
             mp_buffer_rewind(socket->in);

@@ -36,18 +36,18 @@ static void balance(mp_tcp_socket *socket) {
     if (left > 0)
         socket->flags |= FLAG_SHORT_WRITE;
     else
-        socket->flags &= ~(uint32_t)FLAG_SHORT_WRITE;
+        socket->flags &= ALL_BUT(FLAG_SHORT_WRITE);
     if (mark > 0 && left > mark)
         socket->flags |= FLAG_THROTTLED;
     else if (left <= mark / 2)
-        socket->flags &= ~(uint32_t)FLAG_THROTTLED;
+        socket->flags &= ALL_BUT(FLAG_THROTTLED);
     if (socket->flags != before)
         mp_tcp_socket_update_watcher(socket);
 }
 
 void mp_tcp_socket_drop_output(mp_tcp_socket *socket) {
     mp_write_queue_clear(&socket->out, socket->object.loop);
-    socket->flags &= ~(uint32_t)(FLAG_SHORT_WRITE | FLAG_THROTTLED);
+    socket->flags &= ALL_BUT(FLAG_SHORT_WRITE | FLAG_THROTTLED);
     mp_tcp_socket_update_watcher(socket);
 }
 
@@ -172,7 +172,7 @@ bool mp_tcp_socket_flush(mp_tcp_socket *socket) {
 }
 
 void mp_tcp_socket_flush_dirty(mp_tcp_socket *socket) {
-    socket->flags &= ~(uint32_t)FLAG_DIRTY;
+    socket->flags &= ALL_BUT(FLAG_DIRTY);
     /* `connected` comes first, and a close that was asked for before it: ClosingState, then bytesWritten. */
     if (!(socket->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
         (void)flush(socket, true);

@@ -1,9 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- When the program collects garbage: in idle time where much is live, never when it is told not to.
+-- When the program collects garbage: in idle time where much is live, behind a reload and many connections, never when it
+-- is told not to; and what collectgarbage makes of it.
 
 local helper = require "spec.helper"
 
 local moonport = os.getenv "MOONPORT" or "build/asan/moonport"
+
+-- Lua's own function, which shows the mode that is. collectgarbage hides the program's.
+local real = "local real = select(2, debug.getupvalue(collectgarbage, 2)) "
 
 -- Runs a script with 14 MiB of live tables in which `then_` runs later; returns what it prints.
 local function run(then_)
@@ -51,7 +55,7 @@ describe("the collector", function()
   end)
 
   it("takes strings of input while they are young, as long as they come, and grows by neither mode", function()
-    local status, out, err = helper.run { moonport, "-e", [[
+    local status, out, err = helper.run { moonport, "-e", real .. [[
       local moonport = require "moonport"
       local server, client, text, most = moonport.TcpServer(), moonport.TcpSocket(), ("x"):rep(512 << 10), 0
       function server.connection:readyRead()
@@ -71,34 +75,52 @@ describe("the collector", function()
       end
       local before = collectgarbage "count"
       for _ = 1, 64 do echo(text) end
-      print(collectgarbage "generational", most - before < 4096)
+      print(real "generational", most - before < 4096)
       for i = 1, 3000 do echo(("%d;"):format(i):rep(20)) end
-      print(collectgarbage "incremental", most - before < 4096)
+      print(real "incremental", most - before < 4096)
       for i = 1, 3000 do echo(("%d;"):format(i):rep(500)) end
-      print(collectgarbage "generational", most - before < 4096)
+      print(real "generational", most - before < 4096)
       for i = 1, 3000 do echo(("%d;"):format(i):rep(20)) end
-      print(collectgarbage "incremental", most - before < 4096)
+      print(real "incremental", most - before < 4096)
       client:abort()
       server:close()
     ]] }
     assert.same({ 0, "", ("generational\ttrue\nincremental\ttrue\n"):rep(2) }, { status, err, out })
   end)
 
-  -- Answers what it is sent, but for "turns", "mode", "used" and "reload".
-  local service = [[
+  -- Answers what it is sent, but for these commands.
+  local service = real .. [[
     local moonport = require "moonport"
-    local server, commands = moonport.TcpServer(), {}
-    if (...) then collectgarbage(...) end
+    local server, commands, collected = moonport.TcpServer(), {}, moonport.persist("collected", {})
+    if ... then collectgarbage(..., math.tointeger((select(2, ...)))) end
+    kept = {}
     function commands.turns() return moonport.stats().iterations end
     function commands.used() return math.floor(collectgarbage "count") end
-    function commands.mode()
-      local mode = collectgarbage "incremental"
-      collectgarbage(mode)
-      return mode
+    local function mode(collect)
+      local is = collect "incremental"
+      collect(is)
+      return is
     end
+    function commands.mode() return mode(collectgarbage) end
+    function commands.realMode() return mode(real) end
+    function commands.step()
+      local n = 0
+      repeat n = n + 1 until collectgarbage "step"
+      return n
+    end
+    function commands.incremental() return collectgarbage "incremental" end
+    function commands.isrunning() return collectgarbage "isrunning" end
+    function commands.leave() return type(setmetatable({}, { __gc = function() collected.here = true end })) end
+    function commands.left() return collected.here end
     function commands.reload() return moonport.reload() end
+    function commands.abort()
+      for _, connection in ipairs(kept) do connection:abort() end
+      kept = {}
+      return true
+    end
     function server.connection:readyRead()
       local text = self:readAll()
+      if text == "k" then kept[#kept + 1] = self end
       self:write(commands[text] and tostring(commands[text]()) .. "\n" or text)
     end
     assert(server:listen("127.0.0.1", 0))
@@ -125,38 +147,104 @@ describe("the collector", function()
     end)
   end
 
-  it("rests after a reload that came while it took what is young", function()
-    local ask, client = started()
-    for _ = 1, 3000 do
-      client:send(("x"):rep(1024))
-      client:receive(1024)
+  local function send(client, count, message)
+    for _ = 1, count do
+      client:send(message)
+      client:receive(#message)
     end
-    assert.equal("generational", ask "mode")
-    assert.equal("true", ask "reload")
-    rests(ask)
-  end)
+  end
 
-  it("rests after a reload, and keeps the mode, where the script has made it generational", function()
-    local ask = started "generational"
-    rests(ask)
-    assert.equal("true", ask "reload")
-    rests(ask)
-    assert.equal("generational", ask "mode")
-  end)
-
-  it("gives back what many connections took when they close, those too that close while it is at it", function()
-    local ask, _, port = started()
-    local before, clients = tonumber(ask "used"), {}
-    for i = 1, 5000 do
+  -- Connections that send `text` and get it back; `while_open` runs before they are closed.
+  local function crowd(port, count, text, while_open)
+    local clients = {}
+    for i = 1, count do
       clients[i] = helper.connect(port)
-      clients[i]:send "x"
+      clients[i]:send(text)
       if i % 100 == 0 then clients[i]:receive(1) end
     end
-    assert.is_true(tonumber(ask "used") - before > 1000)
+    if while_open then while_open() end
     for _, client in ipairs(clients) do client:close() end
-    helper.eventually(function()
-      helper.settle(50)
-      return tonumber(ask "used") - before < 400
-    end)
+  end
+
+  it("shows a script the mode that it has set, and ends its own for a step", function()
+    local ask, client = started()
+    send(client, 3000, ("x"):rep(1024))
+    assert.same({ "generational", "incremental" }, { ask "realMode", ask "mode" })
+    assert.is_true(tonumber(ask "step") < 1000)
+    assert.equal("incremental", ask "realMode")
   end)
+
+  it("rests after a reload that came while it took what is young", function()
+    local ask, client = started()
+    send(client, 3000, ("x"):rep(1024))
+    assert.same({ "generational", "true" }, { ask "realMode", ask "reload" })
+    rests(ask)
+  end)
+
+  it("leaves a script the mode that it has set", function()
+    local ask, client, port = started "generational"
+    send(client, 3000, ("x"):rep(1024))
+    assert.equal("true", ask "reload")
+    crowd(port, 2500, "x")
+    rests(ask)
+    assert.same({ "generational", "generational" }, { ask "mode", ask "realMode" })
+    assert.equal("true", ask "reload")
+    assert.equal("generational", ask "incremental")
+    rests(ask)
+    assert.same({ "incremental", "incremental" }, { ask "mode", ask "realMode" })
+  end)
+
+  it("leaves a script its parameters", function()
+    local ask, client = started("incremental", "110")
+    send(client, 3000, ("x"):rep(1024))
+    assert.same({ "incremental", "incremental" }, { ask "mode", ask "realMode" })
+  end)
+
+  it("rests in a script's generational mode where much was live", function()
+    assert.same({ "generational\n", 0 }, { run [[
+      collectgarbage "generational"
+      local rounds, before, timer = 0, 0, moonport.Timer()
+      function timer.timeout()
+        rounds = rounds + 1
+        if rounds < 40 then
+          for i = 1, 9000 do persist[math.random(#persist)] = { i } end
+        elseif rounds == 40 then
+          persist = nil
+        elseif rounds == 45 then
+          before = moonport.stats().iterations
+        elseif rounds == 55 then
+          assert(moonport.stats().iterations - before < 50)
+          print(collectgarbage "incremental")
+          moonport.quit()
+        end
+      end
+      timer:start(20)
+    ]] })
+  end)
+
+  it("collects nothing while it is stopped, behind a reload or many connections either", function()
+    local ask, _, port = started "stop"
+    assert.same({ "table", "false" }, { ask "leave", ask "isrunning" })
+    assert.equal("true", ask "reload")
+    crowd(port, 2500, "x")
+    rests(ask)
+    assert.same({ "nil", "false" }, { ask "left", ask "isrunning" })
+  end)
+
+  for _, way in ipairs { "close one by one", "are aborted in one turn" } do
+    it("gives back what many connections took when they " .. way, function()
+      local ask, _, port = started()
+      local before = tonumber(ask "used")
+      local at_once = way == "are aborted in one turn"
+      crowd(port, 5000, at_once and "k" or "x", function()
+        assert.is_true(tonumber(ask "used") - before > 1000)
+        if at_once then ask "abort" end
+      end)
+      helper.eventually(function()
+        helper.settle(50)
+        return tonumber(ask "used") - before < 500
+      end)
+      rests(ask)
+    end)
+  end
 end)
