@@ -73,12 +73,18 @@ ROWS = [
     Row("echo4k", ["echo", "-c", "50", "-s", "4096", "-n", "15000"], [
         Figure("cpu_ns", "echo 4 KiB, 50 connections: CPU a request", "µs", "epoll", {}, 1e-3),
     ]),
+    Row("echo1", ["echo", "-c", "1", "-s", "64", "-n", "6000"], [
+        Figure("cpu_ns", "echo 64 bytes, 1 connection: CPU a request", "µs", "epoll", {}, 1e-3),
+    ]),
     Row("bulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"], [
         Figure("cpu_ns", "bulk 1 MiB, 4 connections: CPU a MiB", "µs", "libev", {"moonport": 1.10}, 1e-3),
     ], turns=12),
     Row("connect", ["connect", "-c", "50", "-n", "3000"], [
         Figure("cpu_ns", "connect, echo, close: CPU each", "µs", "epoll",
                {"moonport": 1.10, "closures": 1.25}, 1e-3),
+    ], peers=tuple(PEERS)),
+    Row("connect1", ["connect", "-c", "1", "-n", "1500"], [
+        Figure("cpu_ns", "  one after another", "µs", "epoll", {}, 1e-3),
     ], peers=tuple(PEERS)),
     Row("fanout", ["fanout", "-c", "10000", "-n", "1"], [
         Figure("cpu_ns", "64 bytes to 10,000 connections: CPU a message", "µs", "epoll",
@@ -88,7 +94,7 @@ ROWS = [
         Figure("beside_ratio", "echo beside 15,000 idle connections: of the CPU without", "x", "",
                {"moonport": 1.05}),
     ], beside=["-i", "15000"], slow=("qt",)),
-    Row("idle", ["idle", "-c", "50", "-i", "15000", "-n", "20000"], [
+    Row("idle", ["idle", "-c", "50", "-i", "15000", "-n", "50"], [
         Figure("idle_bytes", "15,000 idle connections: memory each", "B", "", {"moonport": 400}),
         Figure("kept_bytes", "  kept of that after they are closed", "B", "", {"moonport": 100}),
         Figure("open_first_ns", "  CPU of opening one, at the first", "µs", "", {}, 1e-3),

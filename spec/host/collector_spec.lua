@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- When the program collects garbage: in idle time where much is live, behind a reload and many connections, never when it
--- is told not to; and what collectgarbage makes of it.
+-- When the program collects garbage: in idle time where much is live, behind a reload and many connections, never when
+-- it is told not to; and what collectgarbage makes of it.
 
 local helper = require "spec.helper"
 
