@@ -320,7 +320,7 @@ void mp_loop_mark_dirty(mp_loop *loop, mp_tcp_socket *socket) {
     loop->dirty_tail = socket;
 }
 
-static void flush_dirty(mp_loop *loop) {
+static void flush_all(mp_loop *loop) {
     while (loop->dirty_head) {
         mp_tcp_socket *socket = loop->dirty_head;
         loop->dirty_head = socket->next_dirty;
@@ -332,6 +332,12 @@ static void flush_dirty(mp_loop *loop) {
         loop->lends = false;
         loop->upcalls->flushed(loop);
     }
+}
+
+/* Behind each signal, mostly for nothing. */
+static inline void flush_dirty(mp_loop *loop) {
+    if (loop->dirty_head || loop->lends)
+        flush_all(loop);
 }
 
 void mp_loop_settle(mp_loop *loop) {
