@@ -15,8 +15,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
-
 #include "generation.h"
 
 enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
@@ -45,9 +43,11 @@ enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 #define WORK 4
 #define STEP_SIZE 13
 
-/* So many closed connections leave garbage that is worth going through all: if they are at least half of all objects, and, with a KiB for each,
-   a quarter of what is live. And where there are so many objects fewer than there were, memory is worth giving back to the system. */
+/* So many closed connections leave garbage that is worth going through all, if they are at least half of all objects; at once if they are,
+   with a KiB for each, a quarter of what is in use, else when REST times as long has passed as it took before. And where there are so many
+   objects fewer than there were, memory is worth giving back to the system. */
 #define FEW 1024
+#define REST 10
 #define MANY 4096
 
 /* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in here. */
@@ -62,17 +62,12 @@ static int used(const binding_state *state) {
     return lua_gc(state->L, LUA_GCCOUNT);
 }
 
-/* The next cycle begins when enough has been allocated. */
+/* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a step would run it. */
 static void await_cycle(binding_state *state) {
     int live = used(state);
-    bool grows = live > state->live + state->live / 8;
-    int pause = live < LEAST_PAUSE ? LEAST_PAUSE : live;
-    if (grows && live >= LEAST_PAUSE / 2)
-        pause = live / 4;
-    state->live = live;
     state->collect_at = live >= MUCH ? live + live / 2 : 0;
-    if (pause != live)
-        (void)lua_gc(state->L, LUA_GCSTEP, live - pause);
+    if (live < LEAST_PAUSE && lua_gc(state->L, LUA_GCISRUNNING))
+        (void)lua_gc(state->L, LUA_GCSTEP, live - LEAST_PAUSE);
 }
 
 /* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
@@ -150,10 +145,22 @@ void binding_keep_pace(binding_state *state) {
 
 /* --- after a reload, and behind many connections ------------------------------------------------------------------- */
 
+static void collect_if_released(binding_state *state);
+
+static void collect_later(mp_loop *loop) {
+    binding_state *state = loop->owner;
+    if (state->cycles_due == 0)
+        collect_if_released(state);
+}
+
 static void collect_if_released(binding_state *state) {
-    if (state->released >= FEW && state->released >= state->loop->statistics.objects / 2 &&
-        state->released >= (uint32_t)used(state) / 4)
+    if (state->released < FEW || state->released < state->loop->statistics.objects / 2)
+        return;
+    double wait = state->released >= (uint32_t)used(state) / 4 ? 0 : state->next_collection - mp_loop_now();
+    if (wait <= 0)
         binding_collect_soon(state);
+    else
+        mp_loop_call_later(state->loop, wait, collect_later);
 }
 
 static void give_back(binding_state *state) {
@@ -174,6 +181,8 @@ bool binding_collect_due(binding_state *state) {
         return false;
     be_incremental(state);
     if (lua_gc(state->L, LUA_GCSTEP, 0) != 0 && --state->cycles_due == 0) {
+        double now = mp_loop_now();
+        state->next_collection = now + REST * (now - state->due_since);
         collect_if_released(state); /* while it was going on */
         if (state->cycles_due == 0)
             give_back(state);
@@ -191,31 +200,30 @@ void binding_note_release(binding_state *state) {
 
 /* --- what scripts see ---------------------------------------------------------------------------------------------- */
 
-static bool is_one_of(const char *option, const char *const *options) {
-    while (*options && strcmp(option, *options) != 0)
-        options++;
-    return *options != NULL;
-}
-
 /* collectgarbage, as in Lua's manual: a script's mode is incremental until it sets another one, whatever the program makes of it, and
    where it sets its own, or parameters, the collector is left to it. */
 static int collect_garbage(lua_State *L) {
-    static const char *const questions[] = {"count", "isrunning", NULL};
-    static const char *const modes[] = {"incremental", "generational", NULL};
-    static const char *const parameters[] = {"setpause", "setstepmul", NULL};
+    static const char *const options[] = {"count",       "isrunning",    "collect",  "step",
+                                          "stop",        "restart",      "setpause", "setstepmul",
+                                          "incremental", "generational", NULL};
+    static const uint8_t numbers[] = {0, 0, 0, 1, 0, 0, 1, 1, 3, 2};
+    enum { ISRUNNING = 1, SETPAUSE = 6, SETSTEPMUL, INCREMENTAL, GENERATIONAL };
     binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    const char *option = luaL_optstring(L, 1, "collect");
-    if (used(state) >= 0 && !is_one_of(option, questions)) { /* within a finaliser nothing but these works */
+    int option = luaL_checkoption(L, 1, "collect", options);
+    bool has_numbers = false;
+    for (int i = 0; i < numbers[option]; i++)
+        has_numbers = luaL_optinteger(L, 2 + i, 0) != 0 || has_numbers;
+    if (used(state) >= 0 && option > ISRUNNING) { /* within a finaliser nothing but the questions works */
         if (state->pace == PACE_GENERATIONAL)
             be_incremental(state);
-        state->tuned = state->tuned || is_one_of(option, parameters) ||
-                       (is_one_of(option, modes) &&
-                        (luaL_optinteger(L, 2, 0) != 0 || luaL_optinteger(L, 3, 0) != 0));
-        if (state->tuned || strcmp(option, "generational") == 0) {
+        if (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))
+            state->tuned = true;
+        if (state->tuned || option == GENERATIONAL) {
             state->pace = PACE_NONE;
             state->collect_at = 0;
-        } else if (strcmp(option, "incremental") == 0)
+        } else if (option == INCREMENTAL) {
             state->pace = PACE_INCREMENTAL;
+        }
     }
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);

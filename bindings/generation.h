@@ -74,7 +74,7 @@ mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_a
 /* The same of a staged setSocketDescriptor. */
 mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd);
 
-/* Goes through two cycles of the collector, a slice a turn: the second frees what the finalisers of the first let go. */
+/* Collects all garbage, with what finalisers let go: goes through cycles of the collector, a slice a turn. */
 void binding_collect_soon(binding_state *state);
 
 /* Before an event of a connection: tells it, once, to the server that has taken it over. */

@@ -97,7 +97,9 @@ static bool tell_some(mp_loop *loop) {
 }
 
 void binding_collect_soon(binding_state *state) {
-    state->cycles_due = 2; /* the second frees what the finalisers of the first let go */
+    state->cycles_due =
+        3; /* the first may be at work already, and the third frees what the finalisers of the second let go */
     state->released = 0;
+    state->due_since = mp_loop_now();
     mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, tell_some);
 }

@@ -49,6 +49,14 @@ static void on_chore(struct ev_loop *ev, ev_idle *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
+static void on_later(struct ev_loop *ev, ev_timer *watcher, int revents) {
+    mp_loop *loop = watcher->data;
+    (void)ev;
+    (void)revents;
+    loop->run_later(loop);
+    mp_loop_settle(loop);
+}
+
 static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
@@ -89,6 +97,8 @@ int mp_loop_new(const mp_upcalls *upcalls, void *owner, mp_loop **out) {
         ev_set_priority(&loop->chores[i].watcher, i == MP_CHORE_EACH_TURN ? EV_MAXPRI : EV_MINPRI);
         loop->chores[i].watcher.data = loop;
     }
+    ev_timer_init(&loop->later, on_later, 0., 0.);
+    loop->later.data = loop;
     ev_prepare_init(&loop->received, on_received);
     ev_set_priority(&loop->received, MP_PRIORITY_RECEIVED);
     loop->received.data = loop;
@@ -115,6 +125,7 @@ void mp_loop_free(mp_loop *loop) {
     ev_idle_stop(loop->ev, &loop->again);
     for (int i = 0; i < MP_CHORE_TIMES; i++)
         ev_idle_stop(loop->ev, &loop->chores[i].watcher);
+    ev_timer_stop(loop->ev, &loop->later);
     ev_prepare_stop(loop->ev, &loop->turn);
     ev_loop_destroy(loop->ev);
     mp_write_queue_free_spares(loop);
@@ -189,6 +200,14 @@ mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous)
 void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop)) {
     loop->chores[time].run = run;
     ev_idle_start(loop->ev, &loop->chores[time].watcher);
+}
+
+void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop)) {
+    loop->run_later = run;
+    if (ev_is_active(&loop->later))
+        return;
+    ev_timer_set(&loop->later, delay / 1e3, 0.);
+    ev_timer_start(loop->ev, &loop->later);
 }
 
 uint64_t mp_loop_undrained(const mp_loop *loop) {

@@ -144,6 +144,8 @@ struct mp_loop {
     ev_idle again;             /* runs when the queue was left non-empty for fairness */
     ev_prepare turn;           /* counts iterations, ends the loop when nothing is alive */
     mp_chore chores[MP_CHORE_TIMES];
+    ev_timer later;
+    void (*run_later)(mp_loop *loop);
 };
 
 /* Makes a loop with a libev loop of its own. Returns 0 or -ENOMEM. */
@@ -185,6 +187,9 @@ mp_tcp_server *mp_loop_next_server(mp_loop *loop, const mp_tcp_server *previous)
 /* Calls `run` once in each turn of the loop, or in those that have nothing else to do, until it returns false. Meanwhile the loop
    doesn't sleep. There is one chore for each time. */
 void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop));
+
+/* Calls `run` once in `delay` milliseconds, or when an earlier call of this was to; it keeps no loop running. There is one. */
+void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop));
 
 /* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
    Every callback of libev in host/ that may have run a handler or queued a signal ends with this, but a socket's: that leaves

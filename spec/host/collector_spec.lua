@@ -222,6 +222,61 @@ describe("the collector", function()
     ]] })
   end)
 
+  it("collects what large connections leave, in two bursts", function()
+    assert.same({ "collected\n", 0 }, { run [[
+      local server, sockets = moonport.TcpServer(), {}
+      persist = nil
+      local function burst()
+        for _, socket in ipairs(sockets) do socket:abort() end
+        sockets = {}
+      end
+      function server:newConnection()
+        local socket = self:nextPendingConnection()
+        socket.data = {}
+        for i = 1, 200 do socket.data[i] = { i } end
+        sockets[#sockets + 1] = socket
+      end
+      assert(server:listen "127.0.0.1")
+      for round = 1, 2 do
+        local clients = {}
+        for i = 1, 1500 do
+          clients[i] = moonport.TcpSocket()
+          clients[i]:connectToHost("127.0.0.1", server:serverPort())
+          if i % 50 == 0 then assert(clients[i]:waitForConnected()) end
+        end
+        while #sockets < 1500 do moonport.sleep(1) end
+        assert(collectgarbage "count" > 15000)
+        burst()
+        for _, client in ipairs(clients) do client:abort() end
+      end
+      repeat moonport.sleep(20) until moonport.stats().objects < 10 and collectgarbage "count" < 2000
+      print "collected"
+      moonport.quit()
+    ]] })
+  end)
+
+  it("does nothing of that while a script has stopped it at the end of a cycle", function()
+    assert.same({ "nothing\n", 0 }, { run [[
+      collectgarbage()
+      collectgarbage "stop"
+      persist = nil
+      at_the_end_of_a_cycle(function() print "collected" end)
+      garbage(400000)
+      moonport.singleShot(100, function() print "nothing" os.exit(0) end)
+    ]] })
+  end)
+
+  it("takes no call that fails for a wish, and tells errors as Lua does", function()
+    local status, out, err = helper.run { moonport, "-e", [[
+      print(pcall(collectgarbage, "setpause", "x"))
+      print(pcall(collectgarbage, "generational", {}))
+      print(collectgarbage "incremental")
+      collectgarbage "foo"]] }
+    assert.same({ 1, "false\tbad argument #2 to 'collectgarbage' (number expected, got string)\n" ..
+      "false\tbad argument #2 to 'collectgarbage' (number expected, got table)\nincremental\n" }, { status, out })
+    assert.matches("%(%-e%):4: bad argument #1 to 'collectgarbage' %(invalid option 'foo'%)", err)
+  end)
+
   it("collects nothing while it is stopped, behind a reload or many connections either", function()
     local ask, _, port = started "stop"
     assert.same({ "table", "false" }, { ask "leave", ask "isrunning" })
