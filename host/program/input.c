@@ -17,6 +17,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "blocks.h"
 #include "buffer.h"
 #include "program.h"
 #include "system.h"
@@ -43,77 +44,36 @@ _Static_assert(sizeof(mp_buffer) + MP_BUFFER_HEADROOM + MP_INPUT_SIZE < UNIT,
 /* The size of a string that pool.c asks for a place. */
 #define TRIAL 16384
 
-typedef struct unit {
-    struct unit *next; /* among the free ones */
-} unit;
-
 static struct {
-    char *base;
-    size_t reserved, committed;
-    unit *spare; /* free ones with memory */
-    unit *bare;  /* and without, but for their first page */
-    unsigned spare_count;
+    program_blocks units;
     size_t header;   /* what a long string has in front of its bytes */
     size_t expected; /* the size that Lua will ask for, for the string that is being made; else 0 */
     char *place;     /* what it will be given */
-} input;
+} input = {.units = {.size = UNIT, .growth = GROWTH, .spares = SPARE_UNITS}};
 
-static unit *unit_of(const void *block) {
-    return (unit *)(input.base + (size_t)((const char *)block - input.base) / UNIT * UNIT);
-}
-
-static void forget(unit *freed) {
-    mp_system_forget((char *)freed + 4096, UNIT - 4096);
-    freed->next = input.bare;
-    input.bare = freed;
-}
-
-static void give_back(unit *freed) {
-    if (input.spare_count == SPARE_UNITS) {
-        forget(freed);
-        return;
-    }
-    freed->next = input.spare;
-    input.spare = freed;
-    input.spare_count++;
-}
-
-static unit *take_free(void) {
-    unit **first = input.spare ? &input.spare : &input.bare, *taken = *first;
-    if (first == &input.spare)
-        input.spare_count--;
-    if (taken)
-        *first = taken->next;
-    return taken;
+static void *unit_of(const void *block) {
+    return input.units.base + (size_t)((const char *)block - input.units.base) / UNIT * UNIT;
 }
 
 static mp_buffer *take(void) {
-    unit *taken = take_free();
-    if (!taken) {
-        if (input.committed % GROWTH == 0 && (input.committed + GROWTH > input.reserved ||
-                                              mp_system_commit(input.base + input.committed, GROWTH) < 0))
-            return NULL;
-        taken = (unit *)(input.base + input.committed);
-        input.committed += UNIT;
-    }
-    mp_buffer *buffer = (mp_buffer *)taken;
-    mp_buffer_init(buffer, MP_INPUT_SIZE);
+    mp_buffer *buffer = program_take_block(&input.units);
+    if (buffer)
+        mp_buffer_init(buffer, MP_INPUT_SIZE);
     return buffer;
 }
 
 /* --- for the allocator --------------------------------------------------------------------------------------------- */
 
 bool program_is_input(const void *block) {
-    return (size_t)((uintptr_t)block - (uintptr_t)input.base) < input.reserved;
+    return (size_t)((uintptr_t)block - (uintptr_t)input.units.base) < input.units.reserved;
 }
 
 void program_free_input(void *block) {
-    give_back(unit_of(block));
+    program_give_block_back(&input.units, unit_of(block));
 }
 
 void program_trim_input(void) {
-    while (input.spare)
-        forget(take_free());
+    program_trim_blocks(&input.units);
 }
 
 void *program_place_input(size_t size) {
@@ -140,14 +100,14 @@ static bool adopt(lua_State *L, mp_tcp_socket *socket) {
     const char *data = mp_tcp_socket_peek(socket, &size);
     if (size < LEAST || !program_is_input(data) || !mp_tcp_socket_may_keep_input(socket))
         return false;
-    unit *full = unit_of(data);
+    char *full = unit_of(data);
     const char *place = data - input.header;
     mp_buffer *next;
-    if (place < (char *)full || (uintptr_t)place % _Alignof(max_align_t) != 0 || !(next = take()))
+    if (place < full || (uintptr_t)place % _Alignof(max_align_t) != 0 || !(next = take()))
         return false;
     mp_tcp_socket_keep_input(socket, next);
     if (!push_placed(L, data, size))
-        give_back(full);
+        program_give_block_back(&input.units, full);
     return true;
 }
 
@@ -175,11 +135,12 @@ static bool fits_lua(lua_State *L) {
 }
 
 void program_lend_input(lua_State *L, binding_state *state) {
-    if (getenv("MOONPORT_MALLOC") || (!input.base && !(input.base = mp_system_reserve(RESERVED))))
+    if (getenv("MOONPORT_MALLOC") || (!input.units.base && !(input.units.base = mp_system_reserve(RESERVED))))
         return;
-    input.reserved = RESERVED;
+    input.units.reserved = RESERVED;
 #if defined(__SANITIZE_ADDRESS__)
-    __lsan_register_root_region(input.base, RESERVED); /* strings are links of Lua's list of all objects */
+    __lsan_register_root_region(input.units.base,
+                                RESERVED); /* strings are links of Lua's list of all objects */
 #endif
     mp_buffer *buffer = fits_lua(L) ? take() : NULL;
     if (!buffer)

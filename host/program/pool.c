@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "program.h"
 #include "system.h"
 
@@ -36,7 +37,7 @@
 #define CLASSES (FINE_CLASSES + LARGEST / 512)
 
 typedef struct slab {
-    struct slab *next, *previous; /* among those of its class that have room; next: among the empty ones */
+    struct slab *next, *previous; /* among those of its class that have room */
     void *free;                   /* blocks that have been freed, each with the next one's address */
     uint32_t used, capacity;      /* blocks */
     uint32_t fresh;               /* where the blocks begin that have never been used */
@@ -45,13 +46,9 @@ typedef struct slab {
 } slab;
 
 static struct {
-    char *base;
-    size_t reserved, committed;
+    program_blocks slabs;
     slab *with_room[CLASSES];
-    slab *spare; /* empty ones with memory */
-    slab *bare;  /* and without, but for their first page */
-    unsigned spare_count;
-} pool;
+} pool = {.slabs = {.size = SLAB, .growth = GROWTH, .spares = SPARE_SLABS}};
 
 static uint32_t class_of(size_t size) {
     return (uint32_t)(size <= FINE ? (size - 1) / 16 : FINE_CLASSES + (size - 1) / 512);
@@ -75,30 +72,10 @@ static void unlink_slab(slab *s) {
         pool.with_room[s->class] = s->next;
 }
 
-static slab *take_empty(void) {
-    slab **first = pool.spare ? &pool.spare : &pool.bare, *s = *first;
-    if (first == &pool.spare)
-        pool.spare_count--;
-    if (s)
-        *first = s->next;
-    return s;
-}
-
-static void forget(slab *s) {
-    mp_system_forget((char *)s + 4096, SLAB - 4096);
-    s->next = pool.bare;
-    pool.bare = s;
-}
-
 static slab *new_slab(uint32_t class) {
-    slab *s = take_empty();
-    if (!s) {
-        if (pool.committed % GROWTH == 0 &&
-            (pool.committed == pool.reserved || mp_system_commit(pool.base + pool.committed, GROWTH) < 0))
-            return NULL;
-        s = (slab *)(pool.base + pool.committed);
-        pool.committed += SLAB;
-    }
+    slab *s = program_take_block(&pool.slabs);
+    if (!s)
+        return NULL;
     s->free = NULL;
     s->used = 0;
     s->fresh = HEADER;
@@ -131,18 +108,11 @@ static void retire(slab *s) {
     if (!s->next && !s->previous)
         return;
     unlink_slab(s);
-    if (pool.spare_count == SPARE_SLABS) {
-        forget(s);
-        return;
-    }
-    s->next = pool.spare;
-    pool.spare = s;
-    pool.spare_count++;
+    program_give_block_back(&pool.slabs, s);
 }
 
 void program_trim_pool(void) {
-    while (pool.spare)
-        forget(take_empty());
+    program_trim_blocks(&pool.slabs);
 }
 
 static slab *slab_of(void *block) {
@@ -161,7 +131,7 @@ static void give_back(void *block) {
 
 /* A lua_Alloc. */
 static void *allocate(void *context, void *block, size_t old_size, size_t size) {
-    bool pooled = (size_t)((uintptr_t)block - (uintptr_t)pool.base) < pool.reserved;
+    bool pooled = (size_t)((uintptr_t)block - (uintptr_t)pool.slabs.base) < pool.slabs.reserved;
     (void)context;
     if (size == 0) {
         if (pooled)
@@ -196,8 +166,8 @@ void program_pool_memory(lua_State *L) {
         return;
     char *start = RESERVED > 0 ? mp_system_reserve(RESERVED + SLAB) : NULL;
     if (start) { /* else a bound on addresses (ulimit -v): malloc does it all */
-        pool.base = (char *)(((uintptr_t)start + SLAB - 1) & ~(SLAB - 1));
-        pool.reserved = RESERVED;
+        pool.slabs.base = (char *)(((uintptr_t)start + SLAB - 1) & ~(SLAB - 1));
+        pool.slabs.reserved = RESERVED;
     }
     lua_setallocf(L, allocate, NULL);
 }
