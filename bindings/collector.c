@@ -87,8 +87,7 @@ static void be_incremental(binding_state *state) {
 }
 
 static void collect_young(binding_state *state) {
-    if (state->input_strings >= MUCH_INPUT(state->young_pause) && state->collect_at < state->young_until &&
-        lua_gc(state->L, LUA_GCISRUNNING)) {
+    if (state->input_strings >= MUCH_INPUT(state->young_pause) && state->collect_at < state->young_until) {
         (void)lua_gc(state->L, LUA_GCSTEP, 0);
         await_youth(state);
     } else {
@@ -129,8 +128,8 @@ static bool collect_some(mp_loop *loop) {
 void binding_keep_pace(binding_state *state) {
     int now = used(state);
     bool ended = state->cycle_ended;
-    if (now < 0)
-        return; /* within a finaliser */
+    if (now < 0 || !lua_gc(state->L, LUA_GCISRUNNING))
+        return; /* within a finaliser; or stopped: even a change of mode would collect */
     state->cycle_ended = false;
     if (state->pace == PACE_GENERATIONAL) {
         if (now >= state->collect_at)

@@ -111,6 +111,12 @@ describe("the collector", function()
     function commands.incremental() return collectgarbage "incremental" end
     function commands.isrunning() return collectgarbage "isrunning" end
     function commands.leave() return type(setmetatable({}, { __gc = function() collected.here = true end })) end
+    function commands.stop()
+      collectgarbage()
+      collectgarbage "stop"
+      commands.leave()
+      return true
+    end
     function commands.left() return collected.here end
     function commands.reload() return moonport.reload() end
     function commands.abort()
@@ -264,6 +270,14 @@ describe("the collector", function()
       garbage(400000)
       moonport.singleShot(100, function() print "nothing" os.exit(0) end)
     ]] })
+  end)
+
+  it("doesn't begin to take what is young while it is stopped", function()
+    local ask, client = started()
+    send(client, 500, ("x"):rep(1024))
+    assert.equal("true", ask "stop")
+    send(client, 500, ("x"):rep(1024))
+    assert.same({ "nil", "false", "incremental" }, { ask "left", ask "isrunning", ask "realMode" })
   end)
 
   it("takes no call that fails for a wish, and tells errors as Lua does", function()
