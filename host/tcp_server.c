@@ -16,7 +16,7 @@
 #include "tcp_socket_private.h"
 
 /* Connections that one wake-up may accept, before others get their turn. */
-#define ACCEPT_BATCH 64
+#define MOST_ACCEPTS 64
 
 /* Descriptors may be freed by others than the loop: tried again after this many seconds. */
 #define RETRY_SECONDS 0.5
@@ -53,6 +53,8 @@ int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop) {
     listener->loop = loop;
     listener->server = server;
     listener->limits = mp_default_limits;
+    listener->accepts = 1;
+    listener->woken = UINT64_MAX;
     mp_ring_init(&listener->pending);
     mp_ring_init(&listener->open);
     ev_io_init(&listener->watcher, on_connection, -1, 0);
@@ -331,24 +333,42 @@ static bool accept_one(mp_tcp_server *server) {
     socket->peer_port = port;
     mp_descriptor_own(loop, fd);
     mp_tcp_socket_accepted(socket, listener, &listener->limits, fd);
+    /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
+    ev_feed_event(loop->ev, &socket->watcher, EV_READ);
     mp_loop_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
     mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
     mp_tcp_server_update(server);
     return true;
 }
 
+/*
+ * How many connections a wake-up is to accept. To find out that there is none left costs the system as much as half an accept, for
+ * it makes the socket first. So there are only as many tries as the last wake-up had connections, and twice as many if it left some:
+ * then it was in the turn before. Behind a shortage it is asked, as its end is to be noticed.
+ */
+static uint8_t accepts_for(mp_listener *listener) {
+    uint64_t turn = listener->loop->statistics.iterations;
+    if (turn - listener->woken == 1 && listener->accepts <= MOST_ACCEPTS / 2)
+        listener->accepts *= 2;
+    listener->woken = turn;
+    return listener->server->told_starved ? MOST_ACCEPTS : listener->accepts;
+}
+
 /* The handlers run after each connection, so that a taken one makes room for the next. */
 static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_listener *listener = watcher->data;
     mp_loop *loop = listener->loop;
+    uint8_t accepts = accepts_for(listener);
     (void)ev;
     (void)revents;
     listener->references++;
-    for (int i = 0; i < ACCEPT_BATCH && listener->server && ev_is_active(&listener->watcher); i++) {
+    for (uint8_t i = 0; i < accepts && listener->server && ev_is_active(&listener->watcher); i++) {
         bool accepted = accept_one(listener->server);
         mp_loop_settle(loop);
-        if (!accepted)
+        if (!accepted) {
+            listener->accepts = i > 0 ? i : 1;
             break;
+        }
     }
     /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
     mp_tcp_server *server = listener->server;

@@ -18,6 +18,8 @@ struct mp_listener {
     mp_limits limits;      /* of its connections */
     mp_ring pending, open; /* rings of mp_tcp_socket.link, oldest first */
     size_t pending_count, open_count;
+    uint64_t woken;               /* the turn in which it was ready last; UINT64_MAX: never */
+    uint8_t accepts;              /* connections that a wake-up accepts */
     int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
 };
 

@@ -5,24 +5,19 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <lualib.h>
 
-#include "binding.h"
 #include "failing_allocation.h"
-#include "module.h"
+#include "service.h"
 
 static const char service[] =
     /* Lua 5.4 itself never recovers when its first large buffer fails half-way: it is made before. */
@@ -52,29 +47,6 @@ static const char service[] =
     "function server.connection:disconnected() self.gone = self:peerAddress() end\n"
     "assert(server:listen '127.0.0.1')\n"
     "return server:serverPort()\n";
-
-static int start(lua_State *L) {
-    luaL_openlibs(L);
-    luaL_requiref(L, "moonport", luaopen_moonport, 0);
-    if (luaL_loadstring(L, service) != LUA_OK)
-        return lua_error(L);
-    lua_call(L, 0, 1);
-    return 1;
-}
-
-static void turn(binding_state *state) {
-    mp_loop_settle(state->loop);
-    ev_run(state->loop->ev, EVRUN_NOWAIT);
-}
-
-static int connect_client(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(fd >= 0);
-    assert_true(connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS);
-    return fd;
-}
 
 static void say(binding_state *state, int fd, const char *text) {
     char answer[4096];
@@ -127,13 +99,8 @@ static void assert_answers(binding_state *state, int port) {
 /* Runs the scenario on a fresh service; false when it had fewer allocations than would fail. */
 static bool try_failure(failure *which, unsigned from, unsigned to) {
     lua_State *L = lua_newstate(allocate, NULL);
-    assert_non_null(L);
-    lua_pushcfunction(L, start);
-    if (lua_pcall(L, 0, 1, 0) != LUA_OK)
-        fail_msg("%s", lua_tostring(L, -1));
+    binding_state *state = start_service(L, service, 0);
     int port = (int)lua_tointeger(L, -1);
-    binding_state *state = binding_find(L);
-    state->looping = true;
     state->loop->log_level = MP_LOG_NONE;
     *which = (failure){.armed = true, .from = from, .to = to};
     scenario(state, port);

@@ -15,10 +15,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <lualib.h>
 
-#include "binding.h"
-#include "module.h"
+#include "service.h"
 
 static bool fails;
 
@@ -41,22 +39,6 @@ static const char service[] = "local moonport = require 'moonport'\n"
                               "assert(socket:setSocketDescriptor(...))\n"
                               "socket:write(('x'):rep(4 << 20))\n";
 
-/* descriptor -> */
-static int start(lua_State *L) {
-    luaL_openlibs(L);
-    luaL_requiref(L, "moonport", luaopen_moonport, 0);
-    if (luaL_loadstring(L, service) != LUA_OK)
-        return lua_error(L);
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 0);
-    return 0;
-}
-
-static void turn(binding_state *state) {
-    mp_loop_settle(state->loop);
-    ev_run(state->loop->ev, EVRUN_NOWAIT);
-}
-
 static bool is_gone(lua_State *L) {
     bool gone = lua_getglobal(L, "gone") == LUA_TBOOLEAN;
     lua_pop(L, 1);
@@ -69,13 +51,7 @@ static void written_after_a_failed_read(void **unused) {
     (void)unused;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     lua_State *L = luaL_newstate();
-    assert_non_null(L);
-    lua_pushcfunction(L, start);
-    lua_pushinteger(L, ends[0]);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-        fail_msg("%s", lua_tostring(L, -1));
-    binding_state *state = binding_find(L);
-    state->looping = true;
+    binding_state *state = start_service(L, service, ends[0]);
     turn(state);
     assert_int_equal(send(ends[1], "!", 1, MSG_NOSIGNAL), 1);
     fails = true;

@@ -1,0 +1,141 @@
+/*
+ * How many times a server calls accept4, by the linker's --wrap: for each client once, and for a crowd more and more at once. That
+ * a shortage of descriptors is noticed, and its end, is looked at with a shortage of the test's own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "service.h"
+
+static struct {
+    bool none_left; /* no descriptor */
+    int made, in_vain;
+} accepts;
+
+int __real_accept4(int listener, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int listener, struct sockaddr *address, socklen_t *size, int flags);
+
+int __wrap_accept4(int listener, struct sockaddr *address, socklen_t *size, int flags) {
+    if (accepts.none_left) {
+        errno = EMFILE;
+        return -1;
+    }
+    int fd = __real_accept4(listener, address, size, flags);
+    if (fd < 0)
+        accepts.in_vain++;
+    else
+        accepts.made++;
+    return fd;
+}
+
+static const char service[] = "local moonport = require 'moonport'\n"
+                              "local server = moonport.TcpServer()\n"
+                              "function server.connection:readyRead() self:write(self:readAll()) end\n"
+                              "shortages = 0\n"
+                              "function server:acceptError() shortages = shortages + 1 end\n"
+                              "assert(server:listen '127.0.0.1')\n"
+                              "return server:serverPort()\n";
+
+static int start(void **fixture) {
+    lua_State *L = luaL_newstate();
+    accepts.none_left = false;
+    start_service(L, service, 0)->loop->log_level = MP_LOG_NONE;
+    accepts.made = accepts.in_vain = 0;
+    *fixture = L;
+    return 0;
+}
+
+static int end(void **fixture) {
+    lua_close(*fixture);
+    return 0;
+}
+
+static int port_of(lua_State *L) {
+    return (int)lua_tointeger(L, 1);
+}
+
+static int say(lua_State *L, char c) {
+    int fd = connect_client(port_of(L));
+    assert_int_equal(send(fd, &c, 1, MSG_NOSIGNAL), 1);
+    return fd;
+}
+
+static void hear(int fd, char c) {
+    char answer = 0;
+    assert_int_equal(recv(fd, &answer, 1, 0), 1);
+    assert_int_equal(answer, c);
+}
+
+static void answers_each_client_in_the_turn_that_accepts_it_once(void **fixture) {
+    for (int i = 0; i < 10; i++) {
+        int fd = say(*fixture, (char)('0' + i));
+        turn(binding_find(*fixture));
+        hear(fd, (char)('0' + i));
+        close(fd);
+        turn(binding_find(*fixture));
+    }
+    assert_int_equal(accepts.made, 10);
+    assert_int_equal(accepts.in_vain, 0);
+}
+
+static void takes_more_of_a_crowd_in_each_turn(void **fixture) {
+    int clients[100], turns = 0;
+    for (int i = 0; i < 100; i++)
+        clients[i] = say(*fixture, (char)i);
+    for (; turns < 100 && accepts.made < 100; turns++)
+        turn(binding_find(*fixture));
+    assert_int_equal(turns, 7); /* 1, 2, 4, 8, 16, 32, 64 */
+    assert_int_equal(accepts.in_vain, 1);
+    for (int i = 0; i < 100; i++) {
+        hear(clients[i], (char)i);
+        close(clients[i]);
+    }
+    turn(binding_find(*fixture));
+}
+
+static int shortages(lua_State *L) {
+    lua_getglobal(L, "shortages");
+    int count = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return count;
+}
+
+static void tells_of_each_shortage_once(void **fixture) {
+    binding_state *state = binding_find(*fixture);
+    for (int i = 1; i <= 3; i++) {
+        int freed = say(*fixture, 'a'), waiting;
+        turn(state);
+        accepts.none_left = true;
+        waiting = say(*fixture, 'b');
+        turn(state);
+        turn(state);
+        assert_int_equal(shortages(*fixture), i);
+        close(freed);
+        turn(state);
+        assert_int_equal(shortages(*fixture), i); /* there is room, but not enough */
+        turn(state);
+        assert_int_equal(shortages(*fixture), i);
+        accepts.none_left = false;
+        freed = waiting;
+        mp_tcp_server_resume(mp_loop_next_server(state->loop, NULL));
+        turn(state);
+        hear(freed, 'b');
+        close(freed);
+        turn(state);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(answers_each_client_in_the_turn_that_accepts_it_once, start, end),
+        cmocka_unit_test_setup_teardown(takes_more_of_a_crowd_in_each_turn, start, end),
+        cmocka_unit_test_setup_teardown(tells_of_each_shortage_once, start, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

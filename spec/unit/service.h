@@ -1,0 +1,58 @@
+/*
+ * A service that a test of C code runs turn by turn, and its clients.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <lualib.h>
+
+#include "binding.h"
+#include "module.h"
+
+/* code, argument -> what it returns */
+static int run_service(lua_State *L) {
+    luaL_openlibs(L);
+    luaL_requiref(L, "moonport", luaopen_moonport, 0);
+    if (luaL_loadstring(L, lua_touserdata(L, 1)) != LUA_OK)
+        return lua_error(L);
+    lua_pushvalue(L, 2);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+/* Begins the service that is written in `code`, a script that gets `argument`. What it returns is left on the stack. */
+static binding_state *start_service(lua_State *L, const char *code, int argument) {
+    assert_non_null(L);
+    lua_pushcfunction(L, run_service);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)code);
+    lua_pushinteger(L, argument);
+    if (lua_pcall(L, 2, 1, 0) != LUA_OK)
+        fail_msg("%s", lua_tostring(L, -1));
+    binding_state *state = binding_find(L);
+    state->looping = true;
+    return state;
+}
+
+static void turn(binding_state *state) {
+    mp_loop_settle(state->loop);
+    ev_run(state->loop->ev, EVRUN_NOWAIT);
+}
+
+/* A connection to a service on the local machine, which is there as soon as the system has it in the listener's queue. */
+static inline int connect_client(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_true(connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS);
+    return fd;
+}
+
+#endif
