@@ -60,6 +60,7 @@ struct binding_state {
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
     bool tuned;                        /* the script has set parameters */
+    int live;                          /* KiB at the end of the collector's last cycle */
     int collect_at;       /* KiB in use from which it does so, or collects what is young; 0: never */
     int young_until;      /* KiB in use up to which it does that */
     int young_pause;      /* KiB that may be allocated from one time to the next */

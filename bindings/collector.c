@@ -19,8 +19,11 @@
 
 enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 
-/* KiB that are allocated between two cycles at least; if more are live, as much as that (a pause of 200 %). */
+/* KiB that are allocated between two cycles at least; if more are live, as much as that. But where live data grows the next one comes
+   sooner, lest its garbage is another part of what is in use: Lua is told the shorter pause, and made to wait longer elsewhere. */
 #define LEAST_PAUSE 1024
+#define PAUSE 128 /* percent of what is live */
+#define LUAS_PAUSE 200
 
 /* KiB of live data that are worth the idle time, which takes a cycle on from half of that pause. */
 #define MUCH 8192
@@ -64,10 +67,12 @@ static int used(const binding_state *state) {
 
 /* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a step would run it. */
 static void await_cycle(binding_state *state) {
-    int live = used(state);
+    int live = used(state), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
+    bool grows = live > LEAST_PAUSE && live < MUCH && live > state->live + state->live / 8;
+    state->live = live;
     state->collect_at = live >= MUCH ? live + live / 2 : 0;
-    if (live < LEAST_PAUSE && lua_gc(state->L, LUA_GCISRUNNING))
-        (void)lua_gc(state->L, LUA_GCSTEP, live - LEAST_PAUSE);
+    if (!grows && lua_gc(state->L, LUA_GCISRUNNING))
+        (void)lua_gc(state->L, LUA_GCSTEP, live / 100 * (PAUSE - 100) - pause);
 }
 
 /* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
@@ -215,8 +220,11 @@ static int collect_garbage(lua_State *L) {
     if (used(state) >= 0 && option > ISRUNNING) { /* within a finaliser nothing but the questions works */
         if (state->pace == PACE_GENERATIONAL)
             be_incremental(state);
-        if (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))
+        if (!state->tuned &&
+            (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))) {
             state->tuned = true;
+            (void)lua_gc(state->L, LUA_GCSETPAUSE, LUAS_PAUSE);
+        }
         if (state->tuned || option == GENERATIONAL) {
             state->pace = PACE_NONE;
             state->collect_at = 0;
@@ -238,7 +246,7 @@ void binding_pace_collector(lua_State *L, binding_state *state) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
-    lua_gc(L, LUA_GCINC, 0, WORK, STEP_SIZE);
+    lua_gc(L, LUA_GCINC, PAUSE, WORK, STEP_SIZE);
     state->pace = PACE_INCREMENTAL;
     lua_pushlightuserdata(L, state);
     lua_getglobal(L, "collectgarbage");
