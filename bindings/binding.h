@@ -122,16 +122,15 @@ struct binding_box {
     binding_wait *waits;     /* suspended on this object */
     binding_task *taker;     /* the handler that took it from nextPendingConnection and is still at work */
     binding_box *next_taken; /* the next one that the same handler took */
-    uint32_t connected;      /* signals for which moonport.connect added handlers */
+    uint16_t connected;      /* signals for which moonport.connect added handlers */
     uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
     bool unseen : 1;                     /* data came while a readyRead handler was suspended */
     bool has_fields : 1;                 /* its user value is a table */
     bool has_handlers : 1;               /* a connection with handlers of its own */
     bool of_run : 1;                     /* made by a script's own run, not in a handler of a connection */
     bool start_staged : 1;               /* a timer or task that starts with the commit */
-    uint32_t epoch; /* generation of the server that has been told of this connection; a server's own */
-    binding_generation *generation; /* whose code made it, or set its handlers last */
-    intptr_t unseen_written;        /* the same for bytesWritten */
+    binding_generation *generation;      /* whose code made it, or set its handlers last */
+    intptr_t unseen_written;             /* the same for bytesWritten */
 };
 
 static inline mp_object *binding_object(binding_box *box) {
@@ -246,8 +245,7 @@ void binding_arrived(mp_loop *loop);
 /* Is there a reload of its server that the connection has not been told of? */
 static inline bool binding_is_behind(const mp_tcp_socket *socket) {
     const mp_listener *listener = socket->listener;
-    return listener && listener->server &&
-           binding_box_of(&listener->server->object)->epoch != ((const binding_box *)socket - 1)->epoch;
+    return listener && listener->server && listener->server->object.epoch != socket->object.epoch;
 }
 
 /* Whose a handler is: it belongs to the generation of that. */

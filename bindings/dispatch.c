@@ -182,7 +182,7 @@ static bool run_connections(binding_state *state, mp_object *object, int list, e
 static void take_by_itself(mp_tcp_server *server) {
     mp_tcp_socket *socket = mp_tcp_server_next_pending(server);
     if (socket)
-        binding_box_of(&socket->object)->epoch = binding_box_of(&server->object)->epoch;
+        socket->object.epoch = server->object.epoch;
 }
 
 /* The same with those that connect added, as they are before any handler runs: what connects during an emission is not
@@ -322,7 +322,7 @@ static int module_connect(lua_State *L) {
     lua_rawseti(L, 8, (lua_Integer)lua_rawlen(L, 8) + 1);
     lua_rawseti(L, 6, signal);
     binding_handler_set(L, binding_box_of(object), binding_generation_of(L), 3);
-    binding_box_of(object)->connected |= MP_SIGNAL_BIT(signal);
+    binding_box_of(object)->connected |= (uint16_t)MP_SIGNAL_BIT(signal);
     state->loop->wanted |= MP_SIGNAL_BIT(signal);
     lua_pushvalue(L, 4);
     return 1;

@@ -299,7 +299,7 @@ static void move_listeners(binding_generation *generation, binding_commit *repor
         binding_box *box = binding_box_of(&server->object);
         next = mp_loop_next_server(loop, server);
         if (box->generation == generation) {
-            box->epoch = generation->number;
+            server->object.epoch = generation->number;
             if (server->claims) {
                 take_over(server);
                 report->kept++;

@@ -11,7 +11,7 @@
 /* The limits that a method reads. */
 static const mp_limits *limits_of(lua_State *L, enum mp_kind kind) {
     return kind == MP_TCP_SERVER ? binding_server_limits(L)
-                                 : binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)->limits;
+                                 : mp_tcp_socket_limits(binding_check(L, mp_tcp_socket, MP_TCP_SOCKET));
 }
 
 /* The limits that a method changes; apply() afterwards. */

@@ -47,7 +47,7 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_sock
     bool has_handlers = box->has_handlers;
     uint64_t errors = state->resume_errors;
     int top = lua_gettop(L);
-    box->epoch = binding_box_of(&server->object)->epoch;
+    socket->object.epoch = server->object.epoch;
     mp_tcp_server_move_back(socket);
     if (!mp_loop_wants(&server->object, MP_SIGNAL_CONNECTION_RESUMED))
         return;
@@ -86,7 +86,7 @@ static bool tell_some(mp_loop *loop) {
          server = mp_loop_next_server(loop, server)) {
         mp_tcp_socket *socket;
         while ((socket = mp_tcp_server_next_connection(server, NULL)) &&
-               binding_box_of(&socket->object)->epoch != binding_box_of(&server->object)->epoch) {
+               socket->object.epoch != server->object.epoch) {
             tell_connection(binding_box_of(&socket->object), server, socket);
             mp_loop_settle(loop);
             if (mp_loop_now() > until)

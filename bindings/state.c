@@ -29,7 +29,7 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const
 static int new_accepted(lua_State *L) {
     mp_tcp_server *server = lua_touserdata(L, 1);
     mp_tcp_socket *socket = binding_push_new_socket(L, server->object.loop->owner, server);
-    binding_box_of(&socket->object)->epoch = binding_box_of(&server->object)->epoch;
+    socket->object.epoch = server->object.epoch;
     binding_anchor(L, -1, &socket->object);
     lua_pushlightuserdata(L, socket);
     return 1;

@@ -19,7 +19,7 @@ int binding_new_tcp_server(lua_State *L) {
     if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), state->loop) < 0)
         return luaL_error(L, "TcpServer: out of memory");
     binding_made(L, -1);
-    box->epoch = box->generation->number;
+    binding_object(box)->epoch = box->generation->number;
     return 1;
 }
 
@@ -144,7 +144,7 @@ static int tcp_server_next_pending_connection(lua_State *L) {
         lua_pushnil(L);
         return 1;
     }
-    binding_box_of(&socket->object)->epoch = binding_box_of(&check_server(L)->object)->epoch;
+    socket->object.epoch = check_server(L)->object.epoch;
     binding_push(L, &socket->object);
     binding_taken(binding_state_of(L), binding_box_of(&socket->object));
     return 1;

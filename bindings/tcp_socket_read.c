@@ -68,7 +68,8 @@ static enum mp_fault read_fault(const mp_tcp_socket *socket) {
     if (!(socket->open_mode & MP_READ_ONLY))
         return MP_FAULT_WRITE_ONLY;
     /* Connected until the end has been signalled; a half-open socket stays Connected after its end. */
-    if (socket->state == MP_STATE_CONNECTED && !(socket->limits->half_open && mp_tcp_socket_at_end(socket)))
+    if (socket->state == MP_STATE_CONNECTED &&
+        !(mp_tcp_socket_limits(socket)->half_open && mp_tcp_socket_at_end(socket)))
         return MP_FAULT_NONE;
     return mp_tcp_socket_end_fault(socket);
 }

@@ -208,7 +208,7 @@ static void take(lua_State *L, mp_tcp_socket *socket, size_t size, size_t strip)
 static bool is_full(const mp_tcp_socket *socket) {
     size_t size;
     (void)mp_tcp_socket_peek(socket, &size);
-    return socket->limits->read_buffer > 0 && size >= socket->limits->read_buffer;
+    return mp_tcp_socket_limits(socket)->read_buffer > 0 && size >= mp_tcp_socket_limits(socket)->read_buffer;
 }
 
 /* A receive of `mark` can go on: there is enough, or no more comes. */
@@ -326,7 +326,7 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
     }
     if (is_full(socket))
         return luaL_error(L, "lines: a line is longer than the read buffer (%I bytes)",
-                          (lua_Integer)socket->limits->read_buffer);
+                          (lua_Integer)mp_tcp_socket_limits(socket)->read_buffer);
     binding_wait_request request = {.object = &socket->object,
                                     .test = can_receive,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),

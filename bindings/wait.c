@@ -30,7 +30,7 @@ static void unlink_wait(binding_wait *wait) {
     if (*place)
         *place = wait->next;
     if (!binding_box_of(wait->object)->waits)
-        wait->object->wanted = 0;
+        wait->object->awaited = false;
     count_wait(wait->object, -1);
     mp_object_check(wait->object);
 }
@@ -82,7 +82,7 @@ static void link_wait(lua_State *L, binding_wait *wait) {
     while (*place)
         place = &(*place)->next;
     *place = wait;
-    wait->object->wanted = ~UINT32_C(0);
+    wait->object->awaited = true;
     count_wait(wait->object, 1);
 }
 

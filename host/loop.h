@@ -62,11 +62,13 @@ typedef struct mp_behaviour {
 struct mp_object {
     const mp_behaviour *behaviour;
     mp_loop *loop;
-    uint32_t wanted;  /* owner: signals that somebody waits for on this object (MP_SIGNAL_BIT) */
-    int32_t anchor;   /* owner: what keeps the object alive; 0 = nothing does */
+    int32_t anchor; /* owner: what keeps the object alive; 0 = nothing does */
+    uint32_t
+        epoch; /* owner: generation of the server that has been told of this connection; a server's own */
     uint32_t queued;  /* its signals and steps in the queue */
     uint32_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
     uint32_t at_work; /* suspended handlers that are at work on it (D4) */
+    bool awaited;     /* owner: somebody waits for signals on this object */
     bool delivering;  /* a queued signal of it is being delivered right now */
     bool blocked;     /* owner: no handler is to see its signals */
     bool muted;       /* what is being delivered was emitted while they were blocked: for waits only */
@@ -225,7 +227,7 @@ void mp_object_destroy(mp_object *object);
 void mp_loop_mark_dirty(mp_loop *loop, mp_tcp_socket *socket);
 
 static inline bool mp_loop_wants(const mp_object *object, enum mp_signal signal) {
-    return ((object->loop->wanted | object->wanted) & MP_SIGNAL_BIT(signal)) != 0;
+    return object->awaited || (object->loop->wanted & MP_SIGNAL_BIT(signal)) != 0;
 }
 
 #endif

@@ -332,7 +332,7 @@ static bool accept_one(mp_tcp_server *server) {
     socket->peer = peer;
     socket->peer_port = port;
     mp_descriptor_own(loop, fd);
-    mp_tcp_socket_accepted(socket, listener, &listener->limits, fd);
+    mp_tcp_socket_accepted(socket, listener, fd);
     /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
     ev_feed_event(loop->ev, &socket->watcher, EV_READ);
     mp_loop_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
@@ -421,7 +421,6 @@ void mp_tcp_socket_detach(mp_tcp_socket *socket) {
         return;
     mp_listener_remove(socket, true);
     socket->listener = NULL;
-    socket->limits = socket->flags & FLAG_OWN_LIMITS ? &socket->extras->limits : &mp_default_limits;
     if (listener->server)
         mp_object_check(&listener->server->object);
     unreference(listener);

@@ -97,7 +97,6 @@ void mp_tcp_socket_init(mp_tcp_socket *socket, mp_loop *loop) {
     mp_object_init(&socket->object, loop, &mp_tcp_socket_behaviour);
     ev_io_init(&socket->watcher, on_event, -1, 0);
     socket->watcher.data = socket;
-    socket->limits = &mp_default_limits;
     mp_address_set_null(&socket->peer);
 }
 
@@ -206,13 +205,13 @@ void mp_tcp_socket_established(mp_tcp_socket *socket, int fd) {
     ev_io_stop(loop->ev, &socket->watcher);
     ev_io_set(&socket->watcher, fd, EV_READ);
     ev_io_start(loop->ev, &socket->watcher);
-    if (socket->limits->idle_timeout > 0 && mp_idle_watch(socket, socket->limits->idle_timeout) < 0)
+    double idle_timeout = mp_tcp_socket_limits(socket)->idle_timeout;
+    if (idle_timeout > 0 && mp_idle_watch(socket, idle_timeout) < 0)
         mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
 }
 
-void mp_tcp_socket_accepted(mp_tcp_socket *socket, mp_listener *listener, const mp_limits *limits, int fd) {
+void mp_tcp_socket_accepted(mp_tcp_socket *socket, mp_listener *listener, int fd) {
     socket->listener = listener;
-    socket->limits = limits;
     socket->open_mode = MP_READ_WRITE;
     socket->state = MP_STATE_CONNECTED;
     socket->flags |= FLAG_PENDING;
@@ -227,7 +226,7 @@ static void finish(mp_tcp_socket *socket, bool gently) {
                              MP_SIGNAL_BIT(MP_SIGNAL_READ_CHANNEL_FINISHED);
     mp_object *object = &socket->object;
     /* The handlers may ask for the local address, which goes with the descriptor. */
-    if (((object->loop->wanted | object->wanted) & closing) && socket->watcher.fd >= 0 &&
+    if ((object->awaited || (object->loop->wanted & closing)) && socket->watcher.fd >= 0 &&
         mp_tcp_socket_need_extras(socket))
         (void)mp_system_local_address(socket->watcher.fd, &socket->extras->local,
                                       &socket->extras->local_port);
@@ -270,7 +269,7 @@ void mp_tcp_socket_remote_closed(mp_tcp_socket *socket, enum mp_fault fault, boo
         return;
     socket->flags |= FLAG_READ_ENDED;
     mp_tcp_socket_update_watcher(socket);
-    if (orderly && socket->limits->half_open && socket->state == MP_STATE_CONNECTED) {
+    if (orderly && mp_tcp_socket_limits(socket)->half_open && socket->state == MP_STATE_CONNECTED) {
         socket->flags |= FLAG_FINISHED_TOLD;
         mp_loop_emit(&socket->object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
         if (socket->flags & FLAG_WRITE_CLOSED)

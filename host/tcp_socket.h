@@ -78,7 +78,6 @@ struct mp_tcp_socket {
     mp_listener *listener; /* of an accepted connection */
     mp_ring link;          /* among the listener's connections, or the outgoing ones */
     mp_address peer;
-    const mp_limits *limits;
     mp_socket_extras *extras; /* what few sockets need, or NULL */
     uint64_t bytes_read, bytes_sent;
 };
@@ -230,6 +229,9 @@ bool mp_tcp_socket_write_channel_closed(const mp_tcp_socket *socket);
 bool mp_tcp_socket_flush(mp_tcp_socket *socket);
 
 /* --- limits and options ------------------------------------------------------------------------------------------ */
+
+/* Its limits: its own, or its server's, or the defaults. */
+const mp_limits *mp_tcp_socket_limits(const mp_tcp_socket *socket);
 
 /* The socket's own limits, to be changed in place and then applied; NULL: no memory. */
 mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket);

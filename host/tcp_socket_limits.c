@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tcp_socket_private.h"
-
 #include <errno.h>
+
+#include "tcp_server.h"
+#include "tcp_socket_private.h"
 
 const mp_limits mp_default_limits = {
     .read_buffer = 16 << 20,
@@ -13,19 +14,25 @@ const mp_limits mp_default_limits = {
     .high_water_mark = 1 << 20,
 };
 
+const mp_limits *mp_tcp_socket_limits(const mp_tcp_socket *socket) {
+    if (socket->flags & FLAG_OWN_LIMITS)
+        return &socket->extras->limits;
+    return socket->listener ? &socket->listener->limits : &mp_default_limits;
+}
+
 mp_limits *mp_tcp_socket_own_limits(mp_tcp_socket *socket) {
     if (!(socket->flags & FLAG_OWN_LIMITS)) {
         if (!mp_tcp_socket_need_extras(socket))
             return NULL;
-        socket->extras->limits = *socket->limits;
-        socket->limits = &socket->extras->limits;
+        socket->extras->limits = *mp_tcp_socket_limits(socket);
         socket->flags |= FLAG_OWN_LIMITS;
     }
     return &socket->extras->limits;
 }
 
 int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
-    size_t mark = socket->limits->high_water_mark;
+    const mp_limits *limits = mp_tcp_socket_limits(socket);
+    size_t mark = limits->high_water_mark;
     if (mp_tcp_socket_has_room(socket))
         socket->flags &= ALL_BUT(FLAG_READ_FULL);
     if (mark == 0 || socket->out.bytes <= mark / 2)
@@ -35,8 +42,8 @@ int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
     mp_tcp_socket_update_watcher(socket);
     if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
         return 0;
-    if (socket->limits->idle_timeout > 0)
-        return mp_idle_watch(socket, socket->limits->idle_timeout);
+    if (limits->idle_timeout > 0)
+        return mp_idle_watch(socket, limits->idle_timeout);
     mp_idle_unwatch(socket);
     return 0;
 }

@@ -68,7 +68,7 @@ mp_socket_extras *mp_tcp_socket_need_extras(mp_tcp_socket *socket);
 /* --- tcp_socket.c --- */
 
 /* Takes over the connection `fd` that `listener` accepted; no signal. */
-void mp_tcp_socket_accepted(mp_tcp_socket *socket, mp_listener *listener, const mp_limits *limits, int fd);
+void mp_tcp_socket_accepted(mp_tcp_socket *socket, mp_listener *listener, int fd);
 
 /* The state and its signal. */
 void mp_tcp_socket_set_state(mp_tcp_socket *socket, enum mp_socket_state state);

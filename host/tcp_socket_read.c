@@ -22,7 +22,8 @@ static bool borrows(const mp_tcp_socket *socket) {
 }
 
 bool mp_tcp_socket_has_room(const mp_tcp_socket *socket) {
-    return socket->limits->read_buffer == 0 || mp_buffer_held(socket->in) < socket->limits->read_buffer;
+    size_t limit = mp_tcp_socket_limits(socket)->read_buffer;
+    return limit == 0 || mp_buffer_held(socket->in) < limit;
 }
 
 /* Frees an emptied buffer: an idle socket owns none. */
@@ -57,13 +58,13 @@ static void rest(mp_tcp_socket *socket) {
     if (mp_tcp_socket_has_room(socket) || (socket->flags & FLAG_READ_FULL))
         return;
     socket->flags |= FLAG_READ_FULL;
-    if (socket->limits->read_buffer >= mp_default_limits.read_buffer &&
-        !(socket->flags & FLAG_LIMIT_LOGGED)) {
+    size_t limit = mp_tcp_socket_limits(socket)->read_buffer;
+    if (limit >= mp_default_limits.read_buffer && !(socket->flags & FLAG_LIMIT_LOGGED)) {
         socket->flags |= FLAG_LIMIT_LOGGED;
         mp_log(
             socket->object.loop->log_level, MP_LOG_WARNING,
             "socket %d: the read buffer has reached its bound of %zu bytes; reading rests until it is read",
-            socket->watcher.fd, socket->limits->read_buffer);
+            socket->watcher.fd, limit);
     }
     mp_tcp_socket_update_watcher(socket);
 }
@@ -98,7 +99,7 @@ mp_tcp_socket *mp_tcp_socket_next_arrival(mp_loop *loop) {
     mp_tcp_socket *socket = loop->receiver;
     if (socket) {
         keep_rest(socket);
-        if (socket->limits->read_buffer > 0)
+        if (mp_tcp_socket_limits(socket)->read_buffer > 0)
             rest(socket);
     }
     while (loop->delivered < loop->arrival_count) {
@@ -145,7 +146,7 @@ bool mp_tcp_socket_is_batch_full(const mp_loop *loop) {
 
 void mp_tcp_socket_on_readable(mp_tcp_socket *socket) {
     mp_loop *loop = socket->object.loop;
-    size_t limit = socket->limits->read_buffer, size = loop->input->capacity - loop->input_used;
+    size_t limit = mp_tcp_socket_limits(socket)->read_buffer, size = loop->input->capacity - loop->input_used;
     if (socket->state != MP_STATE_CONNECTED || (socket->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
         return;
     if (limit > 0) {

@@ -13,7 +13,7 @@
 #define VECTORS 32
 
 enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size) {
-    size_t limit = socket->limits->write_buffer;
+    size_t limit = mp_tcp_socket_limits(socket)->write_buffer;
     if (socket->open_mode == MP_NOT_OPEN)
         return MP_FAULT_NOT_OPEN;
     if (!(socket->open_mode & MP_WRITE_ONLY))
@@ -31,7 +31,7 @@ enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size) 
 
 /* Arms or disarms EV_WRITE, and stops or resumes reading for the high-water mark (D10). */
 static void balance(mp_tcp_socket *socket) {
-    size_t mark = socket->limits->high_water_mark, left = socket->out.bytes;
+    size_t mark = mp_tcp_socket_limits(socket)->high_water_mark, left = socket->out.bytes;
     uint32_t before = socket->flags;
     if (left > 0)
         socket->flags |= FLAG_SHORT_WRITE;
