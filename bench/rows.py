@@ -104,7 +104,7 @@ ROWS = [
         Figure("p50_us", "1,000 connections, 20,000 requests/s: p50", "µs", "epoll", quiet=True),
         Figure("p99_us", "  p99", "µs", "epoll", quiet=True),
         Figure("p999_us", "  p99.9", "µs", "epoll", {"moonport": 1.3}, quiet=True),
-    ], turns=8),
+    ], turns=20),
     Row("reload", ["echo", "-c", "50", "-i", "15000", "-r", "5000", "-n", "2000"], [
         Figure("beside_max_us", "reload beside 15,000 idle connections: longest answer to 50 others", "ms", "",
                {"moonport": 5}, 1e-3, quiet=True),
