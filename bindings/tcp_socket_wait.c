@@ -206,9 +206,9 @@ static void take(lua_State *L, mp_tcp_socket *socket, size_t size, size_t strip)
 
 /* Nothing more can come before something is taken: a line or a block is larger than the read buffer may be. */
 static bool is_full(const mp_tcp_socket *socket) {
-    size_t size;
+    size_t limit = mp_tcp_socket_limits(socket)->read_buffer, size;
     (void)mp_tcp_socket_peek(socket, &size);
-    return mp_tcp_socket_limits(socket)->read_buffer > 0 && size >= mp_tcp_socket_limits(socket)->read_buffer;
+    return limit > 0 && size >= limit;
 }
 
 /* A receive of `mark` can go on: there is enough, or no more comes. */

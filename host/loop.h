@@ -62,9 +62,8 @@ typedef struct mp_behaviour {
 struct mp_object {
     const mp_behaviour *behaviour;
     mp_loop *loop;
-    int32_t anchor; /* owner: what keeps the object alive; 0 = nothing does */
-    uint32_t
-        epoch; /* owner: generation of the server that has been told of this connection; a server's own */
+    int32_t anchor;   /* owner: what keeps the object alive; 0 = nothing does */
+    uint32_t epoch;   /* owner: a server's generation; that of which a connection has been told */
     uint32_t queued;  /* its signals and steps in the queue */
     uint32_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
     uint32_t at_work; /* suspended handlers that are at work on it (D4) */

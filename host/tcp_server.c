@@ -342,9 +342,9 @@ static bool accept_one(mp_tcp_server *server) {
 }
 
 /*
- * How many connections a wake-up is to accept. To find out that there is none left costs the system as much as half an accept, for
- * it makes the socket first. So there are only as many tries as the last wake-up had connections, and twice as many if it left some:
- * then it was in the turn before. Behind a shortage it is asked, as its end is to be noticed.
+ * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as much as an accept, for
+ * it makes the socket first. So there are only as many tries as the last wake-up had connections; twice as many if that left some,
+ * as it has where the listener is ready again in the next turn. Behind a shortage all are tried: its end is to be noticed.
  */
 static uint8_t accepts_for(mp_listener *listener) {
     uint64_t turn = listener->loop->statistics.iterations;
