@@ -343,13 +343,13 @@ static bool accept_one(mp_tcp_server *server) {
 
 /*
  * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as much as an accept, for
- * it makes the socket first. So there are only as many tries as the last wake-up had connections; twice as many if that left some,
- * as it has where the listener is ready again in the next turn. Behind a shortage all are tried: its end is to be noticed.
+ * it makes the socket first. So there are as many tries as there were connections when it happened last, and twice as many where some
+ * seem to be left: the listener is ready again in the next turn. Behind a shortage all are tried, as its end is to be noticed.
  */
 static uint8_t accepts_for(mp_listener *listener) {
     uint64_t turn = listener->loop->statistics.iterations;
-    if (turn - listener->woken == 1 && listener->accepts <= MOST_ACCEPTS / 2)
-        listener->accepts *= 2;
+    if (turn - listener->woken == 1)
+        listener->accepts = listener->accepts < MOST_ACCEPTS / 2 ? listener->accepts * 2 : MOST_ACCEPTS;
     listener->woken = turn;
     return listener->server->told_starved ? MOST_ACCEPTS : listener->accepts;
 }

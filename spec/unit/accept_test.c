@@ -99,6 +99,31 @@ static void takes_more_of_a_crowd_in_each_turn(void **fixture) {
     turn(binding_find(*fixture));
 }
 
+static void takes_no_more_than_others_have_patience_for(void **fixture) {
+    binding_state *state = binding_find(*fixture);
+    const int expected[] = {9, 18, 36, 64, 64, 9};
+    int clients[200], taken;
+    for (int i = 0; i < 24; i++) /* 1, 2, 4, 8 and 9 of 16 */
+        clients[i] = say(*fixture, 'x');
+    for (int i = 0; i < 5; i++)
+        turn(state);
+    assert_int_equal(accepts.made, 24);
+    for (int i = 0; i < 24; i++)
+        close(clients[i]);
+    turn(state);
+    turn(state);
+    for (int i = 0; i < 200; i++)
+        clients[i] = say(*fixture, 'x');
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        taken = accepts.made;
+        turn(state);
+        assert_int_equal(accepts.made - taken, expected[i]);
+    }
+    for (int i = 0; i < 200; i++)
+        close(clients[i]);
+    turn(state);
+}
+
 static int shortages(lua_State *L) {
     lua_getglobal(L, "shortages");
     int count = (int)lua_tointeger(L, -1);
@@ -118,7 +143,7 @@ static void tells_of_each_shortage_once(void **fixture) {
         assert_int_equal(shortages(*fixture), i);
         close(freed);
         turn(state);
-        assert_int_equal(shortages(*fixture), i); /* there is room, but not enough */
+        assert_int_equal(shortages(*fixture), i); /* one has ended, but the shortage hasn't */
         turn(state);
         assert_int_equal(shortages(*fixture), i);
         accepts.none_left = false;
@@ -135,6 +160,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_each_client_in_the_turn_that_accepts_it_once, start, end),
         cmocka_unit_test_setup_teardown(takes_more_of_a_crowd_in_each_turn, start, end),
+        cmocka_unit_test_setup_teardown(takes_no_more_than_others_have_patience_for, start, end),
         cmocka_unit_test_setup_teardown(tells_of_each_shortage_once, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
