@@ -19,11 +19,14 @@
 
 enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 
-/* KiB that are allocated between two cycles at least; if more are live, as much as that. But where live data grows the next one comes
-   sooner, lest its garbage is another part of what is in use: Lua is told the shorter pause, and made to wait longer elsewhere. */
-#define LEAST_PAUSE 1024
-#define PAUSE 128 /* percent of what is live */
+/* Lua's own parameters: the pause, percent of what is live, and the work of a step. */
 #define LUAS_PAUSE 200
+#define LUAS_WORK 100
+
+/* KiB that are allocated between two cycles at least; if more are live, as much as that. But while connections become more, by an eighth
+   from cycle to cycle, the pause is shorter, lest garbage is another part of what each of them takes. */
+#define LEAST_PAUSE 1024
+#define GROWING_PAUSE 128
 
 /* KiB of live data that are worth the idle time, which takes a cycle on from half of that pause. */
 #define MUCH 8192
@@ -68,11 +71,14 @@ static int used(const binding_state *state) {
 /* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a step would run it. */
 static void await_cycle(binding_state *state) {
     int live = used(state), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
-    bool grows = live > LEAST_PAUSE && live < MUCH && live > state->live + state->live / 8;
-    state->live = live;
+    uint64_t objects = state->loop->statistics.objects;
+    bool grows = live > LEAST_PAUSE && live < MUCH && objects > FEW &&
+                 objects > state->objects + state->objects / 8;
+    int percent = lua_gc(state->L, LUA_GCSETPAUSE, grows ? GROWING_PAUSE : LUAS_PAUSE) - 100;
+    state->objects = objects;
     state->collect_at = live >= MUCH ? live + live / 2 : 0;
-    if (!grows && lua_gc(state->L, LUA_GCISRUNNING))
-        (void)lua_gc(state->L, LUA_GCSTEP, live / 100 * (PAUSE - 100) - pause);
+    if (!grows && lua_gc(state->L, LUA_GCISRUNNING) && live / 100 * percent < pause)
+        (void)lua_gc(state->L, LUA_GCSTEP, live / 100 * percent - pause);
 }
 
 /* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
@@ -82,6 +88,11 @@ static void await_youth(binding_state *state) {
     state->young_pause = live / 4 > YOUNG ? live / 4 : YOUNG;
     state->collect_at = live + state->young_pause;
     state->input_strings = 0;
+}
+
+static void begin_pace(binding_state *state) {
+    (void)lua_gc(state->L, LUA_GCINC, LUAS_PAUSE, WORK, STEP_SIZE);
+    state->pace = PACE_INCREMENTAL;
 }
 
 static void be_incremental(binding_state *state) {
@@ -104,6 +115,9 @@ static void end_cycle(binding_state *state) {
     bool young = state->cycles_due == 0 && state->input_strings >= MUCH_INPUT(LEAST_PAUSE) &&
                  used(state) < LEAST_PAUSE;
     state->input_strings = 0;
+    if (state->cycles_due > 0)
+        state
+            ->cycles_due--; /* whoever has taken it to its end: the slices, or what handlers allocate beside them */
     if (!young) {
         await_cycle(state);
     } else {
@@ -180,13 +194,19 @@ static void give_back(binding_state *state) {
 
 bool binding_collect_due(binding_state *state) {
     if (state->pace == PACE_NONE || !lua_gc(state->L, LUA_GCISRUNNING))
-        state->cycles_due = 0;
-    if (state->cycles_due == 0)
+        state->due_since = state->cycles_due = 0;
+    if (state->due_since == 0)
         return false;
-    be_incremental(state);
-    if (lua_gc(state->L, LUA_GCSTEP, 0) != 0 && --state->cycles_due == 0) {
+    if (state->cycles_due > 0) {
+        be_incremental(state);
+        (void)lua_gc(state->L, LUA_GCSTEP, 0);
+        if (state->cycle_ended)
+            binding_keep_pace(state);
+    }
+    if (state->cycles_due == 0) {
         double now = mp_loop_now();
         state->next_collection = now + REST * (now - state->due_since);
+        state->due_since = 0;
         collect_if_released(state); /* while it was going on */
         if (state->cycles_due == 0)
             give_back(state);
@@ -214,27 +234,26 @@ static int collect_garbage(lua_State *L) {
     enum { ISRUNNING = 1, SETPAUSE = 6, SETSTEPMUL, INCREMENTAL, GENERATIONAL };
     binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
     int option = luaL_checkoption(L, 1, "collect", options);
-    bool has_numbers = false;
+    bool has_numbers = false, comes_back = false;
     for (int i = 0; i < numbers[option]; i++)
         has_numbers = luaL_optinteger(L, 2 + i, 0) != 0 || has_numbers;
     if (used(state) >= 0 && option > ISRUNNING) { /* within a finaliser nothing but the questions works */
         if (state->pace == PACE_GENERATIONAL)
             be_incremental(state);
-        if (!state->tuned &&
-            (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))) {
+        if (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))
             state->tuned = true;
-            (void)lua_gc(state->L, LUA_GCSETPAUSE, LUAS_PAUSE);
-        }
-        if (state->tuned || option == GENERATIONAL) {
+        if (state->pace != PACE_NONE && (state->tuned || option == GENERATIONAL)) {
             state->pace = PACE_NONE;
             state->collect_at = 0;
-        } else if (option == INCREMENTAL) {
-            state->pace = PACE_INCREMENTAL;
+            (void)lua_gc(L, LUA_GCINC, LUAS_PAUSE, LUAS_WORK, STEP_SIZE);
         }
+        comes_back = state->pace == PACE_NONE && !state->tuned && option == INCREMENTAL;
     }
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    if (comes_back)
+        begin_pace(state);
     return lua_gettop(L);
 }
 
@@ -246,8 +265,7 @@ void binding_pace_collector(lua_State *L, binding_state *state) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
-    lua_gc(L, LUA_GCINC, PAUSE, WORK, STEP_SIZE);
-    state->pace = PACE_INCREMENTAL;
+    begin_pace(state);
     lua_pushlightuserdata(L, state);
     lua_getglobal(L, "collectgarbage");
     lua_pushcclosure(L, collect_garbage, 2);
