@@ -13,6 +13,8 @@
 /* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
 static const char connections_key = 0;
 
+_Static_assert(MP_SIGNAL_COUNT <= 16, "a bit for each signal in binding_box.connected");
+
 typedef struct connection {
     bool active, single_shot;
     enum mp_signal signal;

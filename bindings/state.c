@@ -96,8 +96,8 @@ static void finalise_orphans(lua_State *L) {
 }
 
 /* With Lua's header of 56 bytes this fits one of the pool's sizes: there are many sockets. */
-_Static_assert(sizeof(void *) != 8 || sizeof(binding_box) + sizeof(mp_tcp_socket) + 56 <= 320,
-               "a socket in 320 bytes");
+_Static_assert(sizeof(void *) != 8 || sizeof(binding_box) + sizeof(mp_tcp_socket) + 56 <= 304,
+               "a socket in 304 bytes");
 
 binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size) {
     binding_box *box = lua_newuserdatauv(L, sizeof *box + size, 1);

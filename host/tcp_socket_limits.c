@@ -3,10 +3,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tcp_socket_private.h"
+
 #include <errno.h>
 
 #include "tcp_server.h"
-#include "tcp_socket_private.h"
 
 const mp_limits mp_default_limits = {
     .read_buffer = 16 << 20,

@@ -8,16 +8,20 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <cmocka.h>
 #include <lualib.h>
 
 #include "binding.h"
 #include "module.h"
 
 /* code, argument -> what it returns */
-static int run_service(lua_State *L) {
+static inline int run_service(lua_State *L) {
     luaL_openlibs(L);
     luaL_requiref(L, "moonport", luaopen_moonport, 0);
     if (luaL_loadstring(L, lua_touserdata(L, 1)) != LUA_OK)
@@ -28,7 +32,7 @@ static int run_service(lua_State *L) {
 }
 
 /* Begins the service that is written in `code`, a script that gets `argument`. What it returns is left on the stack. */
-static binding_state *start_service(lua_State *L, const char *code, int argument) {
+static inline binding_state *start_service(lua_State *L, const char *code, int argument) {
     assert_non_null(L);
     lua_pushcfunction(L, run_service);
     lua_pushlightuserdata(L, (void *)(uintptr_t)code);
@@ -40,7 +44,8 @@ static binding_state *start_service(lua_State *L, const char *code, int argument
     return state;
 }
 
-static void turn(binding_state *state) {
+/* What is queued, and what the system has to tell now. */
+static inline void turn(binding_state *state) {
     mp_loop_settle(state->loop);
     ev_run(state->loop->ev, EVRUN_NOWAIT);
 }
