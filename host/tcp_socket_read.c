@@ -99,7 +99,7 @@ mp_tcp_socket *mp_tcp_socket_next_arrival(mp_loop *loop) {
     mp_tcp_socket *socket = loop->receiver;
     if (socket) {
         keep_rest(socket);
-        if (mp_tcp_socket_limits(socket)->read_buffer > 0)
+        if (socket->in)
             rest(socket);
     }
     while (loop->delivered < loop->arrival_count) {

@@ -13,7 +13,6 @@
 #define VECTORS 32
 
 enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size) {
-    size_t limit = mp_tcp_socket_limits(socket)->write_buffer;
     if (socket->open_mode == MP_NOT_OPEN)
         return MP_FAULT_NOT_OPEN;
     if (!(socket->open_mode & MP_WRITE_ONLY))
@@ -24,15 +23,19 @@ enum mp_fault mp_tcp_socket_can_write(const mp_tcp_socket *socket, size_t size) 
     if (socket->flags & FLAG_WRITE_CLOSED)
         return MP_FAULT_WRITE_CHANNEL_CLOSED;
     /* A single large write to an empty queue is the script's own decision. */
-    if (limit > 0 && socket->out.bytes > 0 && socket->out.bytes + size > limit)
-        return MP_FAULT_WRITE_BUFFER_FULL;
-    return MP_FAULT_NONE;
+    if (socket->out.bytes == 0)
+        return MP_FAULT_NONE;
+    size_t limit = mp_tcp_socket_limits(socket)->write_buffer;
+    return limit > 0 && socket->out.bytes + size > limit ? MP_FAULT_WRITE_BUFFER_FULL : MP_FAULT_NONE;
 }
 
 /* Arms or disarms EV_WRITE, and stops or resumes reading for the high-water mark (D10). */
 static void balance(mp_tcp_socket *socket) {
-    size_t mark = mp_tcp_socket_limits(socket)->high_water_mark, left = socket->out.bytes;
+    size_t left = socket->out.bytes;
     uint32_t before = socket->flags;
+    if (left == 0 && !(before & (FLAG_SHORT_WRITE | FLAG_THROTTLED)))
+        return;
+    size_t mark = mp_tcp_socket_limits(socket)->high_water_mark;
     if (left > 0)
         socket->flags |= FLAG_SHORT_WRITE;
     else
