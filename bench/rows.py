@@ -69,7 +69,7 @@ ROWS = [
     Row("pipeline", ["echo", "-c", "50", "-s", "64", "-d", "16", "-n", "200000"], [
         Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU a request", "µs", "epoll",
                {"moonport": 1.05}, 1e-3),
-    ]),
+    ], turns=12),
     Row("echo4k", ["echo", "-c", "50", "-s", "4096", "-n", "15000"], [
         Figure("cpu_ns", "echo 4 KiB, 50 connections: CPU a request", "µs", "epoll", {}, 1e-3),
     ]),
