@@ -60,16 +60,16 @@ struct binding_state {
     bool cycle_ended;                  /* the collector's last cycle, a moment ago */
     bool collecting;                   /* in the loop's idle time */
     bool tuned;                        /* the script has set parameters */
-    int collect_at;       /* KiB in use from which it does so, or collects what is young; 0: never */
-    int young_until;      /* KiB in use up to which it does that */
-    int young_pause;      /* KiB that may be allocated from one time to the next */
-    size_t input_strings; /* bytes of those that binding_note_input was told of, since the last time */
-    int cycles_due;       /* collector cycles to go through in the turns to come */
-    uint32_t released;    /* sockets since the first of them began */
-    double due_since,
-        next_collection;   /* when these began, 0: they haven't; and when as many may again, if it is long */
-    uint64_t objects;      /* that there were when the collector began to wait for its next cycle */
-    uint64_t most_objects; /* that there were since memory was given back */
+    int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
+    int young_until;        /* KiB in use up to which it does that */
+    int young_pause;        /* KiB that may be allocated from one time to the next */
+    size_t input_strings;   /* bytes of those that binding_note_input was told of, since the last time */
+    int cycles_due;         /* collector cycles to go through in the turns to come */
+    uint32_t released;      /* sockets since the first of them began */
+    double due_since;       /* when these began; 0: they haven't */
+    double next_collection; /* when as many may again, if it is long */
+    uint64_t objects;       /* that there were when the collector began to wait for its next cycle */
+    uint64_t most_objects;  /* that there were since memory was given back */
     /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
     bool (*adopt)(lua_State *L, mp_tcp_socket *socket);
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */

@@ -116,8 +116,7 @@ static void end_cycle(binding_state *state) {
                  used(state) < LEAST_PAUSE;
     state->input_strings = 0;
     if (state->cycles_due > 0)
-        state
-            ->cycles_due--; /* whoever has taken it to its end: the slices, or what handlers allocate beside them */
+        state->cycles_due--; /* it may have been handlers' allocations that took it to its end */
     if (!young) {
         await_cycle(state);
     } else {

@@ -134,10 +134,10 @@ static int shortages(lua_State *L) {
 static void tells_of_each_shortage_once(void **fixture) {
     binding_state *state = binding_find(*fixture);
     for (int i = 1; i <= 3; i++) {
-        int freed = say(*fixture, 'a'), waiting;
+        int freed = say(*fixture, 'a');
         turn(state);
         accepts.none_left = true;
-        waiting = say(*fixture, 'b');
+        int waiting = say(*fixture, 'b');
         turn(state);
         turn(state);
         assert_int_equal(shortages(*fixture), i);
@@ -147,11 +147,10 @@ static void tells_of_each_shortage_once(void **fixture) {
         turn(state);
         assert_int_equal(shortages(*fixture), i);
         accepts.none_left = false;
-        freed = waiting;
         mp_tcp_server_resume(mp_loop_next_server(state->loop, NULL));
         turn(state);
-        hear(freed, 'b');
-        close(freed);
+        hear(waiting, 'b');
+        close(waiting);
         turn(state);
     }
 }

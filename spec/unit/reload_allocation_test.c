@@ -5,8 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../host/program/program.h"
 #include "failing_allocation.h"
+#include "service.h"
 
 #define PATIENCE 20000.0 /* milliseconds */
 
@@ -49,15 +47,6 @@ typedef struct driver {
 } driver;
 
 static driver the_driver;
-
-static int connect_client(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(fd >= 0);
-    assert_true(connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS);
-    return fd;
-}
 
 static void ask(int fd) {
     assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
