@@ -15,7 +15,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "generation.h"
+#include "object/generation.h"
 
 enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 

@@ -6,7 +6,7 @@
 #ifndef BINDING_MODULE_H
 #define BINDING_MODULE_H
 
-#include "binding.h"
+#include "object/binding.h"
 
 /* Pushes a table of the module's functions for the generation whose handle is at index `generation`; if nil is there, for
    that which each call comes from. */

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "binding.h"
-#include "generation.h"
+#include "object/binding.h"
+#include "object/generation.h"
 #include "module.h"
 
 /* Registry key of persist's table. */

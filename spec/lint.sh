@@ -25,7 +25,7 @@ project_files() {
 }
 
 c_files() {
-  project_files host bindings spec bench | grep -E '\.[ch]$'
+  project_files host bindings program spec bench | grep -E '\.[ch]$'
 }
 
 format_check() {
@@ -47,7 +47,7 @@ tidy() {
 
 tidy_check() {
   local sum
-  sum=$(project_files host bindings spec bench | grep '\.h$' |
+  sum=$(project_files host bindings program spec bench | grep '\.h$' |
     xargs cat .clang-tidy build/dev/compile_commands.json | sha1sum | cut -c 1-40)
   export -f tidy
   sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build/dev/compile_commands.json | sort -u |
@@ -58,7 +58,7 @@ tidy_check() {
 
 cppcheck_check() {
   c_files | grep '\.c$' | cppcheck --file-list=- --quiet --std=c11 --language=c --enable=warning,performance,portability \
-    --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 -j "$jobs" -I host -I bindings \
+    --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 -j "$jobs" -I host -I bindings -I program \
     --template='{file}:{line}: {severity}: {message} [{id}]'
 }
 
@@ -90,7 +90,7 @@ forbid() {
 
 layer_check() {
   local host bindings calls
-  mapfile -t host < <(project_files host | grep -E '\.[ch]$' | grep -v '^host/program/')
+  mapfile -t host < <(project_files host | grep -E '\.[ch]$')
   mapfile -t bindings < <(project_files bindings | grep -E '\.[ch]$')
   calls='socket|socketpair|bind|listen|accept4?|connect|shutdown|close|dup[23]?|pipe2?|fcntl|ioctl|poll|select'
   calls+='|recv(from|msg|mmsg)?|send(to|msg|mmsg|file)?|readv?|writev?|getsockopt|setsockopt|getsockname|getpeername'
@@ -103,7 +103,7 @@ layer_check() {
 }
 
 length_check() {
-  project_files host bindings lua scripts spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
+  project_files host bindings program lua scripts spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
     [ "$(wc -l <"$file")" -le 600 ] || echo "$file: $(wc -l <"$file") lines, 600 at most"
   done
 }

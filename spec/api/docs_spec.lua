@@ -120,7 +120,7 @@ describe("the manual", function()
       assert.same(keys(members), keys(typedMembers))
 
       local real = {}
-      for _, row in ipairs(rows("host/signal.h", "MP_SIGNALS")) do
+      for _, row in ipairs(rows("host/loop/signal.h", "MP_SIGNALS")) do
         if row.kind == class.kind then real[row.strings[1]] = row.last == "NONE" and 0 or 1 end
       end
       assert.same(keys(real), names(signals))
@@ -174,7 +174,7 @@ describe("the manual", function()
 
   it("has every error code with its words and no others, and so have the types", function()
     local real, listed = { TaskFailedError = {} }, {}
-    for _, row in ipairs(rows("host/error.h", "MP_FAULTS")) do
+    for _, row in ipairs(rows("host/data/error.h", "MP_FAULTS")) do
       local code, words = table.unpack(row.strings)
       real[code] = real[code] or {}
       real[code][words] = true
@@ -183,7 +183,7 @@ describe("the manual", function()
       listed[code] = {}
       for one in words:gmatch "[^;]+" do listed[code][one:match "^%s*(.-)$"] = true end
     end
-    assert.truthy(read("bindings/spawn.c"):find '"TaskFailedError"')
+    assert.truthy(read("bindings/run/spawn.c"):find '"TaskFailedError"')
     listed.TaskFailedError = listed.TaskFailedError and {}
     assert.same(real, listed)
     assert.same(keys(real), alias "Code")
@@ -192,13 +192,13 @@ describe("the manual", function()
   it("has every state and socket option, and so have the types", function()
     local text = read "docs/reference/tcp_socket.md"
     local states, options, listed = {}, {}, {}
-    for _, row in ipairs(rows("host/tcp_socket.h", "MP_SOCKET_STATES")) do states[row.strings[1]] = true end
+    for _, row in ipairs(rows("host/net/tcp_socket.h", "MP_SOCKET_STATES")) do states[row.strings[1]] = true end
     for name in text:match("\n## States\n(.-)\n## "):gmatch '`"(%w+)"`' do listed[name] = true end
     assert.same(keys(states), keys(listed))
     assert.same(keys(states), alias "SocketState")
 
     listed = {}
-    for name in read("host/socket_option.c"):match("options%[%] = (%b{})"):gmatch '"(%w+)"' do options[name] = true end
+    for name in read("host/net/socket_option.c"):match("options%[%] = (%b{})"):gmatch '"(%w+)"' do options[name] = true end
     for row in text:match("\n| option | is |(.-)\n\n"):gmatch "\n(|[^|]+|)" do
       for name in row:gmatch "`(%w+)`" do listed[name] = true end
     end

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
+#include "data/address.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))

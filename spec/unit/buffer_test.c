@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
+#include "data/buffer.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 

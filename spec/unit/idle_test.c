@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "loop.h"
-#include "tcp_socket_private.h"
+#include "loop/loop.h"
+#include "net/tcp_socket_private.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <lualib.h>
 
-#include "../../bindings/module.h"
-#include "../../host/program/program.h"
+#include "module.h"
+#include "program.h"
 #include "resident.h"
 
 static lua_State *L;

@@ -14,7 +14,7 @@
 #include <lualib.h>
 #include <string.h>
 
-#include "../../host/program/program.h"
+#include "program.h"
 #include "resident.h"
 
 #define COUNT 20000 /* more than the pool takes */

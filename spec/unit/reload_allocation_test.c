@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "../../host/program/program.h"
+#include "program.h"
 #include "failing_allocation.h"
 #include "service.h"
 

@@ -23,7 +23,7 @@
 #include <time.h>
 
 #include "dns_server.h"
-#include "resolver.h"
+#include "resolver/resolver.h"
 
 typedef struct outcome outcome;
 

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <lualib.h>
 
-#include "binding.h"
+#include "object/binding.h"
 #include "module.h"
 
 /* code, argument -> what it returns */

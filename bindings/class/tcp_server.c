@@ -1,0 +1,342 @@
+/*
+ * moonport.TcpServer: QTcpServer for Lua.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "object/binding.h"
+#include "object/generation.h"
+#include "module.h"
+
+#define check_server(L) binding_check(L, mp_tcp_server, MP_TCP_SERVER)
+
+/* moonport.TcpServer() -> server */
+int binding_new_tcp_server(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    binding_box *box = binding_new_box(L, state, MP_TCP_SERVER, sizeof(mp_tcp_server));
+    if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), state->loop) < 0)
+        return luaL_error(L, "TcpServer: out of memory");
+    binding_made(L, -1);
+    binding_object(box)->epoch = box->generation->number;
+    return 1;
+}
+
+static int server_gc(lua_State *L) {
+    mp_tcp_server *server = (mp_tcp_server *)binding_object(lua_touserdata(L, 1));
+    if (!server->object.loop)
+        return 0;
+    int anchor = server->object.anchor;
+    mp_tcp_server_destroy(server);
+    binding_forget(L, binding_box_of(&server->object), anchor);
+    return 0;
+}
+
+/* Keeps a server alive that is about to listen, and its prototype at hand. */
+static void anchor(lua_State *L, mp_tcp_server *server) {
+    binding_anchor(L, 1, &server->object);
+    if (server->listener->metatable == 0) {
+        mp_object_check(&server->object); /* for the case that this raises */
+        binding_update_prototype(L, 1);
+    }
+}
+
+static bool is_staged(const binding_box *box) {
+    return box->of_run && box->generation->staging;
+}
+
+/* The new run's server gets the old one's listener at the commit, if there is one: then this is true. One of its own does
+   not accept before it. */
+static bool stage(mp_tcp_server *server, mp_tcp_server *old) {
+    bool claims = old && !mp_tcp_server_is_listening(server);
+    server->staged = true;
+    if (claims)
+        mp_tcp_server_claim(server, old);
+    return claims;
+}
+
+/* What is listened on is told in the log, for who has to find a port that the system has chosen. */
+static int listened(lua_State *L, mp_tcp_server *server, const char *what, enum mp_fault fault) {
+    enum mp_log_level level = server->object.loop->log_level;
+    char endpoint[BINDING_ENDPOINT];
+    mp_address address;
+    uint16_t port;
+    if (fault == MP_FAULT_NONE && level <= MP_LOG_DEBUG) {
+        mp_tcp_server_address(server, &address, &port);
+        mp_log(level, MP_LOG_DEBUG, "listening on %s", binding_endpoint(endpoint, &address, port));
+    }
+    return binding_result(L, what, fault);
+}
+
+/* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
+static int tcp_server_listen(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    binding_box *box = binding_box_of(&server->object);
+    mp_address address;
+    uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "listen");
+    char what[BINDING_ENDPOINT + 16] = "listen ";
+    if (lua_isnoneornil(L, 2))
+        mp_address_set_any(&address);
+    else
+        binding_check_address(L, 2, &address);
+    anchor(L, server);
+    binding_endpoint(what + strlen(what), &address, port);
+    if (is_staged(box) && stage(server, binding_claim_listener(box->generation, &address, port)))
+        return binding_result(L, what, MP_FAULT_NONE);
+    return listened(L, server, what, mp_tcp_server_listen(server, &address, port));
+}
+
+/* server:setSocketDescriptor(fd) -> true | nil, message, code */
+static int tcp_server_set_socket_descriptor(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    binding_box *box = binding_box_of(&server->object);
+    lua_Integer number = luaL_checkinteger(L, 2);
+    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1;
+    anchor(L, server);
+    if (is_staged(box) && stage(server, binding_claim_descriptor(box->generation, fd)))
+        return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);
+    return listened(L, server, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));
+}
+
+/* server:close() */
+static int tcp_server_close(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    mp_tcp_server_close(server);
+    binding_expire_waits(&server->object);
+    return 0;
+}
+
+/* server:isListening() -> boolean */
+static int tcp_server_is_listening(lua_State *L) {
+    lua_pushboolean(L, mp_tcp_server_is_listening(check_server(L)));
+    return 1;
+}
+
+/* server:serverAddress() -> string or nil */
+static int tcp_server_server_address(lua_State *L) {
+    mp_address address;
+    uint16_t port;
+    mp_tcp_server_address(check_server(L), &address, &port);
+    binding_push_address(L, &address);
+    return 1;
+}
+
+/* server:serverPort() -> 0 when not listening */
+static int tcp_server_server_port(lua_State *L) {
+    mp_address address;
+    uint16_t port;
+    mp_tcp_server_address(check_server(L), &address, &port);
+    lua_pushinteger(L, port);
+    return 1;
+}
+
+/* server:socketDescriptor() -> fd or -1 */
+static int tcp_server_socket_descriptor(lua_State *L) {
+    lua_pushinteger(L, mp_tcp_server_descriptor(check_server(L)));
+    return 1;
+}
+
+/* server:nextPendingConnection() -> TcpSocket or nil */
+static int tcp_server_next_pending_connection(lua_State *L) {
+    mp_tcp_socket *socket = mp_tcp_server_next_pending(check_server(L));
+    if (!socket) {
+        lua_pushnil(L);
+        return 1;
+    }
+    socket->object.epoch = check_server(L)->object.epoch;
+    binding_push(L, &socket->object);
+    binding_taken(binding_state_of(L), binding_box_of(&socket->object));
+    return 1;
+}
+
+/* server:hasPendingConnections() -> boolean */
+static int tcp_server_has_pending_connections(lua_State *L) {
+    lua_pushboolean(L, mp_tcp_server_has_pending(check_server(L)));
+    return 1;
+}
+
+static bool connection_waits(const binding_wait *wait) {
+    const mp_tcp_server *server = (const mp_tcp_server *)wait->object;
+    return mp_tcp_server_has_pending(server) || !mp_tcp_server_is_listening(server);
+}
+
+/* Stack as for waitForNewConnection -> true | nil, message, code */
+static int waited_for_connection(lua_State *L, int status, lua_KContext context) {
+    mp_tcp_server *server = check_server(L);
+    (void)status;
+    (void)context;
+    if (mp_tcp_server_has_pending(server)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (!mp_tcp_server_is_listening(server))
+        return binding_fail(L, "waitForNewConnection", MP_FAULT_NOT_LISTENING);
+    if (binding_outcome(L) == WAIT_CANCELLED)
+        return binding_fail(L, "waitForNewConnection", MP_FAULT_CANCELLED);
+    server->fault = MP_FAULT_WAIT_TIMEOUT;
+    return binding_fail(L, "waitForNewConnection", MP_FAULT_WAIT_TIMEOUT);
+}
+
+/* server:waitForNewConnection([msec = 0]) -> true | nil, message, code */
+static int tcp_server_wait_for_new_connection(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    binding_wait_request request = {.object = &server->object,
+                                    .test = connection_waits,
+                                    .signals = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION),
+                                    .msec = binding_check_msec(L, 2, 0)};
+    if (mp_tcp_server_has_pending(server) || !mp_tcp_server_is_listening(server))
+        return waited_for_connection(L, LUA_OK, 0);
+    return binding_suspend(L, &request, waited_for_connection, 0);
+}
+
+/* server:setMaxPendingConnections(n) */
+static int tcp_server_set_max_pending_connections(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    lua_Integer n = luaL_checkinteger(L, 2);
+    server->max_pending = n > INT_MAX ? INT_MAX : n < INT_MIN ? INT_MIN : (int)n;
+    mp_tcp_server_update(server);
+    return 0;
+}
+
+/* server:maxPendingConnections() -> n */
+static int tcp_server_max_pending_connections(lua_State *L) {
+    lua_pushinteger(L, check_server(L)->max_pending);
+    return 1;
+}
+
+/* server:setListenBacklogSize(n), for the next listen */
+static int tcp_server_set_listen_backlog_size(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    size_t n = binding_check_size(L, 2, "the backlog");
+    server->backlog = n > INT_MAX ? INT_MAX : (int)n;
+    return 0;
+}
+
+/* server:listenBacklogSize() -> n */
+static int tcp_server_listen_backlog_size(lua_State *L) {
+    lua_pushinteger(L, check_server(L)->backlog);
+    return 1;
+}
+
+/* server:pauseAccepting() */
+static int tcp_server_pause_accepting(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    server->paused = true;
+    mp_tcp_server_update(server);
+    return 0;
+}
+
+/* server:resumeAccepting() */
+static int tcp_server_resume_accepting(lua_State *L) {
+    mp_tcp_server_resume(check_server(L));
+    return 0;
+}
+
+/* server:serverError() -> code */
+static int tcp_server_server_error(lua_State *L) {
+    lua_pushstring(L, mp_fault_code(check_server(L)->fault));
+    return 1;
+}
+
+/* server:errorString() -> text, "" if there was no error */
+static int tcp_server_error_string(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    lua_pushstring(L, server->fault == MP_FAULT_NONE ? "" : mp_fault_text(server->fault));
+    return 1;
+}
+
+/* The iterator of connections -> TcpSocket or nil. Upvalues: an array of them, the index of the last one given. */
+static int next_connection(lua_State *L) {
+    lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
+    lua_pushinteger(L, i);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_rawgeti(L, lua_upvalueindex(1), i);
+    return 1;
+}
+
+/* server:connections() -> iterator over its open connections, as they are now */
+static int tcp_server_connections(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    lua_Integer i = 0;
+    lua_createtable(L, (int)server->listener->open_count, 0);
+    for (mp_tcp_socket *socket = mp_tcp_server_next_connection(server, NULL); socket;
+         socket = mp_tcp_server_next_connection(server, socket)) {
+        binding_push(L, &socket->object);
+        lua_rawseti(L, -2, ++i);
+    }
+    lua_pushinteger(L, 0);
+    lua_pushcclosure(L, next_connection, 2);
+    return 1;
+}
+
+/* server:connectionCount() -> n */
+static int tcp_server_connection_count(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_server(L)->listener->open_count);
+    return 1;
+}
+
+/* server:setMaxConnections(n); 0 = no limit */
+static int tcp_server_set_max_connections(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    server->max_connections = binding_check_size(L, 2, "the limit");
+    mp_tcp_server_update(server);
+    return 0;
+}
+
+/* server:maxConnections() -> n */
+static int tcp_server_max_connections(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_server(L)->max_connections);
+    return 1;
+}
+
+mp_limits *binding_server_limits(lua_State *L) {
+    return &check_server(L)->listener->limits;
+}
+
+/* tostring(server) */
+static int server_tostring(lua_State *L) {
+    mp_tcp_server *server = check_server(L);
+    char text[BINDING_ENDPOINT];
+    mp_address address;
+    uint16_t port;
+    mp_tcp_server_address(server, &address, &port);
+    if (mp_tcp_server_is_listening(server))
+        lua_pushfstring(L, "TcpServer(%s, listening)", binding_endpoint(text, &address, port));
+    else
+        lua_pushliteral(L, "TcpServer(not listening)");
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"listen", tcp_server_listen},
+    {"setSocketDescriptor", tcp_server_set_socket_descriptor},
+    {"close", tcp_server_close},
+    {"isListening", tcp_server_is_listening},
+    {"serverAddress", tcp_server_server_address},
+    {"serverPort", tcp_server_server_port},
+    {"socketDescriptor", tcp_server_socket_descriptor},
+    {"nextPendingConnection", tcp_server_next_pending_connection},
+    {"hasPendingConnections", tcp_server_has_pending_connections},
+    {"waitForNewConnection", tcp_server_wait_for_new_connection},
+    {"setMaxPendingConnections", tcp_server_set_max_pending_connections},
+    {"maxPendingConnections", tcp_server_max_pending_connections},
+    {"setListenBacklogSize", tcp_server_set_listen_backlog_size},
+    {"listenBacklogSize", tcp_server_listen_backlog_size},
+    {"pauseAccepting", tcp_server_pause_accepting},
+    {"resumeAccepting", tcp_server_resume_accepting},
+    {"serverError", tcp_server_server_error},
+    {"errorString", tcp_server_error_string},
+    {"connections", tcp_server_connections},
+    {"connectionCount", tcp_server_connection_count},
+    {"setMaxConnections", tcp_server_set_max_connections},
+    {"maxConnections", tcp_server_max_connections},
+    {NULL, NULL},
+};
+
+void binding_open_tcp_server(lua_State *L, binding_state *state) {
+    binding_new_class(L, state, MP_TCP_SERVER, "TcpServer", methods);
+    lua_pushlightuserdata(L, state);
+    luaL_setfuncs(L, binding_server_limit_methods, 1);
+    binding_finish_class(L, state, MP_TCP_SERVER, server_gc, server_tostring, tcp_server_close);
+}

@@ -1,0 +1,329 @@
+/*
+ * moonport.TcpSocket: QTcpSocket for Lua. Here: life, connecting, closing, state and options; the device, reading, writing and
+ * waiting have files of their own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "object/binding.h"
+#include "object/generation.h"
+#include "module.h"
+
+#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+
+/* moonport.TcpSocket() -> socket */
+int binding_new_tcp_socket(lua_State *L) {
+    binding_push_new_socket(L, binding_state_of(L), NULL);
+    binding_made(L, -1);
+    return 1;
+}
+
+static int socket_gc(lua_State *L) {
+    mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(lua_touserdata(L, 1));
+    if (!socket->object.loop)
+        return 0;
+    int anchor = socket->object.anchor;
+    mp_tcp_socket_destroy(socket);
+    binding_forget(L, binding_box_of(&socket->object), anchor);
+    return 0;
+}
+
+/* --- connecting and closing ------------------------------------------------------------------------------------------ */
+
+/* socket:connectToHost(host, port[, openMode = "ReadWrite"[, protocol = "AnyIPProtocol"]]) -> true | nil, message, code */
+static int tcp_socket_connect_to_host(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    char text[MP_ADDRESS_TEXT];
+    const char *host = text;
+    if (lua_type(L, 2) == LUA_TUSERDATA) {
+        mp_address address;
+        binding_check_address(L, 2, &address);
+        mp_address_format(&address, text);
+    } else {
+        size_t length;
+        host = luaL_checklstring(L, 2, &length);
+        if (strlen(host) != length)
+            return luaL_argerror(L, 2, "a host name can't contain a zero byte");
+    }
+    uint16_t port = binding_check_port(L, 3, "connectToHost");
+    int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
+    enum mp_protocol protocol = binding_check_protocol(L, 5);
+    binding_anchor(L, 1, &socket->object);
+    enum mp_fault fault = mp_tcp_socket_connect(socket, host, port, open_mode, protocol);
+    if (fault == MP_FAULT_NONE)
+        return binding_result(L, "", fault);
+    lua_pushfstring(L, "connectToHost %s:%d", host, (int)port);
+    return binding_fail(L, lua_tostring(L, -1), fault);
+}
+
+/* socket:disconnectFromHost() */
+static int tcp_socket_disconnect_from_host(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    if (socket->state != MP_STATE_UNCONNECTED)
+        mp_tcp_socket_disconnect(socket);
+    return 0;
+}
+
+/* socket:abort() */
+static int tcp_socket_abort(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    binding_anchor(L, 1, &socket->object);
+    mp_tcp_socket_abort(socket);
+    mp_object_check(&socket->object);
+    return 0;
+}
+
+/* socket:close() */
+static int tcp_socket_close(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    if (socket->open_mode == MP_NOT_OPEN && socket->state == MP_STATE_UNCONNECTED)
+        return 0;
+    binding_anchor(L, 1, &socket->object);
+    mp_tcp_socket_close(socket);
+    mp_object_check(&socket->object);
+    return 0;
+}
+
+static const binding_flag bind_modes[] = {
+    {"DefaultForPlatform", MP_BIND_DEFAULT},
+    {"ShareAddress", MP_BIND_SHARE},
+    {"DontShareAddress", MP_BIND_DONT_SHARE},
+    {"ReuseAddressHint", MP_BIND_REUSE_HINT},
+    {NULL, 0},
+};
+
+/* socket:bind([address = "any"[, port = 0[, mode]]]) -> true | nil, message, code */
+static int tcp_socket_bind(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    char what[BINDING_ENDPOINT + 16] = "bind ";
+    mp_address address;
+    mp_address_set_any(&address);
+    if (lua_isinteger(L, 2)) {
+        lua_pushnil(L); /* QAbstractSocket::bind(port, mode) */
+        lua_insert(L, 2);
+    }
+    if (!lua_isnoneornil(L, 2))
+        binding_check_address(L, 2, &address);
+    uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "bind");
+    int mode = lua_isnoneornil(L, 4) ? MP_BIND_DEFAULT : binding_check_flags(L, 4, bind_modes, "bind mode");
+    binding_anchor(L, 1, &socket->object);
+    binding_endpoint(what + strlen(what), &address, port);
+    return binding_result(L, what, mp_tcp_socket_bind(socket, &address, port, mode));
+}
+
+static enum mp_socket_state check_state(lua_State *L, int index) {
+    const char *name = luaL_optstring(L, index, binding_state_name(MP_STATE_CONNECTED));
+    for (int i = 0; i < MP_STATE_COUNT; i++)
+        if (strcmp(binding_state_name(i), name) == 0)
+            return (enum mp_socket_state)i;
+    luaL_argerror(L, index, lua_pushfstring(L, "unknown state '%s'", name));
+    return MP_STATE_UNCONNECTED;
+}
+
+/* socket:setSocketDescriptor(fd[, state = "ConnectedState"[, openMode = "ReadWrite"]]) -> true | nil, message, code */
+static int tcp_socket_set_socket_descriptor(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    lua_Integer fd = luaL_checkinteger(L, 2);
+    enum mp_socket_state state = check_state(L, 3);
+    int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
+    binding_anchor(L, 1, &socket->object);
+    enum mp_fault fault = mp_tcp_socket_set_descriptor(socket, fd >= 0 && fd <= INT_MAX ? (int)fd : -1, state,
+                                                       open_mode);
+    if (fault != MP_FAULT_NONE && fd != -1)
+        socket->fault = (uint8_t)fault;
+    return binding_result(L, "setSocketDescriptor", fault);
+}
+
+/* --- state ------------------------------------------------------------------------------------------------------------- */
+
+/* socket:state() -> "ConnectedState" … */
+static int tcp_socket_state(lua_State *L) {
+    lua_pushstring(L, binding_state_name(check_socket(L)->state));
+    return 1;
+}
+
+/* socket:error() -> code of the last error, "UnknownSocketError" if there was none */
+static int tcp_socket_error(lua_State *L) {
+    lua_pushstring(L, mp_fault_code(check_socket(L)->fault));
+    return 1;
+}
+
+/* socket:errorString() -> text */
+static int tcp_socket_error_string(lua_State *L) {
+    lua_pushstring(L, mp_fault_text(check_socket(L)->fault));
+    return 1;
+}
+
+/* socket:isValid() -> boolean */
+static int tcp_socket_is_valid(lua_State *L) {
+    lua_pushboolean(L, mp_tcp_socket_is_valid(check_socket(L)));
+    return 1;
+}
+
+/* socket:socketType() -> "TcpSocket" */
+static int tcp_socket_socket_type(lua_State *L) {
+    check_socket(L);
+    lua_pushliteral(L, "TcpSocket");
+    return 1;
+}
+
+/* socket:socketDescriptor() -> fd or -1 */
+static int tcp_socket_socket_descriptor(lua_State *L) {
+    lua_pushinteger(L, mp_tcp_socket_descriptor(check_socket(L)));
+    return 1;
+}
+
+static int push_endpoint(lua_State *L, bool local, bool want_port) {
+    mp_tcp_socket *socket = check_socket(L);
+    mp_address address;
+    uint16_t port;
+    if (local)
+        mp_tcp_socket_local_address(socket, &address, &port);
+    else
+        mp_tcp_socket_peer_address(socket, &address, &port);
+    if (want_port)
+        lua_pushinteger(L, port);
+    else
+        binding_push_address(L, &address);
+    return 1;
+}
+
+/* socket:localAddress() -> string or nil */
+static int tcp_socket_local_address(lua_State *L) {
+    return push_endpoint(L, true, false);
+}
+
+/* socket:localPort() -> port or 0 */
+static int tcp_socket_local_port(lua_State *L) {
+    return push_endpoint(L, true, true);
+}
+
+/* socket:peerAddress() -> string or nil */
+static int tcp_socket_peer_address(lua_State *L) {
+    return push_endpoint(L, false, false);
+}
+
+/* socket:peerPort() -> port or 0 */
+static int tcp_socket_peer_port(lua_State *L) {
+    return push_endpoint(L, false, true);
+}
+
+/* socket:peerName() -> the name given to connectToHost, or "" */
+static int tcp_socket_peer_name(lua_State *L) {
+    lua_pushstring(L, mp_tcp_socket_peer_name(check_socket(L)));
+    return 1;
+}
+
+/* socket:server() -> its TcpServer or nil */
+static int tcp_socket_server(lua_State *L) {
+    mp_tcp_server *server = mp_tcp_socket_server(check_socket(L));
+    if (server && server->object.anchor != 0)
+        binding_push(L, &server->object);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* socket:bytesRead() -> total */
+static int tcp_socket_bytes_read(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_socket(L)->bytes_read);
+    return 1;
+}
+
+/* socket:bytesSent() -> total */
+static int tcp_socket_bytes_sent(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_socket(L)->bytes_sent);
+    return 1;
+}
+
+/* tostring(socket) */
+static int tcp_socket_tostring(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    char text[BINDING_ENDPOINT];
+    mp_address address;
+    uint16_t port;
+    mp_tcp_socket_peer_address(socket, &address, &port);
+    if (mp_address_is_null(&address))
+        lua_pushfstring(L, "TcpSocket(%s)", binding_state_name(socket->state));
+    else
+        lua_pushfstring(L, "TcpSocket(%s, %s)", binding_endpoint(text, &address, port),
+                        binding_state_name(socket->state));
+    return 1;
+}
+
+/* --- options ----------------------------------------------------------------------------------------------------------- */
+
+static int check_option(lua_State *L) {
+    const char *name = luaL_checkstring(L, 2);
+    int option = mp_socket_option_find(name);
+    if (option < 0)
+        return luaL_argerror(L, 2, lua_pushfstring(L, "unknown socket option '%s'", name));
+    return option;
+}
+
+/* socket:setSocketOption(name, value) -> true | nil, message, code */
+static int tcp_socket_set_socket_option(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    int option = check_option(L);
+    lua_Integer value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) : luaL_checkinteger(L, 3);
+    luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, 3, "out of range");
+    int result = mp_tcp_socket_set_option(socket, option, (int)value);
+    lua_pushfstring(L, "setSocketOption %s", mp_socket_option_name(option));
+    return binding_result(L, lua_tostring(L, -1),
+                          result == 0        ? MP_FAULT_NONE
+                          : result == -EBADF ? MP_FAULT_NOT_CONNECTED
+                                             : MP_FAULT_UNSUPPORTED);
+}
+
+/* socket:socketOption(name) -> integer, or nil without a descriptor */
+static int tcp_socket_socket_option(lua_State *L) {
+    int value, option = check_option(L);
+    if (mp_tcp_socket_option(check_socket(L), option, &value) < 0)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, value);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"connectToHost", tcp_socket_connect_to_host},
+    {"disconnectFromHost", tcp_socket_disconnect_from_host},
+    {"abort", tcp_socket_abort},
+    {"close", tcp_socket_close},
+    {"bind", tcp_socket_bind},
+    {"setSocketDescriptor", tcp_socket_set_socket_descriptor},
+    {"state", tcp_socket_state},
+    {"error", tcp_socket_error},
+    {"errorString", tcp_socket_error_string},
+    {"isValid", tcp_socket_is_valid},
+    {"socketType", tcp_socket_socket_type},
+    {"socketDescriptor", tcp_socket_socket_descriptor},
+    {"localAddress", tcp_socket_local_address},
+    {"localPort", tcp_socket_local_port},
+    {"peerAddress", tcp_socket_peer_address},
+    {"peerPort", tcp_socket_peer_port},
+    {"peerName", tcp_socket_peer_name},
+    {"server", tcp_socket_server},
+    {"bytesRead", tcp_socket_bytes_read},
+    {"bytesSent", tcp_socket_bytes_sent},
+    {"setSocketOption", tcp_socket_set_socket_option},
+    {"socketOption", tcp_socket_socket_option},
+    {NULL, NULL},
+};
+
+void binding_open_tcp_socket(lua_State *L, binding_state *state) {
+    const luaL_Reg *const parts[] = {binding_socket_device, binding_socket_reading, binding_socket_writing,
+                                     binding_socket_waiting, binding_socket_limit_methods};
+    binding_new_class(L, state, MP_TCP_SOCKET, "TcpSocket", methods);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        lua_pushlightuserdata(L, state);
+        luaL_setfuncs(L, parts[i], 1);
+    }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    binding_finish_class(L, state, MP_TCP_SOCKET, socket_gc, tcp_socket_tostring, tcp_socket_close);
+    binding_new_plain_class(L, state);
+}

@@ -1,0 +1,122 @@
+/*
+ * A TcpSocket as QIODevice sees it: its open mode, text mode and channels. It is sequential: there is nothing to seek in.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "object/binding.h"
+
+#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+
+/* socket:open([openMode = "ReadWrite"]) -> true; clears both buffers, as QIODevice::open */
+static int tcp_socket_open(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket_open(socket, binding_check_open_mode(L, 2, MP_READ_WRITE));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* socket:openMode() -> "ReadWrite", "NotOpen", "ReadWrite|Text" … */
+static int tcp_socket_open_mode(lua_State *L) {
+    binding_push_open_mode(L, check_socket(L)->open_mode);
+    return 1;
+}
+
+/* socket:isOpen() -> boolean */
+static int tcp_socket_is_open(lua_State *L) {
+    lua_pushboolean(L, check_socket(L)->open_mode != MP_NOT_OPEN);
+    return 1;
+}
+
+/* socket:isReadable() -> boolean */
+static int tcp_socket_is_readable(lua_State *L) {
+    lua_pushboolean(L, check_socket(L)->open_mode & MP_READ_ONLY);
+    return 1;
+}
+
+/* socket:isWritable() -> boolean */
+static int tcp_socket_is_writable(lua_State *L) {
+    lua_pushboolean(L, check_socket(L)->open_mode & MP_WRITE_ONLY);
+    return 1;
+}
+
+/* socket:isSequential() -> true */
+static int tcp_socket_is_sequential(lua_State *L) {
+    check_socket(L);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* socket:pos() -> 0 */
+static int tcp_socket_pos(lua_State *L) {
+    check_socket(L);
+    lua_pushinteger(L, 0);
+    return 1;
+}
+
+/* socket:seek(pos) -> nil, message, code: there is nothing to seek in */
+static int tcp_socket_seek(lua_State *L) {
+    check_socket(L);
+    (void)luaL_checkinteger(L, 2);
+    return binding_fail(L, "seek", MP_FAULT_SEQUENTIAL);
+}
+
+/* socket:reset() -> nil, message, code */
+static int tcp_socket_reset(lua_State *L) {
+    check_socket(L);
+    return binding_fail(L, "reset", MP_FAULT_SEQUENTIAL);
+}
+
+/* socket:setTextModeEnabled(boolean) -> true | nil, message, code when not open */
+static int tcp_socket_set_text_mode_enabled(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    if (socket->open_mode == MP_NOT_OPEN)
+        return binding_fail(L, "setTextModeEnabled", MP_FAULT_NOT_OPEN);
+    if (lua_toboolean(L, 2))
+        socket->open_mode |= MP_TEXT;
+    else
+        socket->open_mode = (uint8_t)(socket->open_mode & ~MP_TEXT);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* socket:isTextModeEnabled() -> boolean */
+static int tcp_socket_is_text_mode_enabled(lua_State *L) {
+    lua_pushboolean(L, check_socket(L)->open_mode & MP_TEXT);
+    return 1;
+}
+
+/* socket:readChannelCount() -> 0 before it connects and after close, else 1 */
+static int tcp_socket_read_channel_count(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    bool has = socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING ||
+               (socket->state == MP_STATE_UNCONNECTED && mp_tcp_socket_at_end(socket) &&
+                socket->open_mode != MP_NOT_OPEN && mp_tcp_socket_was_connected(socket));
+    lua_pushinteger(L, has && socket->open_mode != MP_NOT_OPEN);
+    return 1;
+}
+
+/* socket:writeChannelCount() -> 1 while connected, until closeWriteChannel */
+static int tcp_socket_write_channel_count(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    lua_pushinteger(L, (socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING) &&
+                           socket->open_mode != MP_NOT_OPEN && !mp_tcp_socket_write_channel_closed(socket));
+    return 1;
+}
+
+const luaL_Reg binding_socket_device[] = {
+    {"open", tcp_socket_open},
+    {"openMode", tcp_socket_open_mode},
+    {"isOpen", tcp_socket_is_open},
+    {"isReadable", tcp_socket_is_readable},
+    {"isWritable", tcp_socket_is_writable},
+    {"isSequential", tcp_socket_is_sequential},
+    {"pos", tcp_socket_pos},
+    {"seek", tcp_socket_seek},
+    {"reset", tcp_socket_reset},
+    {"setTextModeEnabled", tcp_socket_set_text_mode_enabled},
+    {"isTextModeEnabled", tcp_socket_is_text_mode_enabled},
+    {"readChannelCount", tcp_socket_read_channel_count},
+    {"writeChannelCount", tcp_socket_write_channel_count},
+    {NULL, NULL},
+};

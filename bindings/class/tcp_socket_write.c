@@ -1,0 +1,116 @@
+/*
+ * Writing to a TcpSocket. Short strings are copied to the write queue. The others are sent from where they lie: those of medium
+ * size are kept until the loop has sent what it could, the system mostly all of it; long ones are pinned until they are sent.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "object/binding.h"
+
+#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+
+/* From these sizes on a reference costs less than a copy. */
+#define BORROW_SIZE 512
+#define PIN_SIZE 8192
+
+/* So many strings are kept from one flush to the next; those behind them are copied. */
+#define MOST_KEPT 64
+
+static int push_write_fault(lua_State *L, enum mp_fault fault) {
+    return binding_fail(L, "write", fault);
+}
+
+/* Keeps the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which costs less than a
+   reference in a table. False: there is no room. */
+static bool keep(lua_State *L, binding_state *state, int index, const char *data) {
+    if (data == state->last_kept)
+        return true;
+    if (lua_gettop(state->kept) == MOST_KEPT)
+        return false;
+    lua_pushvalue(L, index);
+    lua_xmove(L, state->kept, 1);
+    state->last_kept = data;
+    state->loop->lends = true;
+    return true;
+}
+
+void binding_flushed(mp_loop *loop) {
+    binding_state *state = loop->owner;
+    lua_settop(state->kept, 0);
+    state->last_kept = NULL;
+}
+
+void binding_open_writing(lua_State *L, binding_state *state) {
+    state->kept = lua_newthread(L);
+    luaL_checkstack(state->kept, MOST_KEPT, NULL);
+    (void)luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Queues `size` bytes of the string at `index`. */
+static enum mp_fault queue(lua_State *L, mp_tcp_socket *socket, int index, const char *data, size_t size) {
+    if (size < BORROW_SIZE)
+        return mp_tcp_socket_write(socket, data, size, MP_COPY);
+    if (size < PIN_SIZE)
+        return mp_tcp_socket_write(socket, data, size,
+                                   keep(L, binding_state_of(L), index, data) ? MP_BORROW : MP_COPY);
+    enum mp_fault fault = mp_tcp_socket_can_write(socket, size);
+    if (fault == MP_FAULT_NONE) {
+        lua_pushvalue(L, index);
+        int token = luaL_ref(L, LUA_REGISTRYINDEX);
+        fault = mp_tcp_socket_write(socket, data, size, token);
+        if (fault != MP_FAULT_NONE)
+            luaL_unref(L, LUA_REGISTRYINDEX, token);
+        return fault;
+    }
+    return mp_tcp_socket_write(socket, data, size, MP_COPY); /* fails the same way, and notes the fault */
+}
+
+/* socket:write(data[, maxSize]) -> bytes taken | nil, message, code */
+static int tcp_socket_write(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L);
+    size_t size;
+    const char *data = luaL_checklstring(L, 2, &size);
+    if (!lua_isnoneornil(L, 3)) {
+        size_t most = binding_check_size(L, 3, "maxSize");
+        if (most < size)
+            size = most;
+    }
+    enum mp_fault fault = queue(L, socket, 2, data, size);
+    if (fault != MP_FAULT_NONE)
+        return push_write_fault(L, fault);
+    lua_pushinteger(L, (lua_Integer)size);
+    return 1;
+}
+
+/* socket:putChar(c) -> true | nil, message, code */
+static int tcp_socket_put_char(lua_State *L) {
+    char c = binding_check_byte(L, 2);
+    return binding_result(L, "putChar", mp_tcp_socket_write(check_socket(L), &c, 1, MP_COPY));
+}
+
+/* socket:bytesToWrite() -> n */
+static int tcp_socket_bytes_to_write(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_socket(L)->out.bytes);
+    return 1;
+}
+
+/* socket:flush() -> true if anything was sent */
+static int tcp_socket_flush(lua_State *L) {
+    lua_pushboolean(L, mp_tcp_socket_flush(check_socket(L)));
+    return 1;
+}
+
+/* socket:closeWriteChannel() -> true | nil, message, code */
+static int tcp_socket_close_write_channel(lua_State *L) {
+    return binding_result(L, "closeWriteChannel", mp_tcp_socket_close_write_channel(check_socket(L)));
+}
+
+const luaL_Reg binding_socket_writing[] = {
+    {"write", tcp_socket_write},
+    {"putChar", tcp_socket_put_char},
+    {"bytesToWrite", tcp_socket_bytes_to_write},
+    {"flush", tcp_socket_flush},
+    {"closeWriteChannel", tcp_socket_close_write_channel},
+    {NULL, NULL},
+};

@@ -1,0 +1,145 @@
+/*
+ * moonport.Timer: QTimer for Lua.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+
+#include "object/binding.h"
+#include "object/generation.h"
+#include "module.h"
+
+#define check_timer(L) binding_check(L, mp_timer, MP_TIMER)
+
+/* Milliseconds that a timer can have. */
+static double check_interval(lua_State *L, int index) {
+    double msec = luaL_checknumber(L, index);
+    if (isnan(msec) || msec < 0 || isinf(msec))
+        luaL_argerror(L, index, "an interval must not be negative or infinite");
+    return msec;
+}
+
+/* moonport.Timer() -> timer */
+int binding_new_timer(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    mp_timer_init((mp_timer *)binding_object(binding_new_box(L, state, MP_TIMER, sizeof(mp_timer))),
+                  state->loop);
+    binding_made(L, -1);
+    return 1;
+}
+
+static int timer_gc(lua_State *L) {
+    mp_timer *timer = (mp_timer *)binding_object(lua_touserdata(L, 1));
+    if (!timer->object.loop)
+        return 0;
+    int anchor = timer->object.anchor;
+    mp_timer_destroy(timer);
+    binding_forget(L, binding_box_of(&timer->object), anchor);
+    return 0;
+}
+
+/* A timer of a run that is only being loaded starts with the commit. */
+static void start(mp_timer *timer) {
+    binding_box *box = binding_box_of(&timer->object);
+    box->start_staged = box->of_run && box->generation->staging;
+    if (!box->start_staged)
+        mp_timer_start(timer);
+}
+
+/* timer:start([msec]) */
+static int timer_start(lua_State *L) {
+    mp_timer *timer = check_timer(L);
+    double interval = lua_isnoneornil(L, 2) ? timer->interval : check_interval(L, 2);
+    binding_anchor(L, 1, &timer->object);
+    timer->interval = interval;
+    start(timer);
+    return 0;
+}
+
+/* timer:stop() */
+static int timer_stop(lua_State *L) {
+    mp_timer *timer = check_timer(L);
+    binding_box_of(&timer->object)->start_staged = false;
+    mp_timer_stop(timer);
+    return 0;
+}
+
+/* timer:isActive() -> boolean */
+static int timer_is_active(lua_State *L) {
+    mp_timer *timer = check_timer(L);
+    lua_pushboolean(L, mp_timer_is_active(timer) || binding_box_of(&timer->object)->start_staged);
+    return 1;
+}
+
+/* timer:setInterval(msec) */
+static int timer_set_interval(lua_State *L) {
+    mp_timer_set_interval(check_timer(L), check_interval(L, 2));
+    return 0;
+}
+
+/* timer:interval() -> msec */
+static int timer_interval(lua_State *L) {
+    lua_pushnumber(L, check_timer(L)->interval);
+    return 1;
+}
+
+/* timer:setSingleShot(boolean) */
+static int timer_set_single_shot(lua_State *L) {
+    mp_timer *timer = check_timer(L);
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    timer->single_shot = lua_toboolean(L, 2);
+    return 0;
+}
+
+/* timer:isSingleShot() -> boolean */
+static int timer_is_single_shot(lua_State *L) {
+    lua_pushboolean(L, check_timer(L)->single_shot);
+    return 1;
+}
+
+/* timer:remainingTime() -> msec, 0 if overdue, -1 if inactive */
+static int timer_remaining_time(lua_State *L) {
+    lua_pushnumber(L, mp_timer_remaining(check_timer(L)));
+    return 1;
+}
+
+/* tostring(timer) */
+static int timer_tostring(lua_State *L) {
+    mp_timer *timer = check_timer(L);
+    lua_pushfstring(L, "Timer(%f ms, %s)", timer->interval,
+                    mp_timer_is_active(timer) ? "active" : "inactive");
+    return 1;
+}
+
+/* moonport.singleShot(msec, fn) -> timer */
+int binding_single_shot(lua_State *L) {
+    double interval = check_interval(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    binding_new_timer(L);
+    lua_insert(L, 1);
+    lua_setfield(L, 1, "timeout"); /* 1 timer, 2 msec */
+    mp_timer *timer = (mp_timer *)binding_object(lua_touserdata(L, 1));
+    timer->single_shot = true;
+    timer->interval = interval;
+    binding_anchor(L, 1, &timer->object);
+    start(timer);
+    lua_settop(L, 1);
+    return 1;
+}
+
+void binding_open_timer(lua_State *L, binding_state *state) {
+    static const luaL_Reg methods[] = {
+        {"start", timer_start},
+        {"stop", timer_stop},
+        {"isActive", timer_is_active},
+        {"setInterval", timer_set_interval},
+        {"interval", timer_interval},
+        {"setSingleShot", timer_set_single_shot},
+        {"isSingleShot", timer_is_single_shot},
+        {"remainingTime", timer_remaining_time},
+        {NULL, NULL},
+    };
+    binding_new_class(L, state, MP_TIMER, "Timer", methods);
+    binding_finish_class(L, state, MP_TIMER, timer_gc, timer_tostring, timer_stop);
+}

@@ -1,0 +1,105 @@
+/*
+ * Connections are told of a reload one by one, before their next event or when the loop has time: connectionResumed. And the
+ * garbage that a reload leaves, or many closed connections, is collected, a slice a turn.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "object/generation.h"
+
+/* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
+#define SLICE 0.5
+
+/* socket -> its own handlers by signal, or nil if it has no fields */
+static int copy_handlers(lua_State *L) {
+    const binding_state *state = binding_find(L);
+    if (!binding_push_fields(L, 1))
+        return 0;
+    lua_createtable(L, MP_SIGNAL_COUNT, 0);
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[i]);
+        lua_rawget(L, 2);
+        lua_rawseti(L, 3, i + 1);
+    }
+    return 1;
+}
+
+/* socket, what copy_handlers gave -> */
+static int restore_handlers(lua_State *L) {
+    const binding_state *state = binding_find(L);
+    if (!binding_push_fields(L, 1))
+        return 0;
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[i]);
+        if (lua_isnil(L, 2))
+            lua_pushnil(L);
+        else
+            lua_rawgeti(L, 2, i + 1);
+        lua_rawset(L, 3);
+    }
+    return 0;
+}
+
+/* If the handler fails, before it waits at least, the connection keeps those that it had. */
+static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_socket *socket) {
+    binding_state *state = socket->object.loop->owner;
+    lua_State *L = state->L;
+    binding_generation *generation = box->generation;
+    bool has_handlers = box->has_handlers;
+    uint64_t errors = state->resume_errors;
+    int top = lua_gettop(L);
+    socket->object.epoch = server->object.epoch;
+    mp_tcp_server_move_back(socket);
+    if (!mp_loop_wants(&server->object, MP_SIGNAL_CONNECTION_RESUMED))
+        return;
+    if (!binding_push(L, &socket->object)) {
+        lua_settop(L, top);
+        return;
+    }
+    lua_pushcfunction(L, copy_handlers);
+    lua_pushvalue(L, top + 1);
+    bool copied = lua_pcall(L, 1, 1, 0) == LUA_OK;
+    binding_reference(generation);
+    binding_emit(&server->object, MP_SIGNAL_CONNECTION_RESUMED, (intptr_t)&socket->object);
+    if (copied && state->resume_errors != errors && box->generation) {
+        lua_pushcfunction(L, restore_handlers);
+        lua_insert(L, top + 1);
+        if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+            binding_attribute(box, generation, has_handlers);
+    }
+    binding_unreference(generation);
+    lua_settop(L, top);
+}
+
+void binding_resume_connection(mp_tcp_socket *socket) {
+    mp_tcp_server *server = mp_tcp_socket_server(socket);
+    binding_box *box = binding_box_of(&socket->object);
+    if (server && !mp_tcp_socket_is_pending(socket))
+        tell_connection(box, server, socket);
+}
+
+/* The chores of a loop, a slice a turn: tells connections that have not had an event yet, then collects what has been let
+   go. True while there is more. */
+static bool tell_some(mp_loop *loop) {
+    binding_state *state = loop->owner;
+    double until = mp_loop_now() + SLICE;
+    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
+         server = mp_loop_next_server(loop, server)) {
+        mp_tcp_socket *socket;
+        while ((socket = mp_tcp_server_next_connection(server, NULL)) &&
+               socket->object.epoch != server->object.epoch) {
+            tell_connection(binding_box_of(&socket->object), server, socket);
+            mp_loop_settle(loop);
+            if (mp_loop_now() > until)
+                return true;
+        }
+    }
+    return binding_collect_due(state);
+}
+
+void binding_collect_soon(binding_state *state) {
+    state->cycles_due =
+        3; /* the first may be at work already, and the third frees what the finalisers of the second let go */
+    state->released = 0;
+    state->due_since = mp_loop_now();
+    mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, tell_some);
+}

@@ -1,0 +1,231 @@
+/*
+ * moonport.spawn and its tasks. The results of an ended task are kept in its handle until that is collected.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "object/binding.h"
+#include "object/generation.h"
+#include "module.h"
+
+enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
+
+/* A task that is cancelled may cancel another in its __close, and so on: from so many on the loop does it, since each takes
+   a piece of the C stack. */
+#define MOST_CANCELLING 100
+
+/* A Task userdata (behind its box); user value 1 is the table of results. */
+typedef struct task_handle {
+    mp_object object;
+    binding_task *task; /* NULL: ended */
+    int arguments;      /* of the function, before it starts */
+    int status;         /* LUA_OK, LUA_YIELD for cancelled, else failed */
+    int count;
+} task_handle;
+
+static bool is_active(const mp_object *object) {
+    return ((const task_handle *)object)->task != NULL;
+}
+
+static void step(mp_object *object, int number) {
+    task_handle *handle = (task_handle *)object;
+    if (number == STEP_WAKE)
+        binding_wake(object, ~UINT32_C(0));
+    else if (number == STEP_CANCEL)
+        binding_cancel_spawned(object);
+    else if (handle->task && handle->task->doomed)
+        binding_discard(handle->task);
+    else if (handle->task)
+        binding_resume(handle->task, handle->arguments);
+}
+
+static const mp_behaviour behaviour = {(enum mp_kind)CLASS_TASK, is_active, step};
+
+/* handle, from, count -> ; moves results from the task's stack into the handle's table */
+static int keep_results(lua_State *L) {
+    task_handle *handle = (task_handle *)binding_object(lua_touserdata(L, 1));
+    lua_State *from = lua_touserdata(L, 2);
+    handle->count = (int)lua_tointeger(L, 3);
+    lua_createtable(L, handle->count, 0);
+    luaL_checkstack(L, 1, NULL);
+    for (int i = handle->count; i >= 1; i--) {
+        lua_xmove(from, L, 1);
+        lua_rawseti(L, -2, i);
+    }
+    lua_setiuservalue(L, 1, 1);
+    return 0;
+}
+
+static void ended(binding_task *task, int status, int count) {
+    lua_State *L = task->state->L;
+    task_handle *handle = task->owner;
+    handle->task = NULL;
+    handle->status = status;
+    lua_pushcfunction(L, keep_results);
+    binding_push(L, &handle->object);
+    lua_pushlightuserdata(L, task->co);
+    lua_pushinteger(L, status == LUA_OK ? count : status == LUA_YIELD ? 0 : 1);
+    if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
+        handle->status = LUA_ERRMEM;
+        handle->count = 0;
+        lua_pop(L, 1);
+    }
+    mp_loop_defer(&handle->object, STEP_WAKE);
+}
+
+static task_handle *check_task(lua_State *L) {
+    return (task_handle *)binding_object(binding_check_userdata(L, 1, CLASS_TASK));
+}
+
+void binding_start_spawned(mp_object *object) {
+    mp_loop_defer(object, STEP_START);
+}
+
+void binding_cancel_spawned(mp_object *object) {
+    task_handle *handle = (task_handle *)object;
+    if (handle->task && !handle->task->suspended && !binding_box_of(object)->start_staged)
+        handle->task->doomed = true;
+    else if (handle->task && handle->task->suspended && handle->task->state->cancelling >= MOST_CANCELLING)
+        mp_loop_defer(object, STEP_CANCEL);
+    else if (handle->task && handle->task->suspended)
+        binding_cancel(handle->task);
+    else if (handle->task)
+        binding_discard(handle->task);
+}
+
+/* moonport.spawn(fn, ...) -> task */
+static int module_spawn(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    int arguments = lua_gettop(L) - 1;
+    binding_box *box = binding_new_box(L, state, CLASS_TASK, sizeof(task_handle));
+    task_handle *handle = (task_handle *)binding_object(box);
+    mp_object_init(&handle->object, state->loop, &behaviour);
+    binding_made(L, -1);
+    lua_insert(L, 1);
+    binding_anchor(L, 1, &handle->object);
+    mp_object_check(&handle->object);
+    binding_task *task = binding_new_task(state, L, arguments);
+    if (!task)
+        return luaL_error(L, "spawn: out of memory");
+    task->owner = handle;
+    task->ended = ended;
+    handle->task = task;
+    handle->arguments = arguments;
+    task->of_run = box->of_run;
+    task->generation = box->generation;
+    if (box->of_run && box->generation->staging)
+        box->start_staged = true;
+    else
+        mp_loop_defer(&handle->object, STEP_START);
+    return 1;
+}
+
+/* task:cancel() -> true, or false if it had ended */
+static int task_cancel(lua_State *L) {
+    task_handle *handle = check_task(L);
+    binding_task *task = handle->task;
+    lua_pushboolean(L, task != NULL);
+    if (!task)
+        return 1;
+    if (task == task->state->running) {
+        task->doomed = true;
+        return luaL_error(L, "cancelled");
+    }
+    binding_cancel_spawned(&handle->object);
+    return 1;
+}
+
+static bool has_ended(const binding_wait *wait) {
+    return ((task_handle *)wait->object)->task == NULL;
+}
+
+/* Pushes what join returns for an ended task, which is at index 1; returns how many values. */
+static int push_results(lua_State *L, task_handle *handle) {
+    if (handle->status == LUA_YIELD)
+        return binding_fail(L, "join", MP_FAULT_CANCELLED);
+    luaL_checkstack(L, handle->count + 1, NULL);
+    if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE)
+        return binding_fail(L, "join", MP_FAULT_RESOURCE);
+    int results = lua_gettop(L);
+    if (handle->status != LUA_OK) {
+        lua_pushnil(L);
+        lua_rawgeti(L, results, 1);
+        luaL_tolstring(L, -1, NULL);
+        lua_remove(L, -2);
+        lua_pushliteral(L, "TaskFailedError");
+        return 3;
+    }
+    for (int i = 1; i <= handle->count; i++)
+        lua_rawgeti(L, results, i);
+    return handle->count;
+}
+
+/* task … -> its results | nil, message, code */
+static int joined(lua_State *L, int status, lua_KContext context) {
+    task_handle *handle = check_task(L);
+    (void)status;
+    (void)context;
+    if (!handle->task)
+        return push_results(L, handle);
+    return binding_fail(L, "join",
+                        binding_outcome(L) == WAIT_CANCELLED ? MP_FAULT_CANCELLED : MP_FAULT_WAIT_TIMEOUT);
+}
+
+/* task:join([msec = -1]) -> its results | nil, message, code */
+static int task_join(lua_State *L) {
+    task_handle *handle = check_task(L);
+    binding_wait_request request = {.object = &handle->object,
+                                    .test = has_ended,
+                                    .signals = ~UINT32_C(0),
+                                    .msec = binding_check_msec(L, 2, -1)};
+    if (!handle->task)
+        return push_results(L, handle);
+    if (handle->task == binding_state_of(L)->running)
+        return luaL_error(L, "a task can't join itself");
+    return binding_suspend(L, &request, joined, 0);
+}
+
+/* task:isActive() -> boolean */
+static int task_is_active(lua_State *L) {
+    lua_pushboolean(L, check_task(L)->task != NULL);
+    return 1;
+}
+
+/* tostring(task) */
+static int task_tostring(lua_State *L) {
+    task_handle *handle = check_task(L);
+    lua_pushfstring(L, "Task(%s)",
+                    handle->task                  ? "active"
+                    : handle->status == LUA_OK    ? "ended"
+                    : handle->status == LUA_YIELD ? "cancelled"
+                                                  : "failed");
+    return 1;
+}
+
+static int task_gc(lua_State *L) {
+    task_handle *handle = (task_handle *)binding_object(lua_touserdata(L, 1));
+    if (!handle->object.loop)
+        return 0;
+    int anchor = handle->object.anchor;
+    mp_object_destroy(&handle->object);
+    binding_forget(L, binding_box_of(&handle->object), anchor);
+    return 0;
+}
+
+void binding_open_tasks(lua_State *L, binding_state *state) {
+    static const luaL_Reg methods[] = {
+        {"cancel", task_cancel}, {"join", task_join}, {"isActive", task_is_active}, {NULL, NULL}};
+    binding_new_class(L, state, CLASS_TASK, "Task", methods);
+    lua_pop(L, 1);
+    lua_pushcfunction(L, task_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, task_tostring, 1);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, task_cancel, 1);
+    lua_setfield(L, -2, "__close");
+    lua_pop(L, 1);
+}
+
+const luaL_Reg binding_task_functions[] = {{"spawn", module_spawn}, {NULL, NULL}};

@@ -1,0 +1,326 @@
+/*
+ * Tasks: every handler, spawned function and main chunk runs as a coroutine of the host. Coroutines that have ended well
+ * are used again, so that a handler that doesn't wait costs no allocation.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "object/binding.h"
+#include "object/generation.h"
+#include "module.h"
+
+#define MOST_SPARES 256
+
+/* --- the pool ------------------------------------------------------------------------------------------------------ */
+
+static int make_coroutine(lua_State *L) {
+    binding_task *task = lua_touserdata(L, 1);
+    task->co = lua_newthread(L);
+    luaL_checkstack(task->co, LUA_MINSTACK, NULL);
+    *(binding_task **)lua_getextraspace(task->co) = task;
+    task->co_reference = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static binding_task *make_task(binding_state *state) {
+    binding_task *task = calloc(1, sizeof *task);
+    if (!task)
+        return NULL;
+    lua_pushcfunction(state->L, make_coroutine);
+    lua_pushlightuserdata(state->L, task);
+    if (lua_pcall(state->L, 1, 0, 0) != LUA_OK) {
+        lua_pop(state->L, 1);
+        free(task);
+        return NULL;
+    }
+    task->state = state;
+    task->wait.outcome = WAIT_READY;
+    task->wait.task = task;
+    mp_ring_append(&state->tasks, &task->link);
+    return task;
+}
+
+binding_task *binding_take_task(binding_state *state) {
+    binding_task *task = state->spare_tasks;
+    if (!task)
+        return make_task(state);
+    state->spare_tasks = task->next_spare;
+    state->spare_task_count--;
+    return task;
+}
+
+static void free_task(binding_state *state, binding_task *task) {
+    luaL_unref(state->L, LUA_REGISTRYINDEX, task->co_reference);
+    mp_ring_remove(&task->link);
+    free(task);
+}
+
+void binding_free_tasks(binding_state *state) {
+    for (mp_ring *link = state->tasks.next, *next; link != &state->tasks; link = next) {
+        binding_task *task = (binding_task *)link;
+        next = link->next;
+        mp_delay_stop(&task->wait.delay, state->loop);
+        if (task->suspended)
+            binding_unreference(task->generation);
+        free(task);
+    }
+    mp_ring_init(&state->tasks);
+    state->spare_tasks = NULL;
+}
+
+void binding_give_back(binding_task *task) {
+    binding_state *state = task->state;
+    if (state->spare_task_count >= MOST_SPARES) {
+        free_task(state, task);
+        return;
+    }
+    lua_settop(task->co, 0);
+    task->suspended = task->entered = task->working = task->doomed = false;
+    task->of_run = task->of_batch = task->sliced = task->reporting = task->quiet = false;
+    task->ended = NULL;
+    task->wait.outcome = WAIT_READY;
+    task->next_spare = state->spare_tasks;
+    state->spare_tasks = task;
+    state->spare_task_count++;
+}
+
+binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments) {
+    binding_task *task = binding_take_task(state);
+    if (task && !lua_checkstack(task->co, arguments + LUA_MINSTACK)) {
+        free_task(state, task);
+        task = NULL;
+    }
+    if (!task) {
+        lua_pop(L, arguments + 1);
+        return NULL;
+    }
+    lua_xmove(L, task->co, arguments + 1);
+    task->generation = NULL;
+    task->on = NULL;
+    return task;
+}
+
+/* --- at work (D4) -------------------------------------------------------------------------------------------------- */
+
+static void worker_gone(mp_object *object) {
+    object->at_work--;
+    if (object->behaviour->kind == MP_TCP_SOCKET)
+        mp_tcp_socket_handler_ended((mp_tcp_socket *)object);
+}
+
+void binding_untaken(binding_box *box) {
+    binding_task *task = box->taker;
+    if (!task)
+        return;
+    for (binding_box **place = &task->taken; *place; place = &(*place)->next_taken) {
+        if (*place == box) {
+            *place = box->next_taken;
+            break;
+        }
+    }
+    box->taker = NULL;
+    worker_gone(binding_object(box));
+}
+
+void binding_taken(binding_state *state, binding_box *box) {
+    binding_task *task = state->running;
+    if (!task)
+        return;
+    /* A task that takes one connection after the other is at work on the last; a handler on all that it took. */
+    if (task->ended)
+        while (task->taken)
+            binding_untaken(task->taken);
+    box->taker = task;
+    box->next_taken = task->taken;
+    task->taken = box;
+    binding_object(box)->at_work++;
+}
+
+/* The handler works on its object while it is suspended, unless it waits for that object's end. */
+static void update_working(binding_task *task) {
+    if (!task->on)
+        return;
+    bool lets_close = task->wait.outcome == WAIT_RUNNING && task->wait.lets_close &&
+                      task->wait.object == task->on;
+    bool working = task->suspended && !lets_close;
+    if (working == task->working)
+        return;
+    task->working = working;
+    if (working)
+        task->on->at_work++;
+    else
+        worker_gone(task->on);
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------- */
+
+static void suspended(binding_task *task) {
+    binding_state *state = task->state;
+    if (!task->suspended) {
+        task->suspended = true;
+        if (task->generation) {
+            binding_reference(task->generation);
+            task->generation->handlers++;
+        }
+        state->task_count++;
+        state->loop->alive++;
+        if (task->on) {
+            binding_box *box = binding_box_of(task->on);
+            task->on->holds++;
+            if (task->signal == MP_SIGNAL_READY_READ)
+                box->busy_reading++;
+            else if (task->signal == MP_SIGNAL_BYTES_WRITTEN)
+                box->busy_writing++;
+            state->loop->wanted |= MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED); /* binding_emit looks at it */
+        }
+    }
+    if (task->wait.outcome == WAIT_RUNNING && task->wait.lets_close && task->wait.object &&
+        task->wait.object->behaviour->kind == MP_TCP_SOCKET &&
+        binding_box_of(task->wait.object)->taker == task)
+        binding_untaken(binding_box_of(task->wait.object));
+    /* A task that waits for the next connection has done with the last, as one that takes the next has. */
+    if (task->ended && task->wait.outcome == WAIT_RUNNING && task->wait.object &&
+        task->wait.object->behaviour->kind == MP_TCP_SERVER)
+        while (task->taken)
+            binding_untaken(task->taken);
+    update_working(task);
+}
+
+/* What a readyRead or bytesWritten handler that has waited didn't get to see is signalled once, now; not after the end. */
+static void tell_unseen(binding_task *task) {
+    mp_object *object = task->on;
+    binding_box *box = binding_box_of(object);
+    if (task->signal == MP_SIGNAL_READY_READ && --box->busy_reading == 0 && box->unseen) {
+        const mp_tcp_socket *socket = (const mp_tcp_socket *)object;
+        size_t size;
+        box->unseen = false;
+        (void)mp_tcp_socket_peek(socket, &size);
+        if (size > 0 && mp_tcp_socket_is_receiving(socket))
+            mp_loop_emit(object, MP_SIGNAL_READY_READ, 0);
+    } else if (task->signal == MP_SIGNAL_BYTES_WRITTEN && --box->busy_writing == 0 &&
+               box->unseen_written > 0) {
+        uint8_t state = ((const mp_tcp_socket *)object)->state;
+        if (state == MP_STATE_CONNECTED || state == MP_STATE_CLOSING)
+            mp_loop_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
+        box->unseen_written = 0;
+    }
+}
+
+/* Closes the to-be-closed variables of a task that has failed or is cancelled. */
+static void close_coroutine(binding_task *task, lua_State *from) {
+#if LUA_VERSION_RELEASE_NUM >= 50406
+    lua_closethread(task->co, from);
+#else
+    (void)from;
+    lua_resetthread(task->co);
+#endif
+}
+
+/* The task has ended: with `count` results on its stack, or an error value. */
+static void over(binding_task *task, int status, int count) {
+    binding_state *state = task->state;
+    mp_object *on = task->on;
+    bool cancelled = task->doomed; /* not by what the report calls: that comes too late */
+    if (status != LUA_OK && !cancelled)
+        binding_report(task, status);
+    if (task->ended)
+        task->ended(task, cancelled ? LUA_YIELD : status, count);
+    while (task->taken)
+        binding_untaken(task->taken);
+    if (task->suspended) {
+        task->suspended = false;
+        state->task_count--;
+        state->loop->alive--;
+        if (task->generation) {
+            task->generation->handlers--;
+            binding_unreference(task->generation);
+        }
+        if (on) {
+            tell_unseen(
+                task); /* first: a close that waits for this handler is to wait for that signal's, too */
+            update_working(task);
+            on->holds--;
+            mp_object_check(on);
+        }
+    }
+    if (status == LUA_OK) {
+        binding_give_back(task);
+    } else {
+        close_coroutine(task, state->L);
+        free_task(state, task);
+    }
+}
+
+/* By `runs` the watchdog tells one handler from the next: its hook is taken out, if at all, after that has changed. */
+static void disarm(binding_state *state) {
+    if (state->late) {
+        lua_sethook(state->late, NULL, 0, 0);
+        state->late = NULL;
+    }
+}
+
+void binding_end_handler(binding_task *task) {
+    task->state->runs++;
+    disarm(task->state);
+    while (task->taken)
+        binding_untaken(task->taken);
+    task->on = NULL;
+    task->generation = NULL;
+}
+
+void binding_resume(binding_task *task, int arguments) {
+    binding_state *state = task->state;
+    binding_task *before = state->running;
+    int count = 0;
+    state->running = task;
+    task->entered = true;
+    state->runs++;
+    int status = lua_resume(task->co, state->L, arguments, &count);
+    disarm(state);
+    state->running = before;
+    if (state->cycle_ended || state->collect_at > 0)
+        binding_keep_pace(state);
+    if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
+        task->entered = false;
+        suspended(task);
+        if (task->doomed)
+            binding_cancel(task);
+        return;
+    }
+    if (status == LUA_YIELD && task->sliced) {
+        task->entered = false;
+        return;
+    }
+    if (status == LUA_YIELD) {
+        lua_settop(task->co, 0);
+        lua_pushliteral(task->co,
+                        "a handler can't yield: it waits with moonport.sleep, receive, lines or waitFor...");
+        status = LUA_ERRRUN;
+    }
+    over(task, status, count);
+}
+
+void binding_discard(binding_task *task) {
+    task->doomed = true;
+    lua_settop(task->co, 0);
+    over(task, LUA_OK, 0);
+}
+
+void binding_cancel(binding_task *task) {
+    binding_state *state = task->state;
+    task->doomed = true;
+    if (task->entered || (!task->suspended && !task->sliced))
+        return; /* it runs and ends where it would wait, or it ends already */
+    if (task->wait.outcome == WAIT_RUNNING)
+        binding_end_wait(&task->wait, WAIT_CANCELLED);
+    binding_task *before = state->running;
+    state->running = NULL;
+    task->entered = true;
+    state->cancelling++;
+    close_coroutine(task, state->L);
+    state->cancelling--;
+    state->running = before;
+    over(task, LUA_ERRRUN, 0);
+}

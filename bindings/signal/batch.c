@@ -1,0 +1,80 @@
+/*
+ * Input for several sockets at once. Their readyRead handlers run one after the other in one coroutine, so that it is begun and
+ * cleared once and not for each. A handler that waits or fails keeps it, as the task that every handler is, and the others go on
+ * in another one. So the coroutine asks the host for the next socket: whatever called it would be in the way of a wait.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "object/binding.h"
+
+/* Is the handler all that there is to run, if there is one? */
+static bool is_simple(mp_tcp_socket *socket) {
+    const binding_box *box = binding_box_of(&socket->object);
+    return !socket->object.blocked && !box->waits && box->busy_reading == 0 &&
+           !(box->connected & MP_SIGNAL_BIT(MP_SIGNAL_READY_READ)) && !binding_is_behind(socket);
+}
+
+/* A handler has waited: its task is over when it is. */
+static int waited(lua_State *L, int status, lua_KContext context) {
+    (void)L;
+    (void)status;
+    (void)context;
+    return 0;
+}
+
+/* The receiver's handler and those of the sockets behind it, until one isn't simple. Returns only after handlers that have. */
+static int run_handlers(lua_State *L) {
+    binding_state *state = lua_touserdata(L, 1);
+    mp_loop *loop = state->loop;
+    mp_tcp_socket *socket = loop->receiver;
+    lua_settop(L, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[MP_SIGNAL_READY_READ]); /* 1 */
+    do {
+        if (binding_push(L, &socket->object)) { /* 2 */
+            enum binding_origin origin = binding_push_handler(L, &socket->object, 2, 1);
+            if (origin != ORIGIN_NONE) {
+                binding_begin_handler(state->running, &socket->object, MP_SIGNAL_READY_READ, origin);
+                lua_pushvalue(L, 2);
+                lua_callk(L, 1, 0, 0, waited);
+            }
+            /* The look-up may have run code of the script, too. */
+            binding_end_handler(state->running);
+            /* Something has begun to wait for this socket. */
+            if (binding_box_of(&socket->object)->waits)
+                return 0;
+        }
+        lua_settop(L, 1);
+        socket = mp_tcp_socket_next_arrival(loop);
+    } while (socket && is_simple(socket));
+    state->arrivals_left = true;
+    return 0;
+}
+
+/* Runs the receiver's handlers, and perhaps those of some behind it. Returns the next one. */
+static mp_tcp_socket *emit_some(binding_state *state, mp_tcp_socket *socket) {
+    binding_task *task = is_simple(socket) ? binding_take_task(state) : NULL;
+    if (!task) {
+        binding_emit(&socket->object, MP_SIGNAL_READY_READ, 0);
+        return mp_tcp_socket_next_arrival(state->loop);
+    }
+    state->arrivals_left = false;
+    task->on = &socket->object;
+    task->signal = MP_SIGNAL_READY_READ;
+    task->generation = NULL;
+    task->of_batch = true;
+    lua_pushcfunction(task->co, run_handlers);
+    lua_pushlightuserdata(task->co, state);
+    binding_resume(task, 1);
+    if (state->arrivals_left)
+        return state->loop->receiver;
+    socket = state->loop->receiver;
+    if (socket && binding_box_of(&socket->object)->waits)
+        binding_wake(&socket->object, MP_SIGNAL_BIT(MP_SIGNAL_READY_READ));
+    return mp_tcp_socket_next_arrival(state->loop);
+}
+
+void binding_arrived(mp_loop *loop) {
+    mp_tcp_socket *socket = mp_tcp_socket_next_arrival(loop);
+    while (socket)
+        socket = emit_some(loop->owner, socket);
+}

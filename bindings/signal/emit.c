@@ -1,0 +1,370 @@
+/*
+ * The door between the loop and the handlers. A signal finds its handlers by name (the object's own, else the server's
+ * prototype's, then those added with connect), and each runs as a task. Nothing here raises: what might, runs protected.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "object/binding.h"
+#include "object/generation.h"
+#include "module.h"
+
+/* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
+static const char connections_key = 0;
+
+_Static_assert(MP_SIGNAL_COUNT <= 16, "a bit for each signal in binding_box.connected");
+
+typedef struct connection {
+    bool active, single_shot;
+    enum mp_signal signal;
+} connection;
+
+/* --- handlers ---------------------------------------------------------------------------------------------------- */
+
+static void push_argument(lua_State *L, enum mp_signal signal, intptr_t argument) {
+    static const uint8_t kinds[] = {
+#define X(constant, name, kind, what) MP_ARGUMENT_##what,
+        MP_SIGNALS(X)
+#undef X
+    };
+    switch (kinds[signal]) {
+    case MP_ARGUMENT_INTEGER: lua_pushinteger(L, argument); break;
+    case MP_ARGUMENT_OBJECT: binding_push(L, (mp_object *)argument); break;
+    case MP_ARGUMENT_STATE: lua_pushstring(L, binding_state_name((int)argument)); break;
+    case MP_ARGUMENT_FAULT: lua_pushstring(L, mp_fault_code((enum mp_fault)argument)); break;
+    }
+}
+
+static int protected_argument(lua_State *L) {
+    push_argument(L, (enum mp_signal)lua_tointeger(L, 1), (intptr_t)lua_tointeger(L, 2));
+    return lua_gettop(L) - 2;
+}
+
+/* A task for a handler on the object, which is at index 1 of its stack; NULL: none can run. */
+static binding_task *new_handler_task(binding_state *state, mp_object *object, enum mp_signal signal) {
+    binding_task *task = binding_take_task(state);
+    if (!task) {
+        mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: out of memory", binding_signal_name(signal));
+        state->handler_errors++;
+        if (object->behaviour->kind == MP_TCP_SOCKET)
+            mp_tcp_socket_abort((mp_tcp_socket *)object);
+        return NULL;
+    }
+    if (binding_push(task->co, object))
+        return task;
+    binding_give_back(task);
+    return NULL;
+}
+
+void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal signal,
+                           enum binding_origin origin) {
+    binding_box *box = binding_box_of(object);
+    mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_tcp_socket_server((mp_tcp_socket *)object) : NULL;
+    task->on = object;
+    task->signal = signal;
+    task->of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
+    task->generation = server ? binding_box_of(&server->object)->generation : box->generation;
+    if (task->generation)
+        task->generation->calls++;
+}
+
+/* Runs the function on top of the task's stack. */
+static void run_handler(binding_task *task, mp_object *object, enum mp_signal signal, intptr_t argument,
+                        enum binding_origin origin) {
+    int count = 1;
+    binding_begin_handler(task, object, signal, origin);
+    lua_pushvalue(task->co, 1);
+    if (signal != MP_SIGNAL_READY_READ) {
+        /* Names of states and errors are strings, which may need memory. */
+        int top = lua_gettop(task->co);
+        lua_pushcfunction(task->co, protected_argument);
+        lua_pushinteger(task->co, signal);
+        lua_pushinteger(task->co, argument);
+        if (lua_pcall(task->co, 2, LUA_MULTRET, 0) != LUA_OK)
+            lua_pop(task->co, 1);
+        count += lua_gettop(task->co) - top;
+    }
+    binding_resume(task, count);
+}
+
+static int protected_lookup(lua_State *L) {
+    lua_gettable(L, 1);
+    return 1;
+}
+
+/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if there is none. Its name is
+   at `name`. */
+static bool push_from_prototype(binding_state *state, lua_State *L, int name) {
+    lua_pushvalue(L, name);
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        return true;
+    if (!luaL_getmetafield(L, -2, "__index"))
+        return false;
+    lua_pop(L, 2);
+    lua_pushcfunction(L, protected_lookup);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, name);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+        return !lua_isnil(L, -1);
+    mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", lua_tostring(L, name),
+           lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the prototype's __index");
+    return false;
+}
+
+enum binding_origin binding_push_handler(lua_State *L, mp_object *object, int self, int name) {
+    if (binding_box_of(object)->has_fields) {
+        binding_push_fields(L, self);
+        lua_pushvalue(L, name);
+        if (lua_rawget(L, -2) != LUA_TNIL)
+            return ORIGIN_OBJECT;
+    }
+    if (object->behaviour->kind != MP_TCP_SOCKET)
+        return ORIGIN_NONE;
+    const mp_listener *listener = ((mp_tcp_socket *)object)->listener;
+    if (!listener || listener->prototype == 0)
+        return ORIGIN_NONE;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
+    return push_from_prototype(object->loop->owner, L, name) ? ORIGIN_PROTOTYPE : ORIGIN_NONE;
+}
+
+/* Runs the field's own handler or the prototype's. False: there is none. */
+static bool run_own_handler(binding_state *state, mp_object *object, enum mp_signal signal,
+                            intptr_t argument) {
+    binding_task *task = new_handler_task(state, object, signal);
+    if (!task)
+        return true;
+    lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->signal_names[signal]);
+    enum binding_origin origin = binding_push_handler(task->co, object, 1, 2);
+    if (origin == ORIGIN_NONE)
+        binding_give_back(task);
+    else
+        run_handler(task, object, signal, argument, origin);
+    return origin != ORIGIN_NONE;
+}
+
+static int deactivate_connection(lua_State *L);
+
+/* Pushes the Connections of `signal`; false and something else if there are none. The object is at `self`. */
+static bool push_connections(lua_State *L, int self, enum mp_signal signal) {
+    return binding_push_fields(L, self) && lua_rawgetp(L, -1, &connections_key) == LUA_TTABLE &&
+           lua_rawgeti(L, -1, signal) == LUA_TTABLE;
+}
+
+/* Runs the handlers that connect added, those in the array at `list`. Returns whether there were any. */
+static bool run_connections(binding_state *state, mp_object *object, int list, enum mp_signal signal,
+                            intptr_t argument) {
+    lua_State *L = state->L;
+    bool any = false;
+    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_settop(L, list);
+        lua_rawgeti(L, list, i);
+        connection *made = lua_touserdata(L, -1);
+        if (!made->active)
+            continue;
+        lua_getiuservalue(L, -1, 1);
+        any = true;
+        if (made->single_shot) {
+            lua_pushcfunction(L, deactivate_connection);
+            lua_pushvalue(L, -3);
+            if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+                lua_pop(L, 1);
+            made->active = false;
+        }
+        binding_task *task = new_handler_task(state, object, signal);
+        if (!task)
+            break;
+        lua_xmove(L, task->co, 1);
+        run_handler(task, object, signal, argument, ORIGIN_OBJECT);
+    }
+    return any;
+}
+
+static void take_by_itself(mp_tcp_server *server) {
+    mp_tcp_socket *socket = mp_tcp_server_next_pending(server);
+    if (socket)
+        socket->object.epoch = server->object.epoch;
+}
+
+/* The same with those that connect added, as they are before any handler runs: what connects during an emission is not
+   called in it. */
+static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_signal signal,
+                             intptr_t argument) {
+    lua_State *L = state->L;
+    int top = lua_gettop(L);
+    bool any = true;
+    if (binding_push(L, object)) {
+        bool listed = push_connections(L, top + 1, signal);
+        int list = lua_gettop(L);
+        any = run_own_handler(state, object, signal, argument);
+        if (listed && run_connections(state, object, list, signal, argument))
+            any = true;
+    }
+    lua_settop(L, top);
+    return any;
+}
+
+static void run_handlers(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
+    binding_box *box = binding_box_of(object);
+    bool any = box->connected & MP_SIGNAL_BIT(signal) ? run_all_handlers(state, object, signal, argument)
+                                                      : run_own_handler(state, object, signal, argument);
+    if (signal != MP_SIGNAL_NEW_CONNECTION || any || box->waits)
+        return;
+    /* A server with a prototype and nobody who asks for its connections takes them by itself. */
+    mp_tcp_server *server = (mp_tcp_server *)object;
+    if (binding_has_prototype(state->L, server->listener))
+        take_by_itself(server);
+}
+
+/* Two signals are not recursive, as in Qt: while a handler of theirs waits, they are kept for its end. */
+static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal, intptr_t argument) {
+    if (signal == MP_SIGNAL_READY_READ) {
+        box->unseen = box->busy_reading > 0;
+        return box->unseen || !(((mp_tcp_socket *)object)->open_mode & MP_READ_ONLY);
+    }
+    if (signal == MP_SIGNAL_BYTES_WRITTEN && box->busy_writing > 0) {
+        box->unseen_written += argument;
+        return true;
+    }
+    return false;
+}
+
+void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
+    binding_state *state = object->loop->owner;
+    binding_box *box = binding_box_of(object);
+    if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_tcp_socket *)object))
+        binding_resume_connection((mp_tcp_socket *)object);
+    /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */
+    if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
+        box->unseen = false;
+        box->unseen_written = 0;
+    }
+    if (!object->blocked && !object->muted && !postponed(box, object, signal, argument))
+        run_handlers(state, object, signal, argument);
+    if (box->waits)
+        binding_wake(object, MP_SIGNAL_BIT(signal));
+}
+
+/* --- moonport.connect ---------------------------------------------------------------------------------------------- */
+
+/* Pushes a copy of the array at `index` (or of nothing) without `without`. */
+static void copy_list(lua_State *L, int index, const connection *without) {
+    lua_Integer count = lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index) : 0, kept = 0;
+    lua_createtable(L, (int)count + 1, 0);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, index, i);
+        if (lua_touserdata(L, -1) == without)
+            lua_pop(L, 1);
+        else
+            lua_rawseti(L, -2, ++kept);
+    }
+}
+
+/* connection -> ; takes it out of its object's list. Also a protected call of the emission. */
+static int deactivate_connection(lua_State *L) {
+    connection *made = lua_touserdata(L, 1);
+    made->active = false;
+    lua_getiuservalue(L, 1, 2);
+    if (!binding_push_fields(L, -1) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE)
+        return 0;
+    lua_rawgeti(L, -1, made->signal);
+    copy_list(L, lua_gettop(L), made);
+    lua_rawseti(L, -3, made->signal);
+    return 0;
+}
+
+static mp_object *check_object(lua_State *L, int index) {
+    for (int kind = 0; kind < MP_KIND_COUNT; kind++) {
+        binding_box *box = binding_test_box(L, index, (enum mp_kind)kind);
+        if (box && binding_object(box)->loop)
+            return binding_object(box);
+    }
+    luaL_typeerror(L, index, "TcpServer, TcpSocket or Timer");
+    return NULL;
+}
+
+/* moonport.connect(object, signal, handler[, {singleShot = true}]) -> connection */
+static int module_connect(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    mp_object *object = check_object(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    int signal = binding_signal(object->behaviour->kind, name);
+    if (signal < 0)
+        return luaL_error(L, "connect: no signal '%s'", name);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    bool single_shot = false;
+    if (!lua_isnoneornil(L, 4)) {
+        luaL_checktype(L, 4, LUA_TTABLE);
+        for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1))
+            if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "singleShot") != 0)
+                return luaL_error(L, "connect: unknown option '%s'", luaL_tolstring(L, -2, NULL));
+        lua_getfield(L, 4, "singleShot");
+        single_shot = lua_toboolean(L, -1);
+    }
+    lua_settop(L, 3);
+    connection *made = lua_newuserdatauv(L, sizeof *made, 2); /* 4 */
+    *made = (connection){.active = true, .single_shot = single_shot, .signal = (enum mp_signal)signal};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[CLASS_CONNECTION]);
+    lua_setmetatable(L, 4);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, 4, 1);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 4, 2);
+    binding_make_fields(L, state, 1); /* 5 */
+    if (lua_rawgetp(L, 5, &connections_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, 5, &connections_key);
+    }
+    lua_rawgeti(L, 6, signal); /* 7 */
+    copy_list(L, 7, NULL);
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, 8, (lua_Integer)lua_rawlen(L, 8) + 1);
+    lua_rawseti(L, 6, signal);
+    binding_handler_set(L, binding_box_of(object), binding_generation_of(L), 3);
+    binding_box_of(object)->connected |= (uint16_t)MP_SIGNAL_BIT(signal);
+    state->loop->wanted |= MP_SIGNAL_BIT(signal);
+    lua_pushvalue(L, 4);
+    return 1;
+}
+
+static connection *check_connection(lua_State *L, int index) {
+    return binding_check_userdata(L, index, CLASS_CONNECTION);
+}
+
+/* moonport.disconnect(connection) -> true, or false if it was disconnected already */
+static int module_disconnect(lua_State *L) {
+    bool active = check_connection(L, 1)->active;
+    if (active) {
+        lua_settop(L, 1);
+        deactivate_connection(L);
+    }
+    lua_pushboolean(L, active);
+    return 1;
+}
+
+/* tostring(connection) */
+static int connection_tostring(lua_State *L) {
+    connection *made = check_connection(L, 1);
+    lua_pushfstring(L, "Connection(%s, %s)", binding_signal_name(made->signal),
+                    made->active ? "connected" : "disconnected");
+    return 1;
+}
+
+void binding_open_connections(lua_State *L, binding_state *state) {
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    binding_new_class(L, state, CLASS_CONNECTION, "Connection", none);
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, connection_tostring, 1);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, module_disconnect, 1);
+    lua_setfield(L, -2, "__close");
+    lua_pop(L, 1);
+}
+
+const luaL_Reg binding_connection_functions[] = {
+    {"connect", module_connect}, {"disconnect", module_disconnect}, {NULL, NULL}};

@@ -1,0 +1,185 @@
+/*
+ * Write queues; see write_queue.h. Spare small chunks are kept on the loop, so that a request and its answer
+ * allocate nothing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/write_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A small chunk holds a usual answer, a medium one those to several requests at once; spare ones of both are kept. What
+   comes behind them in the same queue goes to large ones. */
+enum { SMALL, MEDIUM, CLASSES };
+static const struct {
+    size_t room;
+    uint32_t spares;
+} classes[CLASSES] = {{464, 256}, {4048, 64}};
+
+#define LARGE_ROOM 16336
+
+struct mp_chunk {
+    mp_chunk *next;
+    const char *data;
+    size_t start, end;
+    uint32_t room; /* of bytes[]; 0 for a reference */
+    int32_t token; /* of a reference, else MP_COPY or MP_BORROW */
+    char bytes[];
+};
+
+static int class_for(size_t room) {
+    int class = SMALL;
+    while (class < CLASSES && room > classes[class].room)
+        class ++;
+    return class;
+}
+
+static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
+    int class = class_for(room);
+    mp_chunk *chunk = class < CLASSES ? loop->spare_chunks[class] : NULL;
+    if (class < CLASSES)
+        room = classes[class].room;
+    if (chunk) {
+        loop->spare_chunks[class] = chunk->next;
+        loop->spare_chunk_counts[class]--;
+    } else {
+        chunk = malloc(sizeof *chunk + room);
+        if (!chunk)
+            return NULL;
+    }
+    chunk->data = chunk->bytes;
+    chunk->start = chunk->end = 0;
+    chunk->room = (uint32_t)room;
+    chunk->token = MP_COPY;
+    return chunk;
+}
+
+static void free_chunk(mp_loop *loop, mp_chunk *chunk) {
+    int class = class_for(chunk->room);
+    if (chunk->token >= 0)
+        loop->upcalls->unpin(loop, chunk->token);
+    if (class < CLASSES && loop->spare_chunk_counts[class] < classes[class].spares) {
+        chunk->next = loop->spare_chunks[class];
+        loop->spare_chunks[class] = chunk;
+        loop->spare_chunk_counts[class]++;
+    } else {
+        free(chunk);
+    }
+}
+
+void mp_write_queue_free_spares(mp_loop *loop) {
+    for (int class = 0; class < CLASSES; class ++) {
+        for (mp_chunk *chunk = loop->spare_chunks[class], *next; chunk; chunk = next) {
+            next = chunk->next;
+            free(chunk);
+        }
+        loop->spare_chunks[class] = NULL;
+        loop->spare_chunk_counts[class] = 0;
+    }
+}
+
+static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
+    if (queue->tail) {
+        chunk->next = queue->tail->next;
+        queue->tail->next = chunk;
+    } else {
+        chunk->next = chunk;
+    }
+    queue->tail = chunk;
+}
+
+/* The next chunk's size: what fits for a first short copy, else room for what will follow. */
+static size_t room_for(const mp_write_queue *queue, size_t size) {
+    if ((!queue->tail || queue->tail->token == MP_BORROW) && size <= classes[MEDIUM].room)
+        return size;
+    return size < LARGE_ROOM ? LARGE_ROOM : size;
+}
+
+static int append_copy(mp_write_queue *queue, mp_loop *loop, const char *data, size_t size) {
+    mp_chunk *tail = queue->tail, *chunk;
+    size_t fits = 0;
+    if (tail && tail->token == MP_COPY && (fits = tail->room - tail->end) > size)
+        fits = size;
+    if (fits < size) {
+        if (!(chunk = new_chunk(loop, room_for(queue, size - fits))))
+            return -ENOMEM;
+        memcpy(chunk->bytes, data + fits, size - fits);
+        chunk->end = size - fits;
+        link_chunk(queue, chunk);
+    }
+    if (fits > 0) {
+        memcpy(tail->bytes + tail->end, data, fits);
+        tail->end += fits;
+    }
+    queue->bytes += size;
+    return 0;
+}
+
+int mp_write_queue_append(mp_write_queue *queue, mp_loop *loop, const char *data, size_t size, int token) {
+    if (token == MP_COPY)
+        return append_copy(queue, loop, data, size);
+    mp_chunk *chunk = new_chunk(loop, 0);
+    if (!chunk)
+        return -ENOMEM;
+    chunk->data = data;
+    chunk->end = size;
+    chunk->token = token;
+    link_chunk(queue, chunk);
+    queue->bytes += size;
+    return 0;
+}
+
+int mp_write_queue_own(mp_write_queue *queue, mp_loop *loop) {
+    mp_chunk *head = queue->tail ? queue->tail->next : NULL;
+    if (!head || head->token != MP_BORROW)
+        return 0;
+    size_t size = head->end - head->start;
+    mp_chunk *copy = new_chunk(loop, size);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy->bytes, head->data + head->start, size);
+    copy->end = size;
+    copy->next = head == queue->tail ? copy : head->next;
+    queue->tail->next = copy;
+    if (head == queue->tail)
+        queue->tail = copy;
+    free_chunk(loop, head);
+    return 0;
+}
+
+int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, int count) {
+    int n = 0;
+    if (!queue->tail)
+        return 0;
+    mp_chunk *chunk = queue->tail;
+    do {
+        chunk = chunk->next;
+        vectors[n].iov_base = (char *)(uintptr_t)(chunk->data + chunk->start);
+        vectors[n++].iov_len = chunk->end - chunk->start;
+    } while (chunk != queue->tail && n < count);
+    return n;
+}
+
+void mp_write_queue_consume(mp_write_queue *queue, mp_loop *loop, size_t size) {
+    queue->bytes -= size;
+    while (size > 0 && queue->tail) {
+        mp_chunk *head = queue->tail->next;
+        size_t left = head->end - head->start;
+        if (size < left) {
+            head->start += size;
+            return;
+        }
+        size -= left;
+        if (head == queue->tail)
+            queue->tail = NULL;
+        else
+            queue->tail->next = head->next;
+        free_chunk(loop, head);
+    }
+}
+
+void mp_write_queue_clear(mp_write_queue *queue, mp_loop *loop) {
+    mp_write_queue_consume(queue, loop, queue->bytes);
+}

@@ -1,0 +1,111 @@
+/*
+ * Lingering close; see linger.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/linger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "data/buffer.h"
+#include "net/descriptor.h"
+#include "system/system.h"
+#include "net/tcp_socket_private.h"
+
+#define TICK_SECONDS 0.5
+#define TICKS_CONFIRMED 4
+#define TICKS_STALLED 60
+#define HEARD_LATELY 1000 /* ms */
+
+typedef struct mp_lingering {
+    ev_io watcher;
+    ev_timer tick;
+    mp_loop *loop;
+    struct mp_lingering *next, *previous;
+    int unsent;   /* at the last tick */
+    int patience; /* ticks without progress that are left */
+} mp_lingering;
+
+static void end(mp_lingering *lingering) {
+    mp_loop *loop = lingering->loop;
+    ev_timer_stop(loop->ev, &lingering->tick);
+    ev_io_stop(loop->ev, &lingering->watcher);
+    mp_descriptor_close(loop, lingering->watcher.fd);
+    if (lingering->previous)
+        lingering->previous->next = lingering->next;
+    else
+        loop->lingering = lingering->next;
+    if (lingering->next)
+        lingering->next->previous = lingering->previous;
+    loop->alive--;
+    free(lingering);
+    mp_listener_descriptor_freed(loop);
+}
+
+static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_lingering *lingering = watcher->data;
+    const mp_loop *loop = lingering->loop;
+    (void)ev;
+    (void)revents;
+    ssize_t n = mp_system_receive(watcher->fd, loop->input->data + loop->input_used,
+                                  loop->input->capacity - loop->input_used, false);
+    if (n == 0 || (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK))
+        end(lingering);
+}
+
+static void on_tick(struct ev_loop *ev, ev_timer *watcher, int revents) {
+    mp_lingering *lingering = watcher->data;
+    int unsent = mp_system_unsent(lingering->watcher.fd);
+    (void)ev;
+    (void)revents;
+    if (unsent != lingering->unsent)
+        lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_CONFIRMED;
+    lingering->unsent = unsent;
+    if (--lingering->patience <= 0)
+        end(lingering);
+}
+
+bool mp_linger(mp_loop *loop, int fd) {
+    int unsent = mp_system_unsent(fd);
+    if (unsent <= 0 && mp_system_unread(fd) <= 0 &&
+        !(loop->winding_down && mp_system_heard_within(fd, HEARD_LATELY)))
+        return false;
+    mp_lingering *lingering = malloc(sizeof *lingering);
+    if (!lingering)
+        return false;
+    if (mp_system_shutdown_write(fd) < 0) {
+        free(lingering);
+        return false;
+    }
+    lingering->loop = loop;
+    lingering->previous = NULL;
+    lingering->next = loop->lingering;
+    if (loop->lingering)
+        loop->lingering->previous = lingering;
+    loop->lingering = lingering;
+    loop->alive++;
+    ev_io_init(&lingering->watcher, on_input, fd, EV_READ);
+    lingering->watcher.data = lingering;
+    ev_io_start(loop->ev, &lingering->watcher);
+    lingering->unsent = unsent;
+    lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_CONFIRMED;
+    ev_timer_init(&lingering->tick, on_tick, TICK_SECONDS, TICK_SECONDS);
+    lingering->tick.data = lingering;
+    ev_timer_start(loop->ev, &lingering->tick);
+    return true;
+}
+
+unsigned mp_linger_unsent(const mp_loop *loop) {
+    unsigned count = 0;
+    for (const mp_lingering *lingering = loop->lingering; lingering; lingering = lingering->next)
+        count += mp_system_unsent(lingering->watcher.fd) > 0;
+    return count;
+}
+
+void mp_linger_end(mp_loop *loop) {
+    for (mp_lingering *lingering = loop->lingering, *next; lingering; lingering = next) {
+        next = lingering->next;
+        end(lingering);
+    }
+}

@@ -1,0 +1,433 @@
+/*
+ * TCP servers; see tcp_server.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/tcp_server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/descriptor.h"
+#include "system/system.h"
+#include "net/tcp_socket_private.h"
+
+/* Connections that one wake-up may accept, before others get their turn. */
+#define MOST_ACCEPTS 64
+
+/* Descriptors may be freed by others than the loop: tried again after this many seconds. */
+#define RETRY_SECONDS 0.5
+
+#define QT_MAX_PENDING 30
+
+static mp_tcp_socket *socket_of(mp_ring *link) {
+    return MP_CONTAINER(link, mp_tcp_socket, link);
+}
+
+/* A server is what the prototype handlers of its connections hang on: it stays until the last of them is released. */
+static bool is_active(const mp_object *object) {
+    const mp_tcp_server *server = (const mp_tcp_server *)object;
+    return mp_tcp_server_is_listening(server) || server->listener->references > 1;
+}
+
+const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, NULL};
+
+static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents);
+
+static void on_retry(struct ev_loop *ev, ev_timer *timer, int revents) {
+    (void)ev;
+    (void)revents;
+    mp_listener_descriptor_freed(((mp_tcp_server *)timer->data)->object.loop);
+}
+
+int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop) {
+    memset(server, 0, sizeof *server);
+    mp_listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return -ENOMEM;
+    mp_object_init(&server->object, loop, &mp_tcp_server_behaviour);
+    listener->references = 1;
+    listener->loop = loop;
+    listener->server = server;
+    listener->limits = mp_default_limits;
+    listener->accepts = 1;
+    listener->woken = UINT64_MAX;
+    mp_ring_init(&listener->pending);
+    mp_ring_init(&listener->open);
+    ev_io_init(&listener->watcher, on_connection, -1, 0);
+    listener->watcher.data = listener;
+    ev_timer_init(&server->retry, on_retry, 0., 0.);
+    server->retry.data = server;
+    server->listener = listener;
+    mp_ring_append(&loop->servers, &server->link);
+    server->max_pending = QT_MAX_PENDING;
+    server->backlog = SOMAXCONN;
+    return 0;
+}
+
+static void unreference(mp_listener *listener) {
+    if (--listener->references == 0)
+        free(listener);
+}
+
+void mp_tcp_server_forget_starved(mp_tcp_server *server) {
+    mp_tcp_server **place = &server->object.loop->starved;
+    if (!server->starved)
+        return;
+    while (*place != server)
+        place = &(*place)->next_starved;
+    *place = server->next_starved;
+    server->starved = false;
+    ev_timer_stop(server->object.loop->ev, &server->retry);
+}
+
+/* Moves a connection from the pending ones to the open ones. */
+static void take(mp_listener *listener, mp_tcp_socket *socket) {
+    mp_ring_remove(&socket->link);
+    listener->pending_count--;
+    socket->flags &= ALL_BUT(FLAG_PENDING);
+    if (socket->state != MP_STATE_UNCONNECTED) {
+        mp_ring_append(&listener->open, &socket->link);
+        listener->open_count++;
+    }
+}
+
+static void close_listener(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    mp_tcp_server_forget_starved(server);
+    ev_io_stop(listener->loop->ev, &listener->watcher);
+    if (listener->watcher.fd >= 0) {
+        mp_descriptor_close(listener->loop, listener->watcher.fd);
+        ev_io_set(&listener->watcher, -1, 0);
+    }
+    while (!mp_ring_is_empty(&listener->pending)) {
+        mp_tcp_socket *socket = socket_of(listener->pending.next);
+        take(listener, socket);
+        mp_tcp_socket_vanish(socket);
+    }
+}
+
+void mp_tcp_server_destroy(mp_tcp_server *server) {
+    mp_tcp_server_unclaim(server);
+    if (server->claimed_by)
+        mp_tcp_server_unclaim(server->claimed_by);
+    close_listener(server);
+    mp_ring_remove(&server->link);
+    server->listener->server = NULL;
+    unreference(server->listener);
+    mp_object_destroy(&server->object);
+}
+
+void mp_tcp_server_close(mp_tcp_server *server) {
+    mp_tcp_server *claimed_by = server->claimed_by;
+    server->lost = false;
+    mp_tcp_server_unclaim(server);
+    if (claimed_by) {
+        mp_tcp_server_unclaim(claimed_by);
+        claimed_by->lost = true;
+    }
+    close_listener(server);
+    mp_object_check(&server->object);
+}
+
+void mp_tcp_server_wind_down(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    mp_tcp_server_close(server);
+    for (mp_ring *link = listener->open.next, *next; link != &listener->open; link = next) {
+        next = link->next;
+        mp_tcp_socket_disconnect(socket_of(link));
+    }
+}
+
+/* --- listening ------------------------------------------------------------------------------------------------- */
+
+static enum mp_fault open_listener(const mp_address *address, uint16_t port, int backlog, int *out) {
+    bool v4 = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN;
+    enum mp_attempt attempt = MP_ATTEMPT_SOCKET;
+    mp_address v4_any;
+    int result, fd = mp_system_socket(v4 ? AF_INET : AF_INET6);
+    if (fd == -EAFNOSUPPORT && address->protocol == MP_PROTOCOL_ANY) {
+        mp_address_set_null(&v4_any);
+        address = &v4_any;
+        v4 = true;
+        fd = mp_system_socket(AF_INET);
+    }
+    if (fd < 0)
+        return mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
+    result = mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && !v4)
+        result = mp_system_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address->protocol != MP_PROTOCOL_ANY);
+    /* Linux hands this down to what is accepted, which saves a call for each connection. */
+    if (result == 0)
+        result = mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (result == 0) {
+        attempt = MP_ATTEMPT_BIND;
+        result = mp_system_bind(fd, address, port);
+    }
+    if (result == 0) {
+        attempt = MP_ATTEMPT_LISTEN;
+        result = mp_system_listen(fd, backlog);
+    }
+    if (result < 0) {
+        mp_system_close(fd);
+        return mp_fault_from_errno(attempt, -result);
+    }
+    *out = fd;
+    return MP_FAULT_NONE;
+}
+
+/* A pause, or a shortage that was told of, was for the listening before. */
+static void start_listening(mp_tcp_server *server, int fd) {
+    mp_descriptor_own(server->object.loop, fd);
+    server->paused = server->told_starved = false;
+    ev_io_set(&server->listener->watcher, fd, EV_READ);
+    mp_tcp_server_update(server);
+}
+
+enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port) {
+    int fd = -1;
+    if (mp_tcp_server_is_listening(server))
+        return MP_FAULT_ALREADY_LISTENING;
+    enum mp_fault fault = open_listener(address, port, server->backlog, &fd);
+    if (fault != MP_FAULT_NONE) {
+        server->fault = (uint8_t)fault;
+        mp_object_check(&server->object);
+        return fault;
+    }
+    server->requested = *address;
+    server->requested_port = port;
+    server->adopted = false;
+    start_listening(server, fd);
+    return MP_FAULT_NONE;
+}
+
+enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
+    bool listening = false;
+    if (mp_tcp_server_is_listening(server))
+        return MP_FAULT_ALREADY_LISTENING;
+    if (fd < 0 || mp_descriptor_is_owned(server->object.loop, fd) ||
+        !mp_system_is_stream_socket(fd, &listening) || !listening || mp_system_adopt(fd) < 0) {
+        server->fault = MP_FAULT_UNSUPPORTED;
+        mp_object_check(&server->object);
+        return MP_FAULT_UNSUPPORTED;
+    }
+    /* A Unix-domain listener has no such option. */
+    (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    server->adopted = true;
+    start_listening(server, fd);
+    return MP_FAULT_NONE;
+}
+
+/* --- state -------------------------------------------------------------------------------------------------- */
+
+/* Where it listens, or will. */
+static const mp_listener *listener_of(const mp_tcp_server *server) {
+    return server->claims ? server->claims->listener : server->listener;
+}
+
+bool mp_tcp_server_is_listening(const mp_tcp_server *server) {
+    return listener_of(server)->watcher.fd >= 0;
+}
+
+int mp_tcp_server_descriptor(const mp_tcp_server *server) {
+    return listener_of(server)->watcher.fd;
+}
+
+void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port) {
+    int fd = listener_of(server)->watcher.fd, v6_only = 1;
+    mp_address_set_null(address);
+    *port = 0;
+    if (fd < 0 || mp_system_local_address(fd, address, port) < 0)
+        return;
+    static const uint8_t zeros[16];
+    if (address->protocol == MP_PROTOCOL_IPV6 && memcmp(address->bytes, zeros, sizeof zeros) == 0 &&
+        mp_system_get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only) == 0 && !v6_only)
+        mp_address_set_any(address);
+}
+
+/* --- accepting ------------------------------------------------------------------------------------------------- */
+
+static bool may_accept(const mp_tcp_server *server) {
+    const mp_listener *listener = server->listener;
+    return listener->watcher.fd >= 0 && !server->staged && (!server->paused || server->waiting > 0) &&
+           !server->starved && server->max_pending > 0 &&
+           listener->pending_count < (size_t)server->max_pending &&
+           (server->max_connections == 0 ||
+            listener->pending_count + listener->open_count < server->max_connections);
+}
+
+void mp_tcp_server_update(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    bool accept = may_accept(server);
+    if (accept == (ev_is_active(&listener->watcher) != 0))
+        return;
+    if (accept)
+        ev_io_start(listener->loop->ev, &listener->watcher);
+    else
+        ev_io_stop(listener->loop->ev, &listener->watcher);
+}
+
+/* Out of descriptors or memory: says so once, rests, and tries again when something was closed (D5). */
+static void starve(mp_tcp_server *server, enum mp_fault fault) {
+    mp_loop *loop = server->object.loop;
+    server->starved = true;
+    server->next_starved = loop->starved;
+    loop->starved = server;
+    ev_timer_set(&server->retry, RETRY_SECONDS, RETRY_SECONDS);
+    ev_timer_start(loop->ev, &server->retry);
+    mp_tcp_server_update(server);
+    if (server->told_starved)
+        return;
+    server->told_starved = true;
+    server->fault = (uint8_t)fault;
+    mp_log(loop->log_level, MP_LOG_WARNING, "accept: %s; accepting rests until there are descriptors again",
+           mp_fault_text(fault));
+    mp_loop_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
+}
+
+void mp_listener_descriptor_freed(mp_loop *loop) {
+    while (loop->starved) {
+        mp_tcp_server *server = loop->starved;
+        mp_tcp_server_forget_starved(server);
+        mp_tcp_server_update(server);
+    }
+}
+
+void mp_tcp_server_resume(mp_tcp_server *server) {
+    server->paused = false;
+    mp_tcp_server_forget_starved(server);
+    mp_tcp_server_update(server);
+}
+
+/* Accepts one connection; false when there is none or something stands in the way. */
+static bool accept_one(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    mp_loop *loop = listener->loop;
+    mp_address peer;
+    uint16_t port;
+    int fd = mp_system_accept(listener->watcher.fd, &peer, &port);
+    if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
+        server->told_starved = false; /* nobody waits any more: the next shortage is another one */
+        return false;
+    }
+    if (fd == -ECONNABORTED)
+        return true; /* that client has gone already */
+    if (fd < 0) {
+        starve(server, mp_fault_from_errno(MP_ATTEMPT_ACCEPT, -fd));
+        return false;
+    }
+    mp_tcp_socket *socket = loop->upcalls->accept(server);
+    if (!socket) {
+        mp_system_close(fd);
+        starve(server, MP_FAULT_RESOURCE);
+        return false;
+    }
+    loop->statistics.accepted++;
+    listener->references++;
+    listener->pending_count++;
+    mp_ring_append(&listener->pending, &socket->link);
+    socket->peer = peer;
+    socket->peer_port = port;
+    mp_descriptor_own(loop, fd);
+    mp_tcp_socket_accepted(socket, listener, fd);
+    /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
+    ev_feed_event(loop->ev, &socket->watcher, EV_READ);
+    mp_loop_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
+    mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+    mp_tcp_server_update(server);
+    return true;
+}
+
+/*
+ * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as much as an accept, for
+ * it makes the socket first. So there are as many tries as there were connections when it happened last, and twice as many where some
+ * seem to be left: the listener is ready again in the next turn. Behind a shortage all are tried, as its end is to be noticed.
+ */
+static uint8_t accepts_for(mp_listener *listener) {
+    uint64_t turn = listener->loop->statistics.iterations;
+    if (turn - listener->woken == 1)
+        listener->accepts = listener->accepts < MOST_ACCEPTS / 2 ? listener->accepts * 2 : MOST_ACCEPTS;
+    listener->woken = turn;
+    return listener->server->told_starved ? MOST_ACCEPTS : listener->accepts;
+}
+
+/* The handlers run after each connection, so that a taken one makes room for the next. */
+static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_listener *listener = watcher->data;
+    mp_loop *loop = listener->loop;
+    uint8_t accepts = accepts_for(listener);
+    (void)ev;
+    (void)revents;
+    listener->references++;
+    for (uint8_t i = 0; i < accepts && listener->server && ev_is_active(&listener->watcher); i++) {
+        bool accepted = accept_one(listener->server);
+        mp_loop_settle(loop);
+        if (!accepted) {
+            listener->accepts = i > 0 ? i : 1;
+            break;
+        }
+    }
+    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
+    mp_tcp_server *server = listener->server;
+    unreference(listener);
+    if (server && !mp_tcp_server_is_listening(server)) {
+        mp_object_check(&server->object);
+        mp_loop_settle(loop);
+    }
+}
+
+mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    if (mp_ring_is_empty(&listener->pending))
+        return NULL;
+    mp_tcp_socket *socket = socket_of(listener->pending.next);
+    take(listener, socket);
+    /* It may have ended, or its peer may have finished sending, before it was taken. */
+    if (socket->state == MP_STATE_CLOSING)
+        mp_tcp_socket_handler_ended(socket);
+    else if (socket->state == MP_STATE_UNCONNECTED)
+        mp_object_check(&socket->object);
+    mp_tcp_server_update(server);
+    return socket;
+}
+
+bool mp_tcp_server_has_pending(const mp_tcp_server *server) {
+    return server->listener->pending_count > 0;
+}
+
+void mp_listener_remove(mp_tcp_socket *socket, bool also_pending) {
+    mp_listener *listener = socket->listener;
+    bool pending = socket->flags & FLAG_PENDING;
+    if (!socket->link.next || (pending && !also_pending))
+        return;
+    mp_ring_remove(&socket->link);
+    if (!listener)
+        return;
+    if (pending)
+        listener->pending_count--;
+    else
+        listener->open_count--;
+    socket->flags &= ALL_BUT(FLAG_PENDING);
+    if (listener->server)
+        mp_tcp_server_update(listener->server);
+}
+
+void mp_tcp_socket_detach(mp_tcp_socket *socket) {
+    mp_listener *listener = socket->listener;
+    if (!listener)
+        return;
+    mp_listener_remove(socket, true);
+    socket->listener = NULL;
+    if (listener->server)
+        mp_object_check(&listener->server->object);
+    unreference(listener);
+}
+
+mp_tcp_socket *mp_tcp_server_next_connection(const mp_tcp_server *server, const mp_tcp_socket *previous) {
+    const mp_listener *listener = server->listener;
+    mp_ring *next = previous ? previous->link.next : listener->open.next;
+    return next == &listener->open ? NULL : socket_of(next);
+}

@@ -1,0 +1,288 @@
+/*
+ * The resolver's c-ares channel. It is opened for the first question only, as reading its configuration would
+ * cost every start of the program; and it never gives c-ares a socket that could not be watched.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "resolver/channel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each try takes twice the time of the one before: 1.3 s, 2.6 s and 5.2 s, shared by the servers if there are
+   several. So one that answers nothing is done with within 10 s. */
+enum { FIRST_TIMEOUT = 1300, SHORTEST_TIMEOUT = 250, TRIES = 3 };
+
+struct mp_channel_socket {
+    ev_io io;
+    mp_channel_socket *next;
+};
+
+static const char configuration_path[] = "/etc/resolv.conf";
+
+/* What isn't here is a failure of the servers, -EAGAIN. */
+static const struct {
+    int status;
+    int error;
+} errors[] = {
+    {ARES_ENODATA, ENOENT},     {ARES_ENOTFOUND, ENOENT},     {ARES_EBADNAME, ENOENT},
+    {ARES_ETIMEOUT, ETIMEDOUT}, {ARES_ENOMEM, ENOMEM},        {ARES_EFILE, EIO},
+    {ARES_EBADSTR, EINVAL},     {ARES_ECANCELLED, ECANCELED}, {ARES_EDESTRUCTION, ECANCELED},
+};
+
+int mp_channel_error(int status) {
+    if (status == ARES_SUCCESS)
+        return 0;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (errors[i].status == status)
+            return -errors[i].error;
+    return -EAGAIN;
+}
+
+static void on_socket(struct ev_loop *loop, ev_io *io, int events) {
+    mp_channel *channel = io->data;
+    ares_socket_t fd = io->fd;
+    (void)loop;
+    ares_process_fd(channel->ares, events & EV_READ ? fd : ARES_SOCKET_BAD,
+                    events & EV_WRITE ? fd : ARES_SOCKET_BAD); /* may free io */
+    channel->turn(channel);
+}
+
+static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events) {
+    mp_channel *channel = timer->data;
+    (void)loop;
+    (void)events;
+    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    channel->turn(channel);
+}
+
+/* From c-ares, before a socket is used. A negative result makes c-ares do without the socket. */
+static int on_socket_created(ares_socket_t fd, int type, void *data) {
+    mp_channel *channel = data;
+    mp_channel_socket *watcher = malloc(sizeof *watcher);
+    (void)type;
+    if (!watcher) {
+        channel->out_of_memory = true;
+        return -1;
+    }
+    ev_io_init(&watcher->io, on_socket, fd, 0);
+    watcher->io.data = channel;
+    watcher->next = channel->sockets;
+    channel->sockets = watcher;
+    return 0;
+}
+
+/* From c-ares, whenever it wants other events of a socket; wants none before it closes the socket. */
+static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable) {
+    mp_channel *channel = data;
+    mp_channel_socket **at = &channel->sockets, *watcher;
+    while (*at && (*at)->io.fd != fd)
+        at = &(*at)->next;
+    watcher = *at;
+    if (!watcher)
+        return;
+    ev_io_stop(channel->loop, &watcher->io);
+    if (readable || writable) {
+        ev_io_set(&watcher->io, fd, (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
+        ev_io_start(channel->loop, &watcher->io);
+    } else {
+        *at = watcher->next;
+        free(watcher);
+    }
+}
+
+void mp_channel_init(mp_channel *channel, struct ev_loop *loop, void (*turn)(mp_channel *)) {
+    memset(channel, 0, sizeof *channel);
+    channel->loop = loop;
+    channel->turn = turn;
+    ev_timer_init(&channel->overdue, on_overdue, 0., 0.);
+    channel->overdue.data = channel;
+}
+
+/* Asks c-ares for a channel with `timeout` milliseconds for the first try; from: 'b' asks servers only, 'f'
+   the hosts file only, 0 as the system says. */
+static int open_ares(mp_channel *channel, int timeout, char from, ares_channel *out) {
+    char lookups[] = {from, '\0'};
+    struct ares_options options = {
+        .timeout = timeout,
+        .tries = TRIES,
+        .lookups = lookups,
+        .sock_state_cb = on_socket_state,
+        .sock_state_cb_data = channel,
+    };
+    int status = ares_init_options(out, &options,
+                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+                                       (from ? ARES_OPT_LOOKUPS : 0));
+    if (status != ARES_SUCCESS) {
+        *out = NULL;
+        return mp_channel_error(status);
+    }
+    ares_set_socket_callback(*out, on_socket_created, channel);
+    if (channel->servers && (status = ares_set_servers_ports_csv(*out, channel->servers)) != ARES_SUCCESS) {
+        ares_destroy(*out);
+        *out = NULL;
+    }
+    return mp_channel_error(status);
+}
+
+static int count_servers(mp_channel *channel) {
+    struct ares_addr_port_node *servers = NULL;
+    int count = 0;
+    if (ares_get_servers_ports(channel->ares, &servers) != ARES_SUCCESS)
+        return 1;
+    for (const struct ares_addr_port_node *server = servers; server; server = server->next)
+        count++;
+    ares_free_data(servers);
+    return count;
+}
+
+static void read_configuration(struct stat *configuration) {
+    if (stat(configuration_path, configuration) < 0)
+        memset(configuration, 0, sizeof *configuration);
+}
+
+/*
+ * Opens it once more, with what the first time told: two or more servers share the time of one, and the hosts file
+ * is a channel of its own. c-ares would ask servers for the family that a name hasn't in the hosts file, and would go
+ * through the search list for each family apart.
+ */
+static int open_again(mp_channel *channel, const char *lookups) {
+    int count = count_servers(channel), timeout = count > 1 ? FIRST_TIMEOUT / count : FIRST_TIMEOUT,
+        status = 0;
+    channel->hosts_last = lookups[0] != 'f';
+    if (strchr(lookups, 'f'))
+        status = open_ares(channel, timeout, 'f', &channel->hosts);
+    ares_destroy(channel->ares);
+    channel->ares = NULL;
+    if (status < 0)
+        return status;
+    return open_ares(channel, timeout > SHORTEST_TIMEOUT ? timeout : SHORTEST_TIMEOUT,
+                     strchr(lookups, 'b') ? 'b' : 'f', &channel->ares);
+}
+
+int mp_channel_open(mp_channel *channel) {
+    struct ares_options options;
+    int status, mask;
+    if (channel->ares)
+        return 0;
+    read_configuration(&channel->configuration);
+    memset(&options, 0, sizeof options);
+    status = open_ares(channel, FIRST_TIMEOUT, 0, &channel->ares);
+    if (status == 0)
+        status = mp_channel_error(ares_save_options(channel->ares, &options, &mask));
+    if (status == 0)
+        status = open_again(channel, options.lookups);
+    if (status == 0) {
+        channel->dots = options.ndots;
+        channel->domain_count = options.ndomains;
+        channel->domains = options.domains;
+        options.ndomains = 0;
+        options.domains = NULL;
+    }
+    ares_destroy_options(&options);
+    if (status < 0)
+        mp_channel_close(channel);
+    return status;
+}
+
+/* Frees what ares_save_options gave. */
+static void forget_search(mp_channel *channel) {
+    struct ares_options options;
+    memset(&options, 0, sizeof options);
+    options.ndomains = channel->domain_count;
+    options.domains = channel->domains;
+    ares_destroy_options(&options);
+    channel->domain_count = 0;
+    channel->domains = NULL;
+}
+
+void mp_channel_close(mp_channel *channel) {
+    ares_channel ares = channel->ares, hosts = channel->hosts;
+    channel->ares = channel->hosts = NULL;
+    if (ares)
+        ares_destroy(ares);
+    if (hosts)
+        ares_destroy(hosts);
+    forget_search(channel);
+    mp_channel_rest(channel);
+}
+
+typedef struct mp_hosts_answer {
+    int status;
+    struct ares_addrinfo *info;
+} mp_hosts_answer;
+
+static void on_hosts(void *data, int status, int timeouts, struct ares_addrinfo *info) {
+    (void)timeouts;
+    *(mp_hosts_answer *)data = (mp_hosts_answer){status, info};
+}
+
+int mp_channel_read_hosts(mp_channel *channel, const char *name, struct ares_addrinfo **out) {
+    static const struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_ENVHOSTS,
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+    };
+    mp_hosts_answer answer = {.status = ARES_ENOTFOUND};
+    if (channel->hosts)
+        ares_getaddrinfo(channel->hosts, name, NULL, &hints, on_hosts,
+                         &answer); /* a file: calls back at once */
+    *out = answer.info;
+    return answer.status == ARES_ENOMEM ? -ENOMEM : 0;
+}
+
+bool mp_channel_search(const mp_channel *channel, const char *name, size_t step,
+                       char full[MP_FULL_NAME_SIZE]) {
+    size_t length = strlen(name), count = (size_t)channel->domain_count, as_it_is = 0;
+    const char *domain = "";
+    int dots = 0;
+    for (const char *at = name; *at; at++)
+        dots += *at == '.';
+    if (length > 0 && name[length - 1] == '.')
+        count = 0;
+    else if (dots < channel->dots)
+        as_it_is = count;
+    if (step > count)
+        return false;
+    if (step != as_it_is)
+        domain = channel->domains[as_it_is == 0 ? step - 1 : step];
+    if (strcmp(domain, ".") == 0)
+        domain = "";
+    snprintf(full, MP_FULL_NAME_SIZE - 1, "%s%s%s", name, *domain ? "." : "", domain);
+    length = strlen(full);
+    if (length > 0 && full[length - 1] != '.')
+        memcpy(full + length, ".", 2);
+    return true;
+}
+
+bool mp_channel_is_stale(const mp_channel *channel) {
+    const struct stat *old = &channel->configuration;
+    struct stat now;
+    read_configuration(&now);
+    return now.st_dev != old->st_dev || now.st_ino != old->st_ino || now.st_size != old->st_size ||
+           now.st_mtim.tv_sec != old->st_mtim.tv_sec || now.st_mtim.tv_nsec != old->st_mtim.tv_nsec;
+}
+
+/*
+ * ares_timeout goes through all queries, so it isn't asked after every packet. The timer looks at most a
+ * second ahead; a packet sent meanwhile is hardly overdue by then, and when the timer is over all is looked
+ * at again.
+ */
+void mp_channel_watch(mp_channel *channel, double delay) {
+    struct timeval second = {1, 0}, buffer, *next;
+    double timeout;
+    if (ev_is_active(&channel->overdue))
+        return;
+    next = ares_timeout(channel->ares, &second, &buffer);
+    timeout = (double)next->tv_sec + (double)next->tv_usec / 1e6;
+    if (delay < timeout)
+        timeout = delay > 0. ? delay : 0.;
+    ev_timer_set(&channel->overdue, timeout + 1e-3, 0.); /* c-ares rounds down: not a hair too early */
+    ev_timer_start(channel->loop, &channel->overdue);
+}
+
+void mp_channel_rest(mp_channel *channel) {
+    ev_timer_stop(channel->loop, &channel->overdue);
+}

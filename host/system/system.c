@@ -1,0 +1,319 @@
+/*
+ * System calls; see system.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "system/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Repeats a call that a signal interrupted and makes its failure -errno. */
+#define RETRY(call)                                                                                          \
+    __extension__({                                                                                          \
+        __typeof__(call) result_;                                                                            \
+        do                                                                                                   \
+            result_ = (call);                                                                                \
+        while (result_ < 0 && errno == EINTR);                                                               \
+        result_ < 0 ? -errno : result_;                                                                      \
+    })
+
+int mp_system_socket(int family) {
+    return RETRY(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+int mp_system_bind(int fd, const mp_address *address, uint16_t port) {
+    struct sockaddr_storage storage;
+    socklen_t length = mp_address_to_sockaddr(address, port, &storage);
+    return RETRY(bind(fd, (struct sockaddr *)&storage, length));
+}
+
+int mp_system_listen(int fd, int backlog) {
+    return RETRY(listen(fd, backlog));
+}
+
+int mp_system_accept(int fd, mp_address *peer, uint16_t *port) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int result = RETRY(accept4(fd, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (result >= 0 && mp_address_from_sockaddr(peer, port, (struct sockaddr *)&storage) < 0) {
+        mp_address_set_null(peer);
+        *port = 0;
+    }
+    return result;
+}
+
+int mp_system_connect(int fd, const mp_address *address, uint16_t port) {
+    struct sockaddr_storage storage;
+    socklen_t length = mp_address_to_sockaddr(address, port, &storage);
+    int result = connect(fd, (struct sockaddr *)&storage, length);
+    if (result == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+void mp_system_unconnect(int fd) {
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    mp_address local;
+    uint16_t port = 0;
+    (void)connect(fd, &none, sizeof none);
+    /* Linux has dropped a port of its own choice, and still tells it. */
+    if (mp_system_local_address(fd, &local, &port) == 0 && port != 0)
+        (void)mp_system_bind(fd, &local, port);
+}
+
+int mp_system_connect_result(int fd) {
+    int error = 0;
+    int result = mp_system_get_option(fd, SOL_SOCKET, SO_ERROR, &error);
+    return result < 0 ? result : -error;
+}
+
+ssize_t mp_system_receive(int fd, void *data, size_t size, bool plain) {
+    if (plain)
+        return RETRY(read(fd, data, size));
+    return RETRY(recv(fd, data, size, 0));
+}
+
+ssize_t mp_system_send(int fd, const void *data, size_t size, bool plain) {
+    if (plain)
+        return RETRY(write(fd, data, size));
+    return RETRY(send(fd, data, size, MSG_NOSIGNAL));
+}
+
+ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, bool plain) {
+    if (plain)
+        return RETRY(writev(fd, vectors, count));
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vectors, .msg_iovlen = (size_t)count};
+    return RETRY(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+int mp_system_shutdown_write(int fd) {
+    return RETRY(shutdown(fd, SHUT_WR));
+}
+
+void mp_system_open_standard(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
+
+/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. Standard ones are replaced, since
+   the next connection would get the number, and then what is printed or logged. */
+void mp_system_close(int fd) {
+    int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+    if (null >= 0 && dup2(null, fd) == fd)
+        fd = null;
+    (void)close(fd);
+}
+
+static int name_of(int fd, mp_address *address, uint16_t *port,
+                   int (*call)(int, struct sockaddr *, socklen_t *)) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    if (call(fd, (struct sockaddr *)&storage, &length) < 0)
+        return -errno;
+    return mp_address_from_sockaddr(address, port, (struct sockaddr *)&storage);
+}
+
+static int local_name(int fd, struct sockaddr *address, socklen_t *length) {
+    return getsockname(fd, address, length);
+}
+
+static int peer_name(int fd, struct sockaddr *address, socklen_t *length) {
+    return getpeername(fd, address, length);
+}
+
+int mp_system_local_address(int fd, mp_address *address, uint16_t *port) {
+    return name_of(fd, address, port, local_name);
+}
+
+int mp_system_peer_address(int fd, mp_address *address, uint16_t *port) {
+    return name_of(fd, address, port, peer_name);
+}
+
+int mp_system_set_option(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int mp_system_get_option(int fd, int level, int name, int *value) {
+    socklen_t length = sizeof *value;
+    return getsockopt(fd, level, name, value, &length) < 0 ? -errno : 0;
+}
+
+int mp_system_set_reset_on_close(int fd, bool reset) {
+    struct linger linger = {.l_onoff = reset, .l_linger = 0};
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}
+
+int mp_system_resets_on_close(int fd) {
+    struct linger linger;
+    socklen_t length = sizeof linger;
+    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) < 0)
+        return -errno;
+    return linger.l_onoff && linger.l_linger == 0;
+}
+
+int mp_system_adopt(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+bool mp_system_is_stream_socket(int fd, bool *listening) {
+    int type = 0, accepts = 0;
+    if (mp_system_get_option(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM)
+        return false;
+    *listening = mp_system_get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts) == 0 && accepts != 0;
+    return true;
+}
+
+bool mp_system_is_pipe(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
+}
+
+int mp_system_unsent(int fd) {
+#ifdef TIOCOUTQ
+    int bytes = 0;
+    return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? -errno : bytes;
+#else
+    (void)fd;
+    return -ENOTSUP;
+#endif
+}
+
+int mp_system_unread(int fd) {
+    int bytes = 0;
+    return ioctl(fd, FIONREAD, &bytes) < 0 ? -errno : bytes;
+}
+
+bool mp_system_heard_within(int fd, unsigned msec) {
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_last_data_recv < msec;
+#else
+    (void)fd;
+    (void)msec;
+    return false;
+#endif
+}
+
+/* Between fork and exec; returns the error. Our end of a pipe is i == 0 ? its second : its first. */
+static int become(char *const *arguments, char *const *environment, int pipes[3][2]) {
+    sigset_t none;
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    for (int i = 0; i < 3; i++) {
+        if (dup2(pipes[i][i != 0], i) < 0)
+            return errno;
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execvpe(arguments[0], arguments, environment);
+    return errno;
+}
+
+int mp_system_spawn(char *const *arguments, char *const *environment, pid_t *pid, int fds[3]) {
+    int pipes[4][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}; /* the last tells what exec has failed with */
+    int error = 0;
+    for (int i = 0; i < 4 && error == 0; i++)
+        error = pipe2(pipes[i], O_CLOEXEC) < 0 ? errno : 0;
+    *pid = error == 0 ? fork() : -1;
+    if (*pid == 0) {
+        error = become(arguments, environment, pipes);
+        (void)!write(pipes[3][1], &error, sizeof error);
+        _exit(127);
+    }
+    error = *pid < 0 && error == 0 ? errno : error;
+    for (int i = 0; i < 4; i++) {
+        if (pipes[i][i != 0] >= 0)
+            mp_system_close(pipes[i][i != 0]);
+        if (i < 3)
+            fds[i] = pipes[i][i == 0];
+    }
+    if (error == 0 && RETRY(read(pipes[3][0], &error, sizeof error)) == sizeof error)
+        RETRY(waitpid(*pid, NULL, 0));
+    for (int i = 0; i < 4; i++) {
+        if (pipes[i][i == 0] >= 0 && (error != 0 || i == 3))
+            mp_system_close(pipes[i][i == 0]);
+    }
+    return -error;
+}
+
+int mp_system_reap(pid_t pid, int *status, bool *signalled) {
+    int result = RETRY(waitpid(pid, status, WNOHANG));
+    if (result <= 0)
+        return result;
+    *signalled = WIFSIGNALED(*status);
+    *status = *signalled ? WTERMSIG(*status) : WEXITSTATUS(*status);
+    return 1;
+}
+
+int mp_system_kill(pid_t pid, int signal) {
+    return kill(pid, signal) < 0 ? -errno : 0;
+}
+
+int mp_system_program(char *path, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return length < 0 ? -errno : 0;
+}
+
+void *mp_system_reserve(size_t size) {
+    void *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+int mp_system_commit(void *start, size_t size) {
+    return mprotect(start, size, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
+}
+
+void mp_system_forget(void *start, size_t size) {
+    (void)madvise(start, size, MADV_DONTNEED);
+}
+
+void mp_system_keep_freed(size_t size) {
+#ifdef __GLIBC__
+    (void)mallopt(M_TRIM_THRESHOLD, (int)size);
+    (void)mallopt(M_MMAP_THRESHOLD, (int)size / 2);
+#else
+    (void)size;
+#endif
+}
+
+void mp_system_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void mp_system_write_stderr(const char *data, size_t size) {
+    while (size > 0) {
+        ssize_t n = RETRY(write(STDERR_FILENO, data, size));
+        if (n <= 0)
+            return;
+        data += n;
+        size -= (size_t)n;
+    }
+}

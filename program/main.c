@@ -1,0 +1,33 @@
+/*
+ * The program: moonport [options] script.lua [arguments]. Here the order of things; options, script and stopping have files
+ * of their own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "program.h"
+#include "system/system.h"
+
+int main(int argc, char **argv) {
+    program self = {.options = {.grace = PROGRAM_GRACE,
+                                .reload_timeout = PROGRAM_RELOAD_TIMEOUT,
+                                .rollback_errors = PROGRAM_NO_PROBATION,
+                                .log_level = MP_LOG_INFO}};
+    mp_system_open_standard(); /* else a connection may get the number of stderr, and the log with it */
+    int status = program_parse_options(&self.options, argc, argv);
+    if (status != PROGRAM_GO_ON)
+        goto done;
+    status = 1;
+    self.L = luaL_newstate();
+    if (!self.L) {
+        program_complain("out of memory");
+        goto done;
+    }
+    program_pool_memory(self.L);
+    status = program_run(&self);
+    lua_close(self.L);
+done:
+    free(self.options.code);
+    return status;
+}
