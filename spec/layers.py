@@ -1,20 +1,59 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Who uses whom in this tree, and who must not: circles of calls, of includes and of `require`.
+"""Who uses whom in this tree, and who must not: circles, folders, system calls, and the length of files.
 
     python3 spec/layers.py [--circles] [--root FOLDER]
 
-Prints what is wrong, one complaint a line, and ends with exit status 1 if there is any. --circles looks for circles
-alone, and lists behind each everything that holds it together. The calls are what `nm` says of objects that are
-built into build/layers without link-time optimisation: a table of functions that is handed over at run time is no
-call, a symbol that is named is one. The folder stays, so that the second run is quick.
+Prints what is wrong, one complaint a line, and ends with exit status 1 if there is any. --circles looks for
+circles alone, and lists behind each everything that holds it together. The calls are what `nm` says of
+objects that are built into build/layers without link-time optimisation: a symbol that is named is a call, a table of
+functions that is handed over at run time is none. The folder stays, so that the second run is quick.
 """
 import collections
+import fcntl
 import json
 import os
 import re
 import subprocess
 import sys
+
+# From the bottom up: a folder uses itself and those before it, never one behind it.
+LAYERS = ["host/data", "host/system", "host/loop", "host/resolver", "host/net", "bindings/object",
+          "bindings/run", "bindings/signal", "bindings/generation", "bindings/class", "bindings", "program"]
+
+# What else must not be: files, what they must not use, and as what.
+NEVER = [
+    (r"^host/net/tcp_socket", r"^host/net/tcp_server", "a connection knows no server"),
+]
+
+# The same for symbols and headers of others.
+NEVER_OUTSIDE = [
+    (r"^host/", r"^luaL?_", r"^(lua|lauxlib|lualib|luaconf)\.h", "host/ knows no Lua"),
+    (r"^(bindings|program|host/(data|system))/", r"^ev_", r"^(libev/)?ev\.h", "libev is for loop and net"),
+    (r"^(bindings|program|host/(data|system|loop|net))/", r"^ares_", r"^ares", "c-ares is for the resolver"),
+]
+
+# System calls are made here. Beside the names that the kernel knows, these functions of the C library count;
+# reading the clock and leaving do not.
+SYSTEM = r"^(host/system|bench/load)/"
+WRAPPERS = set("""
+    sigaction signal sigprocmask pthread_sigmask sigsuspend sigwait raise wait waitpid execv execvp
+    execvpe execl execlp posix_spawn posix_spawnp system popen pclose sleep usleep fopen freopen fdopen
+    opendir fdopendir readdir closedir scandir realpath canonicalize_file_name remove mkfifo mkstemp
+    mkostemp mkdtemp tmpfile daemon getaddrinfo getnameinfo gethostbyname if_nametoindex if_indextoname
+    getifaddrs accept send recv open creat stat lstat mkdir rmdir unlink rename link symlink readlink
+    access pipe dup2 fork vfork poll select epoll_create epoll_wait inotify_init
+    """.split())
+HARMLESS = {"exit", "time", "clock_gettime", "getpid"}
+EXEMPT = {
+    ("host/data/address.c", "if_nametoindex"),  # a scope is written as the name of an interface
+    ("host/data/address.c", "if_indextoname"),
+}
+
+LONGEST = 400  # lines, unless the head of the file gives a reason
+REASON = "Longer than 400 lines:"
+
+C_FOLDERS = ["host", "bindings", "program", "bench/load"]
 
 circles_only = "--circles" in sys.argv
 if "--root" in sys.argv:
@@ -52,7 +91,7 @@ def build_objects():
     run("cmake", "-S", ".", "-B", build, "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
     run("cmake", "--build", build, "--parallel", str(os.cpu_count()))
     with open(f"{build}/compile_commands.json") as commands:
-        return {os.path.relpath(one["file"], root): os.path.join(build, re.search(r" -o (\S+)", one["command"])[1])
+        return {os.path.relpath(one["file"], root): f"{build}/" + re.search(r" -o (\S+)", one["command"])[1]
                 for one in json.load(commands)}
 
 
@@ -83,10 +122,9 @@ def symbols(objects):
     return owner, used
 
 
-def calls(objects):
+def calls(owner, used):
     """{file: {file that it uses: symbols}}"""
-    owner, used = symbols(objects)
-    graph = {source: collections.defaultdict(set) for source in objects}
+    graph = {source: collections.defaultdict(set) for source in used}
     for source, names in used.items():
         for name in names:
             if owner.get(name, source) != source:
@@ -159,25 +197,23 @@ def look_for_circles(title, graph):
 
 # Includes and require.
 
-def includes(objects_commands):
-    """{file: {header of ours: the line}} of all C files; a name is looked for as the compiler does."""
-    graph, every = {}, sorted(files(["host", "bindings", "program", "bench/load"], r"\.[ch]$"))
-    for source in every:
-        graph[source] = {}
-        with open(source) as text:
-            for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text.read(), re.M):
-                for folder in [os.path.dirname(source)] + objects_commands:
-                    path = os.path.normpath(os.path.join(folder, name))
-                    if os.path.exists(path):
-                        graph[source][path] = {"#include"}
-                        break
-    return graph
-
-
-def quote_folders():
+def includes():
+    """{file: {header of ours}} and {file: names of the others}; a name is looked for as the compiler does."""
     with open(f"{build}/compile_commands.json") as commands:
-        found = set(re.findall(r"-iquote ?(\S+?)[\s\"]", commands.read()))
-    return sorted(os.path.relpath(folder, root) for folder in found)
+        places = sorted(set(re.findall(r"-iquote ?(\S+)", commands.read())))
+    ours, others = {}, {}
+    for source in files(C_FOLDERS, r"\.[ch]$"):
+        ours[source], others[source] = {}, set()
+        with open(source) as text:
+            names = re.findall(r'^\s*#\s*include\s*["<]([^">]+)', text.read(), re.M)
+        for name in names:
+            paths = (os.path.join(place, name) for place in [os.path.dirname(source), *places])
+            path = next((os.path.relpath(path) for path in paths if os.path.exists(path)), None)
+            if path:
+                ours[source][path] = {"#include"}
+            if not path or "../" in name:
+                others[source].add(name)
+    return ours, others
 
 
 def requires():
@@ -197,14 +233,77 @@ def requires():
     return graph
 
 
-objects = build_objects()
-load = build_load()
-graph = calls(objects)
-included = includes(quote_folders())
-look_for_circles("calls", graph)
-look_for_circles("calls", calls(load))
-look_for_circles("includes", included)
-look_for_circles("require", requires())
-if complaints:
-    print(f"layers: {complaints} complaints")
-sys.exit(1 if complaints else 0)
+# Layers.
+
+def layer(path):
+    return max((i for i, name in enumerate(LAYERS) if path.startswith(name + "/")), default=None,
+               key=lambda i: len(LAYERS[i]))
+
+
+def look_at_folders(graph):
+    for a in sorted(graph):
+        if layer(a) is None and not re.match("build/|bench/", a):
+            complain(f"{a}: is in no folder of the layers")
+        for b in sorted(graph[a]):
+            if layer(a) is not None and layer(b) is not None and layer(b) > layer(a):
+                complain(f"{a}: {LAYERS[layer(a)]} never uses {LAYERS[layer(b)]}: {b} ({words(graph[a][b])})")
+            for who, whom, why in NEVER:
+                if re.search(who, a) and re.search(whom, b):
+                    complain(f"{a}: {why}: {b} ({words(graph[a][b])})")
+
+
+def look_outside(used, headers):
+    """used and headers: {file: names that none of our files defines}"""
+    macros = run("cc", "-E", "-dM", "-include", "sys/syscall.h", "-xc", "/dev/null")
+    kernel = set(re.findall(r"#define SYS_(\w+)", macros))
+    system_calls = (kernel | WRAPPERS) - HARMLESS
+    for source in sorted(headers):
+        names = used.get(source, set())
+        # as they are called without large files and fortification
+        plain = {name: re.sub(r"^__|(64)?(_2|_chk)?$", "", name) for name in names}
+        for who, symbols, includes, why in NEVER_OUTSIDE:
+            bad = [name for name in names if re.search(symbols, name)]
+            bad += [name for name in headers[source] if re.search(includes, name)]
+            if re.search(who, source) and bad:
+                complain(f"{source}: {why}: {words(bad)}")
+        bad = [name for name in names if plain[name] in system_calls and (source, plain[name]) not in EXEMPT]
+        if bad and not re.search(SYSTEM, source):
+            complain(f"{source}: a system call outside host/system: {words(bad)}")
+        for name in headers[source]:
+            if "../" in name:
+                complain(f"{source}: an include with ../: {name}")
+
+
+def look_at_lengths():
+    for source in files([*C_FOLDERS, "lua", "scripts"], r"\.(c|h|lua|cmake)$"):
+        with open(source) as text:
+            lines = text.read().splitlines()
+        if len(lines) > LONGEST and not any(REASON in line for line in lines[:20]):
+            complain(f"{source}: {len(lines)} lines; {LONGEST} at most, or \"{REASON} …\" in its head")
+
+
+def main():
+    os.makedirs(build, exist_ok=True)
+    with open(f"{build}/.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        programs = [symbols(build_objects()), symbols(build_load())]
+    included, headers = includes()
+    for program in programs:
+        look_for_circles("calls", calls(*program))
+    look_for_circles("includes", included)
+    look_for_circles("require", requires())
+    if not circles_only:
+        graph = included
+        for owner, used in programs:
+            for a, more in calls(owner, used).items():
+                graph[a] = {**graph.get(a, {}), **more}
+        look_at_folders(graph)
+        look_outside({a: {name for name in names if name not in owner} for owner, used in programs
+                      for a, names in used.items()}, headers)
+        look_at_lengths()
+    if complaints:
+        print(f"layers: {complaints} complaints")
+    return 1 if complaints else 0
+
+
+sys.exit(main())
