@@ -6,7 +6,7 @@
 ---@alias moonport.Code
 ---| "ConnectionRefusedError" # Connection refused
 ---| "RemoteHostClosedError" # The remote host closed the connection
----| "HostNotFoundError" # Host not found
+---| "HostNotFoundError" # Host not found; Names beyond ASCII are not supported by this build
 ---| "SocketAccessError" # Permission denied; The address is protected
 ---| "SocketResourceError" # Out of resources
 ---| "SocketTimeoutError" # Network operation timed out; Socket operation timed out

@@ -33,6 +33,7 @@ static const struct {
     {MP_ATTEMPT_WRITE, ECONNRESET, MP_FAULT_REMOTE_CLOSED},
     {MP_ATTEMPT_WRITE, EPIPE, MP_FAULT_REMOTE_CLOSED},
     {MP_ATTEMPT_WRITE, ETIMEDOUT, MP_FAULT_CONNECT_TIMEOUT},
+    {MP_ATTEMPT_LOOKUP, ENOTSUP, MP_FAULT_NAME_NOT_ASCII},
     {ANY_ATTEMPT, EHOSTUNREACH, MP_FAULT_HOST_UNREACHABLE},
     {ANY_ATTEMPT, ENETUNREACH, MP_FAULT_NETWORK_UNREACHABLE},
     {ANY_ATTEMPT, EACCES, MP_FAULT_ACCESS},
@@ -57,6 +58,8 @@ enum mp_fault mp_fault_from_errno(enum mp_attempt attempt, int error) {
             (mapping[i].attempt == ANY_ATTEMPT || mapping[i].attempt == (int)attempt))
             return mapping[i].fault;
     }
+    if (attempt == MP_ATTEMPT_LOOKUP)
+        return MP_FAULT_HOST_NOT_FOUND;
     return attempt <= MP_ATTEMPT_LISTEN ? MP_FAULT_UNSUPPORTED : MP_FAULT_NETWORK;
 }
 

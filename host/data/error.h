@@ -14,6 +14,7 @@
     X(CONNECTION_REFUSED,   "ConnectionRefusedError",           "Connection refused")                        \
     X(REMOTE_CLOSED,        "RemoteHostClosedError",            "The remote host closed the connection")     \
     X(HOST_NOT_FOUND,       "HostNotFoundError",                "Host not found")                            \
+    X(NAME_NOT_ASCII,       "HostNotFoundError",                "Names beyond ASCII are not supported by this build") \
     X(ACCESS,               "SocketAccessError",                "Permission denied")                         \
     X(PROTECTED,            "SocketAccessError",                "The address is protected")                  \
     X(RESOURCE,             "SocketResourceError",              "Out of resources")                          \
@@ -65,7 +66,8 @@ enum mp_attempt {
     MP_ATTEMPT_ACCEPT,
     MP_ATTEMPT_CONNECT,
     MP_ATTEMPT_READ,
-    MP_ATTEMPT_WRITE
+    MP_ATTEMPT_WRITE,
+    MP_ATTEMPT_LOOKUP
 };
 
 /* The fault that errno value `error` (positive) means in `attempt`, as Qt's native socket engine maps it. */

@@ -328,8 +328,8 @@ static void on_lookup(mp_lookup *lookup, int status, const mp_address *addresses
     family->looking_up = false;
     if (status == 0)
         status = add_addresses(connect, addresses, count);
-    if (status == -ENOMEM)
-        connect->fault = MP_FAULT_RESOURCE;
+    if (status < 0 && connect->fault == MP_FAULT_HOST_NOT_FOUND)
+        connect->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_LOOKUP, -status);
     go_on(connect);
     mp_loop_settle(loop);
 }
@@ -413,7 +413,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     }
     if (result == 0)
         return MP_FAULT_NONE;
-    enum mp_fault fault = result == -ENOMEM ? MP_FAULT_RESOURCE : MP_FAULT_HOST_NOT_FOUND;
+    enum mp_fault fault = mp_fault_from_errno(MP_ATTEMPT_LOOKUP, -result);
     connect_failed(socket, fault, true);
     return fault;
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "system/system.h"
+
 /* Each try takes twice the time of the one before: 1.3 s, 2.6 s and 5.2 s, shared by the servers if there are
    several. So one that answers nothing is done with within 10 s. */
 enum { FIRST_TIMEOUT = 1300, SHORTEST_TIMEOUT = 250, TRIES = 3 };
@@ -32,9 +34,14 @@ static const struct {
     {ARES_EBADSTR, EINVAL},     {ARES_ECANCELLED, ECANCELED}, {ARES_EDESTRUCTION, ECANCELED},
 };
 
-int mp_channel_error(int status) {
+int mp_channel_error(const mp_channel *channel, int status) {
     if (status == ARES_SUCCESS)
         return 0;
+    if (status == ARES_ECONNREFUSED) { /* also said where no socket was to be had */
+        int shortage = channel->out_of_memory ? -ENOMEM : mp_system_shortage();
+        if (shortage < 0)
+            return shortage;
+    }
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (errors[i].status == status)
             return -errors[i].error;
@@ -117,14 +124,14 @@ static int open_ares(mp_channel *channel, int timeout, char from, ares_channel *
                                        (from ? ARES_OPT_LOOKUPS : 0));
     if (status != ARES_SUCCESS) {
         *out = NULL;
-        return mp_channel_error(status);
+        return mp_channel_error(channel, status);
     }
     ares_set_socket_callback(*out, on_socket_created, channel);
     if (channel->servers && (status = ares_set_servers_ports_csv(*out, channel->servers)) != ARES_SUCCESS) {
         ares_destroy(*out);
         *out = NULL;
     }
-    return mp_channel_error(status);
+    return mp_channel_error(channel, status);
 }
 
 static int count_servers(mp_channel *channel) {
@@ -167,11 +174,15 @@ int mp_channel_open(mp_channel *channel) {
     int status, mask;
     if (channel->ares)
         return 0;
+    /* c-ares does without a file that it can't open: it would ask the wrong servers from then on. */
+    status = mp_system_shortage();
+    if (status < 0)
+        return status;
     read_configuration(&channel->configuration);
     memset(&options, 0, sizeof options);
     status = open_ares(channel, FIRST_TIMEOUT, 0, &channel->ares);
     if (status == 0)
-        status = mp_channel_error(ares_save_options(channel->ares, &options, &mask));
+        status = mp_channel_error(channel, ares_save_options(channel->ares, &options, &mask));
     if (status == 0)
         status = open_again(channel, options.lookups);
     if (status == 0) {
@@ -230,7 +241,11 @@ int mp_channel_read_hosts(mp_channel *channel, const char *name, struct ares_add
         ares_getaddrinfo(channel->hosts, name, NULL, &hints, on_hosts,
                          &answer); /* a file: calls back at once */
     *out = answer.info;
-    return answer.status == ARES_ENOMEM ? -ENOMEM : 0;
+    if (answer.status == ARES_ENOMEM)
+        return -ENOMEM;
+    return answer.info || !channel->hosts
+               ? 0
+               : mp_system_shortage(); /* a file that can't be opened looks empty */
 }
 
 bool mp_channel_search(const mp_channel *channel, const char *name, size_t step,

@@ -40,7 +40,7 @@ int mp_channel_open(mp_channel *channel);
 /* Closes it; what is being asked is called back now, with ARES_EDESTRUCTION. */
 void mp_channel_close(mp_channel *channel);
 
-/* What the hosts file says of a name, in *out; NULL if nothing. Returns 0 or -ENOMEM. */
+/* What the hosts file says of a name, in *out; NULL if nothing. Returns 0, -ENOMEM, -EMFILE and the like. */
 int mp_channel_read_hosts(mp_channel *channel, const char *name, struct ares_addrinfo **out);
 
 /* Room for a name with one of the search list behind it; what is longer is cut, and still no name. */
@@ -60,7 +60,7 @@ void mp_channel_watch(mp_channel *channel, double delay);
 /* Ends that. To be called when nothing is being asked. */
 void mp_channel_rest(mp_channel *channel);
 
-/* A status of c-ares as -errno. */
-int mp_channel_error(int status);
+/* A status of c-ares as -errno. c-ares doesn't tell that it was out of descriptors or memory; this does. */
+int mp_channel_error(const mp_channel *channel, int status);
 
 #endif

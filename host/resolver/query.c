@@ -16,13 +16,6 @@
 /* RFC 1035, 2.3.4 as text: the longest name without its final dot, and the longest label. */
 enum { NAME_MAX_LENGTH = 253, LABEL_MAX_LENGTH = 63 };
 
-void mp_name_fold(char folded[MP_NAME_SIZE], const char *name) {
-    size_t length = strnlen(name, MP_NAME_SIZE - 1);
-    for (size_t i = 0; i < length; i++)
-        folded[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i]);
-    folded[length] = '\0';
-}
-
 /* FNV-1a. */
 static uint32_t hash_of(const char *name) {
     uint32_t hash = 2166136261u;

@@ -21,9 +21,6 @@
 
 struct ares_addrinfo;
 
-/* Room for the longest name with its final dot and NUL, and one byte by which a longer one is recognised. */
-#define MP_NAME_SIZE 256
-
 enum mp_query_state {
     MP_QUERY_LOOSE,  /* answered or given up, in no table: it lives as long as look-ups hold it */
     MP_QUERY_QUEUED, /* in the table, waits for others to be answered first */
@@ -60,9 +57,6 @@ typedef struct mp_query_table {
 static inline bool mp_query_is_open(const mp_query *query) {
     return query->state == MP_QUERY_QUEUED || query->state == MP_QUERY_ASKED;
 }
-
-/* Copies a name in lower case; a name too long is cut to a length that no name has. */
-void mp_name_fold(char folded[MP_NAME_SIZE], const char *name);
 
 /* A loose query with one reference, or NULL. */
 mp_query *mp_query_new(mp_resolver *resolver, const char *folded, enum mp_protocol family);

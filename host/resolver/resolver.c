@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "resolver/channel.h"
+#include "resolver/name.h"
 #include "resolver/query.h"
 
 /* Milliseconds after which a query is given up, whatever c-ares still tries (search lists, many servers). */
@@ -170,10 +171,8 @@ static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo
     if (mp_query_is_open(query)) {
         if (status == ARES_SUCCESS)
             query->status = mp_query_take(query, info);
-        else if (status == ARES_ECONNREFUSED && resolver->channel.out_of_memory)
-            query->status = -ENOMEM;
         else
-            query->status = mp_channel_error(status);
+            query->status = mp_channel_error(&resolver->channel, status);
         if (query->status == -ENOENT)
             denied(resolver, query);
         else
@@ -358,16 +357,18 @@ int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *nam
     mp_query *query;
     if (lookup->query)
         return -EALREADY;
+    int status = mp_name_fold(folded, name);
+    if (status < 0)
+        return status;
     if (resolver->asking == 0 && resolver->channel.ares && mp_channel_is_stale(&resolver->channel)) {
         mp_channel_close(&resolver->channel);
         mp_query_table_forget(&resolver->table);
     }
-    mp_name_fold(folded, name);
     query = mp_query_table_find(&resolver->table, folded, family, now_in_milliseconds());
     if (query) {
         query->references++;
     } else {
-        int status = begin_query(resolver, folded, family, &query);
+        status = begin_query(resolver, folded, family, &query);
         if (status < 0)
             return status;
     }

@@ -36,6 +36,15 @@ int mp_system_socket(int family) {
     return RETRY(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+int mp_system_shortage(void) {
+    int fd = RETRY(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (fd >= 0) {
+        (void)close(fd);
+        return 0;
+    }
+    return fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM ? fd : 0;
+}
+
 int mp_system_bind(int fd, const mp_address *address, uint16_t port) {
     struct sockaddr_storage storage;
     socklen_t length = mp_address_to_sockaddr(address, port, &storage);

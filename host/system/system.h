@@ -18,6 +18,10 @@
 /* A non-blocking, close-on-exec stream socket of `family`. */
 int mp_system_socket(int family);
 
+/* Is there a descriptor to be had now? 0, or what stands in the way (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM).
+   For the failures of libraries that don't tell theirs. */
+int mp_system_shortage(void);
+
 int mp_system_bind(int fd, const mp_address *address, uint16_t port);
 int mp_system_listen(int fd, int backlog);
 

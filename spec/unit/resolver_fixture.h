@@ -118,7 +118,7 @@ static int tear_down(void **state) {
     } while (0)
 
 /* Puts the clock forward in small steps, with some turns of the loop for each. */
-static void pass(double seconds) {
+static inline void pass(double seconds) {
     for (double passed = 0; passed < seconds; passed += 0.25) {
         here.skew += 0.25;
         for (int i = 0; i < 4; i++)
@@ -166,7 +166,7 @@ static int look_up_family(outcome *one, const char *name, enum mp_protocol famil
     return one->status;
 }
 
-static int look_up(outcome *one, const char *name) {
+static inline int look_up(outcome *one, const char *name) {
     return look_up_family(one, name, MP_PROTOCOL_IPV4);
 }
 

@@ -1,0 +1,29 @@
+-- Out of descriptors, connectToHost to a name failed with HostNotFoundError, and proxies took it for the upstream's fault. Cause:
+-- c-ares says of a socket that it can't have the same as of servers that refuse, and takes files that it can't open for missing
+-- ones. Fix: the resolver looks for itself whether there are descriptors.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+local sockets = require "spec.qt.sockets"
+local posix = helper.posix
+
+describe("connectToHost to a name, out of descriptors", function()
+  after_each(sockets.close)
+
+  it("fails with SocketResourceError, the first time and later", function()
+    local lowest = assert(posix.socket())
+    posix.close(lowest)
+    for _, name in ipairs { "no.such.host.invalid", "another.invalid" } do
+      local socket = sockets.socket()
+      local limit = assert(posix.limitDescriptors(lowest))
+      socket:connectToHost(name, 7)
+      local ok, _, code = socket:waitForConnected(helper.timeout)
+      posix.limitDescriptors(limit)
+      assert.is_nil(ok)
+      assert.equal("SocketResourceError", code)
+      assert.equal("SocketResourceError", socket:error())
+    end
+  end)
+end)
