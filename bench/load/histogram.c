@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#include "load.h"
+#include "histogram.h"
+#include "report.h"
 
 enum { SUB_BITS = 6, SUB = 1 << SUB_BITS, BUCKETS = (64 - SUB_BITS) * SUB };
 

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "load.h"
+#include "process.h"
+#include "report.h"
 
 int64_t cpu_time(pid_t pid) {
     if (pid == 0)

@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "report.h"
+#include "stream.h"
 
 // The pattern repeats after PERIOD bytes, a prime, so that no buffer size of a server hides a shift by it.
 enum { PERIOD = 65521, CHUNK = 256 * 1024 };

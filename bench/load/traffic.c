@@ -3,7 +3,8 @@
 // What is done with connections: opening, echoing in a closed loop or at a rate, closing, publishing. Each
 // function returns when the last byte it waits for is there, so the server has nothing left to do.
 
-#include "load.h"
+#include "report.h"
+#include "traffic.h"
 
 long exchanged;
 
