@@ -121,7 +121,6 @@ void mp_loop_free(mp_loop *loop) {
         return;
     mp_resolver_free(loop->resolver);
     mp_linger_end(loop);
-    mp_idle_free_lists(loop);
     ev_idle_stop(loop->ev, &loop->again);
     for (int i = 0; i < MP_CHORE_TIMES; i++)
         ev_idle_stop(loop->ev, &loop->chores[i].watcher);

@@ -76,7 +76,6 @@ struct mp_object {
 typedef struct mp_event mp_event;
 typedef struct mp_buffer mp_buffer;
 typedef struct mp_chunk mp_chunk;
-typedef struct mp_idle_list mp_idle_list;
 typedef struct mp_resolver mp_resolver;
 
 /* Counters for stats(); never reset. */
@@ -134,7 +133,6 @@ struct mp_loop {
     ev_prepare received;       /* never started: made pending by the sockets' callbacks */
     mp_chunk *spare_chunks[2]; /* small and medium ones, see write_queue.c */
     uint32_t spare_chunk_counts[2];
-    mp_idle_list *idle_lists;
     struct mp_lingering *lingering;
     uint64_t *owned; /* descriptors, see descriptor.h */
     size_t owned_words;

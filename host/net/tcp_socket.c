@@ -10,6 +10,7 @@
  */
 #include "net/tcp_socket_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,7 +115,8 @@ void mp_tcp_socket_shut(mp_tcp_socket *socket, bool gently) {
     int fd = socket->watcher.fd;
     mp_tcp_socket_cancel_connect(socket);
     ev_io_stop(loop->ev, &socket->watcher);
-    mp_idle_unwatch(socket);
+    if (socket->extras)
+        mp_idle_unwatch(&socket->extras->idle);
     mp_write_queue_clear(&socket->out, loop);
     if (socket->flags & FLAG_ARRIVED)
         mp_tcp_socket_drop_arrival(socket);
@@ -193,6 +195,28 @@ void mp_tcp_socket_update_watcher(mp_tcp_socket *socket) {
         ev_io_start(ev, &socket->watcher);
 }
 
+/* What has come and is only to be received is no silence of the peer's: a turn takes a part of what is ready. */
+static void idle_is_due(mp_idle *idle) {
+    mp_tcp_socket *socket = MP_CONTAINER(idle, mp_socket_extras, idle)->idle_socket;
+    if (ev_is_active(&socket->watcher) && (socket->watcher.events & EV_READ) &&
+        mp_system_unread(socket->watcher.fd) > 0)
+        mp_idle_touch(idle);
+    else
+        mp_tcp_socket_fail(socket, MP_FAULT_IDLE_TIMEOUT);
+}
+
+int mp_tcp_socket_watch_idle(mp_tcp_socket *socket, double msec) {
+    if (msec > 0) {
+        if (!mp_tcp_socket_need_extras(socket))
+            return -ENOMEM;
+        socket->extras->idle_socket = socket;
+        mp_idle_watch(&socket->extras->idle, socket->object.loop, msec, idle_is_due);
+    } else if (socket->extras) {
+        mp_idle_unwatch(&socket->extras->idle);
+    }
+    return 0;
+}
+
 void mp_tcp_socket_established(mp_tcp_socket *socket, int fd) {
     mp_loop *loop = socket->object.loop;
     socket->flags &= FLAG_DIRTY | FLAG_OWN_LIMITS | FLAG_TRANSACTION | FLAG_CLOSE_CONNECTED | FLAG_PLAIN |
@@ -205,8 +229,7 @@ void mp_tcp_socket_established(mp_tcp_socket *socket, int fd) {
     ev_io_stop(loop->ev, &socket->watcher);
     ev_io_set(&socket->watcher, fd, EV_READ);
     ev_io_start(loop->ev, &socket->watcher);
-    double idle_timeout = mp_tcp_socket_limits(socket)->idle_timeout;
-    if (idle_timeout > 0 && mp_idle_watch(socket, idle_timeout) < 0)
+    if (mp_tcp_socket_watch_idle(socket, mp_tcp_socket_limits(socket)->idle_timeout) < 0)
         mp_tcp_socket_fail(socket, MP_FAULT_RESOURCE);
 }
 
@@ -378,7 +401,8 @@ void mp_tcp_socket_abort(mp_tcp_socket *socket) {
 void mp_tcp_socket_fail(mp_tcp_socket *socket, enum mp_fault fault) {
     if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
         return;
-    mp_idle_unwatch(socket);
+    if (socket->extras)
+        mp_idle_unwatch(&socket->extras->idle);
     mp_tcp_socket_drop_output(socket);
     mp_tcp_socket_remote_closed(socket, fault, false);
 }

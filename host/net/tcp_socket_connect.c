@@ -368,6 +368,7 @@ static mp_connect *new_connect(mp_tcp_socket *socket, const char *host, uint16_t
     ev_timer_init(&connect->pace, on_pace, ATTEMPT_DELAY, 0.);
     connect->pace.data = connect;
     ev_timer_init(&connect->deadline, on_deadline, CONNECT_SECONDS, 0.);
+    ev_set_priority(&connect->deadline, MP_PRIORITY_DELAY);
     connect->deadline.data = connect;
     free(socket->extras->peer_name);
     socket->extras->peer_name = name;

@@ -43,8 +43,5 @@ int mp_tcp_socket_apply_limits(mp_tcp_socket *socket) {
     mp_tcp_socket_update_watcher(socket);
     if (socket->state != MP_STATE_CONNECTED && socket->state != MP_STATE_CLOSING)
         return 0;
-    if (limits->idle_timeout > 0)
-        return mp_idle_watch(socket, limits->idle_timeout);
-    mp_idle_unwatch(socket);
-    return 0;
+    return mp_tcp_socket_watch_idle(socket, limits->idle_timeout);
 }

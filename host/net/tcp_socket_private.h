@@ -6,6 +6,7 @@
 #ifndef MP_TCP_SOCKET_PRIVATE_H
 #define MP_TCP_SOCKET_PRIVATE_H
 
+#include "net/idle.h"
 #include "net/tcp_socket.h"
 
 /* mp_tcp_socket.flags */
@@ -56,10 +57,8 @@ struct mp_socket_extras {
     char *peer_name;
     mp_address local; /* kept for the closing signals */
     uint16_t local_port;
-    mp_idle_list *idle_list;
-    mp_tcp_socket *idle_socket;
-    mp_ring idle_link;
-    double idle_since; /* seconds of mp_loop_now's clock */
+    mp_idle idle;
+    mp_tcp_socket *idle_socket; /* whose it is */
 };
 
 /* The extras, made at first use; NULL: no memory. */
@@ -72,6 +71,10 @@ void mp_tcp_socket_accepted(mp_tcp_socket *socket, mp_listener *listener, int fd
 
 /* The state and its signal. */
 void mp_tcp_socket_set_state(mp_tcp_socket *socket, enum mp_socket_state state);
+
+/* Begins, or begins anew, to fail the socket with IDLE_TIMEOUT `msec` after its last byte; 0 ends that. Returns 0 or
+   -ENOMEM. */
+int mp_tcp_socket_watch_idle(mp_tcp_socket *socket, double msec);
 
 /* Starts to read and write on `fd`: the connection is there. */
 void mp_tcp_socket_established(mp_tcp_socket *socket, int fd);
@@ -134,16 +137,6 @@ uint64_t mp_connect_unsent(const mp_loop *loop);
 
 /* STEP_ATTEMPT: begins with the addresses of a literal. */
 void mp_tcp_socket_attempt(mp_tcp_socket *socket);
-
-/* --- idle.c --- */
-
-/* Begins, or begins anew, to fail the socket with IDLE_TIMEOUT `msec` after its last byte. Returns 0 or -ENOMEM. */
-int mp_idle_watch(mp_tcp_socket *socket, double msec);
-void mp_idle_unwatch(mp_tcp_socket *socket);
-
-/* A byte has come or gone. The socket has extras. */
-void mp_idle_touch(mp_tcp_socket *socket);
-void mp_idle_free_lists(mp_loop *loop);
 
 /* --- tcp_server.c --- */
 

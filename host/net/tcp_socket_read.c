@@ -75,8 +75,6 @@ static bool hand_over(mp_tcp_socket *socket, uint32_t start, uint32_t size) {
     mp_buffer *shared = loop->input;
     socket->bytes_read += size;
     loop->statistics.bytes_read += size;
-    if (socket->extras)
-        mp_idle_touch(socket);
     if (!(socket->open_mode & MP_READ_ONLY)) {
         mp_loop_emit(&socket->object, MP_SIGNAL_READY_READ, 0); /* for those who wait; nothing can be read */
         return false;
@@ -135,6 +133,8 @@ void mp_tcp_socket_drop_arrival(mp_tcp_socket *socket) {
 /* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
 static void arrived(mp_tcp_socket *socket, uint32_t size) {
     mp_loop *loop = socket->object.loop;
+    if (socket->extras)
+        mp_idle_touch(&socket->extras->idle);
     socket->flags |= FLAG_ARRIVED;
     loop->arrivals[loop->arrival_count++] = (mp_arrival){socket, loop->input_used, size};
     loop->input_used += (size + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1);

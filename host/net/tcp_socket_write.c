@@ -160,7 +160,7 @@ static size_t flush(mp_tcp_socket *socket, bool from_loop) {
     mp_tcp_socket_end_writing(socket);
     if (sent > 0) {
         if (socket->extras)
-            mp_idle_touch(socket);
+            mp_idle_touch(&socket->extras->idle);
         if (!from_loop || mp_loop_wants(&socket->object, MP_SIGNAL_BYTES_WRITTEN))
             mp_loop_emit(&socket->object, MP_SIGNAL_BYTES_WRITTEN, (intptr_t)sent);
     }

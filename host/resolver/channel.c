@@ -105,6 +105,7 @@ void mp_channel_init(mp_channel *channel, struct ev_loop *loop, void (*turn)(mp_
     channel->loop = loop;
     channel->turn = turn;
     ev_timer_init(&channel->overdue, on_overdue, 0., 0.);
+    ev_set_priority(&channel->overdue, EV_MINPRI); /* behind the answers of the same turn */
     channel->overdue.data = channel;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Idle time-outs: the lists of sockets that share one.
+ * Idle time-outs, with a clock that the test puts forward: libev's too, as it is the whole process's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,34 +9,167 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "loop/loop.h"
-#include "net/tcp_socket_private.h"
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "net/idle.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 
-/* A script that gives each connection a time-out of its own had a list for each that there had ever been. */
-TEST(an_empty_list_serves_for_another_time_out) {
-    static const mp_upcalls none;
-    mp_loop *loop = NULL;
-    mp_tcp_socket first, second;
-    assert_int_equal(mp_loop_new(&none, NULL, &loop), 0);
-    mp_tcp_socket_init(&first, loop);
-    mp_tcp_socket_init(&second, loop);
+static double clock_now = 1000;
 
-    assert_int_equal(mp_idle_watch(&first, 1000), 0);
-    const mp_idle_list *list = loop->idle_lists;
-    mp_idle_unwatch(&first);
-    assert_int_equal(mp_idle_watch(&first, 2000), 0);
-    assert_ptr_equal(loop->idle_lists, list);
-    assert_int_equal(mp_idle_watch(&second, 1000), 0);
-    assert_ptr_not_equal(loop->idle_lists, list);
+/* Overrides libc's. */
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *time) {
+    if (clock != CLOCK_MONOTONIC)
+        return (int)syscall(SYS_clock_gettime, clock, time);
+    time->tv_sec = (time_t)clock_now;
+    time->tv_nsec = (long)((clock_now - (double)time->tv_sec) * 1e9);
+    return 0;
+}
 
-    mp_tcp_socket_destroy(&first);
-    mp_tcp_socket_destroy(&second);
+static void put_forward(mp_loop *loop, double seconds) {
+    clock_now += seconds;
+    ev_run(loop->ev, EVRUN_NOWAIT);
+}
+
+static const mp_upcalls none;
+static mp_loop *loop;
+
+typedef struct watched {
+    mp_idle idle;
+    int ends;
+    bool stays; /* a byte is there after all */
+} watched;
+
+static void due(mp_idle *idle) {
+    watched *one = MP_CONTAINER(idle, watched, idle);
+    one->ends++;
+    if (one->stays)
+        mp_idle_touch(idle);
+    else
+        mp_idle_unwatch(idle);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    int result = mp_loop_new(&none, NULL, &loop);
+    if (result == 0)
+        loop->alive++; /* it goes on */
+    return result;
+}
+
+static int tear_down(void **state) {
+    (void)state;
     mp_loop_free(loop);
+    return 0;
+}
+
+TEST(tells_after_the_time_since_the_last_byte) {
+    watched one = {0};
+    mp_idle_watch(&one.idle, loop, 1000, due);
+    for (int i = 0; i < 10; i++) {
+        put_forward(loop, 0.9);
+        mp_idle_touch(&one.idle);
+    }
+    assert_int_equal(one.ends, 0);
+    put_forward(loop, 0.9);
+    assert_int_equal(one.ends, 0);
+    put_forward(loop, 0.2);
+    put_forward(loop, 5);
+    assert_int_equal(one.ends, 1);
+}
+
+TEST(goes_on_when_it_was_touched_at_the_end) {
+    watched one = {.stays = true};
+    mp_idle_watch(&one.idle, loop, 1000, due);
+    put_forward(loop, 1.1);
+    assert_int_equal(one.ends, 1);
+    put_forward(loop, 0.9);
+    assert_int_equal(one.ends, 1);
+    put_forward(loop, 0.2);
+    assert_int_equal(one.ends, 2);
+    mp_idle_unwatch(&one.idle);
+}
+
+TEST(begins_anew_with_another_time) {
+    watched one = {0};
+    mp_idle_unwatch(&one.idle);
+    mp_idle_watch(&one.idle, loop, 1000, due);
+    put_forward(loop, 0.9);
+    mp_idle_watch(&one.idle, loop, 500, due);
+    put_forward(loop, 0.4);
+    assert_int_equal(one.ends, 0);
+    put_forward(loop, 0.2);
+    assert_int_equal(one.ends, 1);
+    mp_idle_watch(&one.idle, loop, 500, due);
+    mp_idle_unwatch(&one.idle);
+    mp_idle_touch(&one.idle);
+    put_forward(loop, 5);
+    assert_int_equal(one.ends, 1);
+}
+
+/* Each with its own time-out there was a list for each, and a walk over all of them for every byte's socket. */
+TEST(keeps_many_different_times_apart) {
+    static watched many[500];
+    memset(many, 0, sizeof many);
+    for (int i = 0; i < 500; i++)
+        mp_idle_watch(&many[(i * 7) % 500].idle, loop, 1000 + (i * 7) % 500, due);
+    for (int passed = 1; passed <= 1500; passed++) {
+        put_forward(loop, 0.001);
+        for (int i = 0; i < 500; i++) {
+            if (many[i].ends != 0)
+                assert_in_range(passed, 1000 + i, 1500);
+            else
+                assert_in_range(passed, 0, 1002 + i);
+        }
+    }
+    for (int i = 0; i < 498; i++)
+        assert_int_equal(many[i].ends, 1);
+    put_forward(loop, 1);
+}
+
+/* The turn in which the time is over receives first, so that a byte that is there counts. */
+typedef struct input {
+    ev_io watcher;
+    watched *one;
+} input;
+
+static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
+    char byte;
+    (void)ev, (void)revents;
+    assert_int_equal(read(watcher->fd, &byte, 1), 1);
+    mp_idle_touch(&MP_CONTAINER(watcher, input, watcher)->one->idle);
+}
+
+TEST(sees_what_comes_in_the_turn_in_which_it_is_due) {
+    watched one = {0};
+    input in = {.one = &one};
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    ev_io_init(&in.watcher, on_input, ends[0], EV_READ);
+    ev_io_start(loop->ev, &in.watcher);
+    mp_idle_watch(&one.idle, loop, 1000, due);
+    put_forward(loop, 0.5);
+    assert_int_equal(write(ends[1], "!", 1), 1);
+    put_forward(loop, 5);
+    assert_int_equal(one.ends, 0);
+    put_forward(loop, 1.1);
+    assert_int_equal(one.ends, 1);
+    ev_io_stop(loop->ev, &in.watcher);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_empty_list_serves_for_another_time_out)};
+    const struct CMUnitTest tests[] = {
+#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        ROW(tells_after_the_time_since_the_last_byte),
+        ROW(goes_on_when_it_was_touched_at_the_end),
+        ROW(begins_anew_with_another_time),
+        ROW(keeps_many_different_times_apart),
+        ROW(sees_what_comes_in_the_turn_in_which_it_is_due),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

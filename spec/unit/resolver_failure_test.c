@@ -1,5 +1,5 @@
 /*
- * Look-ups of a process that is out of descriptors. c-ares tells of it as of servers that refuse, and takes a file that it
+ * Look-ups of a process that is out of descriptors, or was busy. c-ares tells of it as of servers that refuse, and takes a file that it
  * can't open for one that isn't there; so a name was "not found", and its host to blame.
  *
  * SPDX-License-Identifier: MIT
@@ -104,12 +104,25 @@ static void reads_the_configuration_when_it_can(void **state) {
     assert_int_equal(status_of("missing.test"), -ENOENT);
 }
 
+/* A process that was busy for so long. */
+static void takes_an_answer_that_is_there_when_its_time_is_over(void **state) {
+    outcome one = {0};
+    (void)state;
+    start(&one, "late.test");
+    WAIT_FOR(here.server.late_count == 1);
+    dns_server_release(&here.server);
+    here.skew += 11;
+    finish(&one);
+    assert_int_equal(one.status, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_records, tear_down)
     TEST(tells_of_a_shortage_when_a_name_is_asked_for),
     TEST(tells_of_a_shortage_where_no_hosts_file_is_read),
     TEST(does_not_take_an_unreadable_hosts_file_for_an_empty_one),
     TEST(reads_the_configuration_when_it_can),
+    TEST(takes_an_answer_that_is_there_when_its_time_is_over),
 };
 
 int main(void) {

@@ -1,0 +1,69 @@
+/*
+ * Connecting, with a clock that the test puts forward: the whole process's.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "net/tcp_socket.h"
+
+static double skew;
+
+/* Overrides libc's. */
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *time) {
+    int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (result == 0 && clock == CLOCK_MONOTONIC)
+        time->tv_sec += (time_t)skew;
+    return result;
+}
+
+static const mp_upcalls none;
+
+static int listen_anywhere(uint16_t *port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void a_connection_that_is_there_when_its_time_is_over_counts(void **state) {
+    mp_tcp_socket socket;
+    mp_loop *loop;
+    uint16_t port;
+    (void)state;
+    int listener = listen_anywhere(&port);
+    assert_int_equal(mp_loop_new(&none, NULL, &loop), 0);
+    loop->alive++; /* it goes on */
+    mp_tcp_socket_init(&socket, loop);
+    assert_int_equal(mp_tcp_socket_connect(&socket, "127.0.0.1", port, MP_READ_WRITE, MP_PROTOCOL_ANY), 0);
+    mp_loop_settle(loop);
+    assert_int_equal(socket.state, MP_STATE_CONNECTING);
+    skew += 60; /* the process was busy */
+    ev_run(loop->ev, EVRUN_NOWAIT);
+    assert_int_equal(socket.state, MP_STATE_CONNECTED);
+    mp_tcp_socket_destroy(&socket);
+    mp_loop_free(loop);
+    close(listener);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_that_is_there_when_its_time_is_over_counts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
