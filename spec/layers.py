@@ -60,7 +60,7 @@ if "--root" in sys.argv:
     os.chdir(sys.argv[sys.argv.index("--root") + 1])
 else:
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-root = os.getcwd()
+root = os.path.realpath(os.getcwd())
 build = "build/layers"
 complaints = 0
 
@@ -78,6 +78,11 @@ def run(*command):
     return result.stdout
 
 
+def in_tree(path):
+    """A path as seen from the root, whatever links lead to it."""
+    return os.path.relpath(os.path.realpath(path), root)
+
+
 def files(folders, pattern):
     for folder in folders:
         for where, _, names in os.walk(folder):
@@ -88,10 +93,16 @@ def files(folders, pattern):
 
 def build_objects():
     """The object of each C file: {file: object}."""
-    run("cmake", "-S", ".", "-B", build, "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
+    cache, fresh = f"{build}/CMakeCache.txt", []
+    if os.path.exists(cache):
+        with open(cache) as text:
+            built_from = re.search(r"^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)", text.read(), re.M)
+        if not built_from or os.path.realpath(built_from[1]) != root:
+            fresh = ["--fresh"]  # CMake refuses the folder of a checkout that has been copied or moved
+    run("cmake", "-S", root, "-B", build, "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *fresh)
     run("cmake", "--build", build, "--parallel", str(os.cpu_count()))
     with open(f"{build}/compile_commands.json") as commands:
-        return {os.path.relpath(one["file"], root): f"{build}/" + re.search(r" -o (\S+)", one["command"])[1]
+        return {in_tree(one["file"]): f"{build}/" + re.search(r" -o (\S+)", one["command"])[1]
                 for one in json.load(commands)}
 
 
@@ -208,7 +219,7 @@ def includes():
             names = re.findall(r'^\s*#\s*include\s*["<]([^">]+)', text.read(), re.M)
         for name in names:
             paths = (os.path.join(place, name) for place in [os.path.dirname(source), *places])
-            path = next((os.path.relpath(path) for path in paths if os.path.exists(path)), None)
+            path = next((in_tree(path) for path in paths if os.path.exists(path)), None)
             if path:
                 ours[source][path] = {"#include"}
             if not path or "../" in name:
