@@ -18,6 +18,12 @@ install(TARGETS moonport RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS moonport_module LIBRARY DESTINATION ${MOONPORT_MODULE_DIR})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moonport.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY docs/types scripts share/systemd DESTINATION ${CMAKE_INSTALL_DATADIR}/moonport)
+if(MOONPORT_PROGRAM_DIR) # a rock: man doesn't look into it, and a unit that names a page it can't find is one with a fault
+  file(READ share/systemd/moonport@.service unit)
+  string(REPLACE "Documentation=man:moonport(1)\n" "" unit "${unit}")
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/moonport@.service "${unit}")
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moonport@.service DESTINATION ${CMAKE_INSTALL_DATADIR}/moonport/systemd)
+endif()
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN types EXCLUDE PATTERN moonport.1 EXCLUDE)
 

@@ -73,6 +73,16 @@ function installed.check(program, share)
   assert(echo:wait() == 0)
 end
 
+--- Fails unless systemd finds no fault in the unit that lies in the folder `share`, and man finds the page that the unit
+--- names, if it names one. The program is looked for at this path, pages of the manual in the folder `manual`.
+function installed.checkUnit(program, share, manual)
+  local instance = installed.folder() .. "/moonport@chat.service"
+  local text = installed.read(share .. "/moonport/systemd/moonport@.service")
+  helper.rewrite(instance, (text:gsub("%f[^\n=]moonport ", program .. " ")))
+  local out = installed.run({ "systemd-analyze", "verify", instance }, { MANPATH = manual })
+  assert(out == "", out)
+end
+
 --- Fails unless a plain lua5.4 finds the module in the folder, and in it those in Lua.
 function installed.checkModule(folder)
   local code = 'print(type(require "moonport.test".start), require "moonport".version)'

@@ -35,6 +35,7 @@ end
 local function check(tree)
   local share = luarocks(tree, tree, "show", "moonport", "--rock-dir"):match "%S+" .. "/share"
   installed.check(tree .. "/bin/moonport", share)
+  installed.checkUnit(tree .. "/bin/moonport", share, false) -- man doesn't look into a rock
   installed.checkModule(tree .. "/lib/lua/5.4")
 end
 
