@@ -22,16 +22,17 @@ external_dependencies = {
   CARES = { header = "ares.h", library = "cares" },
 }
 
+-- Not the type "cmake", which goes by what an earlier build left in the folder: CMake keeps the libraries that were found
+-- then, and refuses a folder that has been moved.
 build = {
-  type = "cmake",
-  variables = {
-    CMAKE_PREFIX_PATH = "$(LIBEV_DIR);$(CARES_DIR)",
-    EV_INCLUDE_DIR = "$(LIBEV_INCDIR)",
-    CMAKE_INSTALL_PREFIX = "$(PREFIX)",
-    CMAKE_INSTALL_BINDIR = "$(BINDIR)",
-    CMAKE_INSTALL_DOCDIR = "$(PREFIX)/doc",
-    MOONPORT_MODULE_DIR = "$(LIBDIR)",
-    MOONPORT_PROGRAM_DIR = "$(PREFIX)/../../../../../bin", -- of the tree: LuaRocks runs a copy there
-  },
+  type = "command",
+  build_command = [[$(CMAKE) --fresh -S . -B build.luarocks ]] ..
+    [[-D CMAKE_PREFIX_PATH="$(LIBEV_DIR);$(CARES_DIR)" -D EV_INCLUDE_DIR="$(LIBEV_INCDIR)" ]] ..
+    [[-D CMAKE_INSTALL_PREFIX="$(PREFIX)" -D CMAKE_INSTALL_BINDIR="$(BINDIR)" -D CMAKE_INSTALL_DOCDIR="$(PREFIX)/doc" ]] ..
+    [[-D MOONPORT_MODULE_DIR="$(LIBDIR)" ]] ..
+    [[-D MOONPORT_PROGRAM_DIR="$(PREFIX)/../../../../../bin" ]] .. -- of the tree: LuaRocks runs a copy there
+    [[&& $(CMAKE) --build build.luarocks]],
+  install_command = "$(CMAKE) --install build.luarocks",
 }
+test = { type = "command", command = "./dev test" }
 deploy = { wrap_bin_scripts = false }

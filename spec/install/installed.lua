@@ -35,6 +35,19 @@ function installed.shell(line, ...)
   return installed.run { "sh", "-ec", line, "sh", ... }
 end
 
+--- Makes a clone of what is in this folder now, committed or not. -> its path
+function installed.clone()
+  local folder = installed.folder() .. "/a clone"
+  installed.shell([[mkdir "$1"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'ls -d "$@" 2>/dev/null' - |
+      tar -cf - -T - | tar -xf - -C "$1"
+    cd "$1"
+    git init -q
+    git add -A
+    git -c user.name=spec -c user.email=spec@localhost commit -qm spec]], folder)
+  return folder
+end
+
 --- The paths of all files below a folder, sorted.
 function installed.files(folder)
   local list = {}

@@ -4,19 +4,6 @@
 local helper = require "spec.helper"
 local installed = require "spec.install.installed"
 
--- A clone of what is in this folder now, committed or not.
-local function clone()
-  local folder = installed.folder() .. "/a clone"
-  installed.shell([[mkdir "$1"
-    git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'ls -d "$@" 2>/dev/null' - |
-      tar -cf - -T - | tar -xf - -C "$1"
-    cd "$1"
-    git init -q
-    git add -A
-    git -c user.name=spec -c user.email=spec@localhost commit -qm spec]], folder)
-  return folder
-end
-
 local jobs = io.popen("nproc"):read "n"
 
 -- With no network: whatever were fetched would be asked of a proxy that isn't there.
@@ -61,7 +48,7 @@ describe("the rock", function()
   after_each(installed.remove)
 
   it("is made from a clone, which stays clean, serves projects, and is removed without a trace", function()
-    local folder, tree = clone(), installed.folder()
+    local folder, tree = installed.clone(), installed.folder()
     luarocks(folder, tree, "make")
     assert.equal("", installed.shell('cd "$1" && git status --porcelain', folder))
     check(tree)
@@ -70,8 +57,24 @@ describe("the rock", function()
     checkGone(tree)
   end)
 
+  -- CMake refuses a build folder that knows the sources by another path, and what LuaRocks builds in stays in the clone.
+  it("is made from a copy of a clone in which it was made, with what is asked for now", function()
+    local folder, tree = installed.clone(), installed.folder()
+    installed.shell('cd "$1" && cmake -S . -B build.luarocks -D CMAKE_INSTALL_MANDIR=/nowhere', folder)
+    installed.shell('mv "$1" "$1 copied"', folder)
+    luarocks(folder .. " copied", tree, "make")
+    check(tree)
+  end)
+
+  it("is tested by LuaRocks as by hand", function()
+    local line = 'cd "$1" && exec luarocks --lua-version 5.4 test -- no-such-ring'
+    local program = helper.spawn({ "sh", "-c", line, "sh", installed.clone() }, environment(installed.folder()))
+    assert.equal(1, program:wait(installed.timeout))
+    assert.truthy(program:stderr():find("dev: neither a ring nor a file: no-such-ring", 1, true), program:stderr())
+  end)
+
   it("is packed with its sources, and installed where there is no clone", function()
-    local folder, tree, other = clone(), installed.folder(), installed.folder()
+    local folder, tree, other = installed.clone(), installed.folder(), installed.folder()
     local packed = installed.shell('cd "$1" && ./dev rock | tail -n 1', folder):match "[^\n]+"
     assert.equal(folder .. "/build/rock/moonport-scm-1.src.rock", packed)
     installed.run { "mv", packed, other }
@@ -83,7 +86,7 @@ describe("the rock", function()
   end)
 
   it("is a release's where the version of CMakeLists.txt is tagged", function()
-    local folder, version = clone(), installed.version()
+    local folder, version = installed.clone(), installed.version()
     installed.shell('cd "$1" && git tag "v$2" && ./dev rock https://example.org/files/', folder, version)
     local name = "moonport-" .. version
     local text = installed.shell('unzip -p "$1/build/rock/$2-1.src.rock" "$2-1.rockspec"', folder, name)
@@ -98,7 +101,7 @@ describe("the rock", function()
   end)
 
   it("says which library is missing, and how to name its place", function()
-    local folder, tree = clone(), installed.folder()
+    local folder, tree = installed.clone(), installed.folder()
     for name, header in pairs { LIBEV = "ev.h", CARES = "ares.h" } do
       local line = 'cd "$1" && exec luarocks --lua-version 5.4 --tree "$2" make "$3"'
       local arguments = { "sh", "-c", line, "sh", folder, tree, name .. "_DIR=/nowhere" }
