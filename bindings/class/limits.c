@@ -55,6 +55,8 @@ SIZE_LIMIT(high_water_mark, set_high_water_mark, high_water_mark, "the high-wate
 /* object:setIdleTimeout(msec); 0, -1 or infinite = none */
 static int set_idle_timeout(lua_State *L, enum mp_kind kind) {
     double msec = luaL_checknumber(L, 2);
+    if (isnan(msec) || (msec < 0 && msec != -1))
+        luaL_argerror(L, 2, "an idle time-out is not negative; 0 or -1 is none");
     own_limits(L, kind)->idle_timeout = msec > 0 && !isinf(msec) ? msec : 0;
     return apply(L, kind);
 }

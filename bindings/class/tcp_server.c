@@ -92,7 +92,7 @@ static int tcp_server_set_socket_descriptor(lua_State *L) {
     mp_tcp_server *server = check_server(L);
     binding_box *box = binding_box_of(&server->object);
     lua_Integer number = luaL_checkinteger(L, 2);
-    int fd = number >= 0 && number <= INT_MAX ? (int)number : -1;
+    int fd = number >= -1 && number <= INT_MAX ? (int)number : INT_MIN;
     anchor(L, server);
     if (is_staged(box) && stage(server, binding_claim_descriptor(box->generation, fd)))
         return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);

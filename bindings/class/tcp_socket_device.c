@@ -86,21 +86,25 @@ static int tcp_socket_is_text_mode_enabled(lua_State *L) {
     return 1;
 }
 
-/* socket:readChannelCount() -> 0 before it connects and after close, else 1 */
+static bool has_connection(const mp_tcp_socket *socket) {
+    return socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING;
+}
+
+/* socket:readChannelCount() -> 1 if it is readable and connected, or was, or was opened by open(); 0 while connecting */
 static int tcp_socket_read_channel_count(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
-    bool has = socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING ||
-               (socket->state == MP_STATE_UNCONNECTED && mp_tcp_socket_at_end(socket) &&
-                socket->open_mode != MP_NOT_OPEN && mp_tcp_socket_was_connected(socket));
-    lua_pushinteger(L, has && socket->open_mode != MP_NOT_OPEN);
+    bool has = has_connection(socket) || mp_tcp_socket_was_opened(socket) ||
+               (socket->state == MP_STATE_UNCONNECTED && mp_tcp_socket_was_connected(socket));
+    lua_pushinteger(L, has && (socket->open_mode & MP_READ_ONLY));
     return 1;
 }
 
-/* socket:writeChannelCount() -> 1 while connected, until closeWriteChannel */
+/* socket:writeChannelCount() -> 1 if it is writable and connected, until closeWriteChannel, or was opened by open() */
 static int tcp_socket_write_channel_count(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
-    lua_pushinteger(L, (socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING) &&
-                           socket->open_mode != MP_NOT_OPEN && !mp_tcp_socket_write_channel_closed(socket));
+    bool has = has_connection(socket) ? !mp_tcp_socket_write_channel_closed(socket)
+                                      : mp_tcp_socket_was_opened(socket);
+    lua_pushinteger(L, has && (socket->open_mode & MP_WRITE_ONLY));
     return 1;
 }
 

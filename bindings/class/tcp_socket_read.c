@@ -67,9 +67,8 @@ static enum mp_fault read_fault(const mp_tcp_socket *socket) {
         return MP_FAULT_NOT_OPEN;
     if (!(socket->open_mode & MP_READ_ONLY))
         return MP_FAULT_WRITE_ONLY;
-    /* Connected until the end has been signalled; a half-open socket stays Connected after its end. */
-    if (socket->state == MP_STATE_CONNECTED &&
-        !(mp_tcp_socket_limits(socket)->half_open && mp_tcp_socket_at_end(socket)))
+    /* It is still Connected while errorOccurred tells of the end, and for as long as it is half-open. */
+    if (socket->state == MP_STATE_CONNECTED && !mp_tcp_socket_read_ended(socket))
         return MP_FAULT_NONE;
     return mp_tcp_socket_end_fault(socket);
 }
@@ -157,7 +156,7 @@ static int tcp_socket_skip(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     const char *data = mp_tcp_socket_peek(socket, &size);
-    bool can = (size > 0 || wanted == 0) && (socket->open_mode & MP_READ_ONLY);
+    bool can = size > 0 && (socket->open_mode & MP_READ_ONLY);
     enum mp_fault fault = can ? MP_FAULT_NONE : read_fault(socket);
     if (fault != MP_FAULT_NONE)
         return binding_fail(L, "skip", fault);

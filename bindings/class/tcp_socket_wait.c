@@ -156,6 +156,8 @@ static int waited_for_disconnected(lua_State *L, int status, lua_KContext contex
     (void)context;
     if (socket->state != MP_STATE_UNCONNECTED)
         return timed_out(L, socket, "waitForDisconnected");
+    if (mp_tcp_socket_connect_failed(socket))
+        return binding_fail(L, "waitForDisconnected", mp_tcp_socket_end_fault(socket));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -171,7 +173,7 @@ static int tcp_socket_wait_for_disconnected(lua_State *L) {
     if (socket->state == MP_STATE_UNCONNECTED)
         return binding_fail(L, "waitForDisconnected", MP_FAULT_NOT_CONNECTED);
     if (is_connecting(socket))
-        request.signals |= BIT(READ_CHANNEL_FINISHED); /* an attempt that is given up has no disconnected */
+        request.signals |= BIT(STATE_CHANGED); /* an attempt that fails or is given up has no disconnected */
     return binding_suspend(L, &request, waited_for_disconnected, 0);
 }
 
@@ -324,9 +326,11 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
             lua_pushnil(L);
         return 1;
     }
-    if (is_full(socket))
-        return luaL_error(L, "lines: a line is longer than the read buffer (%I bytes)",
-                          (lua_Integer)mp_tcp_socket_limits(socket)->read_buffer);
+    if (is_full(socket)) { /* the peer's doing: no reason to raise */
+        socket->fault = MP_FAULT_READ_BUFFER_FULL;
+        lua_pushnil(L);
+        return 1;
+    }
     binding_wait_request request = {.object = &socket->object,
                                     .test = can_receive,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),

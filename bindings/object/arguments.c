@@ -55,7 +55,8 @@ double binding_check_msec(lua_State *L, int index, double otherwise) {
     double msec = luaL_optnumber(L, index, otherwise);
     if (isnan(msec))
         luaL_argerror(L, index, "not a time");
-    return msec;
+    /* What is left until a deadline that has passed is negative, and no reason to wait for ever. */
+    return msec < 0 && msec != -1 ? 0 : msec;
 }
 
 size_t binding_check_size(lua_State *L, int index, const char *what) {

@@ -401,7 +401,7 @@ void binding_check_address(lua_State *L, int index, mp_address *address);
 /* A port; raises an error that begins with `what`, the method's name. */
 uint16_t binding_check_port(lua_State *L, int index, const char *what);
 
-/* Milliseconds, any number; `otherwise` if there is none. */
+/* Milliseconds to wait: -1 or infinite is for ever, another negative number has passed, 0; `otherwise` if there is none. */
 double binding_check_msec(lua_State *L, int index, double otherwise);
 
 /* Bytes, or another count that is not negative. */

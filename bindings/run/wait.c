@@ -149,6 +149,7 @@ static int sleep_over(lua_State *L, int status, lua_KContext context) {
 
 /* moonport.sleep(msec) -> true */
 static int module_sleep(lua_State *L) {
+    (void)luaL_checknumber(L, 1);
     binding_wait_request request = {.msec = binding_check_msec(L, 1, 0)};
     return binding_suspend(L, &request, sleep_over, 0);
 }

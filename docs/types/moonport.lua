@@ -208,7 +208,8 @@ function TcpServer:setHighWaterMark(n) end
 ---@return integer
 function TcpServer:highWaterMark() end
 
----Time without a byte either way after which a connection ends; 0 or -1: none.
+---Time without a byte either way after which a connection ends; 0, -1 or infinite: none, another negative number
+---raises.
 ---@param msec number
 function TcpServer:setIdleTimeout(msec) end
 
@@ -375,7 +376,7 @@ function TcpSocket:canReadLine() end
 ---@return string|nil, string|nil, moonport.Code|nil
 function TcpSocket:peek(maxSize) end
 
----Throws bytes away; how many. Fails at the end.
+---Throws bytes away; how many. Fails at the end, skip(0) too.
 ---@param maxSize integer
 ---@return integer|nil, string|nil, moonport.Code|nil
 function TcpSocket:skip(maxSize) end
@@ -458,7 +459,7 @@ function TcpSocket:waitForReadyRead(msec) end
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForBytesWritten(msec) end
 
----Waits for the end. Fails with UnknownSocketError if Unconnected; otherwise as above.
+---Waits for the end. Fails with UnknownSocketError if Unconnected, while connecting as that fails; otherwise as above.
 ---@param msec? number # 30000 if left out
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForDisconnected(msec) end
@@ -473,7 +474,8 @@ function TcpSocket:waitForDisconnected(msec) end
 function TcpSocket:receive(what, msec) end
 
 ---For line in socket:lines() do … end: each line, waiting for it as long as it takes, until the end; the last one
----may lack its "\n". With true the line ends stay. A line longer than the read buffer raises.
+---may lack its "\n". With true the line ends stay. A line longer than the read buffer ends the
+---loop too, and error() is "ReadBufferFullError" then; the connection stays as it is.
 ---@param keepEnd? boolean # false if left out
 ---@return fun(): string|nil
 function TcpSocket:lines(keepEnd) end
@@ -502,8 +504,8 @@ function TcpSocket:setHighWaterMark(n) end
 ---@return integer
 function TcpSocket:highWaterMark() end
 
----Time without a byte either way after which the connection ends with errorOccurred("SocketTimeoutError"); 0 or -1:
----none.
+---Time without a byte either way after which the connection ends with errorOccurred("SocketTimeoutError"); 0, -1 or
+---infinite: none, another negative number raises.
 ---@param msec number
 function TcpSocket:setIdleTimeout(msec) end
 
@@ -583,11 +585,11 @@ function TcpSocket:setTextModeEnabled(enabled) end
 ---@return boolean
 function TcpSocket:isTextModeEnabled() end
 
----1 while it can be read, also after the end; 0 before, and after close.
+---1 if it is readable and connected, or was, or was opened by open; 0 while connecting, and after close.
 ---@return integer
 function TcpSocket:readChannelCount() end
 
----1 while connected or closing.
+---1 if it is writable and connected or closing, until closeWriteChannel, or was opened by open.
 ---@return integer
 function TcpSocket:writeChannelCount() end
 
@@ -833,7 +835,7 @@ function moonport.onError(fn) end
 ---@return moonport.Task
 function moonport.spawn(fn, ...) end
 
----Suspends the calling handler or task. -1: until it is cancelled.
+---Suspends the calling handler or task. -1: until it is cancelled; another negative time has passed already.
 ---@param msec number
 ---@return true
 function moonport.sleep(msec) end

@@ -210,9 +210,10 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
         return MP_FAULT_ALREADY_LISTENING;
     if (fd < 0 || mp_descriptor_is_owned(server->object.loop, fd) ||
         !mp_system_is_stream_socket(fd, &listening) || !listening || mp_system_adopt(fd) < 0) {
-        server->fault = MP_FAULT_UNSUPPORTED;
+        if (fd != -1)
+            server->fault = MP_FAULT_INVALID_DESCRIPTOR;
         mp_object_check(&server->object);
-        return MP_FAULT_UNSUPPORTED;
+        return MP_FAULT_INVALID_DESCRIPTOR;
     }
     /* A Unix-domain listener has no such option. */
     (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);

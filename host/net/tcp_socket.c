@@ -334,13 +334,14 @@ static void close_device(mp_tcp_socket *socket) {
         return;
     mp_loop_emit(&socket->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
     socket->open_mode = MP_NOT_OPEN;
-    socket->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_WAS_CONNECTED);
+    socket->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_WAS_CONNECTED | FLAG_OPENED);
     mp_tcp_socket_drop_input(socket);
 }
 
 void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode) {
     mp_tcp_socket_drop_input(socket);
     socket->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_READ_FULL);
+    socket->flags |= FLAG_OPENED;
     socket->fault = MP_FAULT_NONE;
     socket->open_mode = (uint8_t)open_mode;
     mp_tcp_socket_drop_output(socket);
@@ -362,14 +363,28 @@ bool mp_tcp_socket_is_receiving(const mp_tcp_socket *socket) {
            (socket->state == MP_STATE_CLOSING && socket->phase != PHASE_LOCAL_CLOSE);
 }
 
+bool mp_tcp_socket_read_ended(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_READ_ENDED) != 0;
+}
+
 enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket) {
     switch (socket->fault) {
     case MP_FAULT_NONE:
     case MP_FAULT_WAIT_TIMEOUT:
     case MP_FAULT_UNFINISHED:
-    case MP_FAULT_BUSY: return MP_FAULT_NOT_CONNECTED;
+    case MP_FAULT_READ_BUFFER_FULL:
+    case MP_FAULT_INVALID_DESCRIPTOR:
+    case MP_FAULT_BUSY: break;
     default: return socket->fault;
     }
+    /* A half-open connection has ended for who reads, although nothing has failed. */
+    return socket->state != MP_STATE_UNCONNECTED && mp_tcp_socket_read_ended(socket) ? MP_FAULT_REMOTE_CLOSED
+                                                                                     : MP_FAULT_NOT_CONNECTED;
+}
+
+bool mp_tcp_socket_connect_failed(const mp_tcp_socket *socket) {
+    return socket->state == MP_STATE_UNCONNECTED && socket->fault != MP_FAULT_NONE &&
+           !(socket->flags & FLAG_FINISHED_TOLD);
 }
 
 mp_tcp_server *mp_tcp_socket_server(const mp_tcp_socket *socket) {
@@ -382,6 +397,10 @@ bool mp_tcp_socket_is_pending(const mp_tcp_socket *socket) {
 
 bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket) {
     return (socket->flags & FLAG_WAS_CONNECTED) != 0;
+}
+
+bool mp_tcp_socket_was_opened(const mp_tcp_socket *socket) {
+    return (socket->flags & FLAG_OPENED) != 0;
 }
 
 void mp_tcp_socket_close(mp_tcp_socket *socket) {

@@ -147,16 +147,26 @@ void mp_tcp_socket_open(mp_tcp_socket *socket, int open_mode);
 /* Has it had a connection since it was opened? */
 bool mp_tcp_socket_was_connected(const mp_tcp_socket *socket);
 
+/* Has open been called, since when it was neither connected nor closed? */
+bool mp_tcp_socket_was_opened(const mp_tcp_socket *socket);
+
 /* Called when a handler that was at work on the socket has ended: a close may have waited for it (D4). */
 void mp_tcp_socket_handler_ended(mp_tcp_socket *socket);
 
 /* Has the peer finished sending (or the connection ended)? Then no further byte comes. */
 bool mp_tcp_socket_at_end(const mp_tcp_socket *socket);
 
+/* Has the peer finished sending, as far as is known, whether or not that has been signalled? */
+bool mp_tcp_socket_read_ended(const mp_tcp_socket *socket);
+
+/* Has its last attempt to connect come to nothing? */
+bool mp_tcp_socket_connect_failed(const mp_tcp_socket *socket);
+
 /* May its input be signalled: is it connected, or closing because the peer has finished? */
 bool mp_tcp_socket_is_receiving(const mp_tcp_socket *socket);
 
-/* Why there is no connection (any more): the last error if it ended or prevented one, else NOT_CONNECTED. */
+/* Why there is no connection, or no more to read: the last error if it ended or prevented one; REMOTE_CLOSED where the peer has
+   finished a connection that is half-open; else NOT_CONNECTED. */
 enum mp_fault mp_tcp_socket_end_fault(const mp_tcp_socket *socket);
 
 /* Null and port 0 unless bound or connected; still known while the closing signals are delivered. */

@@ -57,7 +57,7 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
     if (fd < 0 || mp_descriptor_is_owned(socket->object.loop, fd) || (!stream && !mp_system_is_pipe(fd)) ||
         listening) {
         mp_object_check(&socket->object);
-        return MP_FAULT_UNSUPPORTED;
+        return MP_FAULT_INVALID_DESCRIPTOR;
     }
     if (mp_system_adopt(fd) < 0)
         return MP_FAULT_INVALID_DESCRIPTOR;

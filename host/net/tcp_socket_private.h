@@ -30,7 +30,8 @@ enum {
     FLAG_KEEP_DESCRIPTOR = 1 << 16, /* adopted or bound before connecting: connects on its own descriptor */
     FLAG_WRITE_CLOSED = 1 << 17,    /* takes no more writes; the peer is told so when the queue is empty */
     FLAG_UNANNOUNCED = 1 << 18, /* `connected` is still to be delivered; what is queued is sent behind it */
-    FLAG_ARRIVED = 1 << 19      /* among the loop's arrivals */
+    FLAG_ARRIVED = 1 << 19,     /* among the loop's arrivals */
+    FLAG_OPENED = 1 << 20       /* by a call of open, since when nothing was connected or closed */
 };
 
 /* For `socket->flags &= ALL_BUT(…)`; the field has 24 bits. */

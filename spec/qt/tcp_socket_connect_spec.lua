@@ -202,7 +202,9 @@ describe("QTcpSocket's tests: connecting", function()
       local socket = sockets.socket()
       socket:connectToHost(("x"):rep(64) .. ".invalid", 80)
       socket[call](socket)
-      if socket:state() ~= "UnconnectedState" then assert(socket:waitForDisconnected(helper.timeout)) end
+      if socket:state() ~= "UnconnectedState" then
+        assert.equal("HostNotFoundError", (select(3, socket:waitForDisconnected(helper.timeout))))
+      end
       assert.equal("UnconnectedState", socket:state())
       assert.equal(mode, socket:openMode())
     end)

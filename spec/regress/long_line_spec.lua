@@ -1,0 +1,55 @@
+-- A line longer than the read buffer made lines() raise: whoever sent one ended the handler with a traceback. It is the
+-- peer's doing, and ends the loop; error() tells why.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+describe("a line that is longer than the read buffer", function()
+  it("ends the loop of lines, which error() tells, and the connection can still be used", function()
+    local server <close>, lines, code = moonport.TcpServer(), {}, nil
+    local errors = moonport.stats().handlerErrors
+    server:setReadBufferSize(8)
+    function server:newConnection()
+      local socket <close> = self:nextPendingConnection()
+      for line in socket:lines() do lines[#lines + 1] = line end
+      code = socket:error()
+      socket:write("at most 8 bytes, not " .. socket:readAll() .. "\n")
+    end
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    client:send "one\ntwo\n0123456789\n"
+    assert.equal("at most 8 bytes, not 01234567", client:receiveLine():match "[^\n]*")
+    assert.same({ "one", "two" }, lines)
+    assert.equal("ReadBufferFullError", code)
+    assert.equal(errors, moonport.stats().handlerErrors)
+  end)
+
+  it("is not told as the reason of the end that comes later", function()
+    local server <close> = moonport.TcpServer()
+    server:setReadBufferSize(4)
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    local socket = helper.eventually(function() return server:nextPendingConnection() end)
+    client:send "12345678"
+    assert.is_nil(socket:lines()())
+    socket:disconnectFromHost()
+    assert.equal("1234", socket:readAll())
+    assert.equal("UnknownSocketError", (select(3, socket:read(1))))
+  end)
+
+  it("fails receive, which gives what has come", function()
+    local server <close> = moonport.TcpServer()
+    server:setReadBufferSize(4)
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    local socket <close> = helper.eventually(function() return server:nextPendingConnection() end)
+    client:send "12345\n"
+    local line, message, code, partial = socket:receive "line"
+    assert.is_nil(line)
+    assert.equal("receive: What is asked for is larger than the read buffer", message)
+    assert.equal("ReadBufferFullError", code)
+    assert.equal("1234", partial)
+    assert.equal("5", socket:receive "line")
+  end)
+end)
