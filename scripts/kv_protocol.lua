@@ -101,6 +101,11 @@ function protocol.parse(state, data, pos)
   return list, pos
 end
 
+--- What Redis takes as an integer: without blanks, a plus or leading noughts. -> integer, or nil
+function protocol.whole(word)
+  return (word:find "^-?[1-9]%d*$" or word == "0") and math.tointeger(tonumber(word)) or nil
+end
+
 -- Replies ------------------------------------------------------------------------------------------------------------
 
 protocol.ok, protocol.null, protocol.none = "+OK\r\n", "$-1\r\n", "*0\r\n"
@@ -110,6 +115,8 @@ function protocol.string(text) return "$" .. #text .. "\r\n" .. text .. "\r\n" e
 function protocol.integer(n) return ":" .. n .. "\r\n" end
 
 function protocol.error(text) return "-" .. text:gsub("[\r\n]", " ") .. "\r\n" end
+
+protocol.notInteger = protocol.error "ERR value is not an integer or out of range"
 
 --- A list of strings (false: null), integers, or replies in { }, as an array.
 function protocol.array(list)

@@ -202,7 +202,7 @@ describe("scripts/kv.lua", function()
   it("keeps keys, connections and subscriptions when the code is reloaded, also in the midst of a save", function()
     local path = storePath()
     local folder = path:match "^(.*)/"
-    for _, name in ipairs { "kv.lua", "kv_store.lua", "kv_protocol.lua" } do
+    for _, name in ipairs { "kv.lua", "kv_keys.lua", "kv_glob.lua", "kv_store.lua", "kv_protocol.lua" } do
       helper.rewrite(folder .. "/" .. name, contents("scripts/" .. name))
     end
     local program, port = start(path, 0, folder .. "/kv.lua")
