@@ -86,8 +86,8 @@ function installed.check(program, share)
   assert(echo:wait() == 0)
 end
 
---- Fails unless systemd finds no fault in the unit that lies in the folder `share`, and man finds the page that the unit
---- names, if it names one. The program is looked for at this path, pages of the manual in the folder `manual`.
+--- Fails unless systemd finds no fault in the unit that lies in the folder `share`, and man the page that it names, if
+--- it names one. The program is looked for at this path, pages of the manual in the folder `manual`.
 function installed.checkUnit(program, share, manual)
   local instance = installed.folder() .. "/moonport@chat.service"
   local text = installed.read(share .. "/moonport/systemd/moonport@.service")

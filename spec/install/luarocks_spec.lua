@@ -57,7 +57,7 @@ describe("the rock", function()
     checkGone(tree)
   end)
 
-  -- CMake refuses a build folder that knows the sources by another path, and what LuaRocks builds in stays in the clone.
+  -- CMake refuses a build folder that knows the sources by another path, and LuaRocks leaves its own in the clone.
   it("is made from a copy of a clone in which it was made, with what is asked for now", function()
     local folder, tree = installed.clone(), installed.folder()
     installed.shell('cd "$1" && cmake -S . -B build.luarocks -D CMAKE_INSTALL_MANDIR=/nowhere', folder)
