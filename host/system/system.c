@@ -22,15 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Repeats a call that a signal interrupted and makes its failure -errno. */
-#define RETRY(call)                                                                                          \
-    __extension__({                                                                                          \
-        __typeof__(call) result_;                                                                            \
-        do                                                                                                   \
-            result_ = (call);                                                                                \
-        while (result_ < 0 && errno == EINTR);                                                               \
-        result_ < 0 ? -errno : result_;                                                                      \
-    })
+#include "system/retry.h"
 
 int mp_system_socket(int family) {
     return RETRY(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

@@ -1,0 +1,129 @@
+/*
+ * Watchers; see watcher.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "loop/watcher.h"
+
+/* --- the next turn ------------------------------------------------------------------------------------------------- */
+
+static void on_soon(struct ev_loop *ev, ev_idle *watcher, int revents) {
+    mp_soon *soon = MP_CONTAINER(watcher, mp_soon, watcher);
+    mp_loop *loop = soon->loop;
+    (void)revents;
+    ev_idle_stop(ev, watcher);
+    soon->run(soon);
+    mp_loop_settle(loop);
+}
+
+void mp_soon_start(mp_soon *soon, mp_loop *loop, void (*run)(mp_soon *soon)) {
+    if (ev_is_active(&soon->watcher))
+        return;
+    soon->loop = loop;
+    soon->run = run;
+    ev_idle_init(&soon->watcher, on_soon);
+    ev_set_priority(&soon->watcher, EV_MAXPRI);
+    ev_idle_start(loop->ev, &soon->watcher);
+}
+
+void mp_soon_stop(mp_soon *soon) {
+    if (soon->loop)
+        ev_idle_stop(soon->loop->ev, &soon->watcher);
+}
+
+/* --- each turn ----------------------------------------------------------------------------------------------------- */
+
+static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
+    mp_each_turn *each = MP_CONTAINER(watcher, mp_each_turn, watcher);
+    mp_loop *loop = each->loop;
+    (void)ev;
+    (void)revents;
+    each->run(each);
+    mp_loop_settle(loop);
+}
+
+void mp_each_turn_start(mp_each_turn *each, mp_loop *loop, void (*run)(mp_each_turn *each)) {
+    each->loop = loop;
+    each->run = run;
+    ev_prepare_init(&each->watcher, on_turn);
+    ev_prepare_start(loop->ev, &each->watcher);
+}
+
+void mp_each_turn_stop(mp_each_turn *each) {
+    if (each->loop)
+        ev_prepare_stop(each->loop->ev, &each->watcher);
+}
+
+/* --- signals of the system ----------------------------------------------------------------------------------------- */
+
+static void on_interrupt(struct ev_loop *ev, ev_signal *watcher, int revents) {
+    mp_interrupt *interrupt = MP_CONTAINER(watcher, mp_interrupt, watcher);
+    mp_loop *loop = interrupt->loop;
+    (void)ev;
+    (void)revents;
+    interrupt->raised(interrupt);
+    mp_loop_settle(loop);
+}
+
+void mp_interrupt_start(mp_interrupt *interrupt, mp_loop *loop, int number,
+                        void (*raised)(mp_interrupt *interrupt)) {
+    interrupt->loop = loop;
+    interrupt->raised = raised;
+    ev_signal_init(&interrupt->watcher, on_interrupt, number);
+    ev_signal_start(loop->ev, &interrupt->watcher);
+}
+
+void mp_interrupt_stop(mp_interrupt *interrupt) {
+    if (interrupt->loop)
+        ev_signal_stop(interrupt->loop->ev, &interrupt->watcher);
+}
+
+/* --- a word from a signal handler ---------------------------------------------------------------------------------- */
+
+static void on_wakeup(struct ev_loop *ev, ev_async *watcher, int revents) {
+    mp_wakeup *wakeup = MP_CONTAINER(watcher, mp_wakeup, watcher);
+    mp_loop *loop = wakeup->loop;
+    (void)ev;
+    (void)revents;
+    wakeup->woken(wakeup);
+    mp_loop_settle(loop);
+}
+
+void mp_wakeup_start(mp_wakeup *wakeup, mp_loop *loop, void (*woken)(mp_wakeup *wakeup)) {
+    wakeup->loop = loop;
+    wakeup->woken = woken;
+    ev_async_init(&wakeup->watcher, on_wakeup);
+    ev_async_start(loop->ev, &wakeup->watcher);
+}
+
+void mp_wakeup_stop(mp_wakeup *wakeup) {
+    if (wakeup->loop)
+        ev_async_stop(wakeup->loop->ev, &wakeup->watcher);
+}
+
+void mp_wakeup_send(mp_wakeup *wakeup) {
+    ev_async_send(wakeup->loop->ev, &wakeup->watcher);
+}
+
+/* --- descriptors --------------------------------------------------------------------------------------------------- */
+
+static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_readable *readable = MP_CONTAINER(watcher, mp_readable, watcher);
+    mp_loop *loop = readable->loop;
+    (void)ev;
+    (void)revents;
+    readable->ready(readable);
+    mp_loop_settle(loop);
+}
+
+void mp_readable_start(mp_readable *readable, mp_loop *loop, int fd, void (*ready)(mp_readable *readable)) {
+    readable->loop = loop;
+    readable->ready = ready;
+    ev_io_init(&readable->watcher, on_readable, fd, EV_READ);
+    ev_io_start(loop->ev, &readable->watcher);
+}
+
+void mp_readable_stop(mp_readable *readable) {
+    if (readable->loop)
+        ev_io_stop(readable->loop->ev, &readable->watcher);
+}

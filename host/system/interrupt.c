@@ -1,0 +1,25 @@
+/*
+ * Signals of the system; see interrupt.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "system/interrupt.h"
+
+#include <errno.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+int mp_system_handle_signal(int number, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    return sigaction(number, &action, NULL) < 0 ? -errno : 0;
+}
+
+int mp_system_set_cpu_timer(double msec) {
+    struct timeval interval = {(time_t)(msec / 1000), (suseconds_t)((long)(msec * 1000) % 1000000)};
+    struct itimerval timer = {interval, interval};
+    return setitimer(ITIMER_PROF, &timer, NULL) < 0 ? -errno : 0;
+}
+
+void mp_system_exit(int status) {
+    _exit(status);
+}

@@ -1,0 +1,21 @@
+/*
+ * Signals of the system, and the timer that sends one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_INTERRUPT_H
+#define MP_INTERRUPT_H
+
+#include <signal.h>
+
+/* Calls `handler` for a signal, while system calls that it interrupts go on; SIG_DFL and SIG_IGN are handlers too. Returns 0 or
+   -errno. */
+int mp_system_handle_signal(int number, void (*handler)(int));
+
+/* Sends SIGPROF whenever the process has used so much more of the processor, in milliseconds; 0: no longer. Returns 0 or -errno. */
+int mp_system_set_cpu_timer(double msec);
+
+/* Ends the process now. */
+_Noreturn void mp_system_exit(int status);
+
+#endif
