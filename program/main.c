@@ -6,7 +6,9 @@
  */
 #include <stdlib.h>
 
-#include "program.h"
+#include "memory/pool.h"
+#include "options.h"
+#include "run.h"
 #include "system/system.h"
 
 int main(int argc, char **argv) {

@@ -3,15 +3,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "new.h"
+
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "program.h"
+#include "system/file.h"
+#include "system/system.h"
 
 /* What stands for the project's name in the template, and how long a name may be. */
 #define PLACEHOLDER "myservice"
@@ -54,24 +55,23 @@ static void expand_path(char *path, size_t size, const program_template_file *fi
 /* Writes one file below the folder; 0 or -errno. */
 static int write_file(int folder, const char *path, const program_template_file *file, const char *name) {
     const char *slash = strchr(path, '/');
+    char *text = NULL;
+    size_t size;
     if (slash) {
         char parent[LONGEST_NAME];
         snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
-        if (mkdirat(folder, parent, 0777) < 0 && errno != EEXIST)
-            return -errno;
+        int result = mp_system_make_folder(folder, parent);
+        if (result < 0 && result != -EEXIST)
+            return result;
     }
-    bool runs = file->length > 2 && memcmp(file->text, "#!", 2) == 0;
-    int fd = openat(folder, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, runs ? 0777 : 0666);
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!out) {
-        int error = errno;
-        if (fd >= 0)
-            close(fd);
-        return -error;
-    }
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return -ENOMEM;
     expand(out, (const char *)file->text, file->length, name);
-    bool failed = ferror(out) != 0;
-    return fclose(out) != 0 || failed ? -(errno ? errno : EIO) : 0;
+    bool runs = file->length > 2 && memcmp(file->text, "#!", 2) == 0;
+    int result = fclose(out) != 0 ? -ENOMEM : mp_system_write_file(folder, path, runs, text, size);
+    free(text);
+    return result;
 }
 
 int program_new(int argc, char **argv) {
@@ -88,11 +88,13 @@ int program_new(int argc, char **argv) {
                        "a name has small letters, digits, - and _, 64 at most, and begins with a letter");
     if (strcmp(name, "moonport") == 0)
         return misused(name, "is taken by moonport itself");
-    if (mkdir(name, 0777) < 0) {
-        fprintf(stderr, "moonport: cannot make the folder %s: %s\n", name, strerror(errno));
+    int error = mp_system_make_folder(-1, name);
+    if (error < 0) {
+        fprintf(stderr, "moonport: cannot make the folder %s: %s\n", name, strerror(-error));
         return 1;
     }
-    int folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = folder < 0 ? -errno : 0;
+    int folder = mp_system_open_folder(name);
+    error = folder < 0 ? folder : 0;
     char path[PATH_SIZE] = "";
     for (const program_template_file *file = program_template; file->path && error == 0; file++) {
         expand_path(path, sizeof path, file, name);
@@ -101,7 +103,7 @@ int program_new(int argc, char **argv) {
             printf("%s/%s\n", name, path);
     }
     if (folder >= 0)
-        close(folder);
+        mp_system_close(folder);
     if (error != 0) {
         fprintf(stderr, "moonport: cannot write %s/%s: %s\n", name, path, strerror(-error));
         return 1;

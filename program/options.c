@@ -3,12 +3,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "options.h"
+
+#include <lua.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program.h"
+#include "new.h"
+#include "share.h"
 
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]\n"

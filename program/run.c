@@ -3,99 +3,107 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "module.h"
-#include "lualib.h"
-#include "program.h"
+#include "run.h"
 
-static void trim(void) {
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "memory/input.h"
+#include "memory/pool.h"
+#include "module.h"
+#include "script/check.h"
+#include "script/environment.h"
+
+/* --- what the bindings ask of the program ---------------------------------------------------------------------------- */
+
+static void on_quit(binding_state *state) {
+    program *self = state->program;
+    program_begin_stop(&self->stop);
+}
+
+static bool on_reload(binding_state *state) {
+    program *self = state->program;
+    return program_want_reload(&self->reload);
+}
+
+static void on_stats(binding_state *state, lua_State *L) {
+    const program *self = state->program;
+    program_add_statistics(&self->reload.report, L);
+}
+
+static void on_trim(void) {
     program_trim_pool();
     program_trim_input();
 }
 
+/* --- running --------------------------------------------------------------------------------------------------------- */
+
+/* program -> reference to the first generation's `moonport` */
 static int open_libraries(lua_State *L) {
     program *self = lua_touserdata(L, 1);
     luaL_openlibs(L);
     program_keep_standard(L);
-    self->state = binding_open(L);
-    self->module = luaL_ref(L, LUA_REGISTRYINDEX);
-    program_lend_input(L, self->state);
-    binding_pace_collector(L, self->state);
+    binding_state *state = self->state = binding_open(L);
+    lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
+    program_lend_input(L, state);
+    binding_pace_collector(L, state);
     /* Installed modules are shared by all generations: what they make belongs to the one that calls them. */
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushnil(L);
-    binding_push_module(L, self->state, lua_gettop(L));
+    binding_push_module(L, state, lua_gettop(L));
     lua_setfield(L, -3, "moonport");
-    self->state->hosted = true;
-    self->state->on_trim = trim;
-    self->state->loop->log_level = self->options.log_level;
-    return 0;
+    lua_pop(L, 2);
+    state->hosted = true;
+    state->program = self;
+    state->on_quit = on_quit;
+    state->on_reload = on_reload;
+    state->on_stats = on_stats;
+    state->on_trim = on_trim;
+    state->loop->log_level = self->options.log_level;
+    return 1;
 }
 
-/* Has the first main chunk ended, at once or after it has waited? If it has failed, so has the program. */
-static void on_first_turn(struct ev_loop *ev, ev_prepare *prepare, int revents) {
-    program *self = prepare->data;
-    (void)revents;
-    bool reloaded = self->state->generation_count > 1; /* while it waited */
-    if (!self->load.ended && !reloaded)
-        return;
-    ev_prepare_stop(ev, prepare);
-    if (reloaded)
-        return;
-    if (self->load.succeeded) {
-        self->environment = self->load.environment;
-        self->load.environment = LUA_NOREF;
-        program_end_load(self);
-        if (self->watch)
-            program_update_watch(self);
-        return;
-    }
-    program_complain(self->load.error ? self->load.error : "out of memory");
+static void fail(program *self, const char *why) {
+    program_complain(why ? why : "out of memory");
     self->failed = true;
-    ev_break(ev, EVBREAK_ALL);
+}
+
+static void on_stop(program_stop *stop) {
+    program *self = stop->owner;
+    program_close_reload(&self->reload);
+}
+
+static void on_first_failed(program_reload *reload, const char *error) {
+    program *self = reload->owner;
+    fail(self, error);
+    mp_loop_stop(self->state->loop);
 }
 
 int program_run(program *self) {
     lua_State *L = self->L;
-    ev_prepare first;
     lua_pushcfunction(L, open_libraries);
     lua_pushlightuserdata(L, self);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
         program_complain(lua_tostring(L, -1));
         return 1;
     }
+    int module = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
     if (self->options.check)
-        return program_check(self);
-    program_watch_signals(self);
-    if (!program_start_watchdog(self)) {
-        program_complain("--handler-timeout: no timer");
-        self->failed = true;
-    }
-    program_init_reload(self);
+        return program_check(L, &self->options);
+    program_watch_signals(&self->stop, self->state, self->options.grace, on_stop, self);
+    program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
+    if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout))
+        fail(self, "--handler-timeout: no timer");
     self->state->looping = true;
-    if (!lua_checkstack(L, BINDING_STACK)) {
-        program_complain("out of memory");
-        self->failed = true;
-    }
-    if (self->options.watch && !program_start_watch(self)) {
-        program_complain("--watch: this system can't watch files");
-        self->failed = true;
-    }
-    ev_prepare_init(&first, on_first_turn);
-    first.data = self;
-    ev_set_priority(&first, EV_MAXPRI);
-    ev_prepare_start(self->state->loop->ev, &first);
-    if (!self->failed) {
-        (void)program_begin_load(self, LUA_NOREF);
-        on_first_turn(self->state->loop->ev, &first, 0);
-        if (self->watch && !self->load.ended && self->load.generation)
-            program_update_watch(self); /* it waits; what it has loaded may be changed already */
-    }
+    if (!lua_checkstack(L, BINDING_STACK))
+        fail(self, NULL);
+    if (!self->failed)
+        program_start_script(&self->reload, module);
     if (!self->failed)
         mp_loop_run(self->state->loop);
-    ev_prepare_stop(self->state->loop->ev, &first);
-    program_stop_watchdog(self);
-    program_stop_watch(self);
-    program_stop_reload(self);
-    program_unwatch_signals(self);
+    program_stop_watchdog(&self->watchdog);
+    program_stop_reload(&self->reload);
+    program_unwatch_signals(&self->stop);
     return self->failed ? 1 : self->state->quit_status;
 }

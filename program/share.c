@@ -4,26 +4,27 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "share.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "program.h"
+#include "system/file.h"
+#include "system/system.h"
 
 int program_print_share(void) {
     char own[PATH_MAX], path[PATH_MAX + sizeof MOONPORT_SHARE + 16], *real = NULL;
-    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
-    if (length < 0) {
-        fprintf(stderr, "moonport: where this program lies is not known: %s\n", strerror(errno));
+    int result = mp_system_program(own, sizeof own);
+    if (result < 0) {
+        fprintf(stderr, "moonport: where this program lies is not known: %s\n", strerror(-result));
         return 1;
     }
-    own[length] = '\0';
     *strrchr(own, '/') = '\0';
     snprintf(path, sizeof path, "%s/" MOONPORT_SHARE "/moonport", own);
-    real = realpath(path, NULL);
+    real = mp_system_real_path(path);
     if (!real) {
         fprintf(stderr, "moonport: not installed: %s: %s\n", path, strerror(errno));
         return 1;

@@ -15,5 +15,5 @@ foreach(file IN LISTS files)
   list(APPEND rows "{\"${file}\", text${index}, sizeof text${index}}")
 endforeach()
 list(JOIN rows ",\n    " rows)
-file(WRITE ${OUTPUT} "/* Made by template/embed.cmake. */\n#include \"program.h\"\n\n${texts}"
+file(WRITE ${OUTPUT} "/* Made by template/embed.cmake. */\n#include \"new.h\"\n\n${texts}"
   "const program_template_file program_template[] = {\n    ${rows},\n    {0},\n};\n")

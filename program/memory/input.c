@@ -10,6 +10,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "memory/input.h"
+
+#include <lauxlib.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -17,11 +20,10 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-#include "memory/blocks.h"
 #include "data/buffer.h"
-#include "program.h"
-#include "system/system.h"
+#include "memory/blocks.h"
 #include "net/tcp_socket.h"
+#include "system/system.h"
 
 /* A full buffer and the NUL, in pages; and how many units are asked of the system at once. */
 #define UNIT ((size_t)132 << 10)

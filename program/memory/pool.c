@@ -6,11 +6,13 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "memory/pool.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory/blocks.h"
-#include "program.h"
+#include "memory/input.h"
 #include "system/system.h"
 
 /* Addresses, not memory. A sanitizer sees only what malloc gives out. */

@@ -1,376 +1,220 @@
 /*
- * Reloading: the script is loaded as a new generation beside the one that serves, and takes over between two events, or
- * nothing changes and a line says why. With --rollback-errors the code before comes back if the new one fails too often.
+ * Reloading; see reload.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <math.h>
-#include <stdio.h>
+#include "reload/reload.h"
+
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "program.h"
+#include "object/generation.h"
 
-#define PROBATION 10000.0    /* milliseconds that new code is on trial */
-#define GIVE_WAY 100.0       /* milliseconds after which a load gives way to a newer one */
-#define PROBATION_LOOK 0.050 /* seconds between two looks */
-#define PROBATION_CALLS 10   /* so many calls before a share means anything */
-
-static const char *script_name(const program *self) {
-    const char *script = self->options.script ? self->options.script : "(-e)";
-    const char *slash = strrchr(script, '/');
-    return slash ? slash + 1 : script;
-}
-
-/* --- reports ------------------------------------------------------------------------------------------------------- */
-
-/* Connections whose handlers older generations have set; *holder names the place of one. */
-static unsigned count_older(const binding_state *state, const char **holder) {
-    unsigned count = 0, most = 0;
-    for (const binding_generation *it = state->generations; it; it = it->next) {
-        if (it == state->current || it == state->staging)
-            continue;
-        count += it->sockets;
-        if (it->sockets > most) {
-            most = it->sockets;
-            *holder = it->holder;
-        }
-    }
-    return count;
-}
-
-static void log_success(program *self, const binding_commit *commit) {
-    const char *holder = "";
-    unsigned older = count_older(self->state, &holder);
-    char tail[160] = "";
-    if (older > 0)
-        snprintf(tail, sizeof tail, ", %u with handlers of older generations (%s)", older, holder);
-    mp_log(
-        self->state->loop->log_level, MP_LOG_INFO,
-        "reloaded %s: generation %u, %.0f ms; %u listener%s kept, %u added, %u closed; %llu connection%s%s",
-        script_name(self), self->state->current->number, self->last_duration, commit->kept,
-        commit->kept == 1 ? "" : "s", commit->added, commit->closed,
-        (unsigned long long)self->state->loop->statistics.connections,
-        self->state->loop->statistics.connections == 1 ? "" : "s", tail);
-}
-
-static void log_failure(const program *self) {
-    char start[128];
-    int n = snprintf(start, sizeof start, "reload of %s failed, generation %u goes on: ", script_name(self),
-                     self->state->current->number);
-    const char *why = self->last_error ? self->last_error : "out of memory";
-    size_t length = strlen(why);
-    char *text = malloc((size_t)n + length + 1);
-    if (!text)
-        return;
-    memcpy(text, start, (size_t)n);
-    memcpy(text + n, why, length + 1);
-    mp_log_write(self->state->loop->log_level, MP_LOG_ERROR, text, (size_t)n + length);
-    free(text);
-}
-
-static void set_integer(lua_State *L, const char *name, lua_Integer value) {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
-}
-
-/* self, commit or NULL -> ok, report: the arguments of onReload's function */
-static int push_report(lua_State *L) {
-    program *self = lua_touserdata(L, 1);
-    const binding_commit *commit = lua_touserdata(L, 2);
-    lua_pushboolean(L, commit != NULL);
-    lua_newtable(L);
-    set_integer(L, "generation", self->state->current->number);
-    lua_pushnumber(L, self->last_duration);
-    lua_setfield(L, -2, "duration");
-    if (commit) {
-        set_integer(L, "kept", commit->kept);
-        set_integer(L, "added", commit->added);
-        set_integer(L, "closed", commit->closed);
-        set_integer(L, "connections", (lua_Integer)self->state->loop->statistics.connections);
-    } else {
-        lua_pushstring(L, self->last_error ? self->last_error : "out of memory");
-        lua_setfield(L, -2, "error");
-    }
-    return 2;
-}
-
-/* Calls onReload's function: that of the code which serves now, else that of the code before. */
-static void tell_script(program *self, const binding_commit *commit, int function) {
-    lua_State *L = self->L;
-    if (function == LUA_NOREF)
-        return;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-    lua_pushcfunction(L, push_report);
-    lua_pushlightuserdata(L, self);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)commit);
-    if (lua_pcall(L, 2, 2, 0) != LUA_OK) {
-        lua_pop(L, 2);
-        return;
-    }
-    binding_task *task = binding_new_task(self->state, L, 2);
-    if (task)
-        binding_resume(task, 2);
-}
-
-/* Pushes the list of the older generations that something still belongs to. */
-static void push_older(program *self, lua_State *L) {
-    lua_Integer n = 0;
-    lua_newtable(L);
-    for (const binding_generation *it = self->state->generations; it; it = it->next) {
-        if (it == self->state->current || it == self->state->staging || it->sockets + it->handlers == 0)
-            continue;
-        lua_newtable(L);
-        set_integer(L, "generation", it->number);
-        set_integer(L, "connections", it->sockets);
-        set_integer(L, "handlers", it->handlers);
-        lua_pushstring(L, it->holder);
-        lua_setfield(L, -2, "source");
-        lua_rawseti(L, -2, ++n);
-    }
-}
-
-/* What stats() tells of reloads, into the table on top. */
-static void add_statistics(binding_state *state, lua_State *L) {
-    program *self = state->program;
-    lua_newtable(L);
-    set_integer(L, "generation", self->state->current->number);
-    set_integer(L, "count", self->reloads);
-    set_integer(L, "failures", self->reload_failures);
-    set_integer(L, "resumeErrors", (lua_Integer)self->state->resume_errors);
-    lua_pushnumber(L, self->last_duration);
-    lua_setfield(L, -2, "duration");
-    if (self->last_time > 0) {
-        lua_pushnumber(L, self->last_time);
-        lua_setfield(L, -2, "time");
-    }
-    if (self->last_error) {
-        lua_pushstring(L, self->last_error);
-        lua_setfield(L, -2, "lastError");
-    }
-    push_older(self, L);
-    lua_setfield(L, -2, "older");
-    lua_setfield(L, -2, "reload");
-}
-
-/* --- probation ----------------------------------------------------------------------------------------------------- */
-
-static double share(uint64_t errors, uint64_t calls) {
-    return calls > 0 ? 100.0 * (double)errors / (double)calls : 0;
-}
-
-static void end_probation(program *self) {
-    ev_timer_stop(self->state->loop->ev, &self->probation);
-    luaL_unref(self->L, LUA_REGISTRYINDEX, self->previous_environment);
-    self->previous_environment = LUA_NOREF;
-}
-
-static void on_probation(struct ev_loop *ev, ev_timer *timer, int revents) {
-    program *self = timer->data;
-    const binding_generation *now = self->state->current;
-    (void)ev;
-    (void)revents;
-    if (now->calls >= PROBATION_CALLS && share(now->errors, now->calls) > self->options.rollback_errors &&
-        share(self->probation_errors, self->probation_calls) <= self->options.rollback_errors) {
-        mp_log(
-            self->state->loop->log_level, MP_LOG_ERROR,
-            "generation %u: %llu of %llu handler calls failed; going back to the code before. The first error: %s",
-            now->number, (unsigned long long)now->errors, (unsigned long long)now->calls,
-            now->first_error ? now->first_error : "unknown");
-        self->restore_wanted = true;
-        self->reload_wanted = true;
-        ev_timer_stop(self->state->loop->ev, &self->probation);
-        ev_timer_start(self->state->loop->ev, &self->reload_turn);
-    } else if (mp_loop_now() > self->probation_ends) {
-        end_probation(self);
-    }
-}
-
-static void begin_probation(program *self, int previous_environment, uint64_t calls, uint64_t errors) {
-    end_probation(self);
-    if (self->options.rollback_errors < 0 || self->load.restores) {
-        luaL_unref(self->L, LUA_REGISTRYINDEX, previous_environment);
-        return;
-    }
-    self->previous_environment = previous_environment;
-    self->probation_calls = calls;
-    self->probation_errors = errors;
-    self->probation_ends = mp_loop_now() + PROBATION;
-    ev_timer_set(&self->probation, PROBATION_LOOK, PROBATION_LOOK);
-    ev_timer_start(self->state->loop->ev, &self->probation);
-}
+#define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
 /* --- the steps ------------------------------------------------------------------------------------------------------- */
 
-static void note_outcome(program *self) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    self->last_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-    self->last_duration = mp_loop_now() - self->load.started;
-    ev_timer_stop(self->state->loop->ev, &self->reload_timeout);
+static void on_timeout(mp_delay *timeout) {
+    program_cut_load(&MP_CONTAINER(timeout, program_reload, timeout)->next, NULL);
 }
 
-static void commit(program *self) {
-    binding_generation *old = self->state->current;
+static void set_timeout(program_reload *self, double msec, void (*over)(mp_delay *timeout)) {
+    mp_delay_stop(&self->timeout, self->state->loop);
+    mp_delay_start(&self->timeout, self->state->loop, msec, over);
+}
+
+static void update_watch(program_reload *self) {
+    program_update_watch(&self->watch, self->state->L, self->environment, self->next.environment);
+}
+
+/* The load, which has ended or goes on without us, is the version that serves. */
+static int take_environment(program_load *load) {
+    int environment = load->environment;
+    load->environment = LUA_NOREF;
+    return environment;
+}
+
+static void end_next(program_reload *self) {
+    mp_delay_stop(&self->timeout, self->state->loop);
+    luaL_unref(self->state->L, LUA_REGISTRYINDEX, self->next.environment);
+    program_end_load(&self->next);
+    self->restores = false;
+    self->stage = self->first.generation == self->state->current && self->first.task ? RELOAD_FIRST
+                                                                                     : RELOAD_NONE;
+}
+
+void program_prepare_reload(program_reload *self) {
+    int from = self->restore_wanted ? self->probation.environment : LUA_NOREF;
+    self->restores = from != LUA_NOREF;
+    self->wanted = self->restore_wanted = false;
+    self->stage = RELOAD_LOADING;
+    set_timeout(self, self->options->reload_timeout, on_timeout);
+    program_load_next(&self->next, from);
+}
+
+void program_commit_reload(program_reload *self) {
+    binding_generation *old = self->state->current, *new = self->next.generation;
     binding_commit report = {0};
-    int old_environment = self->environment;
+    int before = self->environment;
     uint64_t calls = old->calls, errors = old->errors;
     int function = old->on_reload;
+    self->stage = RELOAD_COMMITTING;
     binding_reference(old);
-    self->environment = self->load.environment;
-    self->load.environment = LUA_NOREF;
-    binding_commit_generation(self->load.generation, &report);
-    note_outcome(self);
-    self->reloads++;
-    log_success(self, &report);
+    self->environment = take_environment(&self->next);
+    binding_commit_generation(new, &report);
+    program_report_success(&self->report, self->next.started, &report);
+    if (self->options->rollback_errors >= 0 && !self->restores) {
+        program_begin_probation(&self->probation, before, calls, errors);
+        self->restore_wanted = false; /* that was for the code before */
+    } else {
+        program_end_probation(&self->probation);
+        luaL_unref(self->state->L, LUA_REGISTRYINDEX, before);
+    }
     if (self->state->current->on_reload != LUA_NOREF)
         function = self->state->current->on_reload;
-    begin_probation(self, old_environment, calls, errors);
-    tell_script(self, &report, function);
+    program_tell_of_reload(&self->report, &report, function);
     binding_unreference(old);
-    program_end_load(self);
-    if (self->watch)
-        program_update_watch(self);
+    end_next(self);
+    update_watch(self);
 }
 
-static void fail(program *self) {
-    if (self->load.generation)
-        binding_rollback_generation(self->load.generation);
-    note_outcome(self);
-    free(self->last_error);
-    self->last_error = strdup(self->load.error ? self->load.error : "unknown");
-    if (self->watch)
-        program_update_watch(self); /* the files of the failed version too: it may be mended there */
-    luaL_unref(self->L, LUA_REGISTRYINDEX, self->load.environment);
-    self->reload_failures++;
-    log_failure(self);
-    program_end_load(self);
-    tell_script(self, NULL, self->state->current->on_reload);
+void program_give_up_reload(program_reload *self, const char *why) {
+    if (self->next.generation)
+        binding_rollback_generation(self->next.generation);
+    update_watch(self); /* the files of the failed version too: it may be mended there */
+    program_report_failure(&self->report, self->next.started, why ? why : self->next.error);
+    end_next(self);
+    program_tell_of_reload(&self->report, NULL, self->state->current->on_reload);
 }
 
-static void begin(program *self) {
-    struct ev_loop *ev = self->state->loop->ev;
-    bool restores = self->restore_wanted && self->previous_environment != LUA_NOREF;
-    self->reload_wanted = self->restore_wanted = false;
-    ev_timer_set(&self->reload_timeout, self->options.reload_timeout / 1000.0, 0.);
-    ev_timer_start(ev, &self->reload_timeout);
-    bool begun = program_begin_load(self, restores ? self->previous_environment : LUA_NOREF);
-    self->load.restores = restores;
-    if (!begun)
-        program_load_ended(self);
+/* Why a version that has been loaded may not take over, or NULL. */
+static const char *why_not(const program_reload *self) {
+    if (self->closed)
+        return "the program is stopping";
+    if (binding_has_lost_listener(self->next.generation))
+        return "a listener that it asked for was closed meanwhile";
+    return NULL;
 }
 
-/* Whether the version that is loaded may take over; if not, why is noted. */
-static bool may_commit(program *self) {
-    const char *why = NULL;
-    if (!self->load.succeeded || self->load.timed_out)
-        return false;
-    if (self->stopping)
-        why = "the program is stopping";
-    else if (binding_has_lost_listener(self->load.generation))
-        why = "a listener that it asked for was closed meanwhile";
-    if (!why)
-        return true;
-    free(self->load.error);
-    self->load.error = strdup(why);
-    return false;
-}
-
-/* The main chunk of the first run still waits: it goes on as any task of its run does, until newer code takes over. */
-static void let_first_go_on(program *self) {
-    self->environment = self->load.environment;
-    program_end_load(self);
+/* The first main chunk, which waits, goes on as any task of its run does, until newer code takes over. */
+static void let_first_go_on(program_reload *self) {
+    if (self->stage == RELOAD_FIRST)
+        self->environment = take_environment(&self->first);
 }
 
 /* Between two events: nothing is being delivered, and nothing waits to be. */
-static void on_reload_turn(struct ev_loop *ev, ev_timer *timer, int revents) {
-    program *self = timer->data;
+static void on_turn(mp_soon *turn) {
+    program_reload *self = MP_CONTAINER(turn, program_reload, turn);
     mp_loop *loop = self->state->loop;
-    (void)revents;
+    const char *why = NULL;
     mp_loop_settle(loop);
     if (loop->event_count > 0) {
-        ev_timer_start(ev, timer);
+        mp_soon_start(turn, loop, on_turn);
         return;
     }
-    if (self->load.ended) {
-        if (may_commit(self))
-            commit(self);
+    if (self->stage == RELOAD_LOADING && self->next.outcome != LOAD_RUNS) {
+        if (self->next.outcome == LOAD_SUCCEEDED && !(why = why_not(self)))
+            self->stage = RELOAD_READY;
         else
-            fail(self);
-        mp_loop_settle(loop);
+            program_give_up_reload(self, why);
     }
-    if (self->reload_wanted && self->load.generation == self->state->current && !self->stopping)
+    if (self->stage == RELOAD_READY)
+        program_commit_reload(self);
+    mp_loop_settle(loop);
+    if (self->wanted && !self->closed && self->stage < RELOAD_LOADING) {
         let_first_go_on(self);
-    if (self->reload_wanted && !self->load.generation && !self->stopping)
-        begin(self);
-}
-
-void program_load_ended(program *self) {
-    if (self->load.generation != self->state->current)
-        ev_timer_start(self->state->loop->ev, &self->reload_turn);
-}
-
-static void on_reload_timeout(struct ev_loop *ev, ev_timer *timer, int revents) {
-    program *self = timer->data;
-    (void)ev;
-    (void)revents;
-    if (!self->load.task)
-        return;
-    self->load.timed_out = true;
-    if (self->load.task->suspended) {
-        program_note_late(self, self->load.task->co);
-        binding_cancel(self->load.task); /* one that runs is ended by its hook */
+        program_prepare_reload(self);
     }
-    mp_loop_settle(self->state->loop);
 }
 
-static void on_slice(struct ev_loop *ev, ev_idle *idle, int revents) {
-    (void)revents;
-    ev_idle_stop(ev, idle);
-    program_go_on_loading(idle->data);
+static void on_next_ended(program_load *load) {
+    program_reload *self = load->owner;
+    mp_soon_start(&self->turn, self->state->loop, on_turn);
 }
 
-static bool want_reload(binding_state *state) {
-    return program_want_reload(state->program);
+static void on_first_ended(program_load *load) {
+    program_reload *self = load->owner;
+    if (load->outcome == LOAD_FAILED) {
+        self->closed = true;
+        self->failed(self, load->error);
+    } else if (self->stage == RELOAD_FIRST) {
+        self->environment = take_environment(load);
+        self->stage = RELOAD_NONE;
+        update_watch(self);
+    }
 }
 
-bool program_want_reload(program *self) {
-    if (!self->options.script || strcmp(self->options.script, "-") == 0 || self->stopping)
+/* --- wishes ---------------------------------------------------------------------------------------------------------- */
+
+static void on_give_way(mp_delay *timeout) {
+    program_cut_load(&MP_CONTAINER(timeout, program_reload, timeout)->next, "given up for a newer version");
+}
+
+bool program_want_reload(program_reload *self) {
+    const char *script = self->options->script;
+    if (!script || strcmp(script, "-") == 0 || self->closed)
         return false;
-    self->reload_wanted = true;
-    /* A main chunk that takes its time gives way to what is newer than it. */
-    if (self->load.task && self->load.generation->staging) {
-        struct ev_loop *ev = self->state->loop->ev;
-        double left = self->load.started + GIVE_WAY - mp_loop_now();
-        ev_timer_stop(ev, &self->reload_timeout);
-        ev_timer_set(&self->reload_timeout, left > 0 ? left / 1000.0 : 0, 0.);
-        ev_timer_start(ev, &self->reload_timeout);
-        self->load.superseded = true;
-        return true;
+    self->wanted = true;
+    if (self->stage == RELOAD_LOADING && self->next.task) {
+        /* A main chunk that takes its time gives way to what is newer than it. */
+        double left = self->next.started + GIVE_WAY - mp_loop_now();
+        set_timeout(self, left > 0 ? left : 0, on_give_way);
+    } else {
+        mp_soon_start(&self->turn, self->state->loop, on_turn);
     }
-    ev_timer_start(self->state->loop->ev, &self->reload_turn);
     return true;
 }
 
-void program_init_reload(program *self) {
-    ev_timer_init(&self->reload_turn, on_reload_turn, 0., 0.);
-    ev_timer_init(&self->reload_timeout, on_reload_timeout, 0., 0.);
-    ev_timer_init(&self->probation, on_probation, 0., 0.);
-    ev_idle_init(&self->slicer, on_slice);
-    ev_set_priority(&self->slicer, EV_MAXPRI);
-    self->reload_turn.data = self->reload_timeout.data = self->probation.data = self->slicer.data = self;
-    self->environment = self->previous_environment = self->load.environment = LUA_NOREF;
-    self->state->on_reload = want_reload;
-    self->state->on_stats = add_statistics;
+static void on_hangup(mp_interrupt *hangup) {
+    program_reload *self = MP_CONTAINER(hangup, program_reload, hangup);
+    if (!program_want_reload(self) && !self->closed)
+        mp_log(self->state->loop->log_level, MP_LOG_WARNING, "reload: there is no script file to load");
 }
 
-void program_stop_reload(program *self) {
-    struct ev_loop *ev = self->state->loop->ev;
-    ev_timer_stop(ev, &self->reload_turn);
-    ev_timer_stop(ev, &self->reload_timeout);
-    ev_timer_stop(ev, &self->probation);
-    ev_idle_stop(ev, &self->slicer);
-    free(self->last_error);
-    program_end_load(self);
+static void on_files_changed(program_watch *watch) {
+    (void)program_want_reload(watch->owner);
+}
+
+static void on_probation_failed(program_probation *probation) {
+    program_reload *self = probation->owner;
+    self->restore_wanted = true;
+    (void)program_want_reload(self);
+}
+
+/* --- beginning and end ----------------------------------------------------------------------------------------------- */
+
+void program_init_reload(program_reload *self, binding_state *state, const program_options *options,
+                         void (*failed)(program_reload *reload, const char *error), void *owner) {
+    *self = (program_reload){
+        .state = state, .options = options, .environment = LUA_NOREF, .failed = failed, .owner = owner};
+    program_init_load(&self->first, state, options, on_first_ended, self);
+    program_init_load(&self->next, state, options, on_next_ended, self);
+    program_init_probation(&self->probation, state, options->rollback_errors, on_probation_failed, self);
+    program_init_report(&self->report, state, options->script);
+}
+
+void program_start_script(program_reload *self, int module) {
+    mp_interrupt_start(&self->hangup, self->state->loop, SIGHUP, on_hangup);
+    if (self->options->watch)
+        program_start_watch(&self->watch, self->state->loop, on_files_changed, self);
+    self->stage = RELOAD_FIRST;
+    program_load_first(&self->first, module);
+    if (self->stage == RELOAD_FIRST) /* it waits; what it has loaded may be changed already */
+        program_update_watch(&self->watch, self->state->L, self->first.environment, LUA_NOREF);
+}
+
+void program_close_reload(program_reload *self) {
+    self->closed = true;
+}
+
+void program_stop_reload(program_reload *self) {
+    mp_soon_stop(&self->turn);
+    mp_delay_stop(&self->timeout, self->state->loop);
+    mp_interrupt_stop(&self->hangup);
+    program_stop_watch(&self->watch);
+    program_end_probation(&self->probation);
+    program_free_report(&self->report);
+    program_end_load(&self->first);
+    program_end_load(&self->next);
 }

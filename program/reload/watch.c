@@ -1,75 +1,61 @@
 /*
- * --watch: reloads when the script or a module of its folder has changed. Folders are watched, not files, since editors write
- * beside a file and rename, and all folders on the way to a file, since folders and links may be exchanged too. What counts is
- * what the files are when they have been so for a moment: saving twice in a row is one reload. What is gone, empty or
- * still open for writing has more time, since nobody means it so.
+ * Watching files; see watch.h.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "reload/watch.h"
+
+#include <lauxlib.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "program.h"
+#include "script/environment.h"
+#include "script/source.h"
+#include "system/change.h"
+#include "system/file.h"
+#include "system/system.h"
 
-#ifdef __linux__
-#include <sys/inotify.h>
-#endif
-
-#define LOOK 0.015       /* seconds from an event to a look, and between two of a change */
+#define LOOK 15.0        /* milliseconds from an event to a look, and between two of a change */
 #define QUIET 25.0       /* milliseconds that a change must have lasted */
 #define INCOMPLETE 500.0 /* the same for a file that is gone, empty or being written */
-#define POLL 0.500       /* seconds between two looks, where there is no inotify */
+#define POLL 500.0       /* milliseconds between two looks, where nothing tells of changes */
 #define MAX_LINKS 40     /* on the way to a file */
 
-typedef struct watched_file {
-    struct watched_file *next;
-    struct stat status; /* when it was loaded; one that is missing has no inode */
-    struct stat seen;   /* at the last look */
-    int folder;         /* inotify's number of the folder it is in, all links followed */
-    bool writing;       /* was changed in place, and not closed since */
-    char *name;         /* in that folder */
+struct program_watched_file {
+    program_watched_file *next;
+    mp_file_status loaded; /* what it was when it was loaded */
+    mp_file_status seen;   /* at the last look */
+    int folder;            /* number of the folder it is in, all links followed */
+    bool writing;          /* was changed in place, and not closed since */
+    char *name;            /* in that folder */
     char path[];
-} watched_file;
-
-struct program_watch {
-    watched_file *files;
-    double changed_at; /* when a look found a file changed last */
-    bool moved;        /* a folder or link may be another one than it was */
-    int fd;            /* of inotify, -1: poll */
-    ev_io events;
-    ev_timer timer;
 };
 
-static bool same(const struct stat *a, const struct stat *b) {
-    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+static void on_look(mp_delay *look);
+
+static void look_in(program_watch *watch, double msec) {
+    mp_delay_stop(&watch->look, watch->loop);
+    mp_delay_start(&watch->look, watch->loop, msec, on_look);
+    watch->looks_soon = msec <= LOOK;
 }
 
-static void look_soon(program_watch *watch, struct ev_loop *ev) {
-    if (ev_is_active(&watch->timer) && watch->fd >= 0)
-        return;
-    ev_timer_stop(ev, &watch->timer);
-    ev_timer_set(&watch->timer, LOOK, watch->fd < 0 ? POLL : 0.);
-    ev_timer_start(ev, &watch->timer);
+static void look_soon(program_watch *watch) {
+    if (!watch->looks_soon)
+        look_in(watch, LOOK);
 }
 
 /* --- where files are ------------------------------------------------------------------------------------------------- */
 
-#ifdef __linux__
-#define WAY_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-#define FILE_EVENTS (WAY_EVENTS | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB)
-
 /* Watches the folder of the first `length` bytes of the path. -> its number, or -1 */
-static int watch_folder(const program_watch *watch, const char *path, size_t length, uint32_t events) {
+static int watch_folder(const program_watch *watch, const char *path, size_t length, bool contents) {
     char folder[PATH_MAX];
     while (length > 0 && path[length - 1] != '/')
         length--;
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
-    return inotify_add_watch(watch->fd, folder, events | IN_MASK_ADD);
+    int number = mp_system_watch_folder(watch->fd, folder, contents);
+    return number < 0 ? -1 : number;
 }
 
 /* Are the first `length` bytes of the path a link? Then `next` is the path with what it leads to in their place. */
@@ -77,22 +63,20 @@ static bool follow(const char *path, size_t length, char *next) {
     char link[PATH_MAX], target[PATH_MAX];
     size_t folder = length;
     snprintf(link, sizeof link, "%.*s", (int)length, path);
-    ssize_t n = readlink(link, target, sizeof target - 1);
-    if (n <= 0)
+    if (mp_system_read_link(link, target, sizeof target) <= 0)
         return false;
     while (folder > 0 && (*target == '/' || path[folder - 1] != '/'))
         folder--;
-    return snprintf(next, PATH_MAX, "%.*s%.*s%s", (int)folder, path, (int)n, target, path + length) <
-           PATH_MAX;
+    return snprintf(next, PATH_MAX, "%.*s%s%s", (int)folder, path, target, path + length) < PATH_MAX;
 }
 
 /* Watches the folders of all names on the way to the file by this path. */
-static void watch_way(const program_watch *watch, watched_file *file, const char *path, int links) {
+static void watch_way(const program_watch *watch, program_watched_file *file, const char *path, int links) {
     char next[PATH_MAX];
     for (size_t length = 0; path[length];) {
         length += strspn(path + length, "/");
         length += strcspn(path + length, "/");
-        file->folder = watch_folder(watch, path, length, path[length] ? WAY_EVENTS : FILE_EVENTS);
+        file->folder = watch_folder(watch, path, length, !path[length]);
         if (links < MAX_LINKS && follow(path, length, next)) {
             watch_way(watch, file, next, links + 1);
             return;
@@ -103,95 +87,83 @@ static void watch_way(const program_watch *watch, watched_file *file, const char
     file->name = strdup(slash ? slash + 1 : path);
 }
 
-static void note_event(program_watch *watch, const struct inotify_event *event, struct ev_loop *ev) {
-    bool concerns = event->mask & (WAY_EVENTS | IN_Q_OVERFLOW);
+static void note_change(void *context, const mp_change *change) {
+    program_watch *watch = context;
+    bool concerns = change->names || change->folder < 0;
     watch->moved = watch->moved || concerns;
-    for (watched_file *file = watch->files; file; file = file->next) {
-        if (file->folder != event->wd || event->len == 0 || !file->name ||
-            strcmp(file->name, event->name) != 0)
+    for (program_watched_file *file = watch->files; file; file = file->next) {
+        if (file->folder != change->folder || !change->name || !file->name ||
+            strcmp(file->name, change->name) != 0)
             continue;
         concerns = true;
-        if (event->mask & (IN_MODIFY | IN_CLOSE_WRITE | WAY_EVENTS))
-            file->writing = event->mask & IN_MODIFY;
+        if (!change->attributes)
+            file->writing = change->writing;
     }
     if (concerns)
-        look_soon(watch, ev);
+        look_soon(watch);
 }
 
-static void on_events(struct ev_loop *ev, ev_io *watcher, int revents) {
-    program *self = watcher->data;
-    _Alignas(struct inotify_event) char buffer[4096];
-    ssize_t n;
-    (void)revents;
-    while ((n = read(watcher->fd, buffer, sizeof buffer)) > 0)
-        for (char *at = buffer; at < buffer + n;) {
-            const struct inotify_event *event = (struct inotify_event *)at;
-            note_event(self->watch, event, ev);
-            at += sizeof *event + event->len;
-        }
+static void on_events(mp_readable *events) {
+    program_watch *watch = MP_CONTAINER(events, program_watch, events);
+    mp_system_read_changes(watch->fd, note_change, watch);
 }
-#endif
 
-static void find_file(const program_watch *watch, watched_file *file) {
-#ifdef __linux__
+static void find_file(const program_watch *watch, program_watched_file *file) {
     if (watch->fd >= 0 && strlen(file->path) < PATH_MAX)
         watch_way(watch, file, file->path, 0);
-#else
-    (void)watch;
-    (void)file;
-#endif
 }
 
 /* --- what they are --------------------------------------------------------------------------------------------------- */
 
-static void look_at(const watched_file *file, struct stat *status) {
-    if (stat(file->path, status) < 0)
-        memset(status, 0, sizeof *status);
-}
-
-/* Has anything changed, and is it all there? */
-static void on_look(struct ev_loop *ev, ev_timer *timer, int revents) {
-    program *self = timer->data;
-    program_watch *watch = self->watch;
-    double now = mp_loop_now();
-    bool changed = false, incomplete = false;
-    struct stat status;
-    (void)revents;
-    for (watched_file *file = watch->files; file; file = file->next) {
+/* Looks at all files. Has anything changed since it was loaded, and is it all there? */
+static bool look_at_files(program_watch *watch, double now, bool *incomplete) {
+    bool changed = false;
+    mp_file_status status;
+    for (program_watched_file *file = watch->files; file; file = file->next) {
         if (watch->moved)
             find_file(watch, file);
-        look_at(file, &status);
-        if (!same(&status, &file->seen))
+        (void)mp_system_file_status(file->path, &status);
+        if (!mp_system_same_file(&status, &file->seen))
             watch->changed_at = now;
         file->seen = status;
-        if (same(&status, &file->status))
+        if (mp_system_same_file(&status, &file->loaded))
             continue;
         changed = true;
-        incomplete = incomplete || status.st_size == 0 || file->writing;
+        *incomplete = *incomplete || status.size == 0 || file->writing;
     }
     watch->moved = false;
-    if (!changed)
-        return;
-    if (now < watch->changed_at + (incomplete ? INCOMPLETE : QUIET)) {
-        look_soon(watch, ev);
+    return changed;
+}
+
+static void on_look(mp_delay *look) {
+    program_watch *watch = MP_CONTAINER(look, program_watch, look);
+    double now = mp_loop_now();
+    bool incomplete = false;
+    bool changed = look_at_files(watch, now, &incomplete);
+    watch->looks_soon = false;
+    if (changed && now < watch->changed_at + (incomplete ? INCOMPLETE : QUIET)) {
+        look_soon(watch);
         return;
     }
-    for (watched_file *file = watch->files; file; file = file->next)
-        file->status = file->seen;
-    (void)program_want_reload(self);
+    if (watch->fd < 0)
+        look_in(watch, POLL);
+    if (!changed)
+        return;
+    for (program_watched_file *file = watch->files; file; file = file->next)
+        file->loaded = file->seen;
+    watch->changed(watch);
 }
 
 static bool is_watched(const program_watch *watch, const char *path) {
-    for (const watched_file *file = watch->files; file; file = file->next)
+    for (const program_watched_file *file = watch->files; file; file = file->next)
         if (strcmp(file->path, path) == 0)
             return true;
     return false;
 }
 
 /* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not there. */
-static void watch_file(program *self, lua_State *L, const char *path) {
-    program_watch *watch = self->watch;
-    watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
+static void watch_file(program_watch *watch, lua_State *L, const char *path) {
+    program_watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
     if (!file) {
         luaL_error(L, "out of memory");
         return;
@@ -200,84 +172,71 @@ static void watch_file(program *self, lua_State *L, const char *path) {
     file->next = watch->files;
     watch->files = file;
     find_file(watch, file);
-    look_at(file, &file->status);
-    file->seen = file->status;
+    (void)mp_system_file_status(path, &file->loaded);
+    file->seen = file->loaded;
     /* It may have changed since it was loaded, before it was watched. */
     bool there = program_push_file(L, path);
     if (there ? !lua_rawequal(L, -1, -2) : lua_isstring(L, -2)) {
-        memset(&file->status, 0, sizeof file->status);
+        memset(&file->loaded, 0, sizeof file->loaded);
         watch->changed_at = mp_loop_now();
-        look_soon(watch, self->state->loop->ev);
+        look_soon(watch);
     }
     lua_pop(L, 1);
 }
 
-/* self, environment... -> */
+/* watch, environment... -> */
 static int watch_sources(lua_State *L) {
-    program *self = lua_touserdata(L, 1);
+    program_watch *watch = lua_touserdata(L, 1);
     for (int i = lua_gettop(L); i > 1; i--) {
         if (!lua_istable(L, i))
             continue;
         lua_getfield(L, i, PROGRAM_SOURCES);
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-            if (!is_watched(self->watch, lua_tostring(L, -2)))
-                watch_file(self, L, lua_tostring(L, -2));
+            if (!is_watched(watch, lua_tostring(L, -2)))
+                watch_file(watch, L, lua_tostring(L, -2));
     }
     return 0;
 }
 
-void program_update_watch(program *self) {
-    lua_State *L = self->L;
+void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading) {
+    if (!watch->loop)
+        return;
     lua_pushcfunction(L, watch_sources);
-    lua_pushlightuserdata(L, self);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, self->environment);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, self->load.environment);
+    lua_pushlightuserdata(L, watch);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, serving);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loading);
     if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
-        mp_log(self->state->loop->log_level, MP_LOG_WARNING, "--watch: %s: some files are not watched",
+        mp_log(watch->loop->log_level, MP_LOG_WARNING, "--watch: %s: some files are not watched",
                lua_tostring(L, -1));
         lua_pop(L, 1);
     }
 }
 
-bool program_start_watch(program *self) {
-    struct ev_loop *ev = self->state->loop->ev;
-    program_watch *watch = calloc(1, sizeof *watch);
-    if (!watch)
-        return false;
-    self->watch = watch;
-    watch->fd = -1;
-#ifdef __linux__
-    watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-#endif
-    ev_timer_init(&watch->timer, on_look, POLL, watch->fd < 0 ? POLL : 0.);
-    watch->timer.data = self;
-    if (watch->fd < 0) {
-        ev_timer_start(ev, &watch->timer);
-        return true;
-    }
-#ifdef __linux__
-    ev_io_init(&watch->events, on_events, watch->fd, EV_READ);
-    watch->events.data = self;
-    ev_io_start(ev, &watch->events);
-#endif
-    return true;
+void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(program_watch *watch),
+                         void *owner) {
+    watch->loop = loop;
+    watch->changed = changed;
+    watch->owner = owner;
+    watch->fd = mp_system_open_changes();
+    if (watch->fd >= 0)
+        mp_readable_start(&watch->events, loop, watch->fd, on_events);
+    else
+        look_in(watch, POLL);
 }
 
-void program_stop_watch(program *self) {
-    program_watch *watch = self->watch;
-    if (!watch)
+void program_stop_watch(program_watch *watch) {
+    if (!watch->loop)
         return;
-    ev_timer_stop(self->state->loop->ev, &watch->timer);
+    mp_delay_stop(&watch->look, watch->loop);
     if (watch->fd >= 0) {
-        ev_io_stop(self->state->loop->ev, &watch->events);
-        close(watch->fd);
+        mp_readable_stop(&watch->events);
+        mp_system_close(watch->fd);
     }
     while (watch->files) {
-        watched_file *file = watch->files;
+        program_watched_file *file = watch->files;
         watch->files = file->next;
         free(file->name);
         free(file);
     }
-    free(watch);
-    self->watch = NULL;
+    watch->loop = NULL;
 }

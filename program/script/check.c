@@ -4,12 +4,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "script/check.h"
+
 #include <ctype.h>
+#include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "library.h"
-#include "program.h"
+#include "script/environment.h"
+#include "script/require.h"
+#include "script/source.h"
 
 /* --- the names in a Lua text --------------------------------------------------------------------------------------- */
 
@@ -179,23 +184,23 @@ static void check_file(lua_State *L, int environment, const char *path, bool *se
     lua_pop(L, 2);
 }
 
-/* self -> */
+/* options -> */
 static int check(lua_State *L) {
-    program *self = lua_touserdata(L, 1);
+    const program_options *options = lua_touserdata(L, 1);
     bool sets_paths = false;
     lua_newtable(L);
-    program_push_environment(L, &self->options, 2);
-    check_file(L, lua_gettop(L), self->options.script, &sets_paths);
+    program_push_environment(L, options, 2);
+    check_file(L, lua_gettop(L), options->script, &sets_paths);
     return 0;
 }
 
-int program_check(program *self) {
-    lua_pushcfunction(self->L, check);
-    lua_pushlightuserdata(self->L, self);
-    if (lua_pcall(self->L, 1, 0, 0) != LUA_OK) {
-        program_complain(lua_tostring(self->L, -1));
+int program_check(lua_State *L, const program_options *options) {
+    lua_pushcfunction(L, check);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)options);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        program_complain(lua_tostring(L, -1));
         return 1;
     }
-    printf("%s: ok\n", self->options.script);
+    printf("%s: ok\n", options->script);
     return 0;
 }

@@ -1,17 +1,23 @@
 /*
- * Loading: the script's main chunk runs as a task of a new generation. While it is loaded anew beside a serving one it runs in
- * slices of a millisecond, so that not even an endless loop in it holds the service up.
+ * A load of the script; see load.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
+#include "script/load.h"
+
+#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program.h"
+#include "object/generation.h"
+#include "script/environment.h"
+#include "script/error.h"
+#include "script/source.h"
 
 #define SLICE 1.0          /* milliseconds */
 #define HOOK_INTERVAL 2000 /* instructions between two looks at the clock */
+
+static const char not_in_time[] = "the main chunk has not ended in time";
 
 /* --- the main chunk ------------------------------------------------------------------------------------------------ */
 
@@ -68,23 +74,9 @@ static bool push_chunks(lua_State *L, const program_options *options, int enviro
     return true;
 }
 
-/* self, from -> ; leaves everything in self->load. Raises what is wrong with the script. */
-static int prepare(lua_State *L) {
-    program *self = lua_touserdata(L, 1);
-    int from = (int)lua_tointeger(L, 2);
-    const program_options *options = &self->options;
-    if (self->begun) {
-        self->load.generation = binding_new_generation(L, self->state);
-    } else {
-        self->begun = true;
-        self->load.generation = self->state->current;
-        lua_pushglobaltable(L);
-        set_arg(L, options, lua_gettop(L)); /* installed modules look for it there */
-        lua_pop(L, 1);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, self->module);
-        luaL_unref(L, LUA_REGISTRYINDEX, self->module);
-    }
-    program_push_environment(L, options, lua_gettop(L));
+/* The run's environment, which reads its sources from `from` if that isn't LUA_NOREF; `moonport` is at index `module`. */
+static void push_environment(lua_State *L, program_load *load, int module, int from) {
+    program_push_environment(L, load->options, module);
     int environment = lua_gettop(L);
     if (from != LUA_NOREF) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, from);
@@ -93,236 +85,194 @@ static int prepare(lua_State *L) {
         lua_pop(L, 1);
     }
     lua_pushvalue(L, environment);
-    self->load.environment = luaL_ref(L, LUA_REGISTRYINDEX);
+    load->environment = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_getfield(L, environment, PROGRAM_GLOBALS);
-    set_arg(L, options, lua_gettop(L));
-    if (!push_chunks(L, options, environment))
+    set_arg(L, load->options, lua_gettop(L));
+    lua_pop(L, 1);
+}
+
+/* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises what is wrong with the script. */
+static int prepare(lua_State *L) {
+    program_load *load = lua_touserdata(L, 1);
+    const program_options *options = load->options;
+    int from = (int)lua_tointeger(L, 2);
+    if (lua_gettop(L) < 3) {
+        load->generation = binding_new_generation(L, load->state);
+    } else {
+        load->generation = load->state->current;
+        lua_pushglobaltable(L);
+        set_arg(L, options, lua_gettop(L)); /* installed modules look for it there */
+        lua_pop(L, 1);
+    }
+    push_environment(L, load, 3, from);
+    if (!push_chunks(L, options, 4))
         return lua_error(L);
     lua_pushcclosure(L, run_chunks, 1);
     int count = options->script ? options->argument_count - options->script_index - 1 : 0;
     luaL_checkstack(L, count + 1, "too many arguments");
     for (int i = 1; i <= count; i++)
         lua_pushstring(L, options->arguments[options->script_index + i]);
-    self->load.task = binding_new_task(self->state, L, count);
-    if (!self->load.task)
+    load->task = binding_new_task(load->state, L, count);
+    if (!load->task)
         return luaL_error(L, "out of memory");
     lua_pushinteger(L, count);
     return 1;
 }
 
-/* --- errors -------------------------------------------------------------------------------------------------------- */
+/* --- its end ------------------------------------------------------------------------------------------------------- */
 
-/* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for people. */
-static bool asserted(lua_State *L, lua_State *co, const char *message) {
-    lua_Debug where;
-    if (!lua_getstack(co, 0, &where) || strstr(message, "assertion failed!"))
-        return false;
-    lua_getinfo(co, "f", &where);
-    lua_xmove(co, L, 1);
-    lua_getglobal(L, "assert");
-    bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same;
-}
-
-/* Pushes the place "file:line: " that stands in front of the message; or, if there is none, that of the innermost Lua
-   function, and returns false. */
-static bool push_place(lua_State *L, lua_State *co, const char *message) {
-    lua_Debug where;
-    lua_pushliteral(L, "");
-    int top = lua_gettop(L);
-    for (int level = 0; lua_getstack(co, level, &where); level++) {
-        lua_getinfo(co, "Sl", &where);
-        if (where.currentline <= 0)
-            continue;
-        const char *place = lua_pushfstring(L, "%s:%d: ", where.short_src, where.currentline);
-        if (strncmp(message, place, strlen(place)) == 0)
-            return true;
-        if (lua_rawlen(L, top) == 0)
-            lua_replace(L, top);
-        lua_settop(L, top);
-    }
-    return false;
-}
-
-/* Takes the traceback's last line away: the function below the main chunk is ours. */
-static void cut_bottom(lua_State *L) {
-    static const char bottom[] = "\n\t[C]: in ?";
-    size_t length, end = sizeof bottom - 1;
-    const char *text = lua_tolstring(L, -1, &length);
-    if (length > end && strcmp(text + length - end, bottom) == 0) {
-        lua_pushlstring(L, text, length - end);
-        lua_remove(L, -2);
-    }
-}
-
-/* The message of assert(nil, message) or error(message, 0) was meant for people and says all, with its place in front.
-   Anything else gets its traceback. */
-static int error_text(lua_State *L) {
-    binding_task *task = lua_touserdata(L, 1);
-    lua_State *co = task->co;
-    const char *message = lua_tostring(co, -1);
-    bool placed = !message || push_place(L, co, message);
-    if (!message || (placed && !asserted(L, co, message))) {
-        binding_push_error(L, co, true);
-        cut_bottom(L);
-    } else {
-        if (placed)
-            lua_pushliteral(L, "");
-        lua_pushstring(L, message);
-        lua_concat(L, 2);
-    }
-    return 1;
-}
-
-static void set_error(program *self, const char *text) {
-    free(self->load.error);
-    self->load.error = strdup(text ? text : "out of memory");
-}
-
-static const char *why_ended(const program *self) {
-    return self->load.superseded ? "given up for a newer version" : "the main chunk has not ended in time";
-}
-
-void program_note_late(program *self, lua_State *co) {
-    char text[LUA_IDSIZE + 80] = "";
-    lua_Debug where = {0};
-    for (int level = 0; lua_getstack(co, level, &where); level++) {
-        lua_getinfo(co, "Sl", &where);
-        if (where.currentline > 0)
-            break;
-    }
-    if (where.currentline > 0)
-        snprintf(text, sizeof text, "%s:%d: ", where.short_src, where.currentline);
-    snprintf(text + strlen(text), sizeof text - strlen(text), "%s", why_ended(self));
-    set_error(self, text);
-}
-
-/* The first main chunk, which had not ended when a reload came, has failed: so has the program, as it would without that. */
-static void fail_late(program *self, binding_task *task) {
-    lua_State *L = self->L;
-    lua_pushcfunction(L, error_text);
-    lua_pushlightuserdata(L, task);
-    (void)lua_pcall(L, 1, 1, 0);
-    program_complain(lua_tostring(L, -1) ? lua_tostring(L, -1) : "out of memory");
-    lua_pop(L, 1);
-    self->failed = true;
-    ev_break(self->state->loop->ev, EVBREAK_ALL);
+static void set_error(program_load *load, char *text) {
+    free(load->error);
+    load->error = text ? text : strdup("out of memory");
 }
 
 static void chunk_ended(binding_task *task, int status, int count) {
-    program *self = task->owner;
-    lua_State *L = self->L;
+    program_load *load = task->owner;
+    bool threw = status != LUA_OK && status != LUA_YIELD;
     (void)count;
     lua_sethook(task->co, NULL, 0, 0);
-    if (self->load.task != task) {
-        /* An older run's main chunk, which waited until it was retired, or ends by itself. */
-        if (status != LUA_OK && status != LUA_YIELD)
-            fail_late(self, task);
+    load->task = NULL;
+    load->outcome = load->late || threw ? LOAD_FAILED : status == LUA_OK ? LOAD_SUCCEEDED : LOAD_CANCELLED;
+    if (threw)
+        set_error(load, program_error_text(load->state->L, task->co));
+    else if (load->outcome != LOAD_SUCCEEDED && !load->error)
+        set_error(load, strdup(load->late ? load->late
+                                          : "cancelled")); /* it has caught the error that told it so */
+    load->ended(load);
+}
+
+void program_cut_load(program_load *load, const char *why) {
+    if (!load->task)
         return;
+    load->late = why ? why : not_in_time;
+    if (load->task->suspended) {
+        set_error(load, program_place_text(load->task->co, load->late));
+        binding_cancel(load->task); /* one that runs is ended by its hook */
     }
-    self->load.ended = true;
-    self->load.succeeded = status == LUA_OK;
-    self->load.task = NULL;
-    program_load_ended(self);
-    if (status == LUA_OK || status == LUA_YIELD) {
-        /* Late: it may have noted where, or have caught the error that told it so. */
-        if (!self->load.error)
-            set_error(self, self->load.timed_out ? why_ended(self) : "cancelled");
-        return;
-    }
-    lua_pushcfunction(L, error_text);
-    lua_pushlightuserdata(L, task);
-    /* An error while the message is made (a __tostring that throws) is told in its place. */
-    (void)lua_pcall(L, 1, 1, 0);
-    set_error(self, lua_tostring(L, -1));
-    lua_pop(L, 1);
 }
 
 /* --- slices -------------------------------------------------------------------------------------------------------- */
 
+static void on_count(lua_State *L, lua_Debug *where);
+
+/* The load whose main chunk runs now beside a version that serves, or NULL. */
+static program_load *running_load(const binding_state *state) {
+    binding_task *task = state->running;
+    return task && task->ended == chunk_ended && task->generation == state->staging ? task->owner : NULL;
+}
+
+/* Its time is over: the script gets an error; one that catches it is ended where it can yield. */
+static void interrupt(lua_State *L, program_load *load) {
+    if (load->interrupted && lua_isyieldable(L)) {
+        set_error(load, program_place_text(L, load->late));
+        load->task->sliced = L == load->task->co;
+        lua_yield(L, 0); /* run_slice ends it */
+        return;
+    }
+    load->interrupted = true;
+    lua_sethook(L, on_count, LUA_MASKCOUNT,
+                1);   /* if it can't yield it gets the error where nothing catches it */
+    luaL_where(L, 0); /* what it was at: a hook is no level of its own */
+    if (load->late == not_in_time)
+        lua_pushfstring(L, "the main chunk has not ended within %f ms", load->options->reload_timeout);
+    else
+        lua_pushstring(L, load->late);
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
 /* Inherited by coroutines that the main chunk makes: those can't be interrupted, only ended. */
 static void on_count(lua_State *L, lua_Debug *where) {
-    program *self = binding_find(L)->program;
-    binding_task *task = self->load.task;
+    binding_state *state = binding_find(L);
+    program_load *load = running_load(state);
     double now = mp_loop_now();
     (void)where;
-    if (!task || !self->load.generation || !self->load.generation->staging) {
+    if (!state->staging)
         lua_sethook(L, NULL, 0, 0);
+    if (!load)
         return;
-    }
-    if (self->state->running != task)
-        return;
-    if (self->load.timed_out || now > self->load.started + self->options.reload_timeout) {
-        self->load.timed_out = true;
-        if (self->load.interrupted && lua_isyieldable(L)) {
-            program_note_late(self, L);
-            task->sliced = L == task->co;
-            lua_yield(L, 0); /* it has caught the error: run_slice ends it */
-            return;
-        }
-        self->load.interrupted = true;
-        lua_sethook(L, on_count, LUA_MASKCOUNT,
-                    1); /* if it can't yield it gets the error where nothing catches it */
-        luaL_error(L,
-                   self->load.superseded ? "given up for a newer version"
-                                         : "the main chunk has not ended within %f ms",
-                   self->options.reload_timeout);
-    }
-    if (L == task->co && now > self->load.slice + SLICE && lua_isyieldable(L)) {
-        task->sliced = true;
+    if (!load->late && now > load->started + load->options->reload_timeout)
+        load->late = not_in_time;
+    if (load->late) {
+        interrupt(L, load);
+    } else if (L == load->task->co && now > load->slice + SLICE && lua_isyieldable(L)) {
+        load->task->sliced = true;
         lua_yield(L, 0);
     }
 }
 
-static void run_slice(program *self, int arguments) {
-    binding_task *task = self->load.task;
-    self->load.slice = mp_loop_now();
+static void on_next_slice(mp_soon *soon);
+
+static void run_slice(program_load *load, int arguments) {
+    binding_task *task = load->task;
+    load->slice = mp_loop_now();
     task->sliced = false;
     binding_resume(task, arguments);
-    if (self->load.task && task->sliced && self->load.interrupted)
+    if (load->task && task->sliced && load->interrupted)
         binding_cancel(task);
-    else if (self->load.task && task->sliced)
-        ev_idle_start(self->state->loop->ev, &self->slicer);
-    mp_loop_settle(self->state->loop);
+    else if (load->task && task->sliced)
+        mp_soon_start(&load->next_slice, load->state->loop, on_next_slice);
+    mp_loop_settle(load->state->loop);
 }
 
-void program_go_on_loading(program *self) {
-    if (self->load.task && self->load.task->sliced)
-        run_slice(self, 0);
+static void on_next_slice(mp_soon *soon) {
+    program_load *load = MP_CONTAINER(soon, program_load, next_slice);
+    if (load->task && load->task->sliced)
+        run_slice(load, 0);
 }
 
 /* --- the load ------------------------------------------------------------------------------------------------------ */
 
-void program_end_load(program *self) {
-    free(self->load.error);
-    memset(&self->load, 0, sizeof self->load);
-    self->load.environment = LUA_NOREF;
+void program_init_load(program_load *load, binding_state *state, const program_options *options,
+                       void (*ended)(program_load *load), void *owner) {
+    *load = (program_load){
+        .state = state, .options = options, .environment = LUA_NOREF, .ended = ended, .owner = owner};
 }
 
-bool program_begin_load(program *self, int from) {
-    lua_State *L = self->L;
-    program_end_load(self);
-    self->load.started = mp_loop_now();
-    lua_pushcfunction(L, prepare);
-    lua_pushlightuserdata(L, self);
-    lua_pushinteger(L, from);
-    if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
-        set_error(self, lua_tostring(L, -1));
+void program_end_load(program_load *load) {
+    mp_soon_stop(&load->next_slice);
+    free(load->error);
+    program_init_load(load, load->state, load->options, load->ended, load->owner);
+}
+
+/* Stack: what prepare takes, `arguments` values. */
+static void begin(program_load *load, int arguments) {
+    lua_State *L = load->state->L;
+    load->started = mp_loop_now();
+    if (lua_pcall(L, arguments, 1, 0) != LUA_OK) {
+        set_error(load, lua_tostring(L, -1) ? strdup(lua_tostring(L, -1)) : NULL);
         lua_pop(L, 1);
-        self->load.ended = true;
-        return false;
+        load->outcome = LOAD_FAILED;
+        load->ended(load);
+        return;
     }
-    int arguments = (int)lua_tointeger(L, -1);
+    int count = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
-    binding_task *task = self->load.task;
-    task->owner = self;
+    binding_task *task = load->task;
+    task->owner = load;
     task->ended = chunk_ended;
     task->quiet = true;
     task->of_run = true;
-    task->generation = self->load.generation;
-    if (self->load.generation->staging)
+    task->generation = load->generation;
+    if (load->generation->staging)
         lua_sethook(task->co, on_count, LUA_MASKCOUNT, HOOK_INTERVAL);
-    run_slice(self, arguments);
-    return true;
+    run_slice(load, count);
+}
+
+void program_load_first(program_load *load, int module) {
+    lua_State *L = load->state->L;
+    lua_pushcfunction(L, prepare);
+    lua_pushlightuserdata(L, load);
+    lua_pushinteger(L, LUA_NOREF);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, module);
+    luaL_unref(L, LUA_REGISTRYINDEX, module);
+    begin(load, 3);
+}
+
+void program_load_next(program_load *load, int from) {
+    lua_State *L = load->state->L;
+    lua_pushcfunction(L, prepare);
+    lua_pushlightuserdata(L, load);
+    lua_pushinteger(L, from);
+    begin(load, 2);
 }

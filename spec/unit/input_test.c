@@ -13,7 +13,8 @@
 #include <lualib.h>
 
 #include "module.h"
-#include "program.h"
+#include "memory/input.h"
+#include "memory/pool.h"
 #include "resident.h"
 
 static lua_State *L;

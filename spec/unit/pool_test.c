@@ -14,7 +14,8 @@
 #include <lualib.h>
 #include <string.h>
 
-#include "program.h"
+#include "memory/input.h"
+#include "memory/pool.h"
 #include "resident.h"
 
 #define COUNT 20000 /* more than the pool takes */

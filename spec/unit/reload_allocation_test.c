@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "program.h"
+#include "run.h"
 #include "failing_allocation.h"
 #include "service.h"
 
@@ -74,10 +74,10 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         if (!is_answered(d->fd))
             return;
         *d->which = (failure){.armed = true, .from = d->from, .to = d->to};
-        assert_true(program_want_reload(self));
+        assert_true(program_want_reload(&self->reload));
         break;
     case 2:
-        if (self->reloads + self->reload_failures == 0)
+        if (self->reload.report.reloads + self->reload.report.failures == 0)
             return;
         d->which->armed = false;
         ask(d->fd);
@@ -155,7 +155,7 @@ static bool try_failure(failure *which, unsigned from, unsigned to) {
     the_driver = (driver){.self = &self, .started = mp_loop_now(), .which = which, .from = from, .to = to};
     assert_int_equal(program_run(&self), 0);
     assert_int_equal(the_driver.step, 5);
-    assert_int_equal(self.reloads + self.reload_failures, 1);
+    assert_int_equal(self.reload.report.reloads + self.reload.report.failures, 1);
     lua_close(self.L);
     return which->count >= from;
 }

@@ -1,0 +1,176 @@
+/*
+ * What is told of reloads; see report.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "reload/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void program_init_report(program_reload_report *report, binding_state *state, const char *script) {
+    const char *slash = script ? strrchr(script, '/') : NULL;
+    *report = (program_reload_report){.state = state, .script = slash ? slash + 1 : script ? script : "(-e)"};
+}
+
+void program_free_report(program_reload_report *report) {
+    free(report->last_error);
+    report->last_error = NULL;
+}
+
+/* --- log lines ----------------------------------------------------------------------------------------------------- */
+
+/* Connections whose handlers older generations have set; *holder names the place of one. */
+static unsigned count_older(const binding_state *state, const char **holder) {
+    unsigned count = 0, most = 0;
+    for (const binding_generation *it = state->generations; it; it = it->next) {
+        if (it == state->current || it == state->staging)
+            continue;
+        count += it->sockets;
+        if (it->sockets > most) {
+            most = it->sockets;
+            *holder = it->holder;
+        }
+    }
+    return count;
+}
+
+static void log_success(const program_reload_report *report, const binding_commit *commit) {
+    const binding_state *state = report->state;
+    unsigned long long connections = state->loop->statistics.connections;
+    const char *holder = "";
+    unsigned older = count_older(state, &holder);
+    char tail[160] = "";
+    if (older > 0)
+        snprintf(tail, sizeof tail, ", %u with handlers of older generations (%s)", older, holder);
+    mp_log(
+        state->loop->log_level, MP_LOG_INFO,
+        "reloaded %s: generation %u, %.0f ms; %u listener%s kept, %u added, %u closed; %llu connection%s%s",
+        report->script, state->current->number, report->last_duration, commit->kept,
+        commit->kept == 1 ? "" : "s", commit->added, commit->closed, connections, connections == 1 ? "" : "s",
+        tail);
+}
+
+static void log_failure(const program_reload_report *report) {
+    const binding_state *state = report->state;
+    char start[128];
+    int n = snprintf(start, sizeof start, "reload of %s failed, generation %u goes on: ", report->script,
+                     state->current->number);
+    const char *why = report->last_error ? report->last_error : "out of memory";
+    size_t length = strlen(why);
+    char *text = malloc((size_t)n + length + 1);
+    if (!text)
+        return;
+    memcpy(text, start, (size_t)n);
+    memcpy(text + n, why, length + 1);
+    mp_log_write(state->loop->log_level, MP_LOG_ERROR, text, (size_t)n + length);
+    free(text);
+}
+
+static void note_time(program_reload_report *report, double started) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    report->last_time = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    report->last_duration = mp_loop_now() - started;
+}
+
+void program_report_success(program_reload_report *report, double started, const binding_commit *commit) {
+    note_time(report, started);
+    report->reloads++;
+    log_success(report, commit);
+}
+
+void program_report_failure(program_reload_report *report, double started, const char *why) {
+    note_time(report, started);
+    free(report->last_error);
+    report->last_error = why ? strdup(why) : NULL;
+    report->failures++;
+    log_failure(report);
+}
+
+/* --- onReload ------------------------------------------------------------------------------------------------------ */
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* report, commit or NULL -> ok, report: the arguments of onReload's function */
+static int push_report(lua_State *L) {
+    const program_reload_report *report = lua_touserdata(L, 1);
+    const binding_commit *commit = lua_touserdata(L, 2);
+    lua_pushboolean(L, commit != NULL);
+    lua_newtable(L);
+    set_integer(L, "generation", report->state->current->number);
+    lua_pushnumber(L, report->last_duration);
+    lua_setfield(L, -2, "duration");
+    if (commit) {
+        set_integer(L, "kept", commit->kept);
+        set_integer(L, "added", commit->added);
+        set_integer(L, "closed", commit->closed);
+        set_integer(L, "connections", (lua_Integer)report->state->loop->statistics.connections);
+    } else {
+        lua_pushstring(L, report->last_error ? report->last_error : "out of memory");
+        lua_setfield(L, -2, "error");
+    }
+    return 2;
+}
+
+void program_tell_of_reload(program_reload_report *report, const binding_commit *commit, int function) {
+    lua_State *L = report->state->L;
+    if (function == LUA_NOREF)
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+    lua_pushcfunction(L, push_report);
+    lua_pushlightuserdata(L, report);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)commit);
+    if (lua_pcall(L, 2, 2, 0) != LUA_OK) {
+        lua_pop(L, 2);
+        return;
+    }
+    binding_task *task = binding_new_task(report->state, L, 2);
+    if (task)
+        binding_resume(task, 2);
+}
+
+/* --- stats --------------------------------------------------------------------------------------------------------- */
+
+/* Pushes the list of the older generations that something still belongs to. */
+static void push_older(const binding_state *state, lua_State *L) {
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (const binding_generation *it = state->generations; it; it = it->next) {
+        if (it == state->current || it == state->staging || it->sockets + it->handlers == 0)
+            continue;
+        lua_newtable(L);
+        set_integer(L, "generation", it->number);
+        set_integer(L, "connections", it->sockets);
+        set_integer(L, "handlers", it->handlers);
+        lua_pushstring(L, it->holder);
+        lua_setfield(L, -2, "source");
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+void program_add_statistics(const program_reload_report *report, lua_State *L) {
+    lua_newtable(L);
+    set_integer(L, "generation", report->state->current->number);
+    set_integer(L, "count", report->reloads);
+    set_integer(L, "failures", report->failures);
+    set_integer(L, "resumeErrors", (lua_Integer)report->state->resume_errors);
+    lua_pushnumber(L, report->last_duration);
+    lua_setfield(L, -2, "duration");
+    if (report->last_time > 0) {
+        lua_pushnumber(L, report->last_time);
+        lua_setfield(L, -2, "time");
+    }
+    if (report->last_error) {
+        lua_pushstring(L, report->last_error);
+        lua_setfield(L, -2, "lastError");
+    }
+    push_older(report->state, L);
+    lua_setfield(L, -2, "older");
+    lua_setfield(L, -2, "reload");
+}

@@ -1,0 +1,35 @@
+/*
+ * What is told of reloads: log lines, the script's onReload, stats.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PROGRAM_REPORT_H
+#define PROGRAM_REPORT_H
+
+#include "object/generation.h"
+#include "object/binding.h"
+
+typedef struct program_reload_report {
+    binding_state *state;
+    const char *script; /* its name, without folders */
+    unsigned reloads, failures;
+    char *last_error;     /* NULL: none has failed, or there was no memory for it */
+    double last_duration; /* milliseconds */
+    double last_time;     /* seconds since the epoch; 0: none has ended yet */
+} program_reload_report;
+
+/* `script`: its path, or NULL. */
+void program_init_report(program_reload_report *report, binding_state *state, const char *script);
+void program_free_report(program_reload_report *report);
+
+/* A reload that began at this time has succeeded; failed, and why. Counted and logged. */
+void program_report_success(program_reload_report *report, double started, const binding_commit *commit);
+void program_report_failure(program_reload_report *report, double started, const char *why);
+
+/* Calls onReload's function, a reference, with what the last one came to; `commit`: NULL if it has failed. */
+void program_tell_of_reload(program_reload_report *report, const binding_commit *commit, int function);
+
+/* Adds stats().reload to the table on top. */
+void program_add_statistics(const program_reload_report *report, lua_State *L);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The program as a whole.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PROGRAM_RUN_H
+#define PROGRAM_RUN_H
+
+#include <lua.h>
+
+#include "object/binding.h"
+#include "options.h"
+#include "reload/reload.h"
+#include "stop.h"
+#include "watchdog.h"
+
+typedef struct program {
+    program_options options;
+    lua_State *L;
+    binding_state *state;
+    bool failed;
+    program_stop stop;
+    program_watchdog watchdog;
+    program_reload reload;
+} program;
+
+/* Opens the libraries, runs -e and the script until nothing is left, and closes everything but the Lua state. `options` and `L` are
+   set, all else is zero. Returns the exit status. */
+int program_run(program *self);
+
+#endif

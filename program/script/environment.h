@@ -1,0 +1,31 @@
+/*
+ * What one run of the script lives in: globals of its own, modules of the script's folder of its own, and the installed
+ * ones shared. The files that it was made from are kept with it, so that it can be watched and run again.
+ *
+ * An environment is a table with these fields.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PROGRAM_ENVIRONMENT_H
+#define PROGRAM_ENVIRONMENT_H
+
+#include <lua.h>
+
+#include "options.h"
+
+#define PROGRAM_GLOBALS "globals"      /* the run's _G */
+#define PROGRAM_LOADED "loaded"        /* its modules */
+#define PROGRAM_PACKAGE "package"      /* its package table */
+#define PROGRAM_FOLDER "folder"        /* where its own modules are */
+#define PROGRAM_TARGET_FOLDER "target" /* the same for what a linked script leads to */
+#define PROGRAM_SOURCES "sources"      /* path -> text of each file it was made from; false: it is missing */
+#define PROGRAM_REQUIRE "require"      /* Lua's own */
+#define PROGRAM_STANDARD "standard"    /* Lua's own modules; also a registry key */
+
+/* Notes which modules are Lua's own; once, after luaL_openlibs. May raise. */
+void program_keep_standard(lua_State *L);
+
+/* Pushes a fresh environment whose `moonport` is the table at index `module`. May raise. */
+void program_push_environment(lua_State *L, const program_options *options, int module);
+
+#endif

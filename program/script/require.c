@@ -1,0 +1,186 @@
+/*
+ * `require` of a run; see require.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "script/require.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "library.h"
+#include "script/environment.h"
+#include "script/source.h"
+
+/* Is the file below the script's folder? */
+static bool is_own(const char *folder, const char *path) {
+    size_t length = folder ? strlen(folder) : 0;
+    return folder && strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+bool program_push_module_path(lua_State *L, int environment) {
+    int name = lua_gettop(L);
+    /* package.searchpath(name, package.path), with the run's own package table */
+    lua_getfield(L, environment, PROGRAM_PACKAGE);
+    lua_getfield(L, -1, "searchpath");
+    lua_pushvalue(L, name);
+    lua_getfield(L, -3, "path");
+    lua_call(L, 2, 1);
+    lua_replace(L, name);
+    lua_settop(L, name);
+    lua_getfield(L, environment, PROGRAM_FOLDER);
+    lua_getfield(L, environment, PROGRAM_TARGET_FOLDER);
+    bool own = lua_type(L, name) == LUA_TSTRING && (is_own(lua_tostring(L, -2), lua_tostring(L, name)) ||
+                                                    is_own(lua_tostring(L, -1), lua_tostring(L, name)));
+    lua_settop(L, own ? name : name - 1);
+    if (!own)
+        lua_pushnil(L);
+    return own;
+}
+
+/* Stack: name, path, environment, loaded. The module's chunk has run. */
+static int module_loaded(lua_State *L, int status, lua_KContext context) {
+    (void)status;
+    (void)context;
+    lua_settop(L, 5);
+    if (lua_isnil(L, 5)) {
+        lua_pushvalue(L, 1);
+        if (lua_rawget(L, 4) == LUA_TNIL)
+            lua_pushboolean(L, 1);
+        lua_replace(L, 5);
+        lua_settop(L, 5);
+    }
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 5);
+    lua_rawset(L, 4);
+    lua_pushvalue(L, 5);
+    lua_pushvalue(L, 2);
+    return 2;
+}
+
+/* Stack: name, path, environment, loaded, the module's chunk. */
+static int run_module(lua_State *L) {
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_callk(L, 2, 1, 0, module_loaded);
+    return module_loaded(L, LUA_OK, 0);
+}
+
+/* Pushes a path of the run's package table without what search_beside has put there: what is below the script's folder
+   is the run's own, also when an installed module asks for something of that name. */
+static void push_shared_path(lua_State *L, int package, const char *name) {
+    static const char *const folders[] = {PROGRAM_FOLDER, PROGRAM_TARGET_FOLDER};
+    lua_getfield(L, package, name);
+    for (int i = 0; i < 2 && lua_type(L, -1) == LUA_TSTRING; i++) {
+        lua_getfield(L, lua_upvalueindex(1), folders[i]);
+        const char *folder = lua_tostring(L, -1);
+        if (folder) {
+            const char *beside = lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;", folder, folder);
+            luaL_gsub(L, lua_tostring(L, -3), beside, "");
+            lua_replace(L, -4);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* The installed ones, by Lua's own require. It looks where the state's package table says; for this time that is where
+   the script's own says. Upvalues of program_require. */
+static int require_shared(lua_State *L) {
+    static const char *const names[] = {"path", "cpath"};
+    lua_settop(L, 4);
+    lua_getglobal(L, "package");
+    lua_getfield(L, lua_upvalueindex(1), PROGRAM_PACKAGE);
+    for (int i = 0; i < 2; i++)
+        lua_getfield(L, 5, names[i]);
+    for (int i = 0; i < 2; i++)
+        push_shared_path(L, 6, names[i]);
+    lua_setfield(L, 5, names[1]);
+    lua_setfield(L, 5, names[0]);
+    lua_getfield(L, lua_upvalueindex(1), PROGRAM_REQUIRE);
+    lua_pushvalue(L, 1);
+    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    for (int i = 0; i < 2; i++) {
+        lua_pushvalue(L, 7 + i);
+        lua_setfield(L, 5, names[i]);
+    }
+    return status == LUA_OK ? lua_gettop(L) - 8 : lua_error(L);
+}
+
+/* Pushes what the run itself has put into package.preload for the name, or something else and false. Stack as program_require's. */
+static bool push_preloaded(lua_State *L) {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushvalue(L, 1);
+    lua_rawget(L, -2);
+    lua_getfield(L, 3, PROGRAM_PACKAGE);
+    if (lua_getfield(L, -1, "preload") != LUA_TTABLE)
+        return false;
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) == LUA_TNIL || lua_rawequal(L, -1, -4))
+        return false;
+    lua_replace(L, 5);
+    lua_settop(L, 5);
+    return true;
+}
+
+/* Notes where a module of the script's folder would stand, at index 1 its name: it may come to be there. */
+static void note_missing(lua_State *L, int environment) {
+    static const char *const ends[] = {".lua", "/init.lua"};
+    int top = lua_gettop(L);
+    lua_getfield(L, environment, PROGRAM_SOURCES);
+    lua_getfield(L, environment, PROGRAM_FOLDER);
+    luaL_gsub(L, lua_tostring(L, 1), ".", "/");
+    for (int i = 0; i < 2; i++) {
+        lua_pushfstring(L, "%s/%s%s", lua_tostring(L, top + 2), lua_tostring(L, top + 3), ends[i]);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, top + 1) == LUA_TNIL) {
+            lua_pushvalue(L, -2);
+            lua_pushboolean(L, 0);
+            lua_rawset(L, top + 1);
+        }
+        lua_settop(L, top + 3);
+    }
+    lua_settop(L, top);
+}
+
+int program_require(lua_State *L) {
+    luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_getfield(L, 3, PROGRAM_LOADED);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, 4) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    lua_getfield(L, 3, PROGRAM_STANDARD);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        return 1;
+    lua_settop(L, 4);
+    if (binding_push_library(L, lua_tostring(L, 1))) {
+        /* Ours: they use the run's own "moonport". */
+        lua_getfield(L, 3, PROGRAM_GLOBALS);
+        lua_setupvalue(L, 5, 1);
+        lua_pushliteral(L, ":preload:");
+        lua_replace(L, 2);
+        return run_module(L);
+    }
+    if (push_preloaded(L)) {
+        lua_pushliteral(L, ":preload:");
+        lua_replace(L, 2);
+        return run_module(L);
+    }
+    lua_settop(L, 4);
+    lua_pushvalue(L, 1);
+    bool own = program_push_module_path(L, 3);
+    lua_replace(L, 2);
+    if (!own) {
+        note_missing(L, 3);
+        return require_shared(L);
+    }
+    if (!program_compile(L, lua_tostring(L, 2), 3))
+        return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
+                          lua_tostring(L, 2), lua_tostring(L, -1));
+    return run_module(L);
+}

@@ -1,0 +1,96 @@
+/*
+ * The text of a script; see source.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "script/source.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "script/environment.h"
+#include "system/file.h"
+
+/* Memory that the collector frees if something raises meanwhile. */
+typedef struct text_box {
+    char *text;
+} text_box;
+
+static int free_text(lua_State *L) {
+    text_box *box = lua_touserdata(L, 1);
+    free(box->text);
+    box->text = NULL;
+    return 0;
+}
+
+static text_box *push_box(lua_State *L) {
+    text_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    box->text = NULL;
+    if (luaL_newmetatable(L, "moonport.Text")) {
+        lua_pushcfunction(L, free_text);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return box;
+}
+
+bool program_push_file(lua_State *L, const char *path) {
+    text_box *box = push_box(L);
+    size_t size = 0;
+    int result = mp_system_read_file(path, &box->text, &size);
+    if (result == 0)
+        lua_pushlstring(L, box->text ? box->text : "", size);
+    else
+        lua_pushfstring(L, "cannot open %s: %s", path, result == -EISDIR ? "is a folder" : strerror(-result));
+    free(box->text);
+    box->text = NULL;
+    lua_remove(L, -2);
+    return result == 0;
+}
+
+/* Pushes the text of a file as the run has it, or a message and returns false. */
+static bool push_source(lua_State *L, const char *path, int environment) {
+    lua_getfield(L, environment, PROGRAM_SOURCES);
+    bool there = lua_getfield(L, -1, path) == LUA_TSTRING;
+    if (!there) {
+        lua_pop(L, 1);
+        there = program_push_file(L, path);
+        if (there) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -3, path);
+        }
+    }
+    lua_remove(L, -2);
+    return there;
+}
+
+/* Compiles the text on top, in whose place the function comes, or a message. As luaL_loadfile, which the bytes don't come by: no
+   byte-order mark, no first line that begins with "#". */
+static bool compile(lua_State *L, const char *path) {
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length), *start = text;
+    if (strncmp(start, "\xEF\xBB\xBF", 3) == 0)
+        start += 3;
+    if (*start == '#') {
+        start = memchr(start, '\n', length - (size_t)(start - text));
+        start = start ? start : text + length;
+    }
+    const char *name = lua_pushfstring(L, "@%s", path);
+    bool compiled = luaL_loadbuffer(L, start, length - (size_t)(start - text), name) == LUA_OK;
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return compiled;
+}
+
+bool program_compile(lua_State *L, const char *path, int environment) {
+    environment = lua_absindex(L, environment);
+    bool compiled = strcmp(path, "-") == 0 ? luaL_loadfile(L, NULL) == LUA_OK
+                                           : push_source(L, path, environment) && compile(L, path);
+    if (compiled) {
+        lua_getfield(L, environment, PROGRAM_GLOBALS);
+        lua_setupvalue(L, -2, 1);
+    }
+    return compiled;
+}
