@@ -146,11 +146,6 @@ static int count_servers(mp_channel *channel) {
     return count;
 }
 
-static void read_configuration(struct stat *configuration) {
-    if (stat(configuration_path, configuration) < 0)
-        memset(configuration, 0, sizeof *configuration);
-}
-
 /*
  * Opens it once more, with what the first time told: two or more servers share the time of one, and the hosts file
  * is a channel of its own. c-ares would ask servers for the family that a name hasn't in the hosts file, and would go
@@ -179,7 +174,7 @@ int mp_channel_open(mp_channel *channel) {
     status = mp_system_shortage();
     if (status < 0)
         return status;
-    read_configuration(&channel->configuration);
+    (void)mp_system_file_status(configuration_path, &channel->configuration);
     memset(&options, 0, sizeof options);
     status = open_ares(channel, FIRST_TIMEOUT, 0, &channel->ares);
     if (status == 0)
@@ -274,11 +269,9 @@ bool mp_channel_search(const mp_channel *channel, const char *name, size_t step,
 }
 
 bool mp_channel_is_stale(const mp_channel *channel) {
-    const struct stat *old = &channel->configuration;
-    struct stat now;
-    read_configuration(&now);
-    return now.st_dev != old->st_dev || now.st_ino != old->st_ino || now.st_size != old->st_size ||
-           now.st_mtim.tv_sec != old->st_mtim.tv_sec || now.st_mtim.tv_nsec != old->st_mtim.tv_nsec;
+    mp_file_status now;
+    (void)mp_system_file_status(configuration_path, &now);
+    return !mp_system_same_file(&now, &channel->configuration);
 }
 
 /*

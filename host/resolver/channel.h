@@ -11,7 +11,8 @@
 #include <ares.h>
 #include <ev.h>
 #include <stdbool.h>
-#include <sys/stat.h>
+
+#include "system/file.h"
 
 typedef struct mp_channel mp_channel;
 typedef struct mp_channel_socket mp_channel_socket;
@@ -26,9 +27,9 @@ struct mp_channel {
     bool hosts_last;                   /* after the servers (nsswitch.conf), not before them */
     int dots, domain_count;            /* of a name that is first tried as it is; the search list */
     char **domains;
-    char *servers;             /* instead of those of resolv.conf, or NULL */
-    struct stat configuration; /* resolv.conf as it was when the channel was opened; zeros: none */
-    bool out_of_memory;        /* a socket could not be watched; the owner clears it */
+    char *servers;                /* instead of those of resolv.conf, or NULL */
+    mp_file_status configuration; /* resolv.conf as it was when the channel was opened */
+    bool out_of_memory;           /* a socket could not be watched; the owner clears it */
 };
 
 /* Sets up a closed channel; cannot fail and touches no file. */

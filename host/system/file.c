@@ -20,6 +20,7 @@ int mp_system_file_status(const char *path, mp_file_status *status) {
     memset(status, 0, sizeof *status);
     if (stat(path, &found) < 0)
         return -errno;
+    status->device = found.st_dev;
     status->inode = found.st_ino;
     status->size = found.st_size;
     status->seconds = found.st_mtim.tv_sec;
@@ -28,7 +29,7 @@ int mp_system_file_status(const char *path, mp_file_status *status) {
 }
 
 bool mp_system_same_file(const mp_file_status *a, const mp_file_status *b) {
-    return a->inode == b->inode && a->size == b->size && a->seconds == b->seconds &&
+    return a->device == b->device && a->inode == b->inode && a->size == b->size && a->seconds == b->seconds &&
            a->nanoseconds == b->nanoseconds;
 }
 

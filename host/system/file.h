@@ -12,7 +12,7 @@
 
 /* What tells one state of a file from another; all zero for one that is missing. */
 typedef struct mp_file_status {
-    uint64_t inode;
+    uint64_t device, inode;
     int64_t size;
     int64_t seconds, nanoseconds; /* of the last change */
 } mp_file_status;
