@@ -14,17 +14,21 @@
 #include "net/tcp_socket_private.h"
 
 #define TICK_SECONDS 0.5
-#define TICKS_CONFIRMED 4
+#define TICKS_SILENT 4
 #define TICKS_STALLED 60
-#define HEARD_LATELY 1000 /* ms */
+#define TICKS_CONFIRMED 60
+#define HEARD_LATELY 2000              /* ms */
+#define MOST_BYTES ((size_t)256 << 20) /* thrown away */
 
 typedef struct mp_lingering {
     ev_io watcher;
     ev_timer tick;
     mp_loop *loop;
     struct mp_lingering *next, *previous;
+    size_t received;
     int unsent;   /* at the last tick */
     int patience; /* ticks without progress that are left */
+    int left;     /* ticks that are left when all is confirmed, whatever comes */
 } mp_lingering;
 
 static void end(mp_lingering *lingering) {
@@ -50,7 +54,12 @@ static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
     (void)revents;
     ssize_t n = mp_system_receive(watcher->fd, loop->input->data + loop->input_used,
                                   loop->input->capacity - loop->input_used, false);
-    if (n == 0 || (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK))
+    if (n > 0) {
+        lingering->received += (size_t)n;
+        if (lingering->patience < TICKS_SILENT)
+            lingering->patience = TICKS_SILENT;
+    }
+    if (n == 0 || (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) || lingering->received > MOST_BYTES)
         end(lingering);
 }
 
@@ -60,16 +69,15 @@ static void on_tick(struct ev_loop *ev, ev_timer *watcher, int revents) {
     (void)ev;
     (void)revents;
     if (unsent != lingering->unsent)
-        lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_CONFIRMED;
+        lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_SILENT;
     lingering->unsent = unsent;
-    if (--lingering->patience <= 0)
+    if (--lingering->patience <= 0 || (unsent <= 0 && --lingering->left <= 0))
         end(lingering);
 }
 
 bool mp_linger(mp_loop *loop, int fd) {
     int unsent = mp_system_unsent(fd);
-    if (unsent <= 0 && mp_system_unread(fd) <= 0 &&
-        !(loop->winding_down && mp_system_heard_within(fd, HEARD_LATELY)))
+    if (unsent <= 0 && mp_system_unread(fd) <= 0 && !mp_system_heard_within(fd, HEARD_LATELY))
         return false;
     mp_lingering *lingering = malloc(sizeof *lingering);
     if (!lingering)
@@ -88,8 +96,10 @@ bool mp_linger(mp_loop *loop, int fd) {
     ev_io_init(&lingering->watcher, on_input, fd, EV_READ);
     lingering->watcher.data = lingering;
     ev_io_start(loop->ev, &lingering->watcher);
+    lingering->received = 0;
     lingering->unsent = unsent;
-    lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_CONFIRMED;
+    lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_SILENT;
+    lingering->left = TICKS_CONFIRMED;
     ev_timer_init(&lingering->tick, on_tick, TICK_SECONDS, TICK_SECONDS);
     lingering->tick.data = lingering;
     ev_timer_start(loop->ev, &lingering->tick);

@@ -1,8 +1,9 @@
 /*
- * Lingering close: a descriptor whose last bytes are still on their way to the peer. Closing it at once would throw them
- * away if the peer has sent or sends anything more (the system answers that with a reset). So the write side is shut, what
- * comes is discarded, and the descriptor is closed when the peer has closed too, or two seconds after it confirmed the last
- * byte, or when it has confirmed none for half a minute (RFC 1122, 4.2.2.13).
+ * Lingering close: a descriptor whose last bytes the peer may not have read. Closing it at once would throw them away if
+ * the peer has sent or sends anything more (the system answers that with a reset, RFC 1122, 4.2.2.13). So the write side
+ * is shut, what comes is thrown away, and the descriptor is closed when the peer has closed too. It waits no longer than
+ * until the peer has sent nothing for two seconds, or for half a minute once it has confirmed the last byte, or while it
+ * confirms none for half a minute, or until 256 MiB were thrown away.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,8 +12,8 @@
 
 #include "loop/loop.h"
 
-/* Takes `fd` over if there are unconfirmed bytes, or if the peer is sending: unread bytes, and while the loop winds down
-   (when there is time for it) what came lately. False if not, or for lack of memory: the caller closes it. */
+/* Takes `fd` over if there are unconfirmed bytes, or if the peer may be sending: unread bytes, or some came within two
+   seconds. False if not, or for lack of memory: the caller closes it. */
 bool mp_linger(mp_loop *loop, int fd);
 
 /* How many of those that linger have unconfirmed bytes. */

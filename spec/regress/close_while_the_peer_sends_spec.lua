@@ -1,0 +1,31 @@
+-- A service that answers and closes while its client is still sending (an HTTP server's 413) reset the connection, and the client
+-- lost the answer. Cause: only what was unread at that moment kept the descriptor open; what came later met a closed one, and the
+-- system answers that with a reset. Fix: where the peer has sent lately, its bytes are thrown away until it ends.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+describe("a close of ours while the peer is sending", function()
+  it("lets it read the answer when it has sent all", function()
+    local server <close> = moonport.TcpServer()
+    local closed = 0
+    function server.connection:readyRead()
+      self:readAll()
+      self:write "413 too large\n"
+      self:close()
+    end
+    function server.connection:disconnected() closed = closed + 1 end
+    assert(server:listen "127.0.0.1")
+    for i = 1, 20 do
+      local client = helper.connect(server:serverPort())
+      client:send "PUT /\n"
+      helper.eventually(function() return closed == i end)
+      for _ = 1, 20 do client:send(("x"):rep(50000)) end
+      client:shutdown "write"
+      assert.equal("413 too large\n", client:receiveAll())
+      client:close()
+    end
+  end)
+end)
