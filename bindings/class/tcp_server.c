@@ -35,6 +35,7 @@ static int server_gc(lua_State *L) {
 
 /* Keeps a server alive that is about to listen, and its prototype at hand. */
 static void anchor(lua_State *L, mp_tcp_server *server) {
+    binding_check_prototype(L, 1);
     binding_anchor(L, 1, &server->object);
     if (server->listener->metatable == 0) {
         mp_object_check(&server->object); /* for the case that this raises */
@@ -139,12 +140,14 @@ static int tcp_server_socket_descriptor(lua_State *L) {
 
 /* server:nextPendingConnection() -> TcpSocket or nil */
 static int tcp_server_next_pending_connection(lua_State *L) {
-    mp_tcp_socket *socket = mp_tcp_server_next_pending(check_server(L));
+    mp_tcp_server *server = check_server(L);
+    mp_tcp_socket *socket = mp_tcp_server_next_pending(server);
+    binding_box_of(&server->object)->cared_for = true;
     if (!socket) {
         lua_pushnil(L);
         return 1;
     }
-    socket->object.epoch = check_server(L)->object.epoch;
+    socket->object.epoch = server->object.epoch;
     binding_push(L, &socket->object);
     binding_taken(binding_state_of(L), binding_box_of(&socket->object));
     return 1;
@@ -152,7 +155,9 @@ static int tcp_server_next_pending_connection(lua_State *L) {
 
 /* server:hasPendingConnections() -> boolean */
 static int tcp_server_has_pending_connections(lua_State *L) {
-    lua_pushboolean(L, mp_tcp_server_has_pending(check_server(L)));
+    mp_tcp_server *server = check_server(L);
+    binding_box_of(&server->object)->cared_for = true;
+    lua_pushboolean(L, mp_tcp_server_has_pending(server));
     return 1;
 }
 

@@ -130,6 +130,7 @@ struct binding_box {
     bool has_handlers : 1;               /* a connection with handlers of its own */
     bool of_run : 1;                     /* made by a script's own run, not in a handler of a connection */
     bool start_staged : 1;               /* a timer or task that starts with the commit */
+    bool cared_for : 1; /* a server: somebody has asked for its connections, or the log says that nobody does */
     binding_generation *generation;      /* whose code made it, or set its handlers last */
     intptr_t unseen_written;             /* the same for bytesWritten */
 };
@@ -193,8 +194,11 @@ bool binding_push_fields(lua_State *L, int index);
 /* The same, but makes it if there is none. */
 void binding_make_fields(lua_State *L, binding_state *state, int index);
 
-/* Raises if a function is stored under a name that is nearly a signal's, or something else under a signal's own. `key` and
-   `value` are stack indices. */
+/* The signal `name` of `kind`; raises if there is none, with the one that was meant, or whose it is. */
+enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char *name);
+
+/* Raises if a function is stored under a name that is nearly a signal's, or the signal of another class, or something else under
+   a signal's own. `key` and `value` are stack indices. */
 void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value);
 
 /* What the bindings let go of when the host does. */
@@ -213,6 +217,10 @@ void binding_end_plain(lua_State *L, const binding_state *state, int index);
 
 /* Checks the table at `index`, which becomes a server's `connection`, and from now on what is put there. */
 void binding_adopt_prototype(lua_State *L, binding_state *state, int index);
+
+/* Raises if the prototype of the server at `index` is a class of the script's own in which something stands that no connection
+   would see; in another table it couldn't be. */
+void binding_check_prototype(lua_State *L, int index);
 
 /* Takes note of the `connection` table of the server at `index`, which has changed or begins to matter. */
 void binding_update_prototype(lua_State *L, int index);

@@ -9,6 +9,7 @@
 
 #include "object/binding.h"
 #include "object/generation.h"
+#include "object/suggestion.h"
 
 /* --- signals --------------------------------------------------------------------------------------------------- */
 
@@ -32,11 +33,56 @@ const char *binding_signal_name(enum mp_signal signal) {
     return signals[signal].name;
 }
 
+/* The names of the kinds, and where the handlers of their signals go. */
+static const struct {
+    const char *name, *place;
+} owners[MP_KIND_COUNT] = {
+    [MP_TCP_SERVER] = {"TcpServer", "to the server itself"},
+    [MP_TCP_SOCKET] = {"TcpSocket",
+                       "to a socket, or into the server's connection for all of its connections"},
+    [MP_TIMER] = {"Timer", "to a timer"},
+};
+
+/* A signal's name that isn't one of `kind`: which class has it, but for letter case. -1: none. */
+static int signal_of_another(enum mp_kind kind, const char *name) {
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++)
+        if (signals[i].kind != kind && strcasecmp(signals[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static int raise_elsewhere(lua_State *L, enum mp_kind kind, const char *name, int signal) {
+    enum mp_kind owner = signals[signal].kind;
+    return luaL_error(L, "%s has no signal '%s': '%s' is one of %s, and its handlers go %s",
+                      owners[kind].name, name, signals[signal].name, owners[owner].name, owners[owner].place);
+}
+
+/* The names of a kind's signals, as binding_nearest wants them. */
+static const char *name_of_kind(const void *kind, int i) {
+    if (i == MP_SIGNAL_COUNT)
+        return NULL;
+    return signals[i].kind == *(const enum mp_kind *)kind ? signals[i].name : "";
+}
+
+enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char *name) {
+    int signal = binding_signal(kind, name), elsewhere;
+    if (signal >= 0)
+        return (enum mp_signal)signal;
+    const char *nearest = binding_nearest(name, name_of_kind, &kind);
+    if (nearest)
+        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name, nearest);
+    if ((elsewhere = signal_of_another(kind, name)) >= 0)
+        raise_elsewhere(L, kind, name, elsewhere);
+    luaL_error(L, "%s has no signal '%s'", owners[kind].name, name);
+    return MP_SIGNAL_COUNT;
+}
+
 void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
     if (lua_type(L, key) != LUA_TSTRING)
         return;
     const char *name = lua_tostring(L, key);
     bool function = lua_type(L, value) == LUA_TFUNCTION;
+    int elsewhere;
     for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
         if (signals[i].kind != kind || strcasecmp(signals[i].name, name) != 0)
             continue;
@@ -46,10 +92,13 @@ void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind
             if (function)
                 state->loop->wanted |= MP_SIGNAL_BIT(i);
         } else if (function) {
-            luaL_error(L, "no signal '%s'; did you mean '%s'?", name, signals[i].name);
+            luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name,
+                       signals[i].name);
         }
         return;
     }
+    if (function && (elsewhere = signal_of_another(kind, name)) >= 0)
+        raise_elsewhere(L, kind, name, elsewhere);
 }
 
 /* --- fields ---------------------------------------------------------------------------------------------------- */
@@ -110,10 +159,11 @@ static int object_newindex(lua_State *L) {
     if (class == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
         strcmp(lua_tostring(L, 2), "connection") == 0) {
         connection = true;
-        if (!lua_isnil(L, 3)) {
-            luaL_argexpected(L, lua_istable(L, 3), 3, "table");
+        if (!lua_isnil(L, 3) && !lua_istable(L, 3))
+            return luaL_error(L, "connection: the prototype of connections is a table, not a %s",
+                              luaL_typename(L, 3));
+        if (!lua_isnil(L, 3))
             binding_adopt_prototype(L, state, 3);
-        }
     }
     binding_make_fields(L, state, 1);
     lua_pushvalue(L, 2);

@@ -10,10 +10,43 @@
  */
 #include "object/binding.h"
 
+/* So long may the chain of a script's classes be that is looked at. */
+#define MOST_CLASSES 32
+
+/* A field of a prototype: what a socket would refuse, or never see behind its own method, is refused here. */
+static void check_field(lua_State *L, binding_state *state, int key, int value) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->plain_socket);
+    lua_getfield(L, -1, "__index");
+    lua_pushvalue(L, key);
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        luaL_error(L, "connection: '%s' is a method of TcpSocket and can't be replaced",
+                   lua_tostring(L, key));
+    lua_pop(L, 3);
+    binding_check_handler(L, state, MP_TCP_SOCKET, key, value);
+}
+
+static void check_fields(lua_State *L, binding_state *state, int table) {
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
+        check_field(L, state, lua_gettop(L) - 1, lua_gettop(L));
+}
+
+/* The table at `index`, and the tables behind it. */
+static void check_classes(lua_State *L, binding_state *state, int index) {
+    int top = lua_gettop(L);
+    lua_pushvalue(L, index);
+    for (int i = 0; i < MOST_CLASSES && lua_istable(L, -1); i++) {
+        check_fields(L, state, lua_gettop(L));
+        if (luaL_getmetafield(L, -1, "__index") == LUA_TNIL)
+            break;
+        lua_replace(L, top + 1);
+    }
+    lua_settop(L, top);
+}
+
 /* prototype, key, value -> ; __newindex of one that the script didn't give a metatable: checks new names as those of a socket. */
 static int prototype_newindex(lua_State *L) {
-    binding_check_handler(L, binding_state_of(L), MP_TCP_SOCKET, 2, 3);
     lua_settop(L, 3);
+    check_field(L, binding_state_of(L), 2, 3);
     lua_rawset(L, 1);
     return 0;
 }
@@ -36,8 +69,7 @@ static bool want_all(lua_State *L, binding_state *state, int index) {
 }
 
 void binding_adopt_prototype(lua_State *L, binding_state *state, int index) {
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        binding_check_handler(L, state, MP_TCP_SOCKET, lua_gettop(L) - 1, lua_gettop(L));
+    check_classes(L, state, index);
     if (want_all(L, state, index))
         return;
     lua_createtable(L, 0, 1);
@@ -45,6 +77,16 @@ void binding_adopt_prototype(lua_State *L, binding_state *state, int index) {
     lua_pushcclosure(L, prototype_newindex, 1);
     lua_setfield(L, -2, "__newindex");
     lua_setmetatable(L, index);
+}
+
+void binding_check_prototype(lua_State *L, int index) {
+    int top = lua_gettop(L);
+    if (binding_push_fields(L, index)) {
+        lua_pushliteral(L, "connection");
+        if (lua_rawget(L, -2) == LUA_TTABLE && is_class(L, lua_gettop(L)))
+            check_classes(L, binding_state_of(L), lua_gettop(L));
+    }
+    lua_settop(L, top);
 }
 
 /* Pushes a copy of the table on top, in place of it. */

@@ -9,6 +9,7 @@
 #include "object/binding.h"
 #include "object/generation.h"
 #include "module.h"
+#include "object/suggestion.h"
 
 /* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
 static const char connections_key = 0;
@@ -187,6 +188,22 @@ static void take_by_itself(mp_tcp_server *server) {
         socket->object.epoch = server->object.epoch;
 }
 
+/* A connection that nobody takes is silent for who waits at its other end: the log says so, once. Not while a handler is still at
+   work that may take it. */
+static void tell_untaken(mp_tcp_server *server, bool handled) {
+    char endpoint[BINDING_ENDPOINT];
+    mp_address address;
+    uint16_t port;
+    if (server->object.at_work > 0 || !mp_tcp_server_has_pending(server))
+        return;
+    binding_box_of(&server->object)->cared_for = true;
+    mp_tcp_server_address(server, &address, &port);
+    mp_log(server->object.loop->log_level, MP_LOG_WARNING, "TcpServer(%s): a client has connected, and %s",
+           binding_endpoint(endpoint, &address, port),
+           handled ? "newConnection has not taken it: call nextPendingConnection there"
+                   : "nobody takes it: give the server newConnection, or put handlers into its connection");
+}
+
 /* The same with those that connect added, as they are before any handler runs: what connects during an emission is not
    called in it. */
 static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_signal signal,
@@ -209,12 +226,14 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
     binding_box *box = binding_box_of(object);
     bool any = box->connected & MP_SIGNAL_BIT(signal) ? run_all_handlers(state, object, signal, argument)
                                                       : run_own_handler(state, object, signal, argument);
-    if (signal != MP_SIGNAL_NEW_CONNECTION || any || box->waits)
+    if (signal != MP_SIGNAL_NEW_CONNECTION || box->waits)
         return;
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
     mp_tcp_server *server = (mp_tcp_server *)object;
-    if (binding_has_prototype(state->L, server->listener))
+    if (!any && binding_has_prototype(state->L, server->listener))
         take_by_itself(server);
+    else if (!box->cared_for)
+        tell_untaken(server, any);
 }
 
 /* Two signals are not recursive, as in Qt: while a handler of theirs waits, they are kept for its end. */
@@ -284,27 +303,41 @@ static mp_object *check_object(lua_State *L, int index) {
     return NULL;
 }
 
+/* On top an option's name and its value. */
+static void check_connect_option(lua_State *L) {
+    static const char *const names[] = {"singleShot", NULL};
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+    if (name && strcmp(name, names[0]) == 0) {
+        if (!lua_isboolean(L, -1))
+            luaL_error(L, "connect: singleShot is true or false, not a %s", luaL_typename(L, -1));
+        return;
+    }
+    const char *nearest = name ? binding_nearest(name, binding_listed_name, names) : NULL;
+    const char *what = luaL_tolstring(L, -2, NULL);
+    if (nearest)
+        luaL_error(L, "connect: unknown option '%s'; did you mean '%s'?", what, nearest);
+    luaL_error(L, "connect: unknown option '%s'", what);
+}
+
 /* moonport.connect(object, signal, handler[, {singleShot = true}]) -> connection */
 static int module_connect(lua_State *L) {
     binding_state *state = binding_state_of(L);
     mp_object *object = check_object(L, 1);
     const char *name = luaL_checkstring(L, 2);
-    int signal = binding_signal(object->behaviour->kind, name);
-    if (signal < 0)
-        return luaL_error(L, "connect: no signal '%s'", name);
+    enum mp_signal signal = binding_check_signal(L, object->behaviour->kind, name);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     bool single_shot = false;
     if (!lua_isnoneornil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
         for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1))
-            if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "singleShot") != 0)
-                return luaL_error(L, "connect: unknown option '%s'", luaL_tolstring(L, -2, NULL));
-        lua_getfield(L, 4, "singleShot");
+            check_connect_option(L);
+        lua_pushliteral(L, "singleShot");
+        lua_rawget(L, 4);
         single_shot = lua_toboolean(L, -1);
     }
     lua_settop(L, 3);
     connection *made = lua_newuserdatauv(L, sizeof *made, 2); /* 4 */
-    *made = (connection){.active = true, .single_shot = single_shot, .signal = (enum mp_signal)signal};
+    *made = (connection){.active = true, .single_shot = single_shot, .signal = signal};
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[CLASS_CONNECTION]);
     lua_setmetatable(L, 4);
     lua_pushvalue(L, 3);
