@@ -12,9 +12,15 @@
 /* Registry key of persist's table. */
 static const char persist_key = 0;
 
-/* moonport.now() -> milliseconds, monotonic */
+/* moonport.now() -> whole milliseconds, monotonic */
 static int module_now(lua_State *L) {
-    lua_pushnumber(L, mp_loop_now());
+    lua_pushinteger(L, (lua_Integer)mp_loop_now());
+    return 1;
+}
+
+/* moonport.hrtime() -> nanoseconds of the same clock */
+static int module_hrtime(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)(mp_loop_now() * 1e6));
     return 1;
 }
 
@@ -139,24 +145,76 @@ static int module_run(lua_State *L) {
 
 /* --- log ------------------------------------------------------------------------------------------------------------- */
 
-/* moonport.log.info(format, ...): as string.format; a lone argument is any value. Upvalue 2: the level */
+/* Pushes string.format. */
+static void push_format(lua_State *L) {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "string");
+    lua_getfield(L, -1, "format");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+}
+
+/* value … -> the line: the only one as it is, more of them by string.format. A protected call. */
+static int compose_line(lua_State *L) {
+    if (lua_gettop(L) > 1) {
+        push_format(L);
+        lua_insert(L, 1);
+        lua_call(L, lua_gettop(L) - 1, 1);
+    }
+    (void)luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* what has gone wrong, value … -> a line that has all of it. A protected call. */
+static int compose_rest(lua_State *L) {
+    int count = lua_gettop(L);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    luaL_where(L, 2); /* the caller of the function that has called this */
+    luaL_addvalue(&buffer);
+    for (int i = 1; i <= count; i++) {
+        (void)luaL_tolstring(L, i, NULL);
+        luaL_addvalue(&buffer);
+        luaL_addstring(&buffer, i == 1 ? ":" : "");
+        luaL_addstring(&buffer, i < count ? " " : "");
+    }
+    luaL_pushresult(&buffer);
+    return 1;
+}
+
+/*
+ * moonport.log.info(format, ...): as string.format; a lone argument is any value. Upvalue 2: the level. Never raises for what it
+ * is given, which is data as often as not: the line then says what was wrong, and has the values one after the other.
+ */
 static int log_line(lua_State *L) {
     binding_state *state = binding_state_of(L);
     enum mp_log_level level = (enum mp_log_level)lua_tointeger(L, lua_upvalueindex(2));
     size_t length;
-    luaL_checkany(L, 1);
     if (level < state->loop->log_level)
         return 0;
-    if (lua_gettop(L) > 1) {
-        lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-        lua_getfield(L, -1, "string");
-        lua_getfield(L, -1, "format");
-        lua_insert(L, 1);
-        lua_pop(L, 2);
-        lua_call(L, lua_gettop(L) - 1, 1);
+    if (lua_gettop(L) == 0)
+        lua_pushliteral(L, "");
+    int count = lua_gettop(L);
+    if (!lua_checkstack(L, count + LUA_MINSTACK)) {
+        count = 1;
+        lua_settop(L, count);
     }
-    const char *text = luaL_tolstring(L, 1, &length);
-    mp_log_write(state->loop->log_level, level, text, length);
+    lua_pushcfunction(L, compose_line);
+    for (int i = 1; i <= count; i++)
+        lua_pushvalue(L, i);
+    if (lua_pcall(L, count, 1, 0) != LUA_OK) {
+        lua_pushcfunction(L, compose_rest);
+        lua_insert(L, -2);
+        for (int i = 1; i <= count; i++)
+            lua_pushvalue(L, i);
+        if (lua_pcall(L, count + 1, 1, 0) != LUA_OK)
+            lua_pushnil(L);
+    }
+    const char *text = lua_tolstring(L, -1, &length);
+    if (text)
+        mp_log_write(state->loop->log_level, level, text, length);
+    else
+        mp_log(state->loop->log_level, level, "log: a value can't be made into text");
     return 0;
 }
 
@@ -179,6 +237,7 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
         {"Timer", binding_new_timer},
         {"singleShot", binding_single_shot},
         {"now", module_now},
+        {"hrtime", module_hrtime},
         {"onError", module_on_error},
         {"persist", module_persist},
         {"stats", module_stats},

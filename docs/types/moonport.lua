@@ -762,12 +762,13 @@ function Task:isActive() end
 ---@field reload? moonport.ReloadStats # Only in the program.
 ---@field memory integer # Bytes that Lua uses.
 
----One line on standard error; a format as string.format's, or a lone value.
+---One line on standard error; a format as string.format's, or a lone value. Never raises for what it is given: the line
+---then says what doesn't suit.
 ---@class moonport.Log
----@field debug fun(format: any, ...: any)
----@field info fun(format: any, ...: any)
----@field warning fun(format: any, ...: any)
----@field error fun(format: any, ...: any)
+---@field debug fun(format?: any, ...: any)
+---@field info fun(format?: any, ...: any)
+---@field warning fun(format?: any, ...: any)
+---@field error fun(format?: any, ...: any)
 
 ---@class moonport
 ---@field version string
@@ -841,8 +842,12 @@ function moonport.spawn(fn, ...) end
 function moonport.sleep(msec) end
 
 ---Milliseconds of a clock that nobody can set. It begins anywhere: for differences only.
----@return number
+---@return integer
 function moonport.now() end
+
+---Nanoseconds of the same clock.
+---@return integer
+function moonport.hrtime() end
 
 ---Stops the program gracefully. status: 0 to 255.
 ---@param status? integer # 0 if left out

@@ -49,11 +49,11 @@ end
 
 -- Time ----------------------------------------------------------------------------------------------------------------
 
-local epoch = os.time() - moonport.now() / 1000
+local epoch = os.time() - moonport.hrtime() / 1e9
 
 --- Seconds since 1970, as a number with a fraction: exact as a difference, else to a second.
 function socket.gettime()
-  return epoch + moonport.now() / 1000
+  return epoch + moonport.hrtime() / 1e9
 end
 
 --- Suspends the caller for so many seconds.
@@ -106,12 +106,12 @@ end
 --- Those of the readers that can be read from or have a connection to accept, and those of the writers that can be
 --- written to or have failed to connect; "timeout" as well if there are none.
 function socket.select(readers, writers, seconds)
-  local till = seconds and seconds >= 0 and moonport.now() + seconds * 1000 or math.huge
+  local till = seconds and seconds >= 0 and moonport.hrtime() / 1e6 + seconds * 1000 or math.huge
   passage.outside(moonport.sleep, 0) -- what the system has is seen
   while true do
     local readable, writable = ready(readers, "readable"), ready(writers, "writable")
     if readable[1] or writable[1] then return readable, writable end
-    local left = till - moonport.now()
+    local left = till - moonport.hrtime() / 1e6
     if left <= 0 then return readable, writable, "timeout" end
     waitForAny(readers, writers, left)
   end

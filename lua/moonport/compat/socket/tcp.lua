@@ -27,6 +27,9 @@ local function said(message, code)
   return words[code] or message
 end
 
+-- Milliseconds, with their fraction: less than one is a time-out, too.
+local function now() return moonport.hrtime() / 1e6 end
+
 local Tcp = {}
 Tcp.__index = Tcp
 
@@ -43,7 +46,7 @@ end
 function Tcp.new(protocol)
   return setmetatable({
     class = "master", protocol = protocol, block = -1, total = -1, options = {},
-    received = 0, sent = 0, born = moonport.now(),
+    received = 0, sent = 0, born = now(),
   }, Tcp)
 end
 
@@ -66,11 +69,11 @@ end
 
 local function deadline(self)
   local seconds = math.min(self.block < 0 and math.huge or self.block, self.total < 0 and math.huge or self.total)
-  return moonport.now() + seconds * 1000
+  return now() + seconds * 1000
 end
 
 local function left(till)
-  return math.max(till - moonport.now(), 0) -- inf waits for ever
+  return math.max(till - now(), 0) -- inf waits for ever
 end
 
 function Tcp:settimeout(seconds, mode)
@@ -325,11 +328,11 @@ end
 
 function Tcp:dirty() return self.socket ~= nil and self.socket:bytesAvailable() > 0 end
 
-function Tcp:getstats() return self.received, self.sent, (moonport.now() - self.born) / 1000 end
+function Tcp:getstats() return self.received, self.sent, (now() - self.born) / 1000 end
 
 function Tcp:setstats(received, sent, age)
   self.received, self.sent = received or self.received, sent or self.sent
-  self.born = age and moonport.now() - age * 1000 or self.born
+  self.born = age and now() - age * 1000 or self.born
   return 1
 end
 

@@ -1,0 +1,80 @@
+-- log.info("%d", moonport.now()) raised, as now() was no integer; and any value that didn't suit its format, or couldn't be
+-- made into text, raised without a line in the log and ended the connection of the handler that only wanted to tell
+-- something. What is logged is data: now() is an integer, and log never raises for what it is given.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+-- Runs lines of a script that has `log`. -> what each line that was logged says
+local function logged(source)
+  local path = helper.file('local log = require "moonport".log ' .. source, "script.lua")
+  local status, out, err = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", path }
+  assert.equal(0, status, err)
+  assert.equal("", out)
+  local lines = {}
+  for line in err:gmatch "[^\n]+" do
+    lines[#lines + 1] = line:gsub("^%S+ %S+ ", ""):gsub(path:gsub("%p", "%%%0"), "script.lua")
+  end
+  return lines
+end
+
+describe("the log", function()
+  it("tells what doesn't suit the format, where, and the values", function()
+    assert.same({
+      "info script.lua:1: bad argument #2 to 'string.format' (number has no integer representation): %d 1.5",
+      "warning script.lua:2: bad argument #2 to 'string.format' (number expected, got string): %d x",
+      "error script.lua:3: bad argument #3 to 'string.format' (no value): %s and %s one",
+      "info script.lua:4: invalid conversion '%y' to 'format': %y 1 nil true",
+      "info script.lua:5: bad argument #1 to 'string.format' (string expected, got table): LIST 5",
+      "info after",
+    }, logged [[log.info("%d", 1.5)
+      log.warning("%d", "x")
+      log.error("%s and %s", "one")
+      log.info("%y", 1, nil, true)
+      log.info(setmetatable({}, { __tostring = function() return "LIST" end }), 5)
+      log.info "after"]])
+  end)
+
+  it("tells that a value can't be made into text", function()
+    assert.same({
+      "error log: a value can't be made into text",
+      "error log: a value can't be made into text",
+      "info after",
+    }, logged [[local broken = setmetatable({}, { __tostring = function() error {} end })
+      log.error(broken)
+      log.error("%s", broken)
+      log.info "after"]])
+  end)
+
+  it("writes an empty line for nothing, and takes as many values as there are", function()
+    assert.same({ "info ", "info nil", "info 1 2", "info after" }, logged [[log.info() log.info(nil) log.info("%d %d", 1, 2)
+      log.debug("%d", "unseen")
+      log.info(("%s"):rep(3, ""), "af", "t", "er", table.unpack({}, 1, 100000))]])
+  end)
+
+  it("ends nobody's connection", function()
+    local server <close> = moonport.TcpServer()
+    local errors = moonport.stats().handlerErrors
+    function server.connection:readyRead()
+      moonport.log.debug("%d", "not seen")
+      moonport.log.error("%d", 0.5)
+      self:write(self:readAll())
+    end
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    client:send "hello"
+    assert.equal("hello", client:receive(5))
+    assert.equal(errors, moonport.stats().handlerErrors)
+  end)
+end)
+
+describe("moonport.now", function()
+  it("is an integer, of milliseconds; hrtime one of nanoseconds, of the same clock", function()
+    local before, fine, after = moonport.now(), moonport.hrtime(), moonport.now()
+    assert.equal("integer", math.type(before))
+    assert.equal("integer", math.type(fine))
+    assert.is_true(before <= fine // 1000000 and fine // 1000000 <= after)
+    assert.equal(tostring(before), ("%d"):format(before))
+  end)
+end)
