@@ -71,7 +71,7 @@ static int used(const binding_state *state) {
 /* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a step would run it. */
 static void await_cycle(binding_state *state) {
     int live = used(state), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
-    uint64_t objects = state->loop->statistics.objects;
+    uint64_t objects = state->loop->objects;
     bool grows = live > LEAST_PAUSE && live < MUCH && objects > FEW &&
                  objects > state->objects + state->objects / 8;
     int percent = lua_gc(state->L, LUA_GCSETPAUSE, grows ? GROWING_PAUSE : LUAS_PAUSE) - 100;
@@ -171,7 +171,7 @@ static void collect_later(mp_loop *loop) {
 }
 
 static void collect_if_released(binding_state *state) {
-    if (state->released < FEW || state->released < state->loop->statistics.objects / 2)
+    if (state->released < FEW || state->released < state->loop->objects / 2)
         return;
     double wait = state->released >= (uint32_t)used(state) / 4 ? 0 : state->next_collection - mp_loop_now();
     if (wait <= 0)
@@ -181,14 +181,14 @@ static void collect_if_released(binding_state *state) {
 }
 
 static void give_back(binding_state *state) {
-    uint64_t objects = state->loop->statistics.objects;
+    uint64_t objects = state->loop->objects;
     if (state->most_objects < objects + MANY)
         return;
     if (objects < FEW)
         state->most_objects = objects; /* else it goes on: more memory comes at its end */
     if (state->on_trim)
         state->on_trim();
-    mp_loop_trim(state->loop);
+    mp_network_trim(mp_network_of(state->loop));
 }
 
 bool binding_collect_due(binding_state *state) {
@@ -215,8 +215,8 @@ bool binding_collect_due(binding_state *state) {
 
 void binding_note_release(binding_state *state) {
     state->released++;
-    if (state->most_objects < state->loop->statistics.objects)
-        state->most_objects = state->loop->statistics.objects;
+    if (state->most_objects < state->loop->objects)
+        state->most_objects = state->loop->objects;
     if (state->cycles_due == 0)
         collect_if_released(state);
 }

@@ -90,16 +90,16 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 /* moonport.stats() -> table */
 static int module_stats(lua_State *L) {
     binding_state *state = binding_state_of(L);
-    const mp_statistics *statistics = &state->loop->statistics;
+    const mp_network *network = mp_network_of(state->loop);
     lua_createtable(L, 0, 12);
-    set_count(L, "connections", statistics->connections);
-    set_count(L, "accepted", statistics->accepted);
-    set_count(L, "connected", statistics->connected);
-    set_count(L, "bytesRead", statistics->bytes_read);
-    set_count(L, "bytesSent", statistics->bytes_sent);
+    set_count(L, "connections", network->traffic.connections);
+    set_count(L, "accepted", network->traffic.accepted);
+    set_count(L, "connected", network->traffic.connected);
+    set_count(L, "bytesRead", network->traffic.bytes_read);
+    set_count(L, "bytesSent", network->traffic.bytes_sent);
     set_count(L, "handlerErrors", state->handler_errors);
-    set_count(L, "iterations", statistics->iterations);
-    set_count(L, "objects", statistics->objects);
+    set_count(L, "iterations", state->loop->iterations);
+    set_count(L, "objects", state->loop->objects);
     set_count(L, "tasks", state->task_count);
     set_count(L, "generation", state->current->number);
     set_count(L, "memory", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB, 0));

@@ -21,7 +21,7 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const
     binding_box *box = binding_new_box(L, state, MP_TCP_SOCKET, sizeof(mp_tcp_socket));
     mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(box);
     binding_set_plain(L, state, server);
-    mp_tcp_socket_init(socket, state->loop);
+    mp_tcp_socket_init(socket, mp_network_of(state->loop));
     return socket;
 }
 
@@ -29,22 +29,22 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const
 static int new_accepted(lua_State *L) {
     mp_tcp_server *server = lua_touserdata(L, 1);
     mp_tcp_socket *socket = binding_push_new_socket(L, server->object.loop->owner, server);
-    socket->object.epoch = server->object.epoch;
-    binding_anchor(L, -1, &socket->object);
-    lua_pushlightuserdata(L, socket);
+    socket->stream.object.epoch = server->object.epoch;
+    binding_anchor(L, -1, &socket->stream.object);
+    lua_pushlightuserdata(L, &socket->stream);
     return 1;
 }
 
-static mp_tcp_socket *accept_upcall(mp_tcp_server *server) {
+static mp_stream *accept_upcall(mp_tcp_server *server) {
     binding_state *state = server->object.loop->owner;
     lua_State *L = state->L;
-    mp_tcp_socket *socket = NULL;
+    mp_stream *stream = NULL;
     lua_pushcfunction(L, new_accepted);
     lua_pushlightuserdata(L, server);
     if (lua_pcall(L, 1, 1, 0) == LUA_OK)
-        socket = lua_touserdata(L, -1);
+        stream = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    return socket;
+    return stream;
 }
 
 static void release_upcall(mp_object *object) {
@@ -57,12 +57,13 @@ static void release_upcall(mp_object *object) {
         binding_note_release(state);
 }
 
-static void unpin_upcall(mp_loop *loop, int token) {
-    luaL_unref(((binding_state *)loop->owner)->L, LUA_REGISTRYINDEX, token);
+static void unpin_upcall(void *owner, int token) {
+    luaL_unref(((binding_state *)owner)->L, LUA_REGISTRYINDEX, token);
 }
 
-static const mp_upcalls upcalls = {binding_emit,  binding_arrived, release_upcall,
-                                   accept_upcall, unpin_upcall,    binding_flushed};
+static const mp_upcalls upcalls = {binding_emit, release_upcall};
+static const mp_network_upcalls network_upcalls = {binding_arrived, accept_upcall, unpin_upcall,
+                                                   binding_flushed};
 
 /* --- boxes and classes --------------------------------------------------------------------------------------------- */
 
@@ -127,7 +128,7 @@ void binding_forget(lua_State *L, binding_box *box, int anchor) {
 /* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. What isn't a
    userdata has no address. */
 binding_box *binding_test_box(lua_State *L, int index, enum mp_kind kind) {
-    static const mp_behaviour *const behaviours[] = {&mp_tcp_server_behaviour, &mp_tcp_socket_behaviour,
+    static const mp_behaviour *const behaviours[] = {&mp_tcp_server_behaviour, &mp_tcp_socket_class.behaviour,
                                                      &mp_timer_behaviour};
     if (lua_rawlen(L, index) < sizeof(binding_box) + sizeof(mp_object))
         return NULL;
@@ -209,7 +210,8 @@ static int state_gc(lua_State *L) {
     binding_free_tasks(state);
     binding_unreference(state->staging);
     binding_unreference(state->current);
-    mp_loop_free(state->loop);
+    if (state->loop)
+        mp_network_free(mp_network_of(state->loop));
     state->loop = NULL;
     return 0;
 }
@@ -245,7 +247,11 @@ binding_state *binding_open(lua_State *L) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-    if (mp_loop_new(&upcalls, state, &state->loop) < 0 || !lua_checkstack(state->L, BINDING_STACK))
+    mp_network *network;
+    if (mp_network_new(&upcalls, &network_upcalls, state, &network) < 0)
+        luaL_error(L, "moonport: out of memory");
+    state->loop = &network->loop;
+    if (!lua_checkstack(state->L, BINDING_STACK))
         luaL_error(L, "moonport: out of memory");
     ignore_sigpipe();
     /* Whatever a script does with newConnection, its connections are accepted. */

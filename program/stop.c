@@ -7,6 +7,7 @@
 
 #include <lauxlib.h>
 
+#include "net/shutdown.h"
 #include "object/generation.h"
 #include "system/interrupt.h"
 
@@ -16,7 +17,7 @@ static program_stop *signalled;
 static void on_grace_over(mp_delay *delay) {
     program_stop *self = MP_CONTAINER(delay, program_stop, grace_over);
     mp_loop *loop = self->state->loop;
-    uint64_t undrained = mp_loop_undrained(loop);
+    uint64_t undrained = mp_network_undrained(mp_network_of(loop));
     if (self->stage == STOP_SCRIPT)
         mp_log(loop->log_level, MP_LOG_WARNING, "stopping: onQuit's function had not returned in %.0f ms",
                self->grace);
@@ -28,12 +29,12 @@ static void on_grace_over(mp_delay *delay) {
 
 static void close_connections(program_stop *self) {
     self->stage = STOP_CONNECTIONS;
-    mp_loop_wind_down(self->state->loop);
+    mp_network_wind_down(mp_network_of(self->state->loop));
 }
 
 /* onQuit's function has returned, or failed, or can't be run. */
 static void script_ready(program_stop *self) {
-    self->state->loop->alive--;
+    mp_loop_unref(self->state->loop);
     close_connections(self);
 }
 
@@ -63,7 +64,7 @@ static void on_turn(mp_each_turn *turn) {
     program_stop *self = MP_CONTAINER(turn, program_stop, turn);
     if (self->stage == STOP_BEGUN)
         tell_script(self);
-    if (self->stage == STOP_CONNECTIONS && mp_loop_is_drained(self->state->loop))
+    if (self->stage == STOP_CONNECTIONS && mp_network_is_drained(mp_network_of(self->state->loop)))
         mp_loop_stop(self->state->loop);
 }
 
@@ -76,8 +77,9 @@ void program_begin_stop(program_stop *self) {
     if (state->current->on_quit == LUA_NOREF) {
         close_connections(self);
     } else {
-        state->loop->alive++; /* the loop goes on for the script's turn, although nothing else may be left */
-        mp_loop_close_listeners(state->loop);
+        mp_loop_ref(
+            state->loop); /* the loop goes on for the script's turn, although nothing else may be left */
+        mp_network_close_listeners(mp_network_of(state->loop));
     }
     mp_delay_start(&self->grace_over, state->loop, self->grace, on_grace_over);
     mp_each_turn_start(&self->turn, state->loop, on_turn);

@@ -11,22 +11,21 @@
 /* The limits that a method reads. */
 static const mp_limits *limits_of(lua_State *L, enum mp_kind kind) {
     return kind == MP_TCP_SERVER ? binding_server_limits(L)
-                                 : mp_tcp_socket_limits(binding_check(L, mp_tcp_socket, MP_TCP_SOCKET));
+                                 : mp_stream_limits(binding_check(L, mp_stream, MP_TCP_SOCKET));
 }
 
 /* The limits that a method changes; apply() afterwards. */
 static mp_limits *own_limits(lua_State *L, enum mp_kind kind) {
     if (kind == MP_TCP_SERVER)
         return binding_server_limits(L);
-    mp_limits *limits = mp_tcp_socket_own_limits(binding_check(L, mp_tcp_socket, MP_TCP_SOCKET));
+    mp_limits *limits = mp_stream_own_limits(binding_check(L, mp_stream, MP_TCP_SOCKET));
     if (!limits)
         luaL_error(L, "out of memory");
     return limits;
 }
 
 static int apply(lua_State *L, enum mp_kind kind) {
-    if (kind == MP_TCP_SOCKET &&
-        mp_tcp_socket_apply_limits(binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)) < 0)
+    if (kind == MP_TCP_SOCKET && mp_stream_apply_limits(binding_check(L, mp_stream, MP_TCP_SOCKET)) < 0)
         return luaL_error(L, "out of memory");
     return 0;
 }

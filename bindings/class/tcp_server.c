@@ -16,7 +16,7 @@
 int binding_new_tcp_server(lua_State *L) {
     binding_state *state = binding_state_of(L);
     binding_box *box = binding_new_box(L, state, MP_TCP_SERVER, sizeof(mp_tcp_server));
-    if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), state->loop) < 0)
+    if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), mp_network_of(state->loop)) < 0)
         return luaL_error(L, "TcpServer: out of memory");
     binding_made(L, -1);
     binding_object(box)->epoch = box->generation->number;
@@ -141,7 +141,7 @@ static int tcp_server_socket_descriptor(lua_State *L) {
 /* server:nextPendingConnection() -> TcpSocket or nil */
 static int tcp_server_next_pending_connection(lua_State *L) {
     mp_tcp_server *server = check_server(L);
-    mp_tcp_socket *socket = mp_tcp_server_next_pending(server);
+    mp_stream *socket = mp_tcp_server_next_pending(server);
     binding_box_of(&server->object)->cared_for = true;
     if (!socket) {
         lua_pushnil(L);
@@ -265,8 +265,8 @@ static int tcp_server_connections(lua_State *L) {
     mp_tcp_server *server = check_server(L);
     lua_Integer i = 0;
     lua_createtable(L, (int)server->listener->open_count, 0);
-    for (mp_tcp_socket *socket = mp_tcp_server_next_connection(server, NULL); socket;
-         socket = mp_tcp_server_next_connection(server, socket)) {
+    for (mp_stream *socket = mp_listener_next(server->listener, NULL); socket;
+         socket = mp_listener_next(server->listener, socket)) {
         binding_push(L, &socket->object);
         lua_rawseti(L, -2, ++i);
     }

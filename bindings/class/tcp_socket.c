@@ -13,6 +13,7 @@
 #include "module.h"
 
 #define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+#define check_stream(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
 /* moonport.TcpSocket() -> socket */
 int binding_new_tcp_socket(lua_State *L) {
@@ -23,11 +24,11 @@ int binding_new_tcp_socket(lua_State *L) {
 
 static int socket_gc(lua_State *L) {
     mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(lua_touserdata(L, 1));
-    if (!socket->object.loop)
+    if (!socket->stream.object.loop)
         return 0;
-    int anchor = socket->object.anchor;
-    mp_tcp_socket_destroy(socket);
-    binding_forget(L, binding_box_of(&socket->object), anchor);
+    int anchor = socket->stream.object.anchor;
+    mp_stream_destroy(&socket->stream);
+    binding_forget(L, binding_box_of(&socket->stream.object), anchor);
     return 0;
 }
 
@@ -51,7 +52,7 @@ static int tcp_socket_connect_to_host(lua_State *L) {
     uint16_t port = binding_check_port(L, 3, "connectToHost");
     int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
     enum mp_protocol protocol = binding_check_protocol(L, 5);
-    binding_anchor(L, 1, &socket->object);
+    binding_anchor(L, 1, &socket->stream.object);
     enum mp_fault fault = mp_tcp_socket_connect(socket, host, port, open_mode, protocol);
     if (fault == MP_FAULT_NONE)
         return binding_result(L, "", fault);
@@ -62,28 +63,28 @@ static int tcp_socket_connect_to_host(lua_State *L) {
 /* socket:disconnectFromHost() */
 static int tcp_socket_disconnect_from_host(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
-    if (socket->state != MP_STATE_UNCONNECTED)
-        mp_tcp_socket_disconnect(socket);
+    if (socket->stream.state != MP_STATE_UNCONNECTED)
+        mp_stream_disconnect(&socket->stream);
     return 0;
 }
 
 /* socket:abort() */
 static int tcp_socket_abort(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
-    binding_anchor(L, 1, &socket->object);
-    mp_tcp_socket_abort(socket);
-    mp_object_check(&socket->object);
+    binding_anchor(L, 1, &socket->stream.object);
+    mp_stream_abort(&socket->stream);
+    mp_object_check(&socket->stream.object);
     return 0;
 }
 
 /* socket:close() */
 static int tcp_socket_close(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L);
-    if (socket->open_mode == MP_NOT_OPEN && socket->state == MP_STATE_UNCONNECTED)
+    if (socket->stream.open_mode == MP_NOT_OPEN && socket->stream.state == MP_STATE_UNCONNECTED)
         return 0;
-    binding_anchor(L, 1, &socket->object);
-    mp_tcp_socket_close(socket);
-    mp_object_check(&socket->object);
+    binding_anchor(L, 1, &socket->stream.object);
+    mp_stream_close(&socket->stream);
+    mp_object_check(&socket->stream.object);
     return 0;
 }
 
@@ -109,7 +110,7 @@ static int tcp_socket_bind(lua_State *L) {
         binding_check_address(L, 2, &address);
     uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "bind");
     int mode = lua_isnoneornil(L, 4) ? MP_BIND_DEFAULT : binding_check_flags(L, 4, bind_modes, "bind mode");
-    binding_anchor(L, 1, &socket->object);
+    binding_anchor(L, 1, &socket->stream.object);
     binding_endpoint(what + strlen(what), &address, port);
     return binding_result(L, what, mp_tcp_socket_bind(socket, &address, port, mode));
 }
@@ -129,11 +130,11 @@ static int tcp_socket_set_socket_descriptor(lua_State *L) {
     lua_Integer fd = luaL_checkinteger(L, 2);
     enum mp_socket_state state = check_state(L, 3);
     int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
-    binding_anchor(L, 1, &socket->object);
+    binding_anchor(L, 1, &socket->stream.object);
     enum mp_fault fault = mp_tcp_socket_set_descriptor(socket, fd >= 0 && fd <= INT_MAX ? (int)fd : -1, state,
                                                        open_mode);
     if (fault != MP_FAULT_NONE && fd != -1)
-        socket->fault = (uint8_t)fault;
+        socket->stream.fault = (uint8_t)fault;
     return binding_result(L, "setSocketDescriptor", fault);
 }
 
@@ -141,25 +142,25 @@ static int tcp_socket_set_socket_descriptor(lua_State *L) {
 
 /* socket:state() -> "ConnectedState" … */
 static int tcp_socket_state(lua_State *L) {
-    lua_pushstring(L, binding_state_name(check_socket(L)->state));
+    lua_pushstring(L, binding_state_name(check_stream(L)->state));
     return 1;
 }
 
 /* socket:error() -> code of the last error, "UnknownSocketError" if there was none */
 static int tcp_socket_error(lua_State *L) {
-    lua_pushstring(L, mp_fault_code(check_socket(L)->fault));
+    lua_pushstring(L, mp_fault_code(check_stream(L)->fault));
     return 1;
 }
 
 /* socket:errorString() -> text */
 static int tcp_socket_error_string(lua_State *L) {
-    lua_pushstring(L, mp_fault_text(check_socket(L)->fault));
+    lua_pushstring(L, mp_stream_fault_text(check_stream(L)));
     return 1;
 }
 
 /* socket:isValid() -> boolean */
 static int tcp_socket_is_valid(lua_State *L) {
-    lua_pushboolean(L, mp_tcp_socket_is_valid(check_socket(L)));
+    lua_pushboolean(L, mp_stream_is_valid(check_stream(L)));
     return 1;
 }
 
@@ -172,7 +173,7 @@ static int tcp_socket_socket_type(lua_State *L) {
 
 /* socket:socketDescriptor() -> fd or -1 */
 static int tcp_socket_socket_descriptor(lua_State *L) {
-    lua_pushinteger(L, mp_tcp_socket_descriptor(check_socket(L)));
+    lua_pushinteger(L, mp_stream_descriptor(check_stream(L)));
     return 1;
 }
 
@@ -219,7 +220,7 @@ static int tcp_socket_peer_name(lua_State *L) {
 
 /* socket:server() -> its TcpServer or nil */
 static int tcp_socket_server(lua_State *L) {
-    mp_tcp_server *server = mp_tcp_socket_server(check_socket(L));
+    mp_tcp_server *server = mp_stream_server(check_stream(L));
     if (server && server->object.anchor != 0)
         binding_push(L, &server->object);
     else
@@ -229,13 +230,13 @@ static int tcp_socket_server(lua_State *L) {
 
 /* socket:bytesRead() -> total */
 static int tcp_socket_bytes_read(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_socket(L)->bytes_read);
+    lua_pushinteger(L, (lua_Integer)check_stream(L)->bytes_read);
     return 1;
 }
 
 /* socket:bytesSent() -> total */
 static int tcp_socket_bytes_sent(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_socket(L)->bytes_sent);
+    lua_pushinteger(L, (lua_Integer)check_stream(L)->bytes_sent);
     return 1;
 }
 
@@ -247,10 +248,10 @@ static int tcp_socket_tostring(lua_State *L) {
     uint16_t port;
     mp_tcp_socket_peer_address(socket, &address, &port);
     if (mp_address_is_null(&address))
-        lua_pushfstring(L, "TcpSocket(%s)", binding_state_name(socket->state));
+        lua_pushfstring(L, "TcpSocket(%s)", binding_state_name(socket->stream.state));
     else
         lua_pushfstring(L, "TcpSocket(%s, %s)", binding_endpoint(text, &address, port),
-                        binding_state_name(socket->state));
+                        binding_state_name(socket->stream.state));
     return 1;
 }
 
@@ -270,7 +271,7 @@ static int tcp_socket_set_socket_option(lua_State *L) {
     int option = check_option(L);
     lua_Integer value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) : luaL_checkinteger(L, 3);
     luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, 3, "out of range");
-    int result = mp_tcp_socket_set_option(socket, option, (int)value);
+    int result = mp_stream_set_option(&socket->stream, option, (int)value);
     lua_pushfstring(L, "setSocketOption %s", mp_socket_option_name(option));
     return binding_result(L, lua_tostring(L, -1),
                           result == 0        ? MP_FAULT_NONE
@@ -281,7 +282,7 @@ static int tcp_socket_set_socket_option(lua_State *L) {
 /* socket:socketOption(name) -> integer, or nil without a descriptor */
 static int tcp_socket_socket_option(lua_State *L) {
     int value, option = check_option(L);
-    if (mp_tcp_socket_option(check_socket(L), option, &value) < 0)
+    if (mp_stream_option(check_stream(L), option, &value) < 0)
         lua_pushnil(L);
     else
         lua_pushinteger(L, value);

@@ -5,12 +5,12 @@
  */
 #include "object/binding.h"
 
-#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
 /* socket:open([openMode = "ReadWrite"]) -> true; clears both buffers, as QIODevice::open */
 static int tcp_socket_open(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
-    mp_tcp_socket_open(socket, binding_check_open_mode(L, 2, MP_READ_WRITE));
+    mp_stream *socket = check_socket(L);
+    mp_stream_open(socket, binding_check_open_mode(L, 2, MP_READ_WRITE));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -68,7 +68,7 @@ static int tcp_socket_reset(lua_State *L) {
 
 /* socket:setTextModeEnabled(boolean) -> true | nil, message, code when not open */
 static int tcp_socket_set_text_mode_enabled(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     luaL_checktype(L, 2, LUA_TBOOLEAN);
     if (socket->open_mode == MP_NOT_OPEN)
         return binding_fail(L, "setTextModeEnabled", MP_FAULT_NOT_OPEN);
@@ -86,24 +86,24 @@ static int tcp_socket_is_text_mode_enabled(lua_State *L) {
     return 1;
 }
 
-static bool has_connection(const mp_tcp_socket *socket) {
+static bool has_connection(const mp_stream *socket) {
     return socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING;
 }
 
 /* socket:readChannelCount() -> 1 if it is readable and connected, or was, or was opened by open(); 0 while connecting */
 static int tcp_socket_read_channel_count(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
-    bool has = has_connection(socket) || mp_tcp_socket_was_opened(socket) ||
-               (socket->state == MP_STATE_UNCONNECTED && mp_tcp_socket_was_connected(socket));
+    mp_stream *socket = check_socket(L);
+    bool has = has_connection(socket) || mp_stream_was_opened(socket) ||
+               (socket->state == MP_STATE_UNCONNECTED && mp_stream_was_connected(socket));
     lua_pushinteger(L, has && (socket->open_mode & MP_READ_ONLY));
     return 1;
 }
 
 /* socket:writeChannelCount() -> 1 if it is writable and connected, until closeWriteChannel, or was opened by open() */
 static int tcp_socket_write_channel_count(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
-    bool has = has_connection(socket) ? !mp_tcp_socket_write_channel_closed(socket)
-                                      : mp_tcp_socket_was_opened(socket);
+    mp_stream *socket = check_socket(L);
+    bool has = has_connection(socket) ? !mp_stream_write_channel_closed(socket)
+                                      : mp_stream_was_opened(socket);
     lua_pushinteger(L, has && (socket->open_mode & MP_WRITE_ONLY));
     return 1;
 }

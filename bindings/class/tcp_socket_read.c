@@ -8,13 +8,13 @@
 
 #include "object/binding.h"
 
-#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
 /* From this size on a reader may be given the input's memory instead of a copy. */
 #define LARGE 32768
 
 /* Pushes the first `size` unread bytes; in text mode without carriage returns. */
-static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *data, size_t size) {
+static void push_bytes(lua_State *L, const mp_stream *socket, const char *data, size_t size) {
     binding_note_input(socket->object.loop->owner, size);
     if (!(socket->open_mode & MP_TEXT)) {
         lua_pushlstring(L, data, size);
@@ -24,7 +24,7 @@ static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *da
     char *out = luaL_buffinitsize(L, &buffer, size);
     size_t unread, kept = 0;
     /* Anew: a finaliser of the script's may have read from it or closed it. */
-    data = mp_tcp_socket_peek(socket, &unread);
+    data = mp_stream_peek(socket, &unread);
     if (size > unread)
         size = unread;
     for (size_t i = 0; i < size; i++)
@@ -34,25 +34,25 @@ static void push_bytes(lua_State *L, const mp_tcp_socket *socket, const char *da
 }
 
 /* Pushes all unread bytes, where they lie. */
-static bool adopt(lua_State *L, mp_tcp_socket *socket) {
+static bool adopt(lua_State *L, mp_stream *socket) {
     const binding_state *state = socket->object.loop->owner;
     return state->adopt && !(socket->open_mode & MP_TEXT) && state->adopt(L, socket);
 }
 
 /* Pushes the first `size` unread bytes and takes them away. A finaliser of the script's may run between the two. */
-static void take_bytes(lua_State *L, mp_tcp_socket *socket, const char *data, size_t size) {
+static void take_bytes(lua_State *L, mp_stream *socket, const char *data, size_t size) {
     size_t unread;
-    (void)mp_tcp_socket_peek(socket, &unread);
+    (void)mp_stream_peek(socket, &unread);
     if (size >= LARGE && size == unread && adopt(L, socket)) {
         binding_note_input(socket->object.loop->owner, size);
         return;
     }
     push_bytes(L, socket, data, size);
-    mp_tcp_socket_consume(socket, size);
+    mp_stream_consume(socket, size);
 }
 
 /* How many unread bytes give `wanted` bytes to the reader: in text mode carriage returns don't count. */
-static size_t span(const mp_tcp_socket *socket, const char *data, size_t size, size_t wanted) {
+static size_t span(const mp_stream *socket, const char *data, size_t size, size_t wanted) {
     if (!(socket->open_mode & MP_TEXT))
         return wanted < size ? wanted : size;
     size_t i, kept = 0;
@@ -62,20 +62,20 @@ static size_t span(const mp_tcp_socket *socket, const char *data, size_t size, s
 }
 
 /* Why a socket with nothing to read gives no more, or MP_FAULT_NONE if something may still come. */
-static enum mp_fault read_fault(const mp_tcp_socket *socket) {
+static enum mp_fault read_fault(const mp_stream *socket) {
     if (socket->open_mode == MP_NOT_OPEN)
         return MP_FAULT_NOT_OPEN;
     if (!(socket->open_mode & MP_READ_ONLY))
         return MP_FAULT_WRITE_ONLY;
     /* It is still Connected while errorOccurred tells of the end, and for as long as it is half-open. */
-    if (socket->state == MP_STATE_CONNECTED && !mp_tcp_socket_read_ended(socket))
+    if (socket->state == MP_STATE_CONNECTED && !mp_stream_read_ended(socket))
         return MP_FAULT_NONE;
-    return mp_tcp_socket_end_fault(socket);
+    return mp_stream_end_fault(socket);
 }
 
 /* The unread bytes; NULL after pushing "" or nil, message, code (their number in *pushed) if there are none. */
-static const char *unread(lua_State *L, mp_tcp_socket *socket, const char *what, size_t *size, int *pushed) {
-    const char *data = mp_tcp_socket_peek(socket, size);
+static const char *unread(lua_State *L, mp_stream *socket, const char *what, size_t *size, int *pushed) {
+    const char *data = mp_stream_peek(socket, size);
     enum mp_fault fault = *size > 0 && (socket->open_mode & MP_READ_ONLY) ? MP_FAULT_NONE
                                                                           : read_fault(socket);
     if (fault != MP_FAULT_NONE) {
@@ -90,7 +90,7 @@ static const char *unread(lua_State *L, mp_tcp_socket *socket, const char *what,
 }
 
 static int read_bytes(lua_State *L, const char *what, bool take) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     int pushed = 0;
     if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
@@ -115,9 +115,9 @@ static int tcp_socket_read(lua_State *L) {
 
 /* socket:readAll() -> string, "" if there is nothing */
 static int tcp_socket_read_all(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t size;
-    const char *data = mp_tcp_socket_peek(socket, &size);
+    const char *data = mp_stream_peek(socket, &size);
     if (!(socket->open_mode & MP_READ_ONLY))
         size = 0;
     take_bytes(L, socket, data, size);
@@ -126,7 +126,7 @@ static int tcp_socket_read_all(lua_State *L) {
 
 /* socket:readLine([maxSize]) -> what there is, at most up to and with "\n" | nil, message, code at the end */
 static int tcp_socket_read_line(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t wanted = lua_isnoneornil(L, 2) ? 0 : binding_check_size(L, 2, "maxSize"), size;
     int pushed = 0;
     const char *data = unread(L, socket, "readLine", &size, &pushed);
@@ -142,7 +142,7 @@ static int tcp_socket_read_line(lua_State *L) {
 
 /* socket:canReadLine() -> boolean */
 static int tcp_socket_can_read_line(lua_State *L) {
-    lua_pushboolean(L, mp_tcp_socket_line(check_socket(L)) > 0);
+    lua_pushboolean(L, mp_stream_line(check_socket(L)) > 0);
     return 1;
 }
 
@@ -153,22 +153,22 @@ static int tcp_socket_peek(lua_State *L) {
 
 /* socket:skip(maxSize) -> bytes skipped | nil, message, code at the end */
 static int tcp_socket_skip(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
-    const char *data = mp_tcp_socket_peek(socket, &size);
+    const char *data = mp_stream_peek(socket, &size);
     bool can = size > 0 && (socket->open_mode & MP_READ_ONLY);
     enum mp_fault fault = can ? MP_FAULT_NONE : read_fault(socket);
     if (fault != MP_FAULT_NONE)
         return binding_fail(L, "skip", fault);
     size = span(socket, data, size, wanted);
-    mp_tcp_socket_consume(socket, size);
+    mp_stream_consume(socket, size);
     lua_pushinteger(L, (lua_Integer)size);
     return 1;
 }
 
 /* socket:getChar() -> a string of one byte | nil, message, code */
 static int tcp_socket_get_char(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t size;
     int pushed = 0;
     const char *data = unread(L, socket, "getChar", &size, &pushed);
@@ -178,7 +178,7 @@ static int tcp_socket_get_char(lua_State *L) {
         return pushed;
     size = span(socket, data, size, 1);
     char c = data[size - 1];
-    mp_tcp_socket_consume(socket, size);
+    mp_stream_consume(socket, size);
     if (c == '\r' && (socket->open_mode & MP_TEXT)) /* there was nothing else */
         return binding_fail(L, "getChar", MP_FAULT_TEMPORARY);
     lua_pushlstring(L, &c, 1);
@@ -199,11 +199,11 @@ char binding_check_byte(lua_State *L, int index) {
 
 /* socket:ungetChar(c) -> true | nil, message, code */
 static int tcp_socket_unget_char(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     char c = binding_check_byte(L, 2);
     if (!(socket->open_mode & MP_READ_ONLY))
         return binding_fail(L, "ungetChar", read_fault(socket));
-    int result = mp_tcp_socket_unget(socket, c);
+    int result = mp_stream_unget(socket, c);
     if (result == -EBUSY)
         return binding_fail(L, "ungetChar within a transaction", MP_FAULT_UNFINISHED);
     return binding_result(L, "ungetChar", result < 0 ? MP_FAULT_RESOURCE : MP_FAULT_NONE);
@@ -212,16 +212,16 @@ static int tcp_socket_unget_char(lua_State *L) {
 /* socket:bytesAvailable() -> n */
 static int tcp_socket_bytes_available(lua_State *L) {
     size_t size;
-    (void)mp_tcp_socket_peek(check_socket(L), &size);
+    (void)mp_stream_peek(check_socket(L), &size);
     lua_pushinteger(L, (lua_Integer)size);
     return 1;
 }
 
 /* socket:atEnd() -> true if it isn't open or nothing can be read now */
 static int tcp_socket_at_end(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t size;
-    (void)mp_tcp_socket_peek(socket, &size);
+    (void)mp_stream_peek(socket, &size);
     lua_pushboolean(L, socket->open_mode == MP_NOT_OPEN || size == 0);
     return 1;
 }
@@ -232,22 +232,22 @@ static int transaction_result(lua_State *L, const char *what, int result) {
 
 /* socket:startTransaction() -> true | nil, message, code within one */
 static int tcp_socket_start_transaction(lua_State *L) {
-    return transaction_result(L, "startTransaction", mp_tcp_socket_start_transaction(check_socket(L)));
+    return transaction_result(L, "startTransaction", mp_stream_start_transaction(check_socket(L)));
 }
 
 /* socket:commitTransaction() -> true | nil, message, code without one */
 static int tcp_socket_commit_transaction(lua_State *L) {
-    return transaction_result(L, "commitTransaction", mp_tcp_socket_commit_transaction(check_socket(L)));
+    return transaction_result(L, "commitTransaction", mp_stream_commit_transaction(check_socket(L)));
 }
 
 /* socket:rollbackTransaction() -> true | nil, message, code without one */
 static int tcp_socket_rollback_transaction(lua_State *L) {
-    return transaction_result(L, "rollbackTransaction", mp_tcp_socket_rollback_transaction(check_socket(L)));
+    return transaction_result(L, "rollbackTransaction", mp_stream_rollback_transaction(check_socket(L)));
 }
 
 /* socket:isTransactionStarted() -> boolean */
 static int tcp_socket_is_transaction_started(lua_State *L) {
-    lua_pushboolean(L, mp_tcp_socket_in_transaction(check_socket(L)));
+    lua_pushboolean(L, mp_stream_in_transaction(check_socket(L)));
     return 1;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "object/binding.h"
 
-#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
 #define QT_WAIT 30000.0
 
@@ -14,45 +14,41 @@
 /* What may end any wait: the connection's end. */
 #define END_SIGNALS (BIT(ERROR_OCCURRED) | BIT(READ_CHANNEL_FINISHED) | BIT(DISCONNECTED))
 
-static bool is_connecting(const mp_tcp_socket *socket) {
-    return socket->state == MP_STATE_HOST_LOOKUP || socket->state == MP_STATE_CONNECTING;
-}
-
 /* A wait of Qt's has timed out: the socket's error says so, and errorOccurred. */
-static int timed_out(lua_State *L, mp_tcp_socket *socket, const char *what) {
+static int timed_out(lua_State *L, mp_stream *socket, const char *what) {
     if (binding_outcome(L) == WAIT_CANCELLED)
         return binding_fail(L, what, MP_FAULT_CANCELLED);
     socket->fault = MP_FAULT_WAIT_TIMEOUT;
     binding_anchor(L, 1, &socket->object);
-    mp_loop_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
+    mp_object_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
     return binding_fail(L, what, MP_FAULT_WAIT_TIMEOUT);
 }
 
 /* --- waitForConnected -------------------------------------------------------------------------------------------------- */
 
 static bool connect_over(const binding_wait *wait) {
-    return !is_connecting((const mp_tcp_socket *)wait->object);
+    return !mp_stream_is_connecting((const mp_stream *)wait->object);
 }
 
 static int waited_for_connected(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     (void)status;
     (void)context;
     if (socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING ||
-        mp_tcp_socket_was_connected(socket)) {
+        mp_stream_was_connected(socket)) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    if (is_connecting(socket) && binding_outcome(L) == WAIT_CANCELLED)
+    if (mp_stream_is_connecting(socket) && binding_outcome(L) == WAIT_CANCELLED)
         return binding_fail(L, "waitForConnected", MP_FAULT_CANCELLED);
-    if (is_connecting(socket))
-        mp_tcp_socket_connect_timed_out(socket);
-    return binding_fail(L, "waitForConnected", mp_tcp_socket_end_fault(socket));
+    if (mp_stream_is_connecting(socket))
+        mp_tcp_socket_connect_timed_out((mp_stream *)socket);
+    return binding_fail(L, "waitForConnected", mp_stream_end_fault(socket));
 }
 
 /* socket:waitForConnected([msec = 30000]) -> true | nil, message, code; a time-out gives the attempt up */
 static int tcp_socket_wait_for_connected(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     binding_wait_request request = {.object = &socket->object,
                                     .test = connect_over,
                                     .signals = END_SIGNALS | BIT(CONNECTED),
@@ -61,85 +57,85 @@ static int tcp_socket_wait_for_connected(lua_State *L) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    if (!is_connecting(socket))
-        return binding_fail(L, "waitForConnected", mp_tcp_socket_end_fault(socket));
+    if (!mp_stream_is_connecting(socket))
+        return binding_fail(L, "waitForConnected", mp_stream_end_fault(socket));
     return binding_suspend(L, &request, waited_for_connected, 0);
 }
 
 /* --- waitForReadyRead -------------------------------------------------------------------------------------------------- */
 
 static bool input_came(const binding_wait *wait) {
-    const mp_tcp_socket *socket = (const mp_tcp_socket *)wait->object;
-    return socket->bytes_read != wait->mark || mp_tcp_socket_at_end(socket);
+    const mp_stream *socket = (const mp_stream *)wait->object;
+    return socket->bytes_read != wait->mark || mp_stream_at_end(socket);
 }
 
 /* What came while a readyRead handler was suspended has now been seen by somebody. */
-static void seen(mp_tcp_socket *socket) {
+static void seen(mp_stream *socket) {
     binding_box_of(&socket->object)->unseen = false;
 }
 
 static int waited_for_ready_read(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     (void)status;
     if (socket->bytes_read != (uint64_t)context) {
         seen(socket);
         lua_pushboolean(L, 1);
         return 1;
     }
-    if (mp_tcp_socket_at_end(socket))
-        return binding_fail(L, "waitForReadyRead", mp_tcp_socket_end_fault(socket));
+    if (mp_stream_at_end(socket))
+        return binding_fail(L, "waitForReadyRead", mp_stream_end_fault(socket));
     return timed_out(L, socket, "waitForReadyRead");
 }
 
 /* socket:waitForReadyRead([msec = 30000]) -> true | nil, message, code; waits for new data, as in Qt */
 static int tcp_socket_wait_for_ready_read(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     binding_wait_request request = {.object = &socket->object,
                                     .test = input_came,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
                                     .mark = socket->bytes_read,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
-    if (mp_tcp_socket_at_end(socket))
-        return binding_fail(L, "waitForReadyRead", mp_tcp_socket_end_fault(socket));
+    if (mp_stream_at_end(socket))
+        return binding_fail(L, "waitForReadyRead", mp_stream_end_fault(socket));
     return binding_suspend(L, &request, waited_for_ready_read, (lua_KContext)socket->bytes_read);
 }
 
 /* --- waitForBytesWritten ----------------------------------------------------------------------------------------------- */
 
 static bool output_went(const binding_wait *wait) {
-    const mp_tcp_socket *socket = (const mp_tcp_socket *)wait->object;
+    const mp_stream *socket = (const mp_stream *)wait->object;
     return socket->bytes_sent != wait->mark || socket->state == MP_STATE_UNCONNECTED ||
-           socket->out.bytes == 0;
+           mp_stream_unsent(socket) == 0;
 }
 
 /* An empty queue of a socket that could still write is no failure of the connection. */
-static enum mp_fault why_nothing_goes(const mp_tcp_socket *socket) {
+static enum mp_fault why_nothing_goes(const mp_stream *socket) {
     bool ended = socket->state == MP_STATE_UNCONNECTED ||
-                 mp_tcp_socket_can_write(socket, 0) == MP_FAULT_NOT_CONNECTED;
-    return ended ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOTHING_QUEUED;
+                 mp_stream_can_write(socket, 0) == MP_FAULT_NOT_CONNECTED;
+    return ended ? mp_stream_end_fault(socket) : MP_FAULT_NOTHING_QUEUED;
 }
 
 static int waited_for_bytes_written(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     (void)status;
     if (socket->bytes_sent != (uint64_t)context) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
+    if (socket->state == MP_STATE_UNCONNECTED || mp_stream_unsent(socket) == 0)
         return binding_fail(L, "waitForBytesWritten", why_nothing_goes(socket));
     return timed_out(L, socket, "waitForBytesWritten");
 }
 
 /* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is to be written */
 static int tcp_socket_wait_for_bytes_written(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     binding_wait_request request = {.object = &socket->object,
                                     .test = output_went,
                                     .signals = END_SIGNALS | BIT(BYTES_WRITTEN),
                                     .mark = socket->bytes_sent,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
-    if (socket->state == MP_STATE_UNCONNECTED || socket->out.bytes == 0)
+    if (socket->state == MP_STATE_UNCONNECTED || mp_stream_unsent(socket) == 0)
         return binding_fail(L, "waitForBytesWritten", why_nothing_goes(socket));
     return binding_suspend(L, &request, waited_for_bytes_written, (lua_KContext)socket->bytes_sent);
 }
@@ -147,24 +143,24 @@ static int tcp_socket_wait_for_bytes_written(lua_State *L) {
 /* --- waitForDisconnected ----------------------------------------------------------------------------------------------- */
 
 static bool unconnected(const binding_wait *wait) {
-    return ((const mp_tcp_socket *)wait->object)->state == MP_STATE_UNCONNECTED;
+    return ((const mp_stream *)wait->object)->state == MP_STATE_UNCONNECTED;
 }
 
 static int waited_for_disconnected(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     (void)status;
     (void)context;
     if (socket->state != MP_STATE_UNCONNECTED)
         return timed_out(L, socket, "waitForDisconnected");
-    if (mp_tcp_socket_connect_failed(socket))
-        return binding_fail(L, "waitForDisconnected", mp_tcp_socket_end_fault(socket));
+    if (mp_stream_connect_failed(socket))
+        return binding_fail(L, "waitForDisconnected", mp_stream_end_fault(socket));
     lua_pushboolean(L, 1);
     return 1;
 }
 
 /* socket:waitForDisconnected([msec = 30000]) -> true | nil, message, code */
 static int tcp_socket_wait_for_disconnected(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     binding_wait_request request = {.object = &socket->object,
                                     .test = unconnected,
                                     .signals = BIT(DISCONNECTED) | BIT(ERROR_OCCURRED),
@@ -172,7 +168,7 @@ static int tcp_socket_wait_for_disconnected(lua_State *L) {
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
     if (socket->state == MP_STATE_UNCONNECTED)
         return binding_fail(L, "waitForDisconnected", MP_FAULT_NOT_CONNECTED);
-    if (is_connecting(socket))
+    if (mp_stream_is_connecting(socket))
         request.signals |= BIT(STATE_CHANGED); /* an attempt that fails or is given up has no disconnected */
     return binding_suspend(L, &request, waited_for_disconnected, 0);
 }
@@ -184,40 +180,40 @@ static int tcp_socket_wait_for_disconnected(lua_State *L) {
 #define ALL (-2)
 
 /* The size of what can be taken now, or 0: more must come (or the end). *strip counts bytes that belong to a line's end. */
-static size_t complete(const mp_tcp_socket *socket, lua_Integer wanted, bool keep_end, size_t *strip) {
+static size_t complete(const mp_stream *socket, lua_Integer wanted, bool keep_end, size_t *strip) {
     size_t size;
-    const char *data = mp_tcp_socket_peek(socket, &size);
+    const char *data = mp_stream_peek(socket, &size);
     *strip = 0;
     if (wanted == ALL)
         return 0;
     if (wanted != A_LINE)
         return size >= (size_t)wanted ? (size_t)wanted : 0;
-    size = mp_tcp_socket_line(socket);
+    size = mp_stream_line(socket);
     if (size > 0 && !keep_end)
         *strip = size > 1 && data[size - 2] == '\r' ? 2 : 1;
     return size;
 }
 
-static void take(lua_State *L, mp_tcp_socket *socket, size_t size, size_t strip) {
-    const char *data = mp_tcp_socket_peek(socket, &(size_t){0});
+static void take(lua_State *L, mp_stream *socket, size_t size, size_t strip) {
+    const char *data = mp_stream_peek(socket, &(size_t){0});
     binding_note_input(socket->object.loop->owner, size);
     lua_pushlstring(L, data, size - strip);
-    mp_tcp_socket_consume(socket, size);
+    mp_stream_consume(socket, size);
     seen(socket);
 }
 
 /* Nothing more can come before something is taken: a line or a block is larger than the read buffer may be. */
-static bool is_full(const mp_tcp_socket *socket) {
-    size_t limit = mp_tcp_socket_limits(socket)->read_buffer, size;
-    (void)mp_tcp_socket_peek(socket, &size);
+static bool is_full(const mp_stream *socket) {
+    size_t limit = mp_stream_limits(socket)->read_buffer, size;
+    (void)mp_stream_peek(socket, &size);
     return limit > 0 && size >= limit;
 }
 
 /* A receive of `mark` can go on: there is enough, or no more comes. */
 static bool can_receive(const binding_wait *wait) {
-    const mp_tcp_socket *socket = (const mp_tcp_socket *)wait->object;
+    const mp_stream *socket = (const mp_stream *)wait->object;
     size_t strip;
-    return mp_tcp_socket_at_end(socket) || is_full(socket) ||
+    return mp_stream_at_end(socket) || is_full(socket) ||
            complete(socket, (lua_Integer)wait->mark, false, &strip) > 0;
 }
 
@@ -229,21 +225,21 @@ static double deadline_of(double msec) {
 static int go_on_receiving(lua_State *L, int status, lua_KContext context);
 
 /* nil, message, code, and what had come, which is taken out of the buffer. */
-static int receive_failed(lua_State *L, mp_tcp_socket *socket, enum mp_fault fault) {
+static int receive_failed(lua_State *L, mp_stream *socket, enum mp_fault fault) {
     size_t size;
     int n = binding_fail(L, "receive", fault);
-    (void)mp_tcp_socket_peek(socket, &size);
+    (void)mp_stream_peek(socket, &size);
     take(L, socket, size, 0);
     return n + 1;
 }
 
 /* Has the connection ended otherwise than by its peer or by the script? Then what came isn't all. */
-static bool was_cut(const mp_tcp_socket *socket) {
-    enum mp_fault fault = mp_tcp_socket_end_fault(socket);
+static bool was_cut(const mp_stream *socket) {
+    enum mp_fault fault = mp_stream_end_fault(socket);
     return fault != MP_FAULT_NOT_CONNECTED && fault != MP_FAULT_REMOTE_CLOSED;
 }
 
-static int receive_more(lua_State *L, mp_tcp_socket *socket) {
+static int receive_more(lua_State *L, mp_stream *socket) {
     lua_Integer wanted = lua_tointeger(L, 2);
     double deadline = lua_tonumber(L, 3), left = -1;
     size_t strip, size = complete(socket, wanted, false, &strip);
@@ -251,11 +247,11 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
         take(L, socket, size, strip);
         return 1;
     }
-    if (mp_tcp_socket_at_end(socket)) {
-        (void)mp_tcp_socket_peek(socket, &size);
+    if (mp_stream_at_end(socket)) {
+        (void)mp_stream_peek(socket, &size);
         if (wanted != ALL || was_cut(socket) || (size == 0 && socket->open_mode == MP_NOT_OPEN))
             return receive_failed(L, socket,
-                                  socket->open_mode ? mp_tcp_socket_end_fault(socket) : MP_FAULT_NOT_OPEN);
+                                  socket->open_mode ? mp_stream_end_fault(socket) : MP_FAULT_NOT_OPEN);
         take(L, socket, size, 0);
         return 1;
     }
@@ -275,7 +271,7 @@ static int receive_more(lua_State *L, mp_tcp_socket *socket) {
 }
 
 static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     (void)status;
     (void)context;
     seen(socket);
@@ -287,7 +283,7 @@ static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
 /* socket:receive(n | "line" | "all"[, msec = 30000]) -> string | nil, message, code, partial */
 static int tcp_socket_receive(lua_State *L) {
     static const char *const names[] = {"line", "all", NULL};
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     lua_Integer wanted;
     if (lua_type(L, 2) == LUA_TNUMBER)
         wanted = (lua_Integer)binding_check_size(L, 2, "the size");
@@ -306,7 +302,7 @@ static int tcp_socket_receive(lua_State *L) {
 
 /* The iterator of lines. Stack: 1 socket, 2 keepEnd. Context 1: after a wait. */
 static int next_line(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t strip, size = complete(socket, A_LINE, lua_toboolean(L, 2), &strip);
     (void)status;
     seen(socket);
@@ -318,8 +314,8 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
         lua_pushnil(L);
         return 1;
     }
-    if (mp_tcp_socket_at_end(socket)) {
-        (void)mp_tcp_socket_peek(socket, &size);
+    if (mp_stream_at_end(socket)) {
+        (void)mp_stream_peek(socket, &size);
         if (size > 0)
             take(L, socket, size, 0);
         else

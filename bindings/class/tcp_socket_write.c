@@ -8,7 +8,7 @@
 
 #include "object/binding.h"
 
-#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
+#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
 /* From these sizes on a reference costs less than a copy. */
 #define BORROW_SIZE 512
@@ -31,12 +31,12 @@ static bool keep(lua_State *L, binding_state *state, int index, const char *data
     lua_pushvalue(L, index);
     lua_xmove(L, state->kept, 1);
     state->last_kept = data;
-    state->loop->lends = true;
+    mp_network_lend(mp_network_of(state->loop));
     return true;
 }
 
-void binding_flushed(mp_loop *loop) {
-    binding_state *state = loop->owner;
+void binding_flushed(mp_network *network) {
+    binding_state *state = network->loop.owner;
     lua_settop(state->kept, 0);
     state->last_kept = NULL;
 }
@@ -48,27 +48,27 @@ void binding_open_writing(lua_State *L, binding_state *state) {
 }
 
 /* Queues `size` bytes of the string at `index`. */
-static enum mp_fault queue(lua_State *L, mp_tcp_socket *socket, int index, const char *data, size_t size) {
+static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const char *data, size_t size) {
     if (size < BORROW_SIZE)
-        return mp_tcp_socket_write(socket, data, size, MP_COPY);
+        return mp_stream_write(socket, data, size, MP_COPY);
     if (size < PIN_SIZE)
-        return mp_tcp_socket_write(socket, data, size,
-                                   keep(L, binding_state_of(L), index, data) ? MP_BORROW : MP_COPY);
-    enum mp_fault fault = mp_tcp_socket_can_write(socket, size);
+        return mp_stream_write(socket, data, size,
+                               keep(L, binding_state_of(L), index, data) ? MP_BORROW : MP_COPY);
+    enum mp_fault fault = mp_stream_can_write(socket, size);
     if (fault == MP_FAULT_NONE) {
         lua_pushvalue(L, index);
         int token = luaL_ref(L, LUA_REGISTRYINDEX);
-        fault = mp_tcp_socket_write(socket, data, size, token);
+        fault = mp_stream_write(socket, data, size, token);
         if (fault != MP_FAULT_NONE)
             luaL_unref(L, LUA_REGISTRYINDEX, token);
         return fault;
     }
-    return mp_tcp_socket_write(socket, data, size, MP_COPY); /* fails the same way, and notes the fault */
+    return mp_stream_write(socket, data, size, MP_COPY); /* fails the same way, and notes the fault */
 }
 
 /* socket:write(data[, maxSize]) -> bytes taken | nil, message, code */
 static int tcp_socket_write(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_stream *socket = check_socket(L);
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size);
     if (!lua_isnoneornil(L, 3)) {
@@ -86,24 +86,24 @@ static int tcp_socket_write(lua_State *L) {
 /* socket:putChar(c) -> true | nil, message, code */
 static int tcp_socket_put_char(lua_State *L) {
     char c = binding_check_byte(L, 2);
-    return binding_result(L, "putChar", mp_tcp_socket_write(check_socket(L), &c, 1, MP_COPY));
+    return binding_result(L, "putChar", mp_stream_write(check_socket(L), &c, 1, MP_COPY));
 }
 
 /* socket:bytesToWrite() -> n */
 static int tcp_socket_bytes_to_write(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_socket(L)->out.bytes);
+    lua_pushinteger(L, (lua_Integer)mp_stream_unsent(check_socket(L)));
     return 1;
 }
 
 /* socket:flush() -> true if anything was sent */
 static int tcp_socket_flush(lua_State *L) {
-    lua_pushboolean(L, mp_tcp_socket_flush(check_socket(L)));
+    lua_pushboolean(L, mp_stream_flush(check_socket(L)));
     return 1;
 }
 
 /* socket:closeWriteChannel() -> true | nil, message, code */
 static int tcp_socket_close_write_channel(lua_State *L) {
-    return binding_result(L, "closeWriteChannel", mp_tcp_socket_close_write_channel(check_socket(L)));
+    return binding_result(L, "closeWriteChannel", mp_stream_close_write_channel(check_socket(L)));
 }
 
 const luaL_Reg binding_socket_writing[] = {

@@ -40,7 +40,7 @@ static int restore_handlers(lua_State *L) {
 }
 
 /* If the handler fails, before it waits at least, the connection keeps those that it had. */
-static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_socket *socket) {
+static void tell_connection(binding_box *box, mp_tcp_server *server, mp_stream *socket) {
     binding_state *state = socket->object.loop->owner;
     lua_State *L = state->L;
     binding_generation *generation = box->generation;
@@ -48,7 +48,7 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_sock
     uint64_t errors = state->resume_errors;
     int top = lua_gettop(L);
     socket->object.epoch = server->object.epoch;
-    mp_tcp_server_move_back(socket);
+    mp_listener_move_back(socket);
     if (!mp_loop_wants(&server->object, MP_SIGNAL_CONNECTION_RESUMED))
         return;
     if (!binding_push(L, &socket->object)) {
@@ -70,10 +70,10 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_tcp_sock
     lua_settop(L, top);
 }
 
-void binding_resume_connection(mp_tcp_socket *socket) {
-    mp_tcp_server *server = mp_tcp_socket_server(socket);
+void binding_resume_connection(mp_stream *socket) {
+    mp_tcp_server *server = mp_stream_server(socket);
     binding_box *box = binding_box_of(&socket->object);
-    if (server && !mp_tcp_socket_is_pending(socket))
+    if (server && !mp_stream_is_pending(socket))
         tell_connection(box, server, socket);
 }
 
@@ -82,10 +82,10 @@ void binding_resume_connection(mp_tcp_socket *socket) {
 static bool tell_some(mp_loop *loop) {
     binding_state *state = loop->owner;
     double until = mp_loop_now() + SLICE;
-    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
-         server = mp_loop_next_server(loop, server)) {
-        mp_tcp_socket *socket;
-        while ((socket = mp_tcp_server_next_connection(server, NULL)) &&
+    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL); server;
+         server = mp_tcp_server_next(mp_network_of(loop), server)) {
+        mp_stream *socket;
+        while ((socket = mp_listener_next(server->listener, NULL)) &&
                socket->object.epoch != server->object.epoch) {
             tell_connection(binding_box_of(&socket->object), server, socket);
             mp_loop_settle(loop);

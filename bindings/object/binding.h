@@ -12,9 +12,15 @@
 
 #include "data/address.h"
 #include "loop/loop.h"
+#include "loop/timer.h"
+#include "net/network.h"
+#include "net/socket_option.h"
+#include "net/stream.h"
+#include "net/stream_input.h"
+#include "net/stream_limits.h"
+#include "net/stream_output.h"
 #include "net/tcp_server.h"
 #include "net/tcp_socket.h"
-#include "loop/timer.h"
 
 typedef struct binding_state binding_state;
 typedef struct binding_box binding_box;
@@ -71,7 +77,7 @@ struct binding_state {
     uint64_t objects;       /* that there were when the collector began to wait for its next cycle */
     uint64_t most_objects;  /* that there were since memory was given back */
     /* Pushes all that is unread without a copy, and has it read; false: it can't. NULL: nothing can. */
-    bool (*adopt)(lua_State *L, mp_tcp_socket *socket);
+    bool (*adopt)(lua_State *L, mp_stream *socket);
     /* The program's part of quit(), reload() (false: it can't) and stats() (adds to the table on top). */
     void (*on_quit)(binding_state *state);
     bool (*on_reload)(binding_state *state);
@@ -130,9 +136,10 @@ struct binding_box {
     bool has_handlers : 1;               /* a connection with handlers of its own */
     bool of_run : 1;                     /* made by a script's own run, not in a handler of a connection */
     bool start_staged : 1;               /* a timer or task that starts with the commit */
-    bool cared_for : 1; /* a server: somebody has asked for its connections, or the log says that nobody does */
-    binding_generation *generation;      /* whose code made it, or set its handlers last */
-    intptr_t unseen_written;             /* the same for bytesWritten */
+    bool
+        cared_for : 1; /* a server: somebody has asked for its connections, or the log says that nobody does */
+    binding_generation *generation; /* whose code made it, or set its handlers last */
+    intptr_t unseen_written;        /* the same for bytesWritten */
 };
 
 static inline mp_object *binding_object(binding_box *box) {
@@ -237,7 +244,7 @@ bool binding_has_prototype(lua_State *L, const mp_listener *listener);
 void binding_open_writing(lua_State *L, binding_state *state);
 
 /* The upcall: strings that were kept are not needed any more. */
-void binding_flushed(mp_loop *loop);
+void binding_flushed(mp_network *network);
 
 /* --- signals ----------------------------------------------------------------------------------------------------- */
 
@@ -249,10 +256,10 @@ const char *binding_signal_name(enum mp_signal signal);
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 
 /* The upcall: the same with readyRead for the sockets that have received something. */
-void binding_arrived(mp_loop *loop);
+void binding_arrived(mp_network *network);
 
 /* Is there a reload of its server that the connection has not been told of? */
-static inline bool binding_is_behind(const mp_tcp_socket *socket) {
+static inline bool binding_is_behind(const mp_stream *socket) {
     const mp_listener *listener = socket->listener;
     return listener && listener->server && listener->server->object.epoch != socket->object.epoch;
 }
@@ -445,7 +452,7 @@ void binding_open_timer(lua_State *L, binding_state *state);
 void binding_open_host_address(lua_State *L, binding_state *state);
 
 /* Pushes a fresh socket, of `server` if it isn't NULL. */
-mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
+mp_stream *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
 
 /* The limits of the server at index 1. */
 mp_limits *binding_server_limits(lua_State *L);

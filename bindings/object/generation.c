@@ -139,7 +139,7 @@ void binding_handler_set(lua_State *L, binding_box *box, binding_generation *gen
 
 /* The next server after `server` (NULL: the first) of a run before `generation`, or NULL. */
 static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *server) {
-    while ((server = mp_loop_next_server(generation->state->loop, server))) {
+    while ((server = mp_tcp_server_next(mp_network_of(generation->state->loop), server))) {
         binding_box *box = binding_box_of(&server->object);
         if (box->of_run && box->generation != generation)
             break;
@@ -256,7 +256,7 @@ static void retire_member(lua_State *L, binding_box *box) {
     case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
     case CLASS_TASK: binding_cancel_spawned(object); break;
     case MP_TCP_SOCKET:
-        if (object->anchor != 0 && !mp_tcp_socket_server((mp_tcp_socket *)object))
+        if (object->anchor != 0 && !mp_stream_server((mp_stream *)object))
             weaken(object);
         break;
     default: break;
@@ -285,8 +285,8 @@ static void take_over(mp_tcp_server *server) {
 
 bool binding_has_lost_listener(const binding_generation *generation) {
     mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL); server;
-         server = mp_loop_next_server(loop, server))
+    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL); server;
+         server = mp_tcp_server_next(mp_network_of(loop), server))
         if (server->lost && binding_box_of(&server->object)->generation == generation)
             return true;
     return false;
@@ -295,9 +295,10 @@ bool binding_has_lost_listener(const binding_generation *generation) {
 /* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
 static void move_listeners(binding_generation *generation, binding_commit *report) {
     mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_loop_next_server(loop, NULL), *next; server; server = next) {
+    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL), *next; server;
+         server = next) {
         binding_box *box = binding_box_of(&server->object);
-        next = mp_loop_next_server(loop, server);
+        next = mp_tcp_server_next(mp_network_of(loop), server);
         if (box->generation == generation) {
             server->object.epoch = generation->number;
             if (server->claims) {
@@ -343,7 +344,7 @@ static void undo_member(lua_State *L, binding_box *box) {
     case CLASS_TASK: binding_cancel_spawned(object); break;
     case MP_TCP_SOCKET:
         if (object->anchor != 0)
-            mp_tcp_socket_abort((mp_tcp_socket *)object);
+            mp_stream_abort((mp_stream *)object);
         break;
     default:
         mp_tcp_server_unclaim((mp_tcp_server *)object);

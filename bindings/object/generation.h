@@ -78,7 +78,7 @@ mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd);
 void binding_collect_soon(binding_state *state);
 
 /* Before an event of a connection: tells it, once, to the server that has taken it over. */
-void binding_resume_connection(mp_tcp_socket *socket);
+void binding_resume_connection(mp_stream *socket);
 
 /* moonport.generation, stale, onReload, onQuit, reload */
 extern const luaL_Reg binding_generation_functions[];

@@ -115,7 +115,7 @@ void binding_make_fields(lua_State *L, binding_state *state, int index) {
         return;
     }
     lua_createtable(L, 0, 4);
-    if (binding_object(box)->behaviour == &mp_tcp_socket_behaviour)
+    if (binding_object(box)->behaviour == &mp_tcp_socket_class.behaviour)
         binding_end_plain(L, state, index);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, index, 1);
@@ -190,7 +190,7 @@ void binding_release(mp_object *object) {
         box->has_handlers = false;
         box->generation->sockets--;
     }
-    mp_tcp_socket_detach((mp_tcp_socket *)object);
+    mp_stream_detach((mp_stream *)object);
 }
 
 /* object:blockSignals(block) -> whether they were blocked before */

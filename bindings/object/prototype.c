@@ -127,7 +127,7 @@ void binding_end_plain(lua_State *L, const binding_state *state, int index) {
 
 /* Makes the metatable of a listener's connections. */
 static void make_metatable(lua_State *L, mp_listener *listener) {
-    const binding_state *state = listener->loop->owner;
+    const binding_state *state = listener->network->loop.owner;
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->plain_socket);
     copy_table(L);
     lua_getfield(L, -1, "__index");
@@ -174,7 +174,7 @@ void binding_update_prototype(lua_State *L, int index) {
         lua_rawget(L, -2);
     }
     if (lua_istable(L, -1)) {
-        (void)want_all(L, listener->loop->owner, lua_gettop(L));
+        (void)want_all(L, listener->network->loop.owner, lua_gettop(L));
         lua_pushvalue(L, -1);
         listener->prototype = luaL_ref(L, LUA_REGISTRYINDEX);
     } else {

@@ -38,7 +38,7 @@ static void step(mp_object *object, int number) {
         binding_resume(handle->task, handle->arguments);
 }
 
-static const mp_behaviour behaviour = {(enum mp_kind)CLASS_TASK, is_active, step};
+static const mp_behaviour behaviour = {(enum mp_kind)CLASS_TASK, is_active, step, NULL, NULL};
 
 /* handle, from, count -> ; moves results from the task's stack into the handle's table */
 static int keep_results(lua_State *L) {
@@ -69,7 +69,7 @@ static void ended(binding_task *task, int status, int count) {
         handle->count = 0;
         lua_pop(L, 1);
     }
-    mp_loop_defer(&handle->object, STEP_WAKE);
+    mp_object_defer(&handle->object, STEP_WAKE);
 }
 
 static task_handle *check_task(lua_State *L) {
@@ -77,7 +77,7 @@ static task_handle *check_task(lua_State *L) {
 }
 
 void binding_start_spawned(mp_object *object) {
-    mp_loop_defer(object, STEP_START);
+    mp_object_defer(object, STEP_START);
 }
 
 void binding_cancel_spawned(mp_object *object) {
@@ -85,7 +85,7 @@ void binding_cancel_spawned(mp_object *object) {
     if (handle->task && !handle->task->suspended && !binding_box_of(object)->start_staged)
         handle->task->doomed = true;
     else if (handle->task && handle->task->suspended && handle->task->state->cancelling >= MOST_CANCELLING)
-        mp_loop_defer(object, STEP_CANCEL);
+        mp_object_defer(object, STEP_CANCEL);
     else if (handle->task && handle->task->suspended)
         binding_cancel(handle->task);
     else if (handle->task)
@@ -116,7 +116,7 @@ static int module_spawn(lua_State *L) {
     if (box->of_run && box->generation->staging)
         box->start_staged = true;
     else
-        mp_loop_defer(&handle->object, STEP_START);
+        mp_object_defer(&handle->object, STEP_START);
     return 1;
 }
 

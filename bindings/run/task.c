@@ -107,7 +107,7 @@ binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments
 static void worker_gone(mp_object *object) {
     object->at_work--;
     if (object->behaviour->kind == MP_TCP_SOCKET)
-        mp_tcp_socket_handler_ended((mp_tcp_socket *)object);
+        mp_stream_handler_ended((mp_stream *)object);
 }
 
 void binding_untaken(binding_box *box) {
@@ -165,7 +165,7 @@ static void suspended(binding_task *task) {
             task->generation->handlers++;
         }
         state->task_count++;
-        state->loop->alive++;
+        mp_loop_ref(state->loop);
         if (task->on) {
             binding_box *box = binding_box_of(task->on);
             task->on->holds++;
@@ -193,17 +193,17 @@ static void tell_unseen(binding_task *task) {
     mp_object *object = task->on;
     binding_box *box = binding_box_of(object);
     if (task->signal == MP_SIGNAL_READY_READ && --box->busy_reading == 0 && box->unseen) {
-        const mp_tcp_socket *socket = (const mp_tcp_socket *)object;
+        const mp_stream *socket = (const mp_stream *)object;
         size_t size;
         box->unseen = false;
-        (void)mp_tcp_socket_peek(socket, &size);
-        if (size > 0 && mp_tcp_socket_is_receiving(socket))
-            mp_loop_emit(object, MP_SIGNAL_READY_READ, 0);
+        (void)mp_stream_peek(socket, &size);
+        if (size > 0 && mp_stream_is_receiving(socket))
+            mp_object_emit(object, MP_SIGNAL_READY_READ, 0);
     } else if (task->signal == MP_SIGNAL_BYTES_WRITTEN && --box->busy_writing == 0 &&
                box->unseen_written > 0) {
-        uint8_t state = ((const mp_tcp_socket *)object)->state;
+        uint8_t state = ((const mp_stream *)object)->state;
         if (state == MP_STATE_CONNECTED || state == MP_STATE_CLOSING)
-            mp_loop_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
+            mp_object_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
         box->unseen_written = 0;
     }
 }
@@ -232,7 +232,7 @@ static void over(binding_task *task, int status, int count) {
     if (task->suspended) {
         task->suspended = false;
         state->task_count--;
-        state->loop->alive--;
+        mp_loop_unref(state->loop);
         if (task->generation) {
             task->generation->handlers--;
             binding_unreference(task->generation);

@@ -89,11 +89,11 @@ static void link_wait(lua_State *L, binding_wait *wait) {
 static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFunction k,
                  lua_KContext context) {
     state->looping = true;
-    state->loop->alive++;
+    mp_loop_ref(state->loop);
     mp_loop_settle(state->loop); /* may be all that the wait needs: no event need follow */
     while (wait->outcome == WAIT_RUNNING && !state->quitting)
         mp_loop_run_once(state->loop);
-    state->loop->alive--;
+    mp_loop_unref(state->loop);
     state->looping = false;
     if (wait->outcome == WAIT_RUNNING)
         binding_end_wait(wait, WAIT_CANCELLED);

@@ -8,7 +8,7 @@
 #include "object/binding.h"
 
 /* Is the handler all that there is to run, if there is one? */
-static bool is_simple(mp_tcp_socket *socket) {
+static bool is_simple(mp_stream *socket) {
     const binding_box *box = binding_box_of(&socket->object);
     return !socket->object.blocked && !box->waits && box->busy_reading == 0 &&
            !(box->connected & MP_SIGNAL_BIT(MP_SIGNAL_READY_READ)) && !binding_is_behind(socket);
@@ -25,8 +25,8 @@ static int waited(lua_State *L, int status, lua_KContext context) {
 /* The receiver's handler and those of the sockets behind it, until one isn't simple. Returns only after handlers that have. */
 static int run_handlers(lua_State *L) {
     binding_state *state = lua_touserdata(L, 1);
-    mp_loop *loop = state->loop;
-    mp_tcp_socket *socket = loop->receiver;
+    mp_network *network = mp_network_of(state->loop);
+    mp_stream *socket = network->receiver;
     lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[MP_SIGNAL_READY_READ]); /* 1 */
     do {
@@ -44,18 +44,18 @@ static int run_handlers(lua_State *L) {
                 return 0;
         }
         lua_settop(L, 1);
-        socket = mp_tcp_socket_next_arrival(loop);
+        socket = mp_stream_next_arrival(network);
     } while (socket && is_simple(socket));
     state->arrivals_left = true;
     return 0;
 }
 
 /* Runs the receiver's handlers, and perhaps those of some behind it. Returns the next one. */
-static mp_tcp_socket *emit_some(binding_state *state, mp_tcp_socket *socket) {
+static mp_stream *emit_some(binding_state *state, mp_stream *socket) {
     binding_task *task = is_simple(socket) ? binding_take_task(state) : NULL;
     if (!task) {
         binding_emit(&socket->object, MP_SIGNAL_READY_READ, 0);
-        return mp_tcp_socket_next_arrival(state->loop);
+        return mp_stream_next_arrival(mp_network_of(state->loop));
     }
     state->arrivals_left = false;
     task->on = &socket->object;
@@ -66,15 +66,15 @@ static mp_tcp_socket *emit_some(binding_state *state, mp_tcp_socket *socket) {
     lua_pushlightuserdata(task->co, state);
     binding_resume(task, 1);
     if (state->arrivals_left)
-        return state->loop->receiver;
-    socket = state->loop->receiver;
+        return mp_network_of(state->loop)->receiver;
+    socket = mp_network_of(state->loop)->receiver;
     if (socket && binding_box_of(&socket->object)->waits)
         binding_wake(&socket->object, MP_SIGNAL_BIT(MP_SIGNAL_READY_READ));
-    return mp_tcp_socket_next_arrival(state->loop);
+    return mp_stream_next_arrival(mp_network_of(state->loop));
 }
 
-void binding_arrived(mp_loop *loop) {
-    mp_tcp_socket *socket = mp_tcp_socket_next_arrival(loop);
+void binding_arrived(mp_network *network) {
+    mp_stream *socket = mp_stream_next_arrival(network);
     while (socket)
-        socket = emit_some(loop->owner, socket);
+        socket = emit_some(network->loop.owner, socket);
 }

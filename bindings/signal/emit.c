@@ -49,7 +49,7 @@ static binding_task *new_handler_task(binding_state *state, mp_object *object, e
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: out of memory", binding_signal_name(signal));
         state->handler_errors++;
         if (object->behaviour->kind == MP_TCP_SOCKET)
-            mp_tcp_socket_abort((mp_tcp_socket *)object);
+            mp_stream_abort((mp_stream *)object);
         return NULL;
     }
     if (binding_push(task->co, object))
@@ -61,7 +61,7 @@ static binding_task *new_handler_task(binding_state *state, mp_object *object, e
 void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal signal,
                            enum binding_origin origin) {
     binding_box *box = binding_box_of(object);
-    mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_tcp_socket_server((mp_tcp_socket *)object) : NULL;
+    mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_stream_server((mp_stream *)object) : NULL;
     task->on = object;
     task->signal = signal;
     task->of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
@@ -122,7 +122,7 @@ enum binding_origin binding_push_handler(lua_State *L, mp_object *object, int se
     }
     if (object->behaviour->kind != MP_TCP_SOCKET)
         return ORIGIN_NONE;
-    const mp_listener *listener = ((mp_tcp_socket *)object)->listener;
+    const mp_listener *listener = ((mp_stream *)object)->listener;
     if (!listener || listener->prototype == 0)
         return ORIGIN_NONE;
     lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
@@ -183,7 +183,7 @@ static bool run_connections(binding_state *state, mp_object *object, int list, e
 }
 
 static void take_by_itself(mp_tcp_server *server) {
-    mp_tcp_socket *socket = mp_tcp_server_next_pending(server);
+    mp_stream *socket = mp_tcp_server_next_pending(server);
     if (socket)
         socket->object.epoch = server->object.epoch;
 }
@@ -240,7 +240,7 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
 static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal, intptr_t argument) {
     if (signal == MP_SIGNAL_READY_READ) {
         box->unseen = box->busy_reading > 0;
-        return box->unseen || !(((mp_tcp_socket *)object)->open_mode & MP_READ_ONLY);
+        return box->unseen || !(((mp_stream *)object)->open_mode & MP_READ_ONLY);
     }
     if (signal == MP_SIGNAL_BYTES_WRITTEN && box->busy_writing > 0) {
         box->unseen_written += argument;
@@ -252,8 +252,8 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
-    if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_tcp_socket *)object))
-        binding_resume_connection((mp_tcp_socket *)object);
+    if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_stream *)object))
+        binding_resume_connection((mp_stream *)object);
     /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */
     if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
         box->unseen = false;

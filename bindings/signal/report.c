@@ -77,21 +77,21 @@ static void abort_connection(binding_task *task) {
         binding_box *box = task->taken;
         binding_untaken(box);
         if (!task->ended)
-            mp_tcp_socket_abort((mp_tcp_socket *)binding_object(box));
+            mp_stream_abort((mp_stream *)binding_object(box));
     }
     if (!on)
         return;
     if (task->signal == MP_SIGNAL_CONNECTION_RESUMED)
         task->state->resume_errors++;
     switch (on->behaviour->kind) {
-    case MP_TCP_SOCKET: mp_tcp_socket_abort((mp_tcp_socket *)on); break;
+    case MP_TCP_SOCKET: mp_stream_abort((mp_stream *)on); break;
     case MP_TIMER: mp_timer_stop((mp_timer *)on); break;
     case MP_TCP_SERVER:
         /* A handler that failed before it took its connection must not leave that for the next client's handler. */
         if (!took && task->signal == MP_SIGNAL_NEW_CONNECTION) {
-            mp_tcp_socket *socket = mp_tcp_server_next_pending((mp_tcp_server *)on);
+            mp_stream *socket = mp_tcp_server_next_pending((mp_tcp_server *)on);
             if (socket)
-                mp_tcp_socket_abort(socket);
+                mp_stream_abort(socket);
         }
         break;
     default: break;

@@ -1,6 +1,6 @@
 /*
- * Write queues; see write_queue.h. Spare small chunks are kept on the loop, so that a request and its answer
- * allocate nothing.
+ * Write queues; see write_queue.h. Spare small chunks are kept in the pool, so that a request and its
+ * answer allocate nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,14 +36,14 @@ static int class_for(size_t room) {
     return class;
 }
 
-static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
+static mp_chunk *new_chunk(mp_chunk_pool *pool, size_t room) {
     int class = class_for(room);
-    mp_chunk *chunk = class < CLASSES ? loop->spare_chunks[class] : NULL;
+    mp_chunk *chunk = class < CLASSES ? pool->spares[class] : NULL;
     if (class < CLASSES)
         room = classes[class].room;
     if (chunk) {
-        loop->spare_chunks[class] = chunk->next;
-        loop->spare_chunk_counts[class]--;
+        pool->spares[class] = chunk->next;
+        pool->counts[class]--;
     } else {
         chunk = malloc(sizeof *chunk + room);
         if (!chunk)
@@ -56,27 +56,31 @@ static mp_chunk *new_chunk(mp_loop *loop, size_t room) {
     return chunk;
 }
 
-static void free_chunk(mp_loop *loop, mp_chunk *chunk) {
+static void free_chunk(mp_chunk_pool *pool, mp_chunk *chunk) {
     int class = class_for(chunk->room);
     if (chunk->token >= 0)
-        loop->upcalls->unpin(loop, chunk->token);
-    if (class < CLASSES && loop->spare_chunk_counts[class] < classes[class].spares) {
-        chunk->next = loop->spare_chunks[class];
-        loop->spare_chunks[class] = chunk;
-        loop->spare_chunk_counts[class]++;
+        pool->unpin(pool->owner, chunk->token);
+    if (class < CLASSES && pool->counts[class] < classes[class].spares) {
+        chunk->next = pool->spares[class];
+        pool->spares[class] = chunk;
+        pool->counts[class]++;
     } else {
         free(chunk);
     }
 }
 
-void mp_write_queue_free_spares(mp_loop *loop) {
+void mp_chunk_pool_init(mp_chunk_pool *pool, void (*unpin)(void *owner, int token), void *owner) {
+    *pool = (mp_chunk_pool){.unpin = unpin, .owner = owner};
+}
+
+void mp_chunk_pool_trim(mp_chunk_pool *pool) {
     for (int class = 0; class < CLASSES; class ++) {
-        for (mp_chunk *chunk = loop->spare_chunks[class], *next; chunk; chunk = next) {
+        for (mp_chunk *chunk = pool->spares[class], *next; chunk; chunk = next) {
             next = chunk->next;
             free(chunk);
         }
-        loop->spare_chunks[class] = NULL;
-        loop->spare_chunk_counts[class] = 0;
+        pool->spares[class] = NULL;
+        pool->counts[class] = 0;
     }
 }
 
@@ -97,13 +101,13 @@ static size_t room_for(const mp_write_queue *queue, size_t size) {
     return size < LARGE_ROOM ? LARGE_ROOM : size;
 }
 
-static int append_copy(mp_write_queue *queue, mp_loop *loop, const char *data, size_t size) {
+static int append_copy(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size) {
     mp_chunk *tail = queue->tail, *chunk;
     size_t fits = 0;
     if (tail && tail->token == MP_COPY && (fits = tail->room - tail->end) > size)
         fits = size;
     if (fits < size) {
-        if (!(chunk = new_chunk(loop, room_for(queue, size - fits))))
+        if (!(chunk = new_chunk(pool, room_for(queue, size - fits))))
             return -ENOMEM;
         memcpy(chunk->bytes, data + fits, size - fits);
         chunk->end = size - fits;
@@ -117,10 +121,11 @@ static int append_copy(mp_write_queue *queue, mp_loop *loop, const char *data, s
     return 0;
 }
 
-int mp_write_queue_append(mp_write_queue *queue, mp_loop *loop, const char *data, size_t size, int token) {
+int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size,
+                          int token) {
     if (token == MP_COPY)
-        return append_copy(queue, loop, data, size);
-    mp_chunk *chunk = new_chunk(loop, 0);
+        return append_copy(queue, pool, data, size);
+    mp_chunk *chunk = new_chunk(pool, 0);
     if (!chunk)
         return -ENOMEM;
     chunk->data = data;
@@ -131,12 +136,12 @@ int mp_write_queue_append(mp_write_queue *queue, mp_loop *loop, const char *data
     return 0;
 }
 
-int mp_write_queue_own(mp_write_queue *queue, mp_loop *loop) {
+int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool) {
     mp_chunk *head = queue->tail ? queue->tail->next : NULL;
     if (!head || head->token != MP_BORROW)
         return 0;
     size_t size = head->end - head->start;
-    mp_chunk *copy = new_chunk(loop, size);
+    mp_chunk *copy = new_chunk(pool, size);
     if (!copy)
         return -ENOMEM;
     memcpy(copy->bytes, head->data + head->start, size);
@@ -145,7 +150,7 @@ int mp_write_queue_own(mp_write_queue *queue, mp_loop *loop) {
     queue->tail->next = copy;
     if (head == queue->tail)
         queue->tail = copy;
-    free_chunk(loop, head);
+    free_chunk(pool, head);
     return 0;
 }
 
@@ -162,7 +167,7 @@ int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, i
     return n;
 }
 
-void mp_write_queue_consume(mp_write_queue *queue, mp_loop *loop, size_t size) {
+void mp_write_queue_consume(mp_write_queue *queue, mp_chunk_pool *pool, size_t size) {
     queue->bytes -= size;
     while (size > 0 && queue->tail) {
         mp_chunk *head = queue->tail->next;
@@ -176,10 +181,31 @@ void mp_write_queue_consume(mp_write_queue *queue, mp_loop *loop, size_t size) {
             queue->tail = NULL;
         else
             queue->tail->next = head->next;
-        free_chunk(loop, head);
+        free_chunk(pool, head);
     }
 }
 
-void mp_write_queue_clear(mp_write_queue *queue, mp_loop *loop) {
-    mp_write_queue_consume(queue, loop, queue->bytes);
+void mp_write_queue_cut(mp_write_queue *queue, mp_chunk_pool *pool, size_t size) {
+    if (size >= queue->bytes)
+        return;
+    if (size == 0) {
+        mp_write_queue_clear(queue, pool);
+        return;
+    }
+    mp_chunk *last = queue->tail->next, *head = last;
+    size_t left = size;
+    for (; left > last->end - last->start; last = last->next)
+        left -= last->end - last->start;
+    last->end = last->start + left;
+    for (mp_chunk *chunk = last->next, *next; chunk != head; chunk = next) {
+        next = chunk->next;
+        free_chunk(pool, chunk);
+    }
+    last->next = head;
+    queue->tail = last;
+    queue->bytes = size;
+}
+
+void mp_write_queue_clear(mp_write_queue *queue, mp_chunk_pool *pool) {
+    mp_write_queue_consume(queue, pool, queue->bytes);
 }

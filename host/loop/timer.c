@@ -9,7 +9,7 @@ static bool is_active(const mp_object *object) {
     return mp_timer_is_active((const mp_timer *)object);
 }
 
-const mp_behaviour mp_timer_behaviour = {MP_TIMER, is_active, NULL};
+const mp_behaviour mp_timer_behaviour = {MP_TIMER, is_active, NULL, NULL, NULL};
 
 static void on_timeout(struct ev_loop *ev, ev_timer *watcher, int revents) {
     mp_timer *timer = watcher->data;

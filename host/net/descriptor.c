@@ -1,5 +1,5 @@
 /*
- * The descriptors that a loop owns, a bit each; see descriptor.h.
+ * The descriptors that a network owns, a bit each; see descriptor.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,35 +12,54 @@
 
 #define BITS 64u
 
-static bool make_room(mp_loop *loop, size_t word) {
-    size_t count = loop->owned_words ? loop->owned_words : 16;
-    if (word < loop->owned_words)
+static bool make_room(mp_network *network, size_t word) {
+    size_t count = network->owned_words ? network->owned_words : 16;
+    if (word < network->owned_words)
         return true;
     while (count <= word)
         count *= 2;
-    uint64_t *owned = realloc(loop->owned, count * sizeof *owned);
+    uint64_t *owned = realloc(network->owned, count * sizeof *owned);
     if (!owned)
         return false;
-    memset(owned + loop->owned_words, 0, (count - loop->owned_words) * sizeof *owned);
-    loop->owned = owned;
-    loop->owned_words = count;
+    memset(owned + network->owned_words, 0, (count - network->owned_words) * sizeof *owned);
+    network->owned = owned;
+    network->owned_words = count;
     return true;
 }
 
-void mp_descriptor_own(mp_loop *loop, int fd) {
+void mp_descriptor_own(mp_network *network, int fd) {
     size_t word = (size_t)fd / BITS;
-    if (make_room(loop, word))
-        loop->owned[word] |= (uint64_t)1 << ((size_t)fd % BITS);
+    if (make_room(network, word))
+        network->owned[word] |= (uint64_t)1 << ((size_t)fd % BITS);
 }
 
-bool mp_descriptor_is_owned(const mp_loop *loop, int fd) {
+bool mp_descriptor_is_owned(const mp_network *network, int fd) {
     size_t word = (size_t)fd / BITS;
-    return word < loop->owned_words && (loop->owned[word] >> ((size_t)fd % BITS) & 1);
+    return word < network->owned_words && (network->owned[word] >> ((size_t)fd % BITS) & 1);
 }
 
-void mp_descriptor_close(mp_loop *loop, int fd) {
+void mp_descriptor_close(mp_network *network, int fd) {
     size_t word = (size_t)fd / BITS;
-    if (word < loop->owned_words)
-        loop->owned[word] &= ~((uint64_t)1 << ((size_t)fd % BITS));
+    if (word < network->owned_words)
+        network->owned[word] &= ~((uint64_t)1 << ((size_t)fd % BITS));
     mp_system_close(fd);
+    mp_descriptor_freed(network);
+}
+
+void mp_descriptor_await(mp_network *network, mp_starving *starving) {
+    if (!starving->link.next)
+        mp_ring_append(&network->starving, &starving->link);
+}
+
+void mp_descriptor_stop_awaiting(mp_starving *starving) {
+    if (starving->link.next)
+        mp_ring_remove(&starving->link);
+}
+
+void mp_descriptor_freed(mp_network *network) {
+    while (!mp_ring_is_empty(&network->starving)) {
+        mp_starving *starving = MP_CONTAINER(network->starving.next, mp_starving, link);
+        mp_ring_remove(&starving->link);
+        starving->freed(starving);
+    }
 }

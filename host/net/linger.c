@@ -11,7 +11,6 @@
 #include "data/buffer.h"
 #include "net/descriptor.h"
 #include "system/system.h"
-#include "net/tcp_socket_private.h"
 
 #define TICK_SECONDS 0.5
 #define TICKS_SILENT 4
@@ -20,40 +19,39 @@
 #define HEARD_LATELY 2000              /* ms */
 #define MOST_BYTES ((size_t)256 << 20) /* thrown away */
 
-typedef struct mp_lingering {
+struct mp_lingering {
     ev_io watcher;
     ev_timer tick;
-    mp_loop *loop;
-    struct mp_lingering *next, *previous;
+    mp_network *network;
+    mp_lingering *next, *previous;
     size_t received;
     int unsent;   /* at the last tick */
     int patience; /* ticks without progress that are left */
     int left;     /* ticks that are left when all is confirmed, whatever comes */
-} mp_lingering;
+};
 
 static void end(mp_lingering *lingering) {
-    mp_loop *loop = lingering->loop;
-    ev_timer_stop(loop->ev, &lingering->tick);
-    ev_io_stop(loop->ev, &lingering->watcher);
-    mp_descriptor_close(loop, lingering->watcher.fd);
+    mp_network *network = lingering->network;
+    ev_timer_stop(network->loop.ev, &lingering->tick);
+    ev_io_stop(network->loop.ev, &lingering->watcher);
     if (lingering->previous)
         lingering->previous->next = lingering->next;
     else
-        loop->lingering = lingering->next;
+        network->lingering = lingering->next;
     if (lingering->next)
         lingering->next->previous = lingering->previous;
-    loop->alive--;
+    mp_loop_unref(&network->loop);
+    mp_descriptor_close(network, lingering->watcher.fd);
     free(lingering);
-    mp_listener_descriptor_freed(loop);
 }
 
 static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_lingering *lingering = watcher->data;
-    const mp_loop *loop = lingering->loop;
+    const mp_network *network = lingering->network;
     (void)ev;
     (void)revents;
-    ssize_t n = mp_system_receive(watcher->fd, loop->input->data + loop->input_used,
-                                  loop->input->capacity - loop->input_used, false);
+    ssize_t n = mp_system_receive(watcher->fd, network->input->data + network->input_used,
+                                  network->input->capacity - network->input_used, false);
     if (n > 0) {
         lingering->received += (size_t)n;
         if (lingering->patience < TICKS_SILENT)
@@ -75,7 +73,7 @@ static void on_tick(struct ev_loop *ev, ev_timer *watcher, int revents) {
         end(lingering);
 }
 
-bool mp_linger(mp_loop *loop, int fd) {
+bool mp_linger(mp_network *network, int fd) {
     int unsent = mp_system_unsent(fd);
     if (unsent <= 0 && mp_system_unread(fd) <= 0 && !mp_system_heard_within(fd, HEARD_LATELY))
         return false;
@@ -86,35 +84,35 @@ bool mp_linger(mp_loop *loop, int fd) {
         free(lingering);
         return false;
     }
-    lingering->loop = loop;
+    lingering->network = network;
     lingering->previous = NULL;
-    lingering->next = loop->lingering;
-    if (loop->lingering)
-        loop->lingering->previous = lingering;
-    loop->lingering = lingering;
-    loop->alive++;
+    lingering->next = network->lingering;
+    if (network->lingering)
+        network->lingering->previous = lingering;
+    network->lingering = lingering;
+    mp_loop_ref(&network->loop);
     ev_io_init(&lingering->watcher, on_input, fd, EV_READ);
     lingering->watcher.data = lingering;
-    ev_io_start(loop->ev, &lingering->watcher);
+    ev_io_start(network->loop.ev, &lingering->watcher);
     lingering->received = 0;
     lingering->unsent = unsent;
     lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_SILENT;
     lingering->left = TICKS_CONFIRMED;
     ev_timer_init(&lingering->tick, on_tick, TICK_SECONDS, TICK_SECONDS);
     lingering->tick.data = lingering;
-    ev_timer_start(loop->ev, &lingering->tick);
+    ev_timer_start(network->loop.ev, &lingering->tick);
     return true;
 }
 
-unsigned mp_linger_unsent(const mp_loop *loop) {
+unsigned mp_linger_unsent(const mp_network *network) {
     unsigned count = 0;
-    for (const mp_lingering *lingering = loop->lingering; lingering; lingering = lingering->next)
+    for (const mp_lingering *lingering = network->lingering; lingering; lingering = lingering->next)
         count += mp_system_unsent(lingering->watcher.fd) > 0;
     return count;
 }
 
-void mp_linger_end(mp_loop *loop) {
-    for (mp_lingering *lingering = loop->lingering, *next; lingering; lingering = next) {
+void mp_linger_end(mp_network *network) {
+    for (mp_lingering *lingering = network->lingering, *next; lingering; lingering = next) {
         next = lingering->next;
         end(lingering);
     }

@@ -10,16 +10,16 @@
 #ifndef MP_LINGER_H
 #define MP_LINGER_H
 
-#include "loop/loop.h"
+#include "net/network.h"
 
 /* Takes `fd` over if there are unconfirmed bytes, or if the peer may be sending: unread bytes, or some came within two
    seconds. False if not, or for lack of memory: the caller closes it. */
-bool mp_linger(mp_loop *loop, int fd);
+bool mp_linger(mp_network *network, int fd);
 
 /* How many of those that linger have unconfirmed bytes. */
-unsigned mp_linger_unsent(const mp_loop *loop);
+unsigned mp_linger_unsent(const mp_network *network);
 
 /* Closes all that linger, now. */
-void mp_linger_end(mp_loop *loop);
+void mp_linger_end(mp_network *network);
 
 #endif

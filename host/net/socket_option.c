@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "net/socket_option.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 
 #include "system/system.h"
-#include "net/tcp_socket_private.h"
 
 /* An option that a system hasn't got has level -1: setting it fails, reading it gives nothing. */
 #define MISSING (-1)
@@ -69,16 +70,16 @@ const char *mp_socket_option_name(int option) {
 
 /* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. Returns 0, -EBADF
    without a descriptor, or -ENOPROTOOPT if the system hasn't got the option. */
-static int locate(const mp_tcp_socket *socket, int option, int *level, int *name) {
+static int locate(const mp_stream *stream, int option, int *level, int *name) {
     mp_address local;
     uint16_t port;
     *level = options[option].level;
     *name = options[option].option;
-    if (socket->watcher.fd < 0)
+    if (stream->watcher.fd < 0)
         return -EBADF;
     if (*level == MISSING)
         return -ENOPROTOOPT;
-    if (*level != IPPROTO_IP || mp_system_local_address(socket->watcher.fd, &local, &port) < 0)
+    if (*level != IPPROTO_IP || mp_system_local_address(stream->watcher.fd, &local, &port) < 0)
         return 0;
     uint32_t ipv4;
     if (local.protocol == MP_PROTOCOL_IPV4 || mp_address_to_ipv4(&local, &ipv4) == 0)
@@ -97,24 +98,24 @@ static bool is_linger(int level, int name) {
     return level == SOL_SOCKET && name == SO_LINGER;
 }
 
-int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value) {
-    int level, name, result = locate(socket, option, &level, &name);
+int mp_stream_set_option(mp_stream *stream, int option, int value) {
+    int level, name, result = locate(stream, option, &level, &name);
     if (result < 0)
         return result;
     if (!is_linger(level, name))
-        return mp_system_set_option(socket->watcher.fd, level, name, value);
+        return mp_system_set_option(stream->watcher.fd, level, name, value);
     if (value > 0)
         return -EINVAL; /* a close that takes its time would keep the loop */
-    return mp_system_set_reset_on_close(socket->watcher.fd, value == 0);
+    return mp_system_set_reset_on_close(stream->watcher.fd, value == 0);
 }
 
-int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value) {
-    int level, name, result = locate(socket, option, &level, &name);
+int mp_stream_option(const mp_stream *stream, int option, int *value) {
+    int level, name, result = locate(stream, option, &level, &name);
     if (result < 0)
         return result;
     if (!is_linger(level, name))
-        return mp_system_get_option(socket->watcher.fd, level, name, value);
-    result = mp_system_resets_on_close(socket->watcher.fd);
+        return mp_system_get_option(stream->watcher.fd, level, name, value);
+    result = mp_system_resets_on_close(stream->watcher.fd);
     *value = result > 0 ? 0 : -1;
     return result < 0 ? result : 0;
 }

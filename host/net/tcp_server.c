@@ -12,8 +12,9 @@
 #include <string.h>
 
 #include "net/descriptor.h"
+#include "net/stream.h"
+#include "net/tcp_socket.h"
 #include "system/system.h"
-#include "net/tcp_socket_private.h"
 
 /* Connections that one wake-up may accept, before others get their turn. */
 #define MOST_ACCEPTS 64
@@ -23,91 +24,80 @@
 
 #define QT_MAX_PENDING 30
 
-static mp_tcp_socket *socket_of(mp_ring *link) {
-    return MP_CONTAINER(link, mp_tcp_socket, link);
-}
-
 /* A server is what the prototype handlers of its connections hang on: it stays until the last of them is released. */
 static bool is_active(const mp_object *object) {
     const mp_tcp_server *server = (const mp_tcp_server *)object;
     return mp_tcp_server_is_listening(server) || server->listener->references > 1;
 }
 
-const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, NULL};
+static void close_object(mp_object *object) {
+    mp_tcp_server_close((mp_tcp_server *)object);
+}
+
+static void wind_down(mp_object *object) {
+    mp_listener *listener = ((mp_tcp_server *)object)->listener;
+    mp_tcp_server_close((mp_tcp_server *)object);
+    for (mp_ring *link = listener->open.next, *next; link != &listener->open; link = next) {
+        next = link->next;
+        mp_stream_disconnect(mp_stream_of_link(link));
+    }
+}
+
+const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, NULL, close_object, wind_down};
 
 static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents);
 
 static void on_retry(struct ev_loop *ev, ev_timer *timer, int revents) {
     (void)ev;
     (void)revents;
-    mp_listener_descriptor_freed(((mp_tcp_server *)timer->data)->object.loop);
+    mp_descriptor_freed(mp_network_of(((mp_tcp_server *)timer->data)->object.loop));
 }
 
-int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop) {
+void mp_tcp_server_end_shortage(mp_tcp_server *server) {
+    mp_descriptor_stop_awaiting(&server->starving);
+    ev_timer_stop(server->object.loop->ev, &server->retry);
+}
+
+static void on_freed(mp_starving *starving) {
+    mp_tcp_server *server = MP_CONTAINER(starving, mp_tcp_server, starving);
+    mp_tcp_server_end_shortage(server);
+    mp_tcp_server_update(server);
+}
+
+static void on_room(mp_listener *listener) {
+    mp_tcp_server_update(listener->server);
+}
+
+int mp_tcp_server_init(mp_tcp_server *server, mp_network *network) {
     memset(server, 0, sizeof *server);
-    mp_listener *listener = calloc(1, sizeof *listener);
+    mp_listener *listener = mp_listener_new(network, on_connection);
     if (!listener)
         return -ENOMEM;
-    mp_object_init(&server->object, loop, &mp_tcp_server_behaviour);
-    listener->references = 1;
-    listener->loop = loop;
+    mp_object_init(&server->object, &network->loop, &mp_tcp_server_behaviour);
     listener->server = server;
-    listener->limits = mp_default_limits;
-    listener->accepts = 1;
-    listener->woken = UINT64_MAX;
-    mp_ring_init(&listener->pending);
-    mp_ring_init(&listener->open);
-    ev_io_init(&listener->watcher, on_connection, -1, 0);
-    listener->watcher.data = listener;
+    listener->room = on_room;
+    server->starving.freed = on_freed;
     ev_timer_init(&server->retry, on_retry, 0., 0.);
     server->retry.data = server;
     server->listener = listener;
-    mp_ring_append(&loop->servers, &server->link);
+    mp_ring_append(&network->servers, &server->link);
     server->max_pending = QT_MAX_PENDING;
     server->backlog = SOMAXCONN;
     return 0;
 }
 
-static void unreference(mp_listener *listener) {
-    if (--listener->references == 0)
-        free(listener);
-}
-
-void mp_tcp_server_forget_starved(mp_tcp_server *server) {
-    mp_tcp_server **place = &server->object.loop->starved;
-    if (!server->starved)
-        return;
-    while (*place != server)
-        place = &(*place)->next_starved;
-    *place = server->next_starved;
-    server->starved = false;
-    ev_timer_stop(server->object.loop->ev, &server->retry);
-}
-
-/* Moves a connection from the pending ones to the open ones. */
-static void take(mp_listener *listener, mp_tcp_socket *socket) {
-    mp_ring_remove(&socket->link);
-    listener->pending_count--;
-    socket->flags &= ALL_BUT(FLAG_PENDING);
-    if (socket->state != MP_STATE_UNCONNECTED) {
-        mp_ring_append(&listener->open, &socket->link);
-        listener->open_count++;
-    }
-}
-
 static void close_listener(mp_tcp_server *server) {
     mp_listener *listener = server->listener;
-    mp_tcp_server_forget_starved(server);
-    ev_io_stop(listener->loop->ev, &listener->watcher);
-    if (listener->watcher.fd >= 0) {
-        mp_descriptor_close(listener->loop, listener->watcher.fd);
+    mp_stream *stream;
+    int fd = listener->watcher.fd;
+    mp_tcp_server_end_shortage(server);
+    ev_io_stop(listener->network->loop.ev, &listener->watcher);
+    if (fd >= 0) {
         ev_io_set(&listener->watcher, -1, 0);
+        mp_descriptor_close(listener->network, fd);
     }
-    while (!mp_ring_is_empty(&listener->pending)) {
-        mp_tcp_socket *socket = socket_of(listener->pending.next);
-        take(listener, socket);
-        mp_tcp_socket_vanish(socket);
-    }
+    while ((stream = mp_listener_take(listener)))
+        mp_stream_vanish(stream);
 }
 
 void mp_tcp_server_destroy(mp_tcp_server *server) {
@@ -117,7 +107,7 @@ void mp_tcp_server_destroy(mp_tcp_server *server) {
     close_listener(server);
     mp_ring_remove(&server->link);
     server->listener->server = NULL;
-    unreference(server->listener);
+    mp_listener_unreference(server->listener);
     mp_object_destroy(&server->object);
 }
 
@@ -133,13 +123,12 @@ void mp_tcp_server_close(mp_tcp_server *server) {
     mp_object_check(&server->object);
 }
 
-void mp_tcp_server_wind_down(mp_tcp_server *server) {
-    mp_listener *listener = server->listener;
-    mp_tcp_server_close(server);
-    for (mp_ring *link = listener->open.next, *next; link != &listener->open; link = next) {
-        next = link->next;
-        mp_tcp_socket_disconnect(socket_of(link));
-    }
+void mp_tcp_server_unclaim(mp_tcp_server *server) {
+    if (!server->claims)
+        return;
+    server->claims->claimed_by = NULL;
+    server->claims = NULL;
+    mp_object_check(&server->object);
 }
 
 /* --- listening ------------------------------------------------------------------------------------------------- */
@@ -181,7 +170,7 @@ static enum mp_fault open_listener(const mp_address *address, uint16_t port, int
 
 /* A pause, or a shortage that was told of, was for the listening before. */
 static void start_listening(mp_tcp_server *server, int fd) {
-    mp_descriptor_own(server->object.loop, fd);
+    mp_descriptor_own(mp_network_of(server->object.loop), fd);
     server->paused = server->told_starved = false;
     ev_io_set(&server->listener->watcher, fd, EV_READ);
     mp_tcp_server_update(server);
@@ -197,8 +186,7 @@ enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *addr
         mp_object_check(&server->object);
         return fault;
     }
-    server->requested = *address;
-    server->requested_port = port;
+    server->requested = (mp_endpoint){.address = *address, .port = port};
     server->adopted = false;
     start_listening(server, fd);
     return MP_FAULT_NONE;
@@ -208,7 +196,7 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     bool listening = false;
     if (mp_tcp_server_is_listening(server))
         return MP_FAULT_ALREADY_LISTENING;
-    if (fd < 0 || mp_descriptor_is_owned(server->object.loop, fd) ||
+    if (fd < 0 || mp_descriptor_is_owned(mp_network_of(server->object.loop), fd) ||
         !mp_system_is_stream_socket(fd, &listening) || !listening || mp_system_adopt(fd) < 0) {
         if (fd != -1)
             server->fault = MP_FAULT_INVALID_DESCRIPTOR;
@@ -254,7 +242,7 @@ void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uin
 static bool may_accept(const mp_tcp_server *server) {
     const mp_listener *listener = server->listener;
     return listener->watcher.fd >= 0 && !server->staged && (!server->paused || server->waiting > 0) &&
-           !server->starved && server->max_pending > 0 &&
+           !server->starving.link.next && server->max_pending > 0 &&
            listener->pending_count < (size_t)server->max_pending &&
            (server->max_connections == 0 ||
             listener->pending_count + listener->open_count < server->max_connections);
@@ -266,17 +254,15 @@ void mp_tcp_server_update(mp_tcp_server *server) {
     if (accept == (ev_is_active(&listener->watcher) != 0))
         return;
     if (accept)
-        ev_io_start(listener->loop->ev, &listener->watcher);
+        ev_io_start(listener->network->loop.ev, &listener->watcher);
     else
-        ev_io_stop(listener->loop->ev, &listener->watcher);
+        ev_io_stop(listener->network->loop.ev, &listener->watcher);
 }
 
 /* Out of descriptors or memory: says so once, rests, and tries again when something was closed (D5). */
 static void starve(mp_tcp_server *server, enum mp_fault fault) {
     mp_loop *loop = server->object.loop;
-    server->starved = true;
-    server->next_starved = loop->starved;
-    loop->starved = server;
+    mp_descriptor_await(mp_network_of(loop), &server->starving);
     ev_timer_set(&server->retry, RETRY_SECONDS, RETRY_SECONDS);
     ev_timer_start(loop->ev, &server->retry);
     mp_tcp_server_update(server);
@@ -286,27 +272,19 @@ static void starve(mp_tcp_server *server, enum mp_fault fault) {
     server->fault = (uint8_t)fault;
     mp_log(loop->log_level, MP_LOG_WARNING, "accept: %s; accepting rests until there are descriptors again",
            mp_fault_text(fault));
-    mp_loop_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
-}
-
-void mp_listener_descriptor_freed(mp_loop *loop) {
-    while (loop->starved) {
-        mp_tcp_server *server = loop->starved;
-        mp_tcp_server_forget_starved(server);
-        mp_tcp_server_update(server);
-    }
+    mp_object_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
 }
 
 void mp_tcp_server_resume(mp_tcp_server *server) {
     server->paused = false;
-    mp_tcp_server_forget_starved(server);
+    mp_tcp_server_end_shortage(server);
     mp_tcp_server_update(server);
 }
 
 /* Accepts one connection; false when there is none or something stands in the way. */
 static bool accept_one(mp_tcp_server *server) {
     mp_listener *listener = server->listener;
-    mp_loop *loop = listener->loop;
+    mp_network *network = listener->network;
     mp_address peer;
     uint16_t port;
     int fd = mp_system_accept(listener->watcher.fd, &peer, &port);
@@ -320,24 +298,21 @@ static bool accept_one(mp_tcp_server *server) {
         starve(server, mp_fault_from_errno(MP_ATTEMPT_ACCEPT, -fd));
         return false;
     }
-    mp_tcp_socket *socket = loop->upcalls->accept(server);
-    if (!socket) {
+    mp_stream *stream = network->upcalls->accept(server);
+    if (!stream) {
         mp_system_close(fd);
         starve(server, MP_FAULT_RESOURCE);
         return false;
     }
-    loop->statistics.accepted++;
-    listener->references++;
-    listener->pending_count++;
-    mp_ring_append(&listener->pending, &socket->link);
-    socket->peer = peer;
-    socket->peer_port = port;
-    mp_descriptor_own(loop, fd);
-    mp_tcp_socket_accepted(socket, listener, fd);
+    network->traffic.accepted++;
+    mp_listener_add(listener, stream);
+    mp_tcp_socket_set_peer((mp_tcp_socket *)stream, &peer, port);
+    mp_descriptor_own(network, fd);
+    mp_stream_accepted(stream, listener, fd);
     /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
-    ev_feed_event(loop->ev, &socket->watcher, EV_READ);
-    mp_loop_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
-    mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+    ev_feed_event(network->loop.ev, &stream->watcher, EV_READ);
+    mp_object_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
+    mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
     mp_tcp_server_update(server);
     return true;
 }
@@ -348,7 +323,7 @@ static bool accept_one(mp_tcp_server *server) {
  * seem to be left: the listener is ready again in the next turn. Behind a shortage all are tried, as its end is to be noticed.
  */
 static uint8_t accepts_for(mp_listener *listener) {
-    uint64_t turn = listener->loop->statistics.iterations;
+    uint64_t turn = listener->network->loop.iterations;
     if (turn - listener->woken == 1)
         listener->accepts = listener->accepts < MOST_ACCEPTS / 2 ? listener->accepts * 2 : MOST_ACCEPTS;
     listener->woken = turn;
@@ -358,7 +333,7 @@ static uint8_t accepts_for(mp_listener *listener) {
 /* The handlers run after each connection, so that a taken one makes room for the next. */
 static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_listener *listener = watcher->data;
-    mp_loop *loop = listener->loop;
+    mp_loop *loop = &listener->network->loop;
     uint8_t accepts = accepts_for(listener);
     (void)ev;
     (void)revents;
@@ -373,62 +348,31 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     }
     /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
     mp_tcp_server *server = listener->server;
-    unreference(listener);
+    mp_listener_unreference(listener);
     if (server && !mp_tcp_server_is_listening(server)) {
         mp_object_check(&server->object);
         mp_loop_settle(loop);
     }
 }
 
-mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server) {
-    mp_listener *listener = server->listener;
-    if (mp_ring_is_empty(&listener->pending))
+mp_stream *mp_tcp_server_next_pending(mp_tcp_server *server) {
+    mp_stream *stream = mp_listener_take(server->listener);
+    if (!stream)
         return NULL;
-    mp_tcp_socket *socket = socket_of(listener->pending.next);
-    take(listener, socket);
     /* It may have ended, or its peer may have finished sending, before it was taken. */
-    if (socket->state == MP_STATE_CLOSING)
-        mp_tcp_socket_handler_ended(socket);
-    else if (socket->state == MP_STATE_UNCONNECTED)
-        mp_object_check(&socket->object);
+    if (stream->state == MP_STATE_CLOSING)
+        mp_stream_handler_ended(stream);
+    else if (stream->state == MP_STATE_UNCONNECTED)
+        mp_object_check(&stream->object);
     mp_tcp_server_update(server);
-    return socket;
+    return stream;
 }
 
 bool mp_tcp_server_has_pending(const mp_tcp_server *server) {
     return server->listener->pending_count > 0;
 }
 
-void mp_listener_remove(mp_tcp_socket *socket, bool also_pending) {
-    mp_listener *listener = socket->listener;
-    bool pending = socket->flags & FLAG_PENDING;
-    if (!socket->link.next || (pending && !also_pending))
-        return;
-    mp_ring_remove(&socket->link);
-    if (!listener)
-        return;
-    if (pending)
-        listener->pending_count--;
-    else
-        listener->open_count--;
-    socket->flags &= ALL_BUT(FLAG_PENDING);
-    if (listener->server)
-        mp_tcp_server_update(listener->server);
-}
-
-void mp_tcp_socket_detach(mp_tcp_socket *socket) {
-    mp_listener *listener = socket->listener;
-    if (!listener)
-        return;
-    mp_listener_remove(socket, true);
-    socket->listener = NULL;
-    if (listener->server)
-        mp_object_check(&listener->server->object);
-    unreference(listener);
-}
-
-mp_tcp_socket *mp_tcp_server_next_connection(const mp_tcp_server *server, const mp_tcp_socket *previous) {
-    const mp_listener *listener = server->listener;
-    mp_ring *next = previous ? previous->link.next : listener->open.next;
-    return next == &listener->open ? NULL : socket_of(next);
+mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *previous) {
+    mp_ring *link = previous ? previous->link.next : network->servers.next;
+    return link == &network->servers ? NULL : MP_CONTAINER(link, mp_tcp_server, link);
 }

@@ -7,43 +7,28 @@
 #ifndef MP_TCP_SERVER_H
 #define MP_TCP_SERVER_H
 
-#include "net/tcp_socket.h"
+#include "data/endpoint.h"
+#include "net/listener.h"
 
-/* Private to host/ but for `limits`, the owner's references and, read only, `server`, `open_count`. */
-struct mp_listener {
-    uint32_t references; /* the server's and each connection's */
-    mp_loop *loop;
-    mp_tcp_server *server;
-    ev_io watcher;         /* watcher.fd is the listening descriptor, -1 = none */
-    mp_limits limits;      /* of its connections */
-    mp_ring pending, open; /* rings of mp_tcp_socket.link, oldest first */
-    size_t pending_count, open_count;
-    uint64_t woken;               /* the turn in which it was ready last; UINT64_MAX: never */
-    uint8_t accepts;              /* connections that a wake-up accepts */
-    int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
-};
-
-/* Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by`, `lost` (read only) and, with mp_tcp_server_update
+/* Begins with its object. Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by`, `lost` (read only) and, with mp_tcp_server_update
    after a change, `max_pending`, `max_connections`, `paused`, `waiting`, `staged`; `backlog` is for the next listen. */
 struct mp_tcp_server {
-    mp_object object;
+    mp_object object; /* first */
     mp_listener *listener;
     uint8_t fault;
     bool paused;       /* pauseAccepting */
     bool told_starved; /* acceptError was signalled and nothing accepted since */
-    bool starved;      /* out of descriptors or memory: tried again when one is free */
     uint16_t waiting;  /* suspended waitForNewConnection calls: they accept although paused */
     int max_pending;
     int backlog;
     size_t max_connections;             /* 0 = no limit */
     mp_ring link;                       /* among the loop's servers */
     mp_tcp_server *claims, *claimed_by; /* whose listener it will take over, and the other way round */
-    mp_address requested;               /* what listen was asked for */
-    uint16_t requested_port;
-    bool adopted; /* listens by setSocketDescriptor: nothing was asked for */
-    bool staged;  /* doesn't accept yet */
-    bool lost;    /* the one whose listener it was to take over has closed it */
-    mp_tcp_server *next_starved;
+    mp_endpoint requested;              /* what listen was asked for */
+    bool adopted;                       /* listens by setSocketDescriptor: nothing was asked for */
+    bool staged;                        /* doesn't accept yet */
+    bool lost;                          /* the one whose listener it was to take over has closed it */
+    mp_starving starving;               /* out of descriptors or memory: tried again when one is free */
     ev_timer retry;
 };
 
@@ -51,7 +36,7 @@ struct mp_tcp_server {
 extern const mp_behaviour mp_tcp_server_behaviour;
 
 /* A fresh server. Returns 0 or -ENOMEM. */
-int mp_tcp_server_init(mp_tcp_server *server, mp_loop *loop);
+int mp_tcp_server_init(mp_tcp_server *server, mp_network *network);
 
 /* Stops listening, aborts what is pending; open connections live on without a server. No upcall follows. */
 void mp_tcp_server_destroy(mp_tcp_server *server);
@@ -78,17 +63,11 @@ void mp_tcp_server_unclaim(mp_tcp_server *server);
 /* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer listens. */
 void mp_tcp_server_take_over(mp_tcp_server *server);
 
-/* Puts an open connection at the end of its server's list. */
-void mp_tcp_server_move_back(mp_tcp_socket *socket);
-
 /* QTcpServer::setSocketDescriptor: adopts a descriptor in listen(2) state. */
 enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd);
 
 /* QTcpServer::close: pending connections are closed, those already taken live on. */
 void mp_tcp_server_close(mp_tcp_server *server);
-
-/* The same, and its connections close once they have sent what is queued. */
-void mp_tcp_server_wind_down(mp_tcp_server *server);
 
 bool mp_tcp_server_is_listening(const mp_tcp_server *server);
 int mp_tcp_server_descriptor(const mp_tcp_server *server);
@@ -97,7 +76,7 @@ int mp_tcp_server_descriptor(const mp_tcp_server *server);
 void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port);
 
 /* QTcpServer::nextPendingConnection: the oldest, or NULL. Taking one makes room, so that accepting goes on. */
-mp_tcp_socket *mp_tcp_server_next_pending(mp_tcp_server *server);
+mp_stream *mp_tcp_server_next_pending(mp_tcp_server *server);
 bool mp_tcp_server_has_pending(const mp_tcp_server *server);
 
 /* After a change of max_pending, max_connections, paused, waiting, staged: accepts or rests accordingly. */
@@ -106,7 +85,10 @@ void mp_tcp_server_update(mp_tcp_server *server);
 /* QTcpServer::resumeAccepting; also ends the rest after acceptError. */
 void mp_tcp_server_resume(mp_tcp_server *server);
 
-/* The open connection after `previous` (NULL: the first) or NULL. */
-mp_tcp_socket *mp_tcp_server_next_connection(const mp_tcp_server *server, const mp_tcp_socket *previous);
+/* Ends the rest of a server that was out of descriptors or memory, if it is one; update follows. For host/ only. */
+void mp_tcp_server_end_shortage(mp_tcp_server *server);
+
+/* The server after `previous` (NULL: the first), or NULL. */
+mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *previous);
 
 #endif

@@ -4,12 +4,10 @@
  * SPDX-License-Identifier: MIT
  */
 #include "net/tcp_server.h"
-#include "net/tcp_socket_private.h"
 
 bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port) {
     return server->listener->watcher.fd >= 0 && !server->claimed_by && !server->adopted &&
-           server->requested_port == port && server->requested.scope_id == address->scope_id &&
-           mp_address_equal(&server->requested, address);
+           mp_endpoint_equal(&server->requested, &(mp_endpoint){.address = *address, .port = port});
 }
 
 bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd) {
@@ -22,37 +20,21 @@ void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
     old->claimed_by = server;
 }
 
-void mp_tcp_server_unclaim(mp_tcp_server *server) {
-    if (!server->claims)
-        return;
-    server->claims->claimed_by = NULL;
-    server->claims = NULL;
-    mp_object_check(&server->object);
-}
-
 void mp_tcp_server_take_over(mp_tcp_server *server) {
     mp_tcp_server *old = server->claims;
     mp_listener *listener = old->listener;
     mp_tcp_server_unclaim(server);
-    mp_tcp_server_forget_starved(old);
+    mp_tcp_server_end_shortage(old);
     listener->limits = server->listener->limits;
     old->listener = server->listener;
     old->listener->server = old;
     server->listener = listener;
     listener->server = server;
     server->requested = old->requested;
-    server->requested_port = old->requested_port;
     server->adopted = old->adopted;
     server->staged = false;
     mp_tcp_server_update(server);
     for (size_t i = 0; i < listener->pending_count; i++)
-        mp_loop_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+        mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
     mp_object_check(&old->object);
-}
-
-void mp_tcp_server_move_back(mp_tcp_socket *socket) {
-    if (!socket->listener || !socket->link.next || (socket->flags & FLAG_PENDING))
-        return;
-    mp_ring_remove(&socket->link);
-    mp_ring_append(&socket->listener->open, &socket->link);
 }

@@ -97,17 +97,17 @@ static bool push_placed(lua_State *L, const char *data, size_t size) {
     return placed;
 }
 
-static bool adopt(lua_State *L, mp_tcp_socket *socket) {
+static bool adopt(lua_State *L, mp_stream *socket) {
     size_t size;
-    const char *data = mp_tcp_socket_peek(socket, &size);
-    if (size < LEAST || !program_is_input(data) || !mp_tcp_socket_may_keep_input(socket))
+    const char *data = mp_stream_peek(socket, &size);
+    if (size < LEAST || !program_is_input(data) || !mp_stream_may_keep_input(socket))
         return false;
     char *full = unit_of(data);
     const char *place = data - input.header;
     mp_buffer *next;
     if (place < full || (uintptr_t)place % _Alignof(max_align_t) != 0 || !(next = take()))
         return false;
-    mp_tcp_socket_keep_input(socket, next);
+    mp_stream_keep_input(socket, next);
     if (!push_placed(L, data, size))
         program_give_block_back(&input.units, full);
     return true;
@@ -147,6 +147,6 @@ void program_lend_input(lua_State *L, binding_state *state) {
     mp_buffer *buffer = fits_lua(L) ? take() : NULL;
     if (!buffer)
         return;
-    mp_loop_lend_input(state->loop, buffer);
+    mp_network_lend_input(mp_network_of(state->loop), buffer);
     state->adopt = adopt;
 }

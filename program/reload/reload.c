@@ -109,7 +109,7 @@ static void on_turn(mp_soon *turn) {
     mp_loop *loop = self->state->loop;
     const char *why = NULL;
     mp_loop_settle(loop);
-    if (loop->event_count > 0) {
+    if (!mp_loop_is_settled(loop)) {
         mp_soon_start(turn, loop, on_turn);
         return;
     }

@@ -39,7 +39,7 @@ static unsigned count_older(const binding_state *state, const char **holder) {
 
 static void log_success(const program_reload_report *report, const binding_commit *commit) {
     const binding_state *state = report->state;
-    unsigned long long connections = state->loop->statistics.connections;
+    unsigned long long connections = mp_network_of(state->loop)->traffic.connections;
     const char *holder = "";
     unsigned older = count_older(state, &holder);
     char tail[160] = "";
@@ -110,7 +110,7 @@ static int push_report(lua_State *L) {
         set_integer(L, "kept", commit->kept);
         set_integer(L, "added", commit->added);
         set_integer(L, "closed", commit->closed);
-        set_integer(L, "connections", (lua_Integer)report->state->loop->statistics.connections);
+        set_integer(L, "connections", (lua_Integer)mp_network_of(report->state->loop)->traffic.connections);
     } else {
         lua_pushstring(L, report->last_error ? report->last_error : "out of memory");
         lua_setfield(L, -2, "error");

@@ -147,7 +147,7 @@ static void tells_of_each_shortage_once(void **fixture) {
         turn(state);
         assert_int_equal(shortages(*fixture), i);
         accepts.none_left = false;
-        mp_tcp_server_resume(mp_loop_next_server(state->loop, NULL));
+        mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
         turn(state);
         hear(waiting, 'b');
         close(waiting);

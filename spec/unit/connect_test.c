@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
+#include "net/network.h"
 #include "net/tcp_socket.h"
 
 static double skew;
@@ -29,6 +29,7 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
 }
 
 static const mp_upcalls none;
+static const mp_network_upcalls no_network;
 
 static int listen_anywhere(uint16_t *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -43,21 +44,21 @@ static int listen_anywhere(uint16_t *port) {
 
 static void a_connection_that_is_there_when_its_time_is_over_counts(void **state) {
     mp_tcp_socket socket;
-    mp_loop *loop;
+    mp_network *network;
     uint16_t port;
     (void)state;
     int listener = listen_anywhere(&port);
-    assert_int_equal(mp_loop_new(&none, NULL, &loop), 0);
-    loop->alive++; /* it goes on */
-    mp_tcp_socket_init(&socket, loop);
+    assert_int_equal(mp_network_new(&none, &no_network, NULL, &network), 0);
+    mp_loop_ref(&network->loop); /* it goes on */
+    mp_tcp_socket_init(&socket, network);
     assert_int_equal(mp_tcp_socket_connect(&socket, "127.0.0.1", port, MP_READ_WRITE, MP_PROTOCOL_ANY), 0);
-    mp_loop_settle(loop);
-    assert_int_equal(socket.state, MP_STATE_CONNECTING);
+    mp_loop_settle(&network->loop);
+    assert_int_equal(socket.stream.state, MP_STATE_CONNECTING);
     skew += 60; /* the process was busy */
-    ev_run(loop->ev, EVRUN_NOWAIT);
-    assert_int_equal(socket.state, MP_STATE_CONNECTED);
-    mp_tcp_socket_destroy(&socket);
-    mp_loop_free(loop);
+    ev_run(network->loop.ev, EVRUN_NOWAIT);
+    assert_int_equal(socket.stream.state, MP_STATE_CONNECTED);
+    mp_stream_destroy(&socket.stream);
+    mp_network_free(network);
     close(listener);
 }
 

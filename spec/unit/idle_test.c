@@ -35,7 +35,8 @@ static void put_forward(mp_loop *loop, double seconds) {
 }
 
 static const mp_upcalls none;
-static mp_loop *loop;
+static const mp_phases phases;
+static mp_loop own, *loop = &own;
 
 typedef struct watched {
     mp_idle idle;
@@ -54,15 +55,15 @@ static void due(mp_idle *idle) {
 
 static int set_up(void **state) {
     (void)state;
-    int result = mp_loop_new(&none, NULL, &loop);
+    int result = mp_loop_init(loop, &none, &phases, NULL);
     if (result == 0)
-        loop->alive++; /* it goes on */
+        mp_loop_ref(loop); /* it goes on */
     return result;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    mp_loop_free(loop);
+    mp_loop_destroy(loop);
     return 0;
 }
 

@@ -36,7 +36,8 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
 }
 
 static const mp_upcalls none;
-static mp_loop *loop;
+static const mp_network_upcalls no_network;
+static mp_network *network;
 static int ours, peer;
 
 static int set_up(void **state) {
@@ -52,21 +53,21 @@ static int set_up(void **state) {
     ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     close(listener);
     fcntl(peer, F_SETFL, O_NONBLOCK);
-    if (mp_loop_new(&none, NULL, &loop) < 0)
+    if (mp_network_new(&none, &no_network, NULL, &network) < 0)
         return -1;
-    loop->alive++; /* it goes on */
+    mp_loop_ref(&network->loop); /* it goes on */
     return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    mp_loop_free(loop);
+    mp_network_free(network);
     close(peer);
     return 0;
 }
 
 static void run(void) {
-    ev_run(loop->ev, EVRUN_NOWAIT);
+    ev_run(network->loop.ev, EVRUN_NOWAIT);
 }
 
 /* In steps of half a second. */
@@ -96,7 +97,7 @@ static void wait_for_confirmation(void) {
 static void begin(void) {
     assert_int_equal(send(ours, "!", 1, MSG_NOSIGNAL), 1);
     wait_for_confirmation();
-    assert_true(mp_linger(loop, ours));
+    assert_true(mp_linger(network, ours));
     wait_for_confirmation();
     run();
     assert_true(is_open());
@@ -148,7 +149,7 @@ TEST(throws_so_much_away_and_no_more) {
 TEST(keeps_no_descriptor_of_a_peer_that_sends_nothing) {
     const struct timespec pause = {.tv_sec = 2, .tv_nsec = 100000000};
     nanosleep(&pause, NULL); /* the system tells how long that is */
-    assert_false(mp_linger(loop, ours));
+    assert_false(mp_linger(network, ours));
     assert_true(is_open());
     close(ours);
 }

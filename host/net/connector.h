@@ -1,0 +1,46 @@
+/*
+ * Connecting: a literal address, or a name whose addresses are raced as RFC 8305 says. Both families are looked up at
+ * once, and attempts begin when the IPv6 addresses are known, or those of IPv4 for 50 ms; what is found later joins the
+ * race. The families take turns, IPv6 first, one more attempt begins every 250 ms (at once when the last one failed),
+ * the first to answer wins, the others are closed. One time-out holds for all of it. What the outcome means, the socket says.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_CONNECTOR_H
+#define MP_CONNECTOR_H
+
+#include "data/address.h"
+#include "data/error.h"
+#include "net/network.h"
+
+typedef struct mp_connector mp_connector;
+
+/* Called from the loop, or by mp_connector_attempt. */
+typedef struct mp_connector_owner {
+    /* There are addresses. mp_connector_attempt is to follow. */
+    void (*found)(mp_stream *stream);
+    /* It is over: `fd` is connected to `address` and the owner's from now on, or -1, and `fault` says why. The owner is to free the
+       connector. */
+    void (*done)(mp_stream *stream, int fd, const mp_address *address, enum mp_fault fault);
+} mp_connector_owner;
+
+/* A connector for `stream`, on `own_fd` if that is not -1: a descriptor which stays the stream's. Returns 0 or -ENOMEM. */
+int mp_connector_new(mp_stream *stream, mp_network *network, const mp_connector_owner *owner, uint16_t port,
+                     int own_fd, mp_connector **out);
+
+/* Begins to connect to `host`, a literal address (`found` is called before this returns) or a name. Returns 0, -ENOENT for a literal
+   of the wrong family, or another -errno. */
+int mp_connector_start(mp_connector *connector, const char *host, enum mp_protocol protocol);
+
+/* Begins with the attempts, after `found`. */
+void mp_connector_attempt(mp_connector *connector);
+
+/* Gives up what is under way and frees it; no call follows. NULL does nothing. */
+void mp_connector_free(mp_connector *connector);
+
+uint16_t mp_connector_port(const mp_connector *connector);
+
+/* Whose a connector is that stands in network->connecting. */
+mp_stream *mp_connector_stream(mp_ring *link);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * Listeners and their connections; see listener.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/listener.h"
+
+#include <stdlib.h>
+
+mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loop *, ev_io *, int)) {
+    mp_listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return NULL;
+    listener->references = 1;
+    listener->network = network;
+    listener->limits = mp_default_limits;
+    listener->accepts = 1;
+    listener->woken = UINT64_MAX;
+    mp_ring_init(&listener->pending);
+    mp_ring_init(&listener->open);
+    ev_io_init(&listener->watcher, on_ready, -1, 0);
+    listener->watcher.data = listener;
+    return listener;
+}
+
+void mp_listener_unreference(mp_listener *listener) {
+    assert(listener->references > 0);
+    if (--listener->references == 0)
+        free(listener);
+}
+
+void mp_listener_add(mp_listener *listener, mp_stream *stream) {
+    assert(!stream->link.next);
+    listener->references++;
+    listener->pending_count++;
+    mp_ring_append(&listener->pending, &stream->link);
+}
+
+mp_stream *mp_listener_take(mp_listener *listener) {
+    if (mp_ring_is_empty(&listener->pending))
+        return NULL;
+    mp_stream *stream = mp_stream_of_link(listener->pending.next);
+    mp_ring_remove(&stream->link);
+    assert(listener->pending_count > 0 && (stream->flags & FLAG_PENDING));
+    listener->pending_count--;
+    stream->flags &= ALL_BUT(FLAG_PENDING);
+    if (stream->state != MP_STATE_UNCONNECTED) {
+        mp_ring_append(&listener->open, &stream->link);
+        listener->open_count++;
+    }
+    return stream;
+}
+
+void mp_listener_remove(mp_stream *stream, bool also_pending) {
+    mp_listener *listener = stream->listener;
+    bool pending = stream->flags & FLAG_PENDING;
+    if (!stream->link.next || (pending && !also_pending))
+        return;
+    mp_ring_remove(&stream->link);
+    if (!listener)
+        return;
+    assert((pending ? listener->pending_count : listener->open_count) > 0);
+    if (pending)
+        listener->pending_count--;
+    else
+        listener->open_count--;
+    stream->flags &= ALL_BUT(FLAG_PENDING);
+    if (listener->server)
+        listener->room(listener);
+}
+
+void mp_listener_move_back(mp_stream *stream) {
+    if (!stream->listener || !stream->link.next || (stream->flags & FLAG_PENDING))
+        return;
+    mp_ring_remove(&stream->link);
+    mp_ring_append(&stream->listener->open, &stream->link);
+}
+
+void mp_stream_detach(mp_stream *stream) {
+    mp_listener *listener = stream->listener;
+    if (!listener)
+        return;
+    mp_listener_remove(stream, true);
+    stream->listener = NULL;
+    if (listener->server)
+        mp_object_check((mp_object *)listener->server);
+    mp_listener_unreference(listener);
+}
+
+mp_stream *mp_listener_next(const mp_listener *listener, const mp_stream *previous) {
+    mp_ring *next = previous ? previous->link.next : listener->open.next;
+    return next == &listener->open ? NULL : mp_stream_of_link(next);
+}

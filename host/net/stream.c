@@ -1,0 +1,591 @@
+/*
+ * Streams: life, events and closing; see stream.h. This is the state machine: what the parts below have come to is decided here.
+ *
+ * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop causes it, each
+ * change of state waits as a step in the queue behind the signal before it, so that a handler sees the state that Qt
+ * would show, and a handler that does something else with the stream ends the sequence.
+ *
+ * Longer than 400 lines: the state machine is one thing, and is read as one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/descriptor.h"
+#include "net/linger.h"
+#include "net/listener.h"
+#include "net/stream_input.h"
+#include "net/stream_output.h"
+#include "system/system.h"
+
+/* Steps of a stream's own in the loop's queue (mp_object_defer). */
+enum {
+    STEP_CONNECTED = MP_STREAM_STEP_FIRST,
+    STEP_ANNOUNCED,
+    STEP_CLOSE_CONNECTED,
+    STEP_CLOSING,
+    STEP_CLOSE,
+    STEP_FORGET
+};
+
+/* --- closing --------------------------------------------------------------------------------------------------------- */
+
+void mp_stream_shut(mp_stream *stream, bool gently) {
+    mp_network *network = mp_stream_network(stream);
+    int fd = stream->watcher.fd;
+    mp_stream_class_of(stream)->leave(stream);
+    ev_io_stop(network->loop.ev, &stream->watcher);
+    if (stream->extras)
+        mp_idle_unwatch(&stream->extras->idle);
+    mp_stream_release_carrier(stream);
+    mp_write_queue_clear(&stream->out, &network->chunks);
+    if (stream->flags & FLAG_ARRIVED)
+        mp_stream_drop_arrival(stream);
+    if (stream->flags & FLAG_COUNTED) {
+        assert(network->traffic.connections > 0);
+        network->traffic.connections--;
+    }
+    mp_listener_remove(stream, false);
+    stream->flags &= KEPT_OVER_SHUT;
+    stream->phase = PHASE_OPEN;
+    if (fd < 0)
+        return;
+    ev_io_set(&stream->watcher, -1, 0);
+    if (!gently || !mp_linger(network, fd))
+        mp_descriptor_close(network, fd);
+}
+
+/* The last part of every close: UnconnectedState, and the signals that belong to it. */
+static void finish(mp_stream *stream, bool gently) {
+    bool was_connected = stream->state == MP_STATE_CONNECTED || stream->state == MP_STATE_CLOSING;
+    uint32_t told = stream->flags & FLAG_FINISHED_TOLD;
+    const uint32_t closing = MP_SIGNAL_BIT(MP_SIGNAL_DISCONNECTED) | MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED) |
+                             MP_SIGNAL_BIT(MP_SIGNAL_READ_CHANNEL_FINISHED);
+    mp_object *object = &stream->object;
+    /* The handlers may ask for what goes with the descriptor. */
+    if ((object->awaited || (object->loop->wanted & closing)) && stream->watcher.fd >= 0)
+        mp_stream_class_of(stream)->remember(stream);
+    mp_stream_shut(stream, gently);
+    stream->flags |= FLAG_FINAL | FLAG_FINISHED_TOLD | FLAG_READ_ENDED;
+    mp_stream_set_state(stream, MP_STATE_UNCONNECTED);
+    if (!told)
+        mp_object_emit(object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
+    if (was_connected)
+        mp_object_emit(object, MP_SIGNAL_DISCONNECTED, 0);
+    mp_object_defer(object, STEP_FORGET);
+}
+
+/* Ends a ClosingState whose work is done. */
+static void try_close(mp_stream *stream) {
+    if (stream->state != MP_STATE_CLOSING || mp_stream_unsent(stream) > 0)
+        return;
+    if (stream->phase == PHASE_REMOTE_CLOSE && (stream->object.at_work > 0 || (stream->flags & FLAG_PENDING)))
+        return;
+    if (stream->phase != PHASE_BROKEN && !(stream->flags & FLAG_WRITE_FAILED) &&
+        !mp_stream_say_goodbye(stream))
+        return; /* on_event goes on */
+    finish(stream,
+           !(stream->flags & (FLAG_READ_ENDED | FLAG_WRITE_FAILED | FLAG_PIPE)) && stream->bytes_sent > 0);
+}
+
+void mp_stream_handler_ended(mp_stream *stream) {
+    if (stream->state == MP_STATE_CLOSING && stream->phase == PHASE_REMOTE_CLOSE)
+        mp_object_defer(&stream->object, STEP_CLOSE);
+}
+
+/* Neither side sends any more: the close that the peer's end brings where half-open mode doesn't keep it. */
+static void both_ended(mp_stream *stream) {
+    stream->phase = PHASE_REMOTE_CLOSE;
+    mp_object_defer(&stream->object, STEP_CLOSING);
+}
+
+/* The peer has ended (FIN, RST, failed write): begins the close of the reference's section 3.3. */
+static void remote_closed(mp_stream *stream, enum mp_fault fault, bool orderly) {
+    if (stream->phase == PHASE_REMOTE_CLOSE && !orderly) {
+        stream->phase = PHASE_BROKEN;
+        mp_object_defer(&stream->object, STEP_CLOSE);
+    }
+    if (stream->phase == PHASE_REMOTE_CLOSE || stream->phase == PHASE_BROKEN)
+        return;
+    stream->flags |= FLAG_READ_ENDED;
+    mp_stream_update_watcher(stream);
+    if (orderly && mp_stream_limits(stream)->half_open && stream->state == MP_STATE_CONNECTED) {
+        stream->flags |= FLAG_FINISHED_TOLD;
+        mp_object_emit(&stream->object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
+        if (stream->flags & FLAG_WRITE_CLOSED)
+            both_ended(stream);
+        return;
+    }
+    stream->fault = (uint8_t)fault;
+    mp_object_emit(&stream->object, MP_SIGNAL_ERROR_OCCURRED, fault);
+    if (stream->state == MP_STATE_CONNECTED) {
+        stream->phase = orderly ? PHASE_REMOTE_CLOSE : PHASE_BROKEN;
+        if (!orderly)
+            mp_stream_drop_output(stream);
+        mp_object_defer(&stream->object, STEP_CLOSING);
+    } else {
+        mp_object_defer(&stream->object, STEP_CLOSE);
+    }
+}
+
+void mp_stream_disconnect(mp_stream *stream) {
+    switch (stream->state) {
+    case MP_STATE_UNCONNECTED: break;
+    case MP_STATE_HOST_LOOKUP:
+    case MP_STATE_CONNECTING: stream->flags |= FLAG_CLOSE_CONNECTED; break;
+    case MP_STATE_BOUND:
+        mp_object_emit(&stream->object, MP_SIGNAL_STATE_CHANGED, MP_STATE_CLOSING);
+        finish(stream, false);
+        break;
+    case MP_STATE_CONNECTED:
+        mp_stream_set_state(stream, MP_STATE_CLOSING);
+        mp_stream_update_watcher(stream);
+        /* fall through */
+    default: stream->phase = PHASE_LOCAL_CLOSE; try_close(stream);
+    }
+}
+
+/* QIODevice::close: the device is no longer open, its input is dropped. */
+static void close_device(mp_stream *stream) {
+    if (stream->open_mode == MP_NOT_OPEN)
+        return;
+    mp_object_emit(&stream->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
+    stream->open_mode = MP_NOT_OPEN;
+    stream->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_WAS_CONNECTED | FLAG_OPENED);
+    mp_stream_drop_input(stream);
+}
+
+void mp_stream_open(mp_stream *stream, int open_mode) {
+    mp_stream_drop_input(stream);
+    stream->flags &= ALL_BUT(FLAG_TRANSACTION);
+    stream->flags |= FLAG_OPENED;
+    mp_stream_hear(stream, FLAG_READ_FULL);
+    stream->fault = MP_FAULT_NONE;
+    stream->open_mode = (uint8_t)open_mode;
+    mp_stream_drop_output(stream);
+    if (stream->state == MP_STATE_CLOSING)
+        mp_object_defer(&stream->object, STEP_CLOSE);
+}
+
+void mp_stream_close(mp_stream *stream) {
+    close_device(stream);
+    if (stream->state == MP_STATE_UNCONNECTED && stream->watcher.fd >= 0)
+        mp_stream_shut(stream, false); /* a descriptor that was adopted unconnected */
+    mp_stream_disconnect(stream);
+}
+
+void mp_stream_abort(mp_stream *stream) {
+    close_device(stream);
+    mp_write_queue_clear(&stream->out, &mp_stream_network(stream)->chunks);
+    if (stream->state != MP_STATE_UNCONNECTED || stream->watcher.fd >= 0)
+        finish(stream, false);
+}
+
+void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {
+    if (stream->state != MP_STATE_CONNECTED && stream->state != MP_STATE_CLOSING)
+        return;
+    if (stream->extras)
+        mp_idle_unwatch(&stream->extras->idle);
+    mp_stream_drop_output(stream);
+    remote_closed(stream, fault, false);
+}
+
+/* --- sending --------------------------------------------------------------------------------------------------------- */
+
+/* Nothing can be sent any more. What the peer sent before its end is still read; that then ends the stream. */
+static void write_failed(mp_stream *stream, enum mp_fault fault) {
+    stream->flags |= FLAG_WRITE_FAILED;
+    mp_stream_drop_output(stream);
+    stream->fault = (uint8_t)fault;
+    if (stream->state != MP_STATE_CONNECTED || (stream->flags & FLAG_READ_ENDED) ||
+        !(stream->open_mode & MP_READ_ONLY))
+        remote_closed(stream, fault, false);
+}
+
+/* Has it anything to send, and somebody to send it to? */
+static bool can_send(const mp_stream *stream) {
+    if (stream->watcher.fd < 0 || stream->state < MP_STATE_CONNECTED)
+        return false;
+    if (stream->flags & FLAG_CARRIED)
+        return mp_stream_is_carrying(stream) &&
+               (mp_stream_unsent(stream) > 0 || stream->extras->carrier.beside != 0);
+    return stream->out.bytes > 0;
+}
+
+/* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no handler can
+   be attached before it is delivered. */
+static size_t flush(mp_stream *stream, bool from_loop) {
+    size_t sent = 0;
+    if (!can_send(stream))
+        return 0;
+    mp_part_result part = mp_stream_send(stream, &sent);
+    if (part.outcome == MP_BROKEN)
+        write_failed(stream, part.fault);
+    mp_stream_balance(stream);
+    mp_stream_end_writing(stream);
+    if (sent > 0) {
+        if (stream->extras)
+            mp_idle_touch(&stream->extras->idle);
+        if (!from_loop || mp_loop_wants(&stream->object, MP_SIGNAL_BYTES_WRITTEN))
+            mp_object_emit(&stream->object, MP_SIGNAL_BYTES_WRITTEN, (intptr_t)sent);
+    }
+    /* By way of the queue: the last bytesWritten comes before the end. */
+    if (stream->state == MP_STATE_CLOSING && mp_stream_unsent(stream) == 0)
+        mp_object_defer(&stream->object, STEP_CLOSE);
+    return sent;
+}
+
+bool mp_stream_flush(mp_stream *stream) {
+    return flush(stream, false) > 0;
+}
+
+void mp_stream_send_all(mp_loop *loop) {
+    mp_network *network = mp_network_of(loop);
+    mp_stream *stream;
+    while ((stream = mp_stream_next_dirty(network))) {
+        /* `connected` comes first, and a close that was asked for before it: ClosingState, then bytesWritten. */
+        if (!(stream->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
+            (void)flush(stream, true);
+        if (stream->out.bytes > 0 && mp_write_queue_own(&stream->out, &network->chunks) < 0)
+            mp_stream_fail(stream, MP_FAULT_RESOURCE);
+    }
+    if (network->lends) {
+        network->lends = false;
+        network->upcalls->flushed(network);
+    }
+    loop->unsent = false;
+}
+
+enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
+    if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||
+        (stream->flags & FLAG_WRITE_FAILED))
+        return MP_FAULT_NOT_CONNECTED;
+    if (stream->flags & FLAG_PIPE) {
+        if (stream->open_mode & MP_READ_ONLY)
+            return MP_FAULT_UNSUPPORTED;
+        mp_stream_disconnect(stream);
+        return MP_FAULT_NONE;
+    }
+    if (stream->flags & FLAG_WRITE_CLOSED)
+        return MP_FAULT_NONE;
+    stream->flags |= FLAG_WRITE_CLOSED;
+    if (stream->state < MP_STATE_CONNECTED)
+        return MP_FAULT_NONE;
+    mp_stream_end_writing(stream);
+    if ((stream->flags & FLAG_READ_ENDED) && stream->state == MP_STATE_CONNECTED &&
+        stream->phase == PHASE_OPEN)
+        both_ended(stream);
+    return MP_FAULT_NONE;
+}
+
+/* --- receiving ------------------------------------------------------------------------------------------------------- */
+
+static void receive(mp_stream *stream) {
+    mp_part_result part = mp_stream_receive(stream);
+    if (part.outcome == MP_BROKEN)
+        remote_closed(stream, part.fault, false);
+    else if (part.outcome == MP_END && (stream->flags & FLAG_WRITE_FAILED))
+        remote_closed(stream, stream->fault, false);
+    else if (part.outcome == MP_END)
+        remote_closed(stream, part.fault, true);
+}
+
+/* What arrived for the stream becomes its unread data. False: nobody is to be told of it now. */
+static bool hand_over(mp_stream *stream, const mp_arrival *arrival) {
+    mp_network *network = mp_stream_network(stream);
+    stream->bytes_read += arrival->size;
+    network->traffic.bytes_read += arrival->size;
+    if (!(stream->open_mode & MP_READ_ONLY)) {
+        mp_object_emit(&stream->object, MP_SIGNAL_READY_READ,
+                       0); /* for those who wait; nothing can be read */
+        return false;
+    }
+    if (mp_stream_take_arrival(stream, arrival->start, arrival->size))
+        return true;
+    mp_stream_fail(stream, MP_FAULT_RESOURCE);
+    return false;
+}
+
+/* A transport may hold more than one receive took, of which the poll doesn't tell. */
+static void feed_pending(mp_stream *stream) {
+    const mp_transport *transport = stream->extras->carrier.transport;
+    if (transport->has_pending && transport->has_pending(stream))
+        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
+}
+
+mp_stream *mp_stream_next_arrival(mp_network *network) {
+    mp_stream *stream = network->receiver;
+    if (stream && !mp_stream_keep_rest(stream))
+        mp_stream_fail(stream, MP_FAULT_RESOURCE);
+    while (network->delivered < network->arrival_count) {
+        const mp_arrival *arrival = &network->arrivals[network->delivered++];
+        stream = arrival->stream;
+        if (!stream)
+            continue;
+        assert(stream->flags & FLAG_ARRIVED);
+        stream->flags &= ALL_BUT(FLAG_ARRIVED);
+        if (stream->flags & FLAG_CARRIED)
+            feed_pending(stream);
+        /* An earlier handler may have begun to close it. */
+        if (stream->state == MP_STATE_CONNECTED && !(stream->flags & FLAG_READ_ENDED) &&
+            hand_over(stream, arrival))
+            return network->receiver = stream;
+    }
+    return network->receiver = NULL;
+}
+
+void mp_stream_run(mp_loop *loop) {
+    mp_network *network = mp_network_of(loop);
+    network->delivered = 0;
+    network->upcalls->arrived(network);
+    network->arrival_count = 0;
+    network->input_used = MP_BUFFER_HEADROOM;
+}
+
+/* --- events ---------------------------------------------------------------------------------------------------------- */
+
+/* Before its handshake is done nothing else moves. */
+static void shake_hands(mp_stream *stream) {
+    mp_carrier *carrier = &stream->extras->carrier;
+    mp_transport_result result = carrier->transport->handshake
+                                     ? carrier->transport->handshake(stream)
+                                     : (mp_transport_result){.outcome = MP_TRANSPORT_BYTES};
+    if (result.outcome == MP_TRANSPORT_BYTES)
+        carrier->stage = CARRIER_OPEN;
+    mp_stream_note_carrier(stream, &result, &carrier->receive_waits);
+    switch (result.outcome) {
+    case MP_TRANSPORT_AGAIN:
+    case MP_TRANSPORT_SUSPENDED: return;
+    case MP_TRANSPORT_BYTES: break;
+    default: mp_stream_fail(stream, result.fault ? result.fault : MP_FAULT_REMOTE_CLOSED); return;
+    }
+    if (mp_stream_class_of(stream)->opened)
+        mp_stream_class_of(stream)->opened(stream);
+    if (stream->out.bytes > 0)
+        mp_stream_mark_dirty(stream);
+    mp_stream_end_writing(stream);
+    if (stream->state == MP_STATE_CLOSING)
+        mp_object_defer(&stream->object, STEP_CLOSE);
+    ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ); /* what has come with it */
+}
+
+/* Either direction may have waited for the other: whatever the descriptor is ready for, both are tried. */
+static void on_carried(mp_stream *stream) {
+    const mp_carrier *carrier = &stream->extras->carrier;
+    if (carrier->suspended || carrier->stage == CARRIER_GONE)
+        return;
+    if (carrier->stage == CARRIER_HANDSHAKING) {
+        shake_hands(stream);
+        return;
+    }
+    if (!(stream->flags & DEAF))
+        receive(stream);
+    if (!(stream->flags & FLAG_CARRIED) || carrier->stage != CARRIER_OPEN)
+        return;
+    (void)flush(stream, true);
+    if ((stream->flags & FLAG_CARRIED) && carrier->goodbye == GOODBYE_BEGUN &&
+        mp_stream_say_goodbye(stream)) {
+        mp_stream_end_writing(stream);
+        mp_object_defer(&stream->object, STEP_CLOSE);
+    }
+}
+
+static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_stream *stream = watcher->data;
+    mp_network *network = mp_stream_network(stream);
+    (void)ev;
+    if (stream->flags & FLAG_CARRIED) {
+        on_carried(stream);
+    } else {
+        if (revents & EV_READ)
+            receive(stream);
+        if ((revents & EV_WRITE) && (stream->flags & FLAG_SHORT_WRITE))
+            (void)flush(stream, true);
+    }
+    /* Last: once handlers have run, the stream may be gone. */
+    if (mp_stream_is_batch_full(network))
+        mp_loop_turn(&network->loop);
+    else
+        mp_loop_has_received(&network->loop);
+}
+
+/* --- steps ----------------------------------------------------------------------------------------------------------- */
+
+bool mp_stream_is_active(const mp_object *object) {
+    const mp_stream *stream = (const mp_stream *)object;
+    return stream->state != MP_STATE_UNCONNECTED || stream->watcher.fd >= 0 || (stream->flags & FLAG_PENDING);
+}
+
+void mp_stream_announce(mp_stream *stream) {
+    assert(stream->state == MP_STATE_CONNECTED);
+    stream->flags |= FLAG_UNANNOUNCED;
+    mp_stream_set_state(stream, MP_STATE_CONNECTED);
+    mp_object_defer(&stream->object, STEP_CONNECTED);
+}
+
+static void send_queued(mp_stream *stream) {
+    if (stream->out.bytes > 0)
+        mp_stream_mark_dirty(stream);
+}
+
+void mp_stream_step(mp_object *object, int number) {
+    mp_stream *stream = (mp_stream *)object;
+    switch (number) {
+    case STEP_CONNECTED:
+        if (stream->state == MP_STATE_CONNECTED && (stream->flags & FLAG_UNANNOUNCED))
+            mp_object_emit(object, MP_SIGNAL_CONNECTED, 0);
+        mp_object_defer(object, STEP_ANNOUNCED);
+        break;
+    case STEP_ANNOUNCED:
+        stream->flags &= ALL_BUT(FLAG_UNANNOUNCED);
+        if (stream->state == MP_STATE_CONNECTED) {
+            if (stream->flags & FLAG_CLOSE_CONNECTED)
+                mp_object_defer(object, STEP_CLOSE_CONNECTED);
+            mp_stream_end_writing(stream);
+        }
+        send_queued(stream);
+        break;
+    case STEP_CLOSE_CONNECTED:
+        if (mp_stream_is_connecting(stream))
+            break; /* a handler of `connected` has begun another connection */
+        stream->flags &= ALL_BUT(FLAG_CLOSE_CONNECTED);
+        if (stream->state == MP_STATE_CONNECTED)
+            mp_stream_disconnect(stream);
+        send_queued(stream);
+        break;
+    case STEP_CLOSING:
+        if (stream->state != MP_STATE_CONNECTED || stream->phase == PHASE_OPEN)
+            break;
+        mp_stream_set_state(stream, MP_STATE_CLOSING);
+        mp_object_defer(object, STEP_CLOSE);
+        break;
+    case STEP_CLOSE: try_close(stream); break;
+    case STEP_FORGET:
+        if (stream->flags & FLAG_FINAL)
+            mp_stream_class_of(stream)->forget(stream);
+        break;
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------ */
+
+void mp_stream_init(mp_stream *stream, mp_network *network, const mp_stream_class *stream_class) {
+    memset(stream, 0, sizeof *stream);
+    mp_object_init(&stream->object, &network->loop, &stream_class->behaviour);
+    ev_io_init(&stream->watcher, on_event, -1, 0);
+    stream->watcher.data = stream;
+}
+
+void mp_stream_destroy(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    mp_listener_remove(stream, true);
+    mp_stream_shut(stream, false);
+    mp_stream_detach(stream);
+    mp_stream_unmark_dirty(stream);
+    if (network->receiver == stream)
+        network->receiver = NULL;
+    mp_stream_drop_input(stream);
+    if (stream->extras) {
+        mp_stream_class_of(stream)->free_extras(stream->extras);
+        free(stream->extras->fault_text);
+        free(stream->extras);
+        stream->extras = NULL;
+    }
+    stream->state = MP_STATE_UNCONNECTED;
+    mp_object_destroy(&stream->object);
+}
+
+/* What has come and is only to be received is no silence of the peer's: a turn takes a part of what is ready. */
+static void on_idle(mp_idle *idle) {
+    mp_stream *stream = MP_CONTAINER(idle, mp_stream_extras, idle)->stream;
+    if (ev_is_active(&stream->watcher) && (stream->watcher.events & EV_READ) &&
+        mp_system_unread(stream->watcher.fd) > 0)
+        mp_idle_touch(idle);
+    else
+        mp_stream_fail(stream, MP_FAULT_IDLE_TIMEOUT);
+}
+
+int mp_stream_watch_idle(mp_stream *stream) {
+    double msec = mp_stream_limits(stream)->idle_timeout;
+    if (msec > 0 && !mp_stream_need_extras(stream))
+        return -ENOMEM;
+    if (msec > 0)
+        mp_idle_watch(&stream->extras->idle, stream->object.loop, msec, on_idle);
+    else if (stream->extras)
+        mp_idle_unwatch(&stream->extras->idle);
+    return 0;
+}
+
+bool mp_stream_establish(mp_stream *stream, int fd) {
+    mp_network *network = mp_stream_network(stream);
+    assert(fd >= 0);
+    stream->flags &= KEPT_OVER_ESTABLISH;
+    stream->flags |= FLAG_COUNTED | FLAG_WAS_CONNECTED;
+    stream->phase = PHASE_OPEN;
+    network->traffic.connections++;
+    if (!stream->listener)
+        mp_ring_append(&network->outgoing, &stream->link);
+    ev_io_stop(network->loop.ev, &stream->watcher);
+    ev_io_set(&stream->watcher, fd, EV_READ);
+    ev_io_start(network->loop.ev, &stream->watcher);
+    if (stream->flags & FLAG_CARRIED)
+        ev_feed_event(network->loop.ev, &stream->watcher, EV_READ); /* the handshake may be ours to begin */
+    if (mp_stream_watch_idle(stream) < 0)
+        mp_stream_fail(stream, MP_FAULT_RESOURCE);
+    return stream->state == MP_STATE_CONNECTED;
+}
+
+void mp_stream_accepted(mp_stream *stream, mp_listener *listener, int fd) {
+    stream->listener = listener;
+    stream->open_mode = MP_READ_WRITE;
+    stream->state = MP_STATE_CONNECTED;
+    stream->flags |= FLAG_PENDING;
+    (void)mp_stream_establish(stream, fd);
+}
+
+void mp_stream_vanish(mp_stream *stream) {
+    mp_listener_remove(stream, true);
+    mp_stream_shut(stream, false);
+    mp_stream_drop_input(stream);
+    stream->state = MP_STATE_UNCONNECTED;
+    stream->open_mode = MP_NOT_OPEN;
+    mp_object_check(&stream->object);
+}
+
+/* --- the transport --------------------------------------------------------------------------------------------------- */
+
+int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state) {
+    bool connected = stream->state == MP_STATE_CONNECTED;
+    assert(!(stream->flags & (FLAG_PIPE | FLAG_CARRIED)) && (!connected || stream->out.bytes == 0));
+    if (!mp_stream_need_extras(stream))
+        return -ENOMEM;
+    stream->extras->carrier = (mp_carrier){.transport = transport, .state = state};
+    stream->flags |= FLAG_CARRIED;
+    size_t size;
+    const char *unread = mp_stream_peek(stream, &size);
+    int result = transport->begin ? transport->begin(stream, unread, size) : 0;
+    if (result < 0) {
+        stream->extras->carrier = (mp_carrier){0};
+        stream->flags &= ALL_BUT(FLAG_CARRIED);
+        return result;
+    }
+    mp_stream_drop_input(stream);
+    mp_stream_hear(stream, FLAG_READ_FULL);
+    mp_stream_update_watcher(stream);
+    if (connected)
+        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
+    return 0;
+}
+
+void mp_stream_transport_resume(mp_stream *stream) {
+    if (!(stream->flags & FLAG_CARRIED) || !stream->extras->carrier.suspended)
+        return;
+    stream->extras->carrier.suspended = false;
+    mp_stream_update_watcher(stream);
+    if (stream->watcher.fd >= 0)
+        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ | EV_WRITE);
+}

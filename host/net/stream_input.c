@@ -1,0 +1,231 @@
+/*
+ * Reading. One recv a wake-up, into the buffer that all streams of the network share, side by side until all that are ready have
+ * been received from. While the readyRead handler runs, its part of that buffer is the stream's unread data, and only what the
+ * handler leaves is copied to a buffer of the stream's own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream_input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "system/system.h"
+
+/* As much may have arrived, in pieces that each begin at a multiple of ALIGNMENT, before their handlers run. More would leave
+   little to a stream that has much, and the nearest cache. */
+#define BATCH_BYTES 16384
+#define ALIGNMENT 64
+
+static bool borrows(const mp_stream *stream) {
+    return stream->in == mp_stream_network(stream)->input;
+}
+
+bool mp_stream_has_room(const mp_stream *stream) {
+    size_t limit = mp_stream_limits(stream)->read_buffer;
+    return limit == 0 || mp_buffer_held(stream->in) < limit;
+}
+
+/* Frees an emptied buffer: an idle stream owns none. */
+static void tidy(mp_stream *stream) {
+    if (stream->in && !borrows(stream) && mp_buffer_held(stream->in) == 0 &&
+        !(stream->flags & FLAG_TRANSACTION)) {
+        free(stream->in);
+        stream->in = NULL;
+    }
+}
+
+void mp_stream_drop_input(mp_stream *stream) {
+    if (borrows(stream))
+        mp_buffer_reset(stream->in);
+    else
+        free(stream->in);
+    stream->in = NULL;
+}
+
+/* --- receiving ------------------------------------------------------------------------------------------------------- */
+
+/* A full buffer: TCP's own window holds the peer up from now on. */
+static void rest(mp_stream *stream) {
+    if (mp_stream_has_room(stream) || (stream->flags & FLAG_READ_FULL))
+        return;
+    stream->flags |= FLAG_READ_FULL;
+    size_t limit = mp_stream_limits(stream)->read_buffer;
+    if (limit >= mp_default_limits.read_buffer && !(stream->flags & FLAG_LIMIT_LOGGED)) {
+        stream->flags |= FLAG_LIMIT_LOGGED;
+        mp_log(
+            stream->object.loop->log_level, MP_LOG_WARNING,
+            "socket %d: the read buffer has reached its bound of %zu bytes; reading rests until it is read",
+            stream->watcher.fd, limit);
+    }
+    mp_stream_update_watcher(stream);
+}
+
+bool mp_stream_keep_rest(mp_stream *stream) {
+    if (borrows(stream)) {
+        mp_buffer *shared = stream->in;
+        stream->in = NULL;
+        if (mp_buffer_held(shared) > 0 && !(stream->in = mp_buffer_clone(shared)))
+            return false;
+    }
+    if (stream->in)
+        rest(stream);
+    return true;
+}
+
+bool mp_stream_take_arrival(mp_stream *stream, uint32_t start, uint32_t size) {
+    mp_buffer *shared = mp_stream_network(stream)->input;
+    if (stream->in)
+        return mp_buffer_append(&stream->in, shared->data + start, size) == 0;
+    mp_buffer_reset(shared);
+    shared->start = start;
+    shared->end = start + size;
+    stream->in = shared;
+    if (stream->flags & FLAG_TRANSACTION)
+        shared->mark = start;
+    return true;
+}
+
+void mp_stream_drop_arrival(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    for (uint32_t i = 0; i < network->arrival_count; i++)
+        if (network->arrivals[i].stream == stream)
+            network->arrivals[i].stream = NULL;
+    stream->flags &= ALL_BUT(FLAG_ARRIVED);
+}
+
+/* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
+static mp_part_result arrived(mp_stream *stream, uint32_t size) {
+    mp_network *network = mp_stream_network(stream);
+    assert(network->arrival_count < MP_BATCH);
+    if (stream->extras)
+        mp_idle_touch(&stream->extras->idle);
+    stream->flags |= FLAG_ARRIVED;
+    network->arrivals[network->arrival_count++] = (mp_arrival){stream, network->input_used, size};
+    network->input_used += (size + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1);
+    return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
+}
+
+bool mp_stream_is_batch_full(const mp_network *network) {
+    return network->arrival_count == MP_BATCH || network->input_used > BATCH_BYTES;
+}
+
+/* By a transport. */
+static mp_part_result receive_carried(mp_stream *stream, void *data, size_t size) {
+    if (!mp_stream_is_carrying(stream))
+        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+    mp_transport_result result = mp_stream_transport(stream)->receive(stream, data, size);
+    if (stream->flags & FLAG_CARRIED)
+        mp_stream_note_carrier(stream, &result, &stream->extras->carrier.receive_waits);
+    switch (result.outcome) {
+    case MP_TRANSPORT_BYTES: return arrived(stream, (uint32_t)result.n);
+    case MP_TRANSPORT_END: return (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
+    case MP_TRANSPORT_TRUNCATED:
+    case MP_TRANSPORT_BROKEN: return (mp_part_result){MP_BROKEN, result.fault};
+    default: return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+    }
+}
+
+mp_part_result mp_stream_receive(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    size_t limit = mp_stream_limits(stream)->read_buffer;
+    size_t size = network->input->capacity - network->input_used;
+    if (stream->state != MP_STATE_CONNECTED || (stream->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
+        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+    if (limit > 0) {
+        size_t held = mp_buffer_held(stream->in);
+        if (held >= limit) {
+            rest(stream);
+            return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+        }
+        if (limit - held < size)
+            size = limit - held;
+    }
+    char *data = network->input->data + network->input_used;
+    if (stream->flags & (FLAG_PIPE | FLAG_CARRIED))
+        return receive_carried(stream, data, size);
+    ssize_t n = mp_system_receive(stream->watcher.fd, data, size, false);
+    if (n > 0)
+        return arrived(stream, (uint32_t)n);
+    if (n == 0)
+        return (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
+    if (n == -EAGAIN || n == -EWOULDBLOCK)
+        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+    return (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_READ, (int)-n)};
+}
+
+/* --- what is unread -------------------------------------------------------------------------------------------------- */
+
+const char *mp_stream_peek(const mp_stream *stream, size_t *size) {
+    *size = mp_buffer_size(stream->in);
+    return stream->in ? stream->in->data + stream->in->start : "";
+}
+
+size_t mp_stream_line(const mp_stream *stream) {
+    return stream->in ? mp_buffer_line(stream->in) : 0;
+}
+
+void mp_stream_consume(mp_stream *stream, size_t size) {
+    if (!stream->in)
+        return;
+    size_t unread = mp_buffer_size(stream->in);
+    stream->in->start += size < unread ? size : unread;
+    tidy(stream);
+    if ((stream->flags & FLAG_READ_FULL) && mp_stream_has_room(stream))
+        mp_stream_hear(stream, FLAG_READ_FULL);
+}
+
+bool mp_stream_may_keep_input(const mp_stream *stream) {
+    const mp_network *network = mp_stream_network(stream);
+    return borrows(stream) && !(stream->flags & FLAG_TRANSACTION) &&
+           network->delivered == network->arrival_count;
+}
+
+void mp_stream_keep_input(mp_stream *stream, mp_buffer *next) {
+    assert(mp_stream_may_keep_input(stream));
+    stream->in = NULL;
+    mp_stream_network(stream)->input = next;
+}
+
+int mp_stream_unget(mp_stream *stream, char c) {
+    if (stream->flags & FLAG_TRANSACTION)
+        return -EBUSY;
+    /* The shared buffer's headroom serves a few bytes; for more, the data moves to the stream's own. */
+    if (stream->in && borrows(stream) && stream->in->start == 0) {
+        mp_buffer *own = mp_buffer_clone(stream->in);
+        if (!own)
+            return -ENOMEM;
+        stream->in = own;
+    }
+    return mp_buffer_unget(&stream->in, c);
+}
+
+int mp_stream_start_transaction(mp_stream *stream) {
+    if (stream->flags & FLAG_TRANSACTION)
+        return -EINVAL;
+    stream->flags |= FLAG_TRANSACTION;
+    if (stream->in)
+        stream->in->mark = stream->in->start;
+    return 0;
+}
+
+static int end_transaction(mp_stream *stream, bool rollback) {
+    if (!(stream->flags & FLAG_TRANSACTION))
+        return -EINVAL;
+    stream->flags &= ALL_BUT(FLAG_TRANSACTION);
+    if (stream->in) {
+        if (rollback)
+            mp_buffer_rewind(stream->in);
+        stream->in->mark = MP_BUFFER_NO_MARK;
+    }
+    mp_stream_consume(stream, 0);
+    return 0;
+}
+
+int mp_stream_commit_transaction(mp_stream *stream) {
+    return end_transaction(stream, false);
+}
+
+int mp_stream_rollback_transaction(mp_stream *stream) {
+    return end_transaction(stream, true);
+}

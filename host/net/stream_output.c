@@ -1,0 +1,211 @@
+/*
+ * Writing. write only queues; what a handler wrote leaves when it returns or waits, in one system call a stream, and
+ * EV_WRITE is armed only after the system took less than there was.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream_output.h"
+
+#include <errno.h>
+
+#include "system/system.h"
+
+#define VECTORS 32
+
+static mp_chunk_pool *chunks(const mp_stream *stream) {
+    return &mp_stream_network(stream)->chunks;
+}
+
+/* --- the list of those that have something to send ------------------------------------------------------------------- */
+
+void mp_stream_mark_dirty(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    if (stream->flags & FLAG_DIRTY)
+        return;
+    stream->flags |= FLAG_DIRTY;
+    stream->next_dirty = NULL;
+    if (network->dirty_tail)
+        network->dirty_tail->next_dirty = stream;
+    else
+        network->dirty_head = stream;
+    network->dirty_tail = stream;
+    network->loop.unsent = true;
+}
+
+mp_stream *mp_stream_next_dirty(mp_network *network) {
+    mp_stream *stream = network->dirty_head;
+    if (!stream)
+        return NULL;
+    network->dirty_head = stream->next_dirty;
+    if (!network->dirty_head)
+        network->dirty_tail = NULL;
+    assert(stream->flags & FLAG_DIRTY);
+    stream->flags &= ALL_BUT(FLAG_DIRTY);
+    return stream;
+}
+
+void mp_stream_unmark_dirty(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    mp_stream **place = &network->dirty_head, *before = NULL;
+    if (!(stream->flags & FLAG_DIRTY))
+        return;
+    for (; *place && *place != stream; place = &(*place)->next_dirty)
+        before = *place;
+    assert(*place == stream);
+    *place = stream->next_dirty;
+    if (network->dirty_tail == stream)
+        network->dirty_tail = before;
+    stream->flags &= ALL_BUT(FLAG_DIRTY);
+}
+
+/* --- queueing -------------------------------------------------------------------------------------------------------- */
+
+enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
+    if (stream->open_mode == MP_NOT_OPEN)
+        return MP_FAULT_NOT_OPEN;
+    if (!(stream->open_mode & MP_WRITE_ONLY))
+        return MP_FAULT_READ_ONLY;
+    if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||
+        (stream->flags & FLAG_WRITE_FAILED))
+        return MP_FAULT_NOT_CONNECTED;
+    if (stream->flags & FLAG_WRITE_CLOSED)
+        return MP_FAULT_WRITE_CHANNEL_CLOSED;
+    /* A single large write to an empty queue is the script's own decision. */
+    size_t unsent = mp_stream_unsent(stream);
+    if (unsent == 0)
+        return MP_FAULT_NONE;
+    size_t limit = mp_stream_limits(stream)->write_buffer;
+    return limit > 0 && unsent + size > limit ? MP_FAULT_WRITE_BUFFER_FULL : MP_FAULT_NONE;
+}
+
+void mp_stream_balance(mp_stream *stream) {
+    size_t left = mp_stream_unsent(stream);
+    uint32_t before = stream->flags;
+    if (left == 0 && !(before & (FLAG_SHORT_WRITE | FLAG_THROTTLED)))
+        return;
+    size_t mark = mp_stream_limits(stream)->high_water_mark;
+    if (left > 0)
+        stream->flags |= FLAG_SHORT_WRITE;
+    else
+        stream->flags &= ALL_BUT(FLAG_SHORT_WRITE);
+    if (mark > 0 && left > mark)
+        stream->flags |= FLAG_THROTTLED;
+    if (stream->flags != before)
+        mp_stream_update_watcher(stream);
+    if (left <= mark / 2)
+        mp_stream_hear(stream, FLAG_THROTTLED);
+}
+
+void mp_stream_drop_output(mp_stream *stream) {
+    /* A transport that was offered something will be offered it again. */
+    bool bound = (stream->flags & FLAG_CARRIED) && stream->extras->carrier.stage == CARRIER_OPEN;
+    mp_write_queue_cut(&stream->out, chunks(stream), bound ? stream->extras->carrier.offered : 0);
+    if (stream->out.bytes == 0)
+        stream->flags &= ALL_BUT(FLAG_SHORT_WRITE);
+    stream->flags &= ALL_BUT(FLAG_THROTTLED);
+    mp_stream_update_watcher(stream);
+}
+
+enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token) {
+    enum mp_fault fault = mp_stream_can_write(stream, size);
+    if (fault != MP_FAULT_NONE) {
+        if (fault == MP_FAULT_NOT_CONNECTED && stream->state == MP_STATE_UNCONNECTED)
+            stream->fault = (uint8_t)fault;
+        return fault;
+    }
+    if (size == 0)
+        return MP_FAULT_NONE;
+    if (token == MP_BORROW && (stream->out.bytes > 0 || stream->state < MP_STATE_CONNECTED))
+        token = MP_COPY; /* it isn't sent with the next flush */
+    if (mp_write_queue_append(&stream->out, chunks(stream), data, size, token) < 0)
+        return MP_FAULT_RESOURCE;
+    if (stream->flags & FLAG_SHORT_WRITE)
+        mp_stream_balance(stream); /* a peer that reads nothing gives no other occasion to look at the mark */
+    else if (stream->state >= MP_STATE_CONNECTED)
+        mp_stream_mark_dirty(stream);
+    return MP_FAULT_NONE;
+}
+
+/* --- sending --------------------------------------------------------------------------------------------------------- */
+
+static size_t total(const struct iovec *vectors, int count) {
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += vectors[i].iov_len;
+    return size;
+}
+
+/* By a transport: also what it has taken before and not sent yet. */
+static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
+    const mp_transport *transport = mp_stream_transport(stream);
+    mp_carrier *carrier = stream->flags & FLAG_CARRIED ? &stream->extras->carrier : NULL;
+    struct iovec vectors[VECTORS];
+    size_t before = mp_stream_unsent(stream);
+    mp_transport_result result = {.outcome = MP_TRANSPORT_AGAIN};
+    if (!mp_stream_is_carrying(stream))
+        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+    do {
+        int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);
+        result = transport->send(stream, vectors, count);
+        if (carrier)
+            mp_stream_note_carrier(stream, &result, &carrier->send_waits);
+        if (result.outcome == MP_TRANSPORT_BYTES)
+            mp_write_queue_consume(&stream->out, chunks(stream), (size_t)result.n);
+        if (carrier)
+            carrier->offered = result.outcome == MP_TRANSPORT_AGAIN ? total(vectors, count) : 0;
+    } while (result.outcome == MP_TRANSPORT_BYTES && stream->out.bytes > 0);
+    *sent = before - mp_stream_unsent(stream);
+    if (result.outcome == MP_TRANSPORT_BROKEN)
+        return (mp_part_result){MP_BROKEN, result.fault};
+    return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
+}
+
+mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
+    struct iovec vectors[VECTORS];
+    mp_part_result part = {MP_GOING_ON, MP_FAULT_NONE};
+    bool more = true;
+    *sent = 0;
+    if (stream->flags & (FLAG_PIPE | FLAG_CARRIED)) {
+        part = send_carried(stream, sent);
+        more = false;
+    }
+    while (more && stream->out.bytes > 0) {
+        int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);
+        size_t wanted = total(vectors, count);
+        ssize_t n = count == 1
+                        ? mp_system_send(stream->watcher.fd, vectors[0].iov_base, vectors[0].iov_len, false)
+                        : mp_system_send_vectors(stream->watcher.fd, vectors, count, false);
+        if (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) {
+            part = (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_WRITE, (int)-n)};
+            break;
+        }
+        if (n > 0) {
+            mp_write_queue_consume(&stream->out, chunks(stream), (size_t)n);
+            *sent += (size_t)n;
+        }
+        more = n == (ssize_t)wanted;
+    }
+    stream->bytes_sent += *sent;
+    mp_stream_network(stream)->traffic.bytes_sent += *sent;
+    return part;
+}
+
+bool mp_stream_say_goodbye(mp_stream *stream) {
+    mp_carrier *carrier = stream->flags & FLAG_CARRIED ? &stream->extras->carrier : NULL;
+    if (!carrier || !carrier->transport->goodbye || carrier->stage != CARRIER_OPEN ||
+        carrier->goodbye == GOODBYE_SAID)
+        return true;
+    if (carrier->suspended)
+        return false;
+    mp_transport_result result = carrier->transport->goodbye(stream);
+    bool later = result.outcome == MP_TRANSPORT_AGAIN || result.outcome == MP_TRANSPORT_SUSPENDED;
+    carrier->goodbye = later ? GOODBYE_BEGUN : GOODBYE_SAID;
+    mp_stream_note_carrier(stream, &result, &carrier->send_waits);
+    return !later;
+}
+
+/* A failure is the peer's doing: reading tells of it. */
+void mp_stream_end_writing(mp_stream *stream) {
+    if ((stream->flags & FLAG_WRITE_CLOSED) && mp_stream_unsent(stream) == 0 && mp_stream_say_goodbye(stream))
+        (void)mp_system_shutdown_write(stream->watcher.fd);
+}

@@ -1,0 +1,158 @@
+/*
+ * The state of streams; see stream_state.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/listener.h"
+
+const mp_limits mp_default_limits = {
+    .read_buffer = 16 << 20,
+    .write_buffer = 16 << 20,
+    .high_water_mark = 1 << 20,
+};
+
+mp_stream_extras *mp_stream_need_extras(mp_stream *stream) {
+    if (!stream->extras) {
+        stream->extras = calloc(1, mp_stream_class_of(stream)->extras_size);
+        if (stream->extras)
+            stream->extras->stream = stream;
+    }
+    return stream->extras;
+}
+
+void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
+    stream->state = state & 15;
+    mp_object_emit(&stream->object, MP_SIGNAL_STATE_CHANGED, (intptr_t)state);
+}
+
+/* What a stream with a transport waits for: receive and send may each have to wait for the other direction. */
+static int carried_events(const mp_stream *stream, bool reads, bool writes) {
+    const mp_carrier *carrier = &stream->extras->carrier;
+    int events = carrier->beside;
+    if (carrier->suspended || carrier->stage == CARRIER_GONE)
+        return 0;
+    if (carrier->stage == CARRIER_HANDSHAKING)
+        return carrier->receive_waits ? carrier->receive_waits : EV_READ;
+    if (reads)
+        events |= carrier->receive_waits ? carrier->receive_waits : EV_READ;
+    if (writes || carrier->goodbye == GOODBYE_BEGUN)
+        events |= carrier->send_waits ? carrier->send_waits : EV_WRITE;
+    return events;
+}
+
+void mp_stream_update_watcher(mp_stream *stream) {
+    struct ev_loop *ev = stream->object.loop->ev;
+    if (stream->watcher.fd < 0)
+        return;
+    bool reads = stream->state == MP_STATE_CONNECTED && !(stream->flags & DEAF);
+    bool writes = (stream->flags & FLAG_SHORT_WRITE) != 0;
+    int events = stream->flags & FLAG_CARRIED ? carried_events(stream, reads, writes)
+                                              : (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0);
+    if ((stream->watcher.events & (EV_READ | EV_WRITE)) == events &&
+        ev_is_active(&stream->watcher) == (events != 0))
+        return;
+    ev_io_stop(ev, &stream->watcher);
+    ev_io_set(&stream->watcher, stream->watcher.fd, events);
+    if (events)
+        ev_io_start(ev, &stream->watcher);
+}
+
+void mp_stream_hear(mp_stream *stream, uint32_t flags) {
+    assert((flags & ~(uint32_t)DEAF) == 0);
+    if (!(stream->flags & flags))
+        return;
+    stream->flags &= ALL_BUT(flags);
+    mp_stream_update_watcher(stream);
+    if ((stream->flags & FLAG_CARRIED) && stream->watcher.fd >= 0 &&
+        stream->extras->carrier.transport->has_pending &&
+        stream->extras->carrier.transport->has_pending(stream))
+        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
+}
+
+const mp_limits *mp_stream_limits(const mp_stream *stream) {
+    if (stream->flags & FLAG_OWN_LIMITS)
+        return &stream->extras->limits;
+    return stream->listener ? &stream->listener->limits : &mp_default_limits;
+}
+
+/* Not while errorOccurred tells of the end and the state is still Connected: a handler that waits again as long as the
+   stream is Connected would never let the state move on. */
+bool mp_stream_at_end(const mp_stream *stream) {
+    bool closing = stream->state == MP_STATE_CONNECTED && stream->phase != PHASE_OPEN;
+    return ((stream->flags & FLAG_READ_ENDED) && !closing) ||
+           (stream->state != MP_STATE_CONNECTED && !mp_stream_is_connecting(stream));
+}
+
+bool mp_stream_is_receiving(const mp_stream *stream) {
+    return stream->state == MP_STATE_CONNECTED ||
+           (stream->state == MP_STATE_CLOSING && stream->phase != PHASE_LOCAL_CLOSE);
+}
+
+enum mp_fault mp_stream_end_fault(const mp_stream *stream) {
+    switch (stream->fault) {
+    case MP_FAULT_NONE:
+    case MP_FAULT_WAIT_TIMEOUT:
+    case MP_FAULT_UNFINISHED:
+    case MP_FAULT_READ_BUFFER_FULL:
+    case MP_FAULT_INVALID_DESCRIPTOR:
+    case MP_FAULT_BUSY: break;
+    default: return stream->fault;
+    }
+    /* A half-open connection has ended for who reads, although nothing has failed. */
+    return stream->state != MP_STATE_UNCONNECTED && mp_stream_read_ended(stream) ? MP_FAULT_REMOTE_CLOSED
+                                                                                 : MP_FAULT_NOT_CONNECTED;
+}
+
+bool mp_stream_connect_failed(const mp_stream *stream) {
+    return stream->state == MP_STATE_UNCONNECTED && stream->fault != MP_FAULT_NONE &&
+           !(stream->flags & FLAG_FINISHED_TOLD);
+}
+
+mp_tcp_server *mp_stream_server(const mp_stream *stream) {
+    return stream->listener ? stream->listener->server : NULL;
+}
+
+const char *mp_stream_fault_text(const mp_stream *stream) {
+    const mp_stream_extras *extras = stream->extras;
+    bool own = extras && extras->fault_text && extras->fault == stream->fault;
+    return own ? extras->fault_text : mp_fault_text(stream->fault);
+}
+
+/* Keeps the words for a fault, which go with the transport. Without memory those of the table do. */
+static void keep_fault_text(mp_stream *stream, enum mp_fault fault) {
+    mp_stream_extras *extras = stream->extras;
+    const mp_transport *transport = extras->carrier.transport;
+    const char *text = transport->fault_text ? transport->fault_text(stream) : NULL;
+    free(extras->fault_text);
+    extras->fault_text = text ? strdup(text) : NULL;
+    extras->fault = (uint8_t)fault;
+}
+
+void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result, uint8_t *waits) {
+    if (!(stream->flags & FLAG_CARRIED))
+        return;
+    mp_carrier *carrier = &stream->extras->carrier;
+    bool again = result->outcome == MP_TRANSPORT_AGAIN;
+    *waits = again ? result->wants : 0;
+    carrier->beside = again ? 0 : result->wants;
+    carrier->suspended = result->outcome == MP_TRANSPORT_SUSPENDED;
+    if (result->outcome == MP_TRANSPORT_BROKEN || result->outcome == MP_TRANSPORT_TRUNCATED) {
+        carrier->stage = CARRIER_GONE;
+        keep_fault_text(stream, result->fault);
+    }
+    mp_stream_update_watcher(stream);
+}
+
+void mp_stream_release_carrier(mp_stream *stream) {
+    if (!(stream->flags & FLAG_CARRIED))
+        return;
+    if (stream->extras->carrier.transport->release)
+        stream->extras->carrier.transport->release(stream);
+    stream->extras->carrier = (mp_carrier){0};
+    stream->flags &= ALL_BUT(FLAG_CARRIED);
+}
