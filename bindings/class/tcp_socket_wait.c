@@ -42,7 +42,7 @@ static int waited_for_connected(lua_State *L, int status, lua_KContext context) 
     if (mp_stream_is_connecting(socket) && binding_outcome(L) == WAIT_CANCELLED)
         return binding_fail(L, "waitForConnected", MP_FAULT_CANCELLED);
     if (mp_stream_is_connecting(socket))
-        mp_tcp_socket_connect_timed_out((mp_stream *)socket);
+        mp_tcp_socket_connect_timed_out((mp_tcp_socket *)socket);
     return binding_fail(L, "waitForConnected", mp_stream_end_fault(socket));
 }
 

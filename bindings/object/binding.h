@@ -452,7 +452,7 @@ void binding_open_timer(lua_State *L, binding_state *state);
 void binding_open_host_address(lua_State *L, binding_state *state);
 
 /* Pushes a fresh socket, of `server` if it isn't NULL. */
-mp_stream *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
+mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
 
 /* The limits of the server at index 1. */
 mp_limits *binding_server_limits(lua_State *L);
