@@ -105,7 +105,8 @@ static int host_address_is_in_subnet(lua_State *L) {
     size_t length;
     if (!lua_isnoneornil(L, 3)) {
         binding_check_address(L, 2, &network);
-        bits = (int)luaL_checkinteger(L, 3);
+        lua_Integer number = luaL_checkinteger(L, 3);
+        bits = number < 0 ? -1 : number > 128 ? 128 : (int)number;
     } else {
         const char *text = luaL_checklstring(L, 2, &length);
         if (mp_address_parse_subnet(text, length, &network, &bits) < 0)

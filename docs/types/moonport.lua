@@ -703,7 +703,7 @@ function HostAddress:isPrivateUse() end
 function HostAddress:isGlobal() end
 
 ---"10.0.0.0/8", "10.0.0.0/255.0.0.0", "fe80::/10"; or a network's address and the number of bits. Another family is
----false; what is no subnet raises.
+---false, but for mapped addresses (D31); what is no subnet raises.
 ---@param subnet moonport.Address
 ---@param bits? integer
 ---@return boolean

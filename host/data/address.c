@@ -1,7 +1,6 @@
 /*
- * Host addresses; see address.h. IPv6 text is left to the C library (inet_pton, inet_ntop); IPv4 is read
- * here, as inet_aton(3) takes whatever follows a blank. Interface names are all that the system is asked
- * for.
+ * Host addresses; see address.h. IPv6 text is left to the C library (inet_pton, inet_ntop); IPv4 is read here, as inet_aton(3)
+ * takes whatever follows a blank. Interface names are all that the system is asked for.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -44,6 +43,14 @@ static bool is_mapped(const mp_address *address) {
 
 static uint32_t read_big_endian(const uint8_t bytes[4]) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The IPv4 address that a mapped one is, made in `ipv4`; another address as it is. */
+static const mp_address *unmapped(const mp_address *address, mp_address *ipv4) {
+    if (!is_mapped(address))
+        return address;
+    mp_address_set_ipv4(ipv4, read_big_endian(address->bytes + 12));
+    return ipv4;
 }
 
 void mp_address_set_null(mp_address *address) {
@@ -353,48 +360,14 @@ int mp_address_parse_subnet(const char *text, size_t length, mp_address *network
 }
 
 bool mp_address_in_subnet(const mp_address *address, const mp_address *network, int bits) {
+    mp_address ipv4;
+    if (network->protocol == MP_PROTOCOL_IPV4) {
+        address = unmapped(address, &ipv4);
+    } else if (address->protocol == MP_PROTOCOL_IPV4 && bits >= MAPPED_BITS && is_mapped(network)) {
+        network = unmapped(network, &ipv4);
+        bits -= MAPPED_BITS;
+    }
     bool has_family = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_IPV6;
     return has_family && address->protocol == network->protocol && bits >= 0 &&
            same_prefix(address->bytes, network->bytes, bits);
-}
-
-/* Looked through from the top, the first network that the address is in counts. */
-static const struct class_range {
-    uint8_t protocol, bits;
-    uint8_t prefix[16];
-    unsigned classes;
-} class_ranges[] = {
-    {MP_PROTOCOL_IPV4, 8, {127}, MP_ADDRESS_LOOPBACK},
-    {MP_PROTOCOL_IPV4, 8, {10}, MP_ADDRESS_PRIVATE_USE | MP_ADDRESS_GLOBAL},
-    {MP_PROTOCOL_IPV4, 12, {172, 16}, MP_ADDRESS_PRIVATE_USE | MP_ADDRESS_GLOBAL},
-    {MP_PROTOCOL_IPV4, 16, {192, 168}, MP_ADDRESS_PRIVATE_USE | MP_ADDRESS_GLOBAL},
-    {MP_PROTOCOL_IPV4, 16, {169, 254}, MP_ADDRESS_LINK_LOCAL},
-    {MP_PROTOCOL_IPV4, 4, {224}, MP_ADDRESS_MULTICAST},
-    {MP_PROTOCOL_IPV4, 32, {255, 255, 255, 255}, MP_ADDRESS_BROADCAST},
-    {MP_PROTOCOL_IPV4, 4, {240}, 0},
-    {MP_PROTOCOL_IPV4, 8, {0}, 0},
-    {MP_PROTOCOL_IPV4, 0, {0}, MP_ADDRESS_GLOBAL},
-    {MP_PROTOCOL_IPV6, 128, {[15] = 1}, MP_ADDRESS_LOOPBACK},
-    {MP_PROTOCOL_IPV6, 7, {0xfc}, MP_ADDRESS_UNIQUE_LOCAL | MP_ADDRESS_PRIVATE_USE | MP_ADDRESS_GLOBAL},
-    {MP_PROTOCOL_IPV6, 10, {0xfe, 0x80}, MP_ADDRESS_LINK_LOCAL},
-    {MP_PROTOCOL_IPV6, 10, {0xfe, 0xc0}, MP_ADDRESS_SITE_LOCAL | MP_ADDRESS_GLOBAL},
-    {MP_PROTOCOL_IPV6, 9, {0xfe}, 0},
-    {MP_PROTOCOL_IPV6, 8, {0xff}, MP_ADDRESS_MULTICAST},
-    {MP_PROTOCOL_IPV6, 128, {0}, 0},
-    {MP_PROTOCOL_IPV6, 0, {0}, MP_ADDRESS_GLOBAL},
-};
-
-unsigned mp_address_classes(const mp_address *address) {
-    mp_address ipv4;
-
-    if (is_mapped(address)) {
-        mp_address_set_ipv4(&ipv4, read_big_endian(address->bytes + 12));
-        address = &ipv4;
-    }
-    for (size_t i = 0; i < sizeof class_ranges / sizeof class_ranges[0]; i++) {
-        const struct class_range *range = &class_ranges[i];
-        if (range->protocol == address->protocol && same_prefix(range->prefix, address->bytes, range->bits))
-            return range->classes;
-    }
-    return 0;
 }
