@@ -43,30 +43,58 @@ void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     }
 }
 
-/* Takes the last line of the traceback on top away. */
-static void drop_bottom(lua_State *L) {
-    const char *text = lua_tostring(L, -1);
-    lua_pushlstring(L, text, (size_t)(strrchr(text, '\n') - text));
-    lua_remove(L, -2);
+/* Pushes what a handler was at: its object; for one that has taken a connection from its server, that one's peer, and where the peer
+   has connected to: the server itself may have been replaced since. */
+static void push_subject(lua_State *L, const binding_task *task) {
+    const binding_generation *generation = task->generation;
+    char local[BINDING_ENDPOINT], peer[BINDING_ENDPOINT];
+    mp_address address;
+    uint16_t port;
+    int top = lua_gettop(L) + 1;
+    if (task->on) {
+        lua_pushfstring(L, "%s handler of ", binding_signal_name(task->signal));
+    } else {
+        lua_pushliteral(L, "task");
+    }
+    bool took = false;
+    if (task->taken && (!task->on || task->on->behaviour->kind == MP_TCP_SERVER)) {
+        mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(task->taken);
+        mp_tcp_socket_local_address(socket, &address, &port);
+        took = !mp_address_is_null(&address);
+        if (took) {
+            binding_endpoint(local, &address, port);
+            mp_tcp_socket_peer_address(socket, &address, &port);
+            binding_endpoint(peer, &address, port);
+            lua_pushfstring(L, task->on ? "TcpServer(%s) with %s" : " of TcpServer(%s) with %s", local, peer);
+        }
+    }
+    if (task->on && !took) {
+        binding_push(L, task->on);
+        luaL_tolstring(L, -1, NULL);
+        lua_remove(L, -2);
+    }
+    if (generation && (took || generation != task->state->current))
+        lua_pushfstring(L, ", generation %d", (int)generation->number);
+    lua_concat(L, lua_gettop(L) - top + 1);
 }
 
-/* task -> message and traceback, the same with the signal and the object in front */
+/* task -> message with traceback, what the log says of it, traceback */
 static int describe(lua_State *L) {
     binding_task *task = lua_touserdata(L, 1);
-    binding_push_error(L, task->co, true);
-    if (task->of_batch)
-        drop_bottom(L); /* what runs the handlers, of which nobody knows */
-    if (task->on) {
-        binding_push(L, task->on);
-        lua_pushfstring(L, "%s handler of %s: %s", binding_signal_name(task->signal),
-                        luaL_tolstring(L, -1, NULL), lua_tostring(L, 2));
-    } else {
-        lua_pushfstring(L, "task: %s", lua_tostring(L, 2));
+    binding_push_error(L, task->co, false);
+    const char *message = lua_tostring(L, 2);
+    luaL_traceback(L, task->co, message, 0);
+    const char *text = lua_tostring(L, 3);
+    if (task->of_batch) { /* below stands what runs the handlers, of which nobody knows */
+        lua_pushlstring(L, text, (size_t)(strrchr(text, '\n') - text));
+        lua_replace(L, 3);
+        text = lua_tostring(L, 3);
     }
-    lua_replace(L, 1);
-    lua_settop(L, 2);
-    lua_insert(L, 1);
-    return 2;
+    push_subject(L, task);
+    lua_pushfstring(L, "%s: %s", lua_tostring(L, 4), message);
+    lua_pushstring(L, text + lua_rawlen(L, 2) + 1);
+    lua_remove(L, 4);
+    return 3;
 }
 
 /* The connection that the error happened on: the handler's socket, or those that a server's handler has taken. */
@@ -129,12 +157,12 @@ void binding_report(binding_task *task, int status) {
         task->generation->errors++;
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
-    if (lua_pcall(L, 1, 2, 0) == LUA_OK) {
-        size_t length;
-        const char *line = lua_tolstring(L, -1, &length);
-        mp_log_write(state->loop->log_level, MP_LOG_ERROR, line, length);
+    if (lua_pcall(L, 1, 3, 0) == LUA_OK) {
+        size_t length, trace_length;
+        const char *line = lua_tolstring(L, -2, &length), *trace = lua_tolstring(L, -1, &trace_length);
+        mp_log_trace(state->loop->log_level, MP_LOG_ERROR, line, length, trace, trace_length);
         if (task->generation && !task->generation->first_error)
-            task->generation->first_error = strdup(lua_tostring(L, -2));
+            task->generation->first_error = strdup(lua_tostring(L, -3));
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s handler: %s",

@@ -7,11 +7,14 @@
 #include "system/log.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "system/system.h"
+
+#define LINE 8192 /* the most of one, with its traceback */
 
 static const char *const level_names[] = {"debug", "info", "warning", "error", "none"};
 
@@ -26,32 +29,130 @@ const char *mp_log_level_name(enum mp_log_level level) {
     return level_names[level];
 }
 
-/* Copies text so that a peer's bytes in it cannot steer a terminal; returns the length. */
+/* --- what is written ----------------------------------------------------------------------------------------------- */
+
+/* The length of the valid UTF-8 sequence of more than one byte that begins here, and is no control character; or 0. */
+static size_t sequence_length(const unsigned char *at, size_t left) {
+    static const uint32_t least[] = {0, 0, 0xa0, 0x800,
+                                     0x10000}; /* below them: too long a form, or a control character */
+    size_t length = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc2 ? 2 : 0;
+    if (length == 0 || length > left || *at > 0xf4)
+        return 0;
+    uint32_t code = *at & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (at[i] & 0x3fU);
+    }
+    bool surrogate = code >= 0xd800 && code < 0xe000;
+    bool separator = code == 0x2028 || code == 0x2029; /* of lines, to some readers */
+    return code < least[length] || code > 0x10ffff || surrogate || separator ? 0 : length;
+}
+
+/* Copies text so that a peer's bytes in it can neither steer a terminal nor begin a line; returns the length. */
 static size_t copy_printable(char *out, size_t size, const char *text, size_t length) {
     size_t n = 0;
-    for (size_t i = 0; i < length && n + 5 < size; i++) {
+    for (size_t i = 0; i < length && n + 5 < size;) {
         unsigned char c = (unsigned char)text[i];
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+        size_t sequence = c < 0x80 ? 0 : sequence_length((const unsigned char *)text + i, length - i);
+        if (sequence > 0) {
+            memcpy(out + n, text + i, sequence);
+            n += sequence;
+            i += sequence;
+            continue;
+        }
+        if (c == '\n' || c == '\t' || c == '\r')
+            n += (size_t)snprintf(out + n, size - n, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+        else if (c < 0x20 || c >= 0x7f)
             n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
         else
-            out[n++] = text[i];
+            out[n++] = (char)c;
+        i++;
     }
     return n;
 }
 
-void mp_log_write(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length) {
-    char line[8192];
+/* Copies the lines of a traceback, each on one of its own behind a tab; what they are indented by stays. Returns the length. */
+static size_t copy_lines(char *out, size_t size, const char *text, size_t length) {
+    size_t n = 0;
+    while (length > 0 && n + 8 < size) {
+        const char *end = memchr(text, '\n', length);
+        size_t line = end ? (size_t)(end - text) : length;
+        out[n++] = '\n';
+        out[n++] = '\t';
+        for (; line > 0 && *text == '\t' && n + 8 < size; text++, line--, length--)
+            out[n++] = '\t';
+        n += copy_printable(out + n, size - n, text, line);
+        text += line + (end != NULL);
+        length -= line + (end != NULL);
+    }
+    return n;
+}
+
+/* --- how it is written --------------------------------------------------------------------------------------------- */
+
+/* A process has one stderr: what it has taken a part of, and lines that it could not take at all. */
+static struct {
+    char rest[LINE];
+    size_t rest_size;
+    unsigned long long lost;
+} output;
+
+/* Writes what can be written now. False: nothing could. */
+static bool write_now(const char *data, size_t size) {
+    ssize_t n = mp_system_write_stderr(data, size);
+    if (n <= 0)
+        return false;
+    output.rest_size = size - (size_t)n;
+    memmove(output.rest, data + n, output.rest_size);
+    return true;
+}
+
+/* "2026-11-22 21:04:05.123 warning " -> its length */
+static size_t begin_line(char *line, size_t size, enum mp_log_level level) {
     struct timespec now;
     struct tm local;
-    if (level < threshold)
-        return;
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &local);
-    size_t n = strftime(line, sizeof line, "%Y-%m-%d %H:%M:%S", &local);
-    n += (size_t)snprintf(line + n, sizeof line - n, ".%03ld %s ", now.tv_nsec / 1000000, level_names[level]);
-    n += copy_printable(line + n, sizeof line - n - 1, text, length);
+    size_t n = strftime(line, size, "%Y-%m-%d %H:%M:%S", &local);
+    return n + (size_t)snprintf(line + n, size - n, ".%03ld %s ", now.tv_nsec / 1000000, level_names[level]);
+}
+
+/* Has all been written that was to be before? */
+static bool catch_up(void) {
+    char line[128];
+    if (output.rest_size > 0 && (!write_now(output.rest, output.rest_size) || output.rest_size > 0))
+        return false;
+    if (output.lost == 0)
+        return true;
+    size_t n = begin_line(line, sizeof line, MP_LOG_WARNING);
+    n += (size_t)snprintf(line + n, sizeof line - n, "%llu lines of the log were lost: nobody read it\n",
+                          output.lost);
+    if (!write_now(line, n))
+        return false;
+    output.lost = 0;
+    return output.rest_size == 0;
+}
+
+static void write_line(const char *line, size_t size) {
+    if (!catch_up() || !write_now(line, size))
+        output.lost++;
+}
+
+void mp_log_trace(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length,
+                  const char *trace, size_t trace_length) {
+    char line[LINE];
+    if (level < threshold)
+        return;
+    size_t n = begin_line(line, sizeof line, level);
+    n += copy_printable(line + n, (trace_length > 0 ? sizeof line / 2 : sizeof line - 1) - n, text, length);
+    n += copy_lines(line + n, sizeof line - 1 - n, trace, trace_length);
     line[n++] = '\n';
-    mp_system_write_stderr(line, n);
+    write_line(line, n);
+}
+
+void mp_log_write(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length) {
+    mp_log_trace(threshold, level, text, length, "", 0);
 }
 
 void mp_log(enum mp_log_level threshold, enum mp_log_level level, const char *format, ...) {

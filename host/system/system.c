@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #ifdef __linux__
@@ -309,12 +312,33 @@ void mp_system_trim(void) {
 #endif
 }
 
-void mp_system_write_stderr(const char *data, size_t size) {
-    while (size > 0) {
-        ssize_t n = RETRY(write(STDERR_FILENO, data, size));
-        if (n <= 0)
-            return;
-        data += n;
-        size -= (size_t)n;
-    }
+/* A pipe takes so much without waiting, if it says that it is writable. */
+static ssize_t write_if_writable(int fd, const char *data, size_t size) {
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    if (poll(&poll_fd, 1, 0) <= 0)
+        return -EAGAIN;
+    return RETRY(write(fd, data, size < PIPE_BUF ? size : PIPE_BUF));
+}
+
+/* Others may share the pipe or terminal: whether it waits is no business of ours to change. So it is opened anew. */
+static ssize_t write_anew(int fd, const char *data, size_t size) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = RETRY(open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (own < 0)
+        return write_if_writable(fd, data, size);
+    ssize_t n = RETRY(write(own, data, size));
+    (void)close(own);
+    return n;
+}
+
+ssize_t mp_system_write_stderr(const char *data, size_t size) {
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) < 0)
+        return -errno;
+    if (S_ISSOCK(status.st_mode))
+        return RETRY(send(STDERR_FILENO, data, size, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
+        return write_anew(STDERR_FILENO, data, size);
+    return RETRY(write(STDERR_FILENO, data, size));
 }

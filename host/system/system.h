@@ -105,7 +105,7 @@ void mp_system_keep_freed(size_t size);
 /* Gives memory that was freed back to the system, where the allocator can. */
 void mp_system_trim(void);
 
-/* Best effort: what can't be written to stderr can't be told to anybody. */
-void mp_system_write_stderr(const char *data, size_t size);
+/* Writes to stderr what it takes at once. -> bytes, or -EAGAIN and others */
+ssize_t mp_system_write_stderr(const char *data, size_t size);
 
 #endif

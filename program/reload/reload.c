@@ -83,7 +83,8 @@ void program_give_up_reload(program_reload *self, const char *why) {
     if (self->next.generation)
         binding_rollback_generation(self->next.generation);
     update_watch(self); /* the files of the failed version too: it may be mended there */
-    program_report_failure(&self->report, self->next.started, why ? why : self->next.error);
+    program_report_failure(&self->report, self->next.started, why ? why : self->next.error,
+                           why ? strlen(why) : self->next.message);
     end_next(self);
     program_tell_of_reload(&self->report, NULL, self->state->current->on_reload);
 }

@@ -5,6 +5,7 @@
  */
 #include "reload/report.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,19 +54,16 @@ static void log_success(const program_reload_report *report, const binding_commi
         tail);
 }
 
-static void log_failure(const program_reload_report *report) {
+static void log_failure(const program_reload_report *report, size_t message) {
     const binding_state *state = report->state;
-    char start[128];
-    int n = snprintf(start, sizeof start, "reload of %s failed, generation %u goes on: ", report->script,
-                     state->current->number);
     const char *why = report->last_error ? report->last_error : "out of memory";
-    size_t length = strlen(why);
-    char *text = malloc((size_t)n + length + 1);
-    if (!text)
+    const char *trace = report->last_error && why[message] ? why + message + 1 : "";
+    char *text = NULL;
+    int length = asprintf(&text, "reload of %s failed, generation %u goes on: %.*s", report->script,
+                          state->current->number, *trace ? (int)message : INT_MAX, why);
+    if (length < 0)
         return;
-    memcpy(text, start, (size_t)n);
-    memcpy(text + n, why, length + 1);
-    mp_log_write(state->loop->log_level, MP_LOG_ERROR, text, (size_t)n + length);
+    mp_log_trace(state->loop->log_level, MP_LOG_ERROR, text, (size_t)length, trace, strlen(trace));
     free(text);
 }
 
@@ -82,12 +80,12 @@ void program_report_success(program_reload_report *report, double started, const
     log_success(report, commit);
 }
 
-void program_report_failure(program_reload_report *report, double started, const char *why) {
+void program_report_failure(program_reload_report *report, double started, const char *why, size_t message) {
     note_time(report, started);
     free(report->last_error);
     report->last_error = why ? strdup(why) : NULL;
     report->failures++;
-    log_failure(report);
+    log_failure(report, message);
 }
 
 /* --- onReload ------------------------------------------------------------------------------------------------------ */

@@ -56,32 +56,39 @@ static void cut_bottom(lua_State *L) {
     }
 }
 
-/* coroutine -> text. The message of assert(nil, message) or error(message, 0) was meant for people and says all, with its place in front.
+/* coroutine -> text, length of the message in it. The message of assert(nil, message) or error(message, 0) was meant for people and says all, with its place in front.
    Anything else gets its traceback. */
 static int error_text(lua_State *L) {
     lua_State *co = lua_touserdata(L, 1);
     const char *message = lua_tostring(co, -1);
     bool placed = !message || push_place(L, co, message);
     if (!message || (placed && !asserted(L, co, message))) {
-        binding_push_error(L, co, true);
+        binding_push_error(L, co, false);
+        lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
+        luaL_traceback(L, co, lua_tostring(L, -2), 0);
         cut_bottom(L);
+        lua_insert(L, -2);
     } else {
         if (placed)
             lua_pushliteral(L, "");
         lua_pushstring(L, message);
         lua_concat(L, 2);
+        lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
     }
-    return 1;
+    return 2;
 }
 
-char *program_error_text(lua_State *L, lua_State *co) {
+char *program_error_text(lua_State *L, lua_State *co, size_t *message) {
+    int top = lua_gettop(L);
     lua_pushcfunction(L, error_text);
     lua_pushlightuserdata(L, co);
     /* An error while the message is made (a __tostring that throws) is told in its place. */
-    (void)lua_pcall(L, 1, 1, 0);
-    const char *text = lua_tostring(L, -1);
+    bool made = lua_pcall(L, 1, 2, 0) == LUA_OK;
+    const char *text = lua_tostring(L, top + 1);
     char *copy = text ? strdup(text) : NULL;
-    lua_pop(L, 1);
+    if (copy)
+        *message = made ? (size_t)lua_tointeger(L, -1) : strlen(copy);
+    lua_settop(L, top);
     return copy;
 }
 

@@ -124,6 +124,7 @@ static int prepare(lua_State *L) {
 static void set_error(program_load *load, char *text) {
     free(load->error);
     load->error = text ? text : strdup("out of memory");
+    load->message = load->error ? strlen(load->error) : 0;
 }
 
 static void chunk_ended(binding_task *task, int status, int count) {
@@ -133,11 +134,15 @@ static void chunk_ended(binding_task *task, int status, int count) {
     lua_sethook(task->co, NULL, 0, 0);
     load->task = NULL;
     load->outcome = load->late || threw ? LOAD_FAILED : status == LUA_OK ? LOAD_SUCCEEDED : LOAD_CANCELLED;
-    if (threw)
-        set_error(load, program_error_text(load->state->L, task->co));
-    else if (load->outcome != LOAD_SUCCEEDED && !load->error)
-        set_error(load, strdup(load->late ? load->late
-                                          : "cancelled")); /* it has caught the error that told it so */
+    if (threw) {
+        size_t message = 0;
+        char *text = program_error_text(load->state->L, task->co, &message);
+        set_error(load, text);
+        if (text)
+            load->message = message;
+    } else if (load->outcome != LOAD_SUCCEEDED && !load->error) {
+        set_error(load, strdup(load->late ? load->late : "cancelled")); /* it has caught the error of that */
+    }
     load->ended(load);
 }
 

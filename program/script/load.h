@@ -24,6 +24,7 @@ struct program_load {
     bool interrupted; /* by an error, which it may have caught */
     const char *late; /* why it is to end, or NULL */
     char *error;      /* with its traceback where there is one */
+    size_t message;   /* the length of its first part, which is no traceback */
     int environment;  /* registry reference */
     double started;   /* clock, milliseconds */
     double slice;     /* when the current slice began */

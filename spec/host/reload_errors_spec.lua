@@ -65,8 +65,9 @@ describe("a reload fails", function()
 
   it("for a module's syntax", function()
     service:write("part.lua", "return 1\nreturn 2")
-    service:reloadFails(good)
-    service.program:waitForLine "part%.lua:2: <eof> expected near 'return'"
+    local text = service:reloadFails(good)
+    assert.are.equal("main.lua:2: error loading module 'part' from file 'part.lua':"
+      .. "\\n\\tpart.lua:2: <eof> expected near 'return'", text)
     goesOn()
   end)
 

@@ -1,0 +1,74 @@
+-- SPDX-License-Identifier: MIT
+-- A reader of stderr that had stopped, a pager or a log service at work on something else, stopped the service as soon as the
+-- pipe was full: the log waited. Now it never does; the lines that nobody took are counted, and told of when somebody
+-- reads again.
+
+local helper = require "spec.helper"
+local posix = helper.posix
+
+local script = [[
+  local moonport = require "moonport"
+  local server = moonport.TcpServer()
+  function server.connection:readyRead()
+    local lines = tonumber(self:readLine())
+    for i = 1, lines do moonport.log.info("line %d %s", i, ("x"):rep(1000)) end
+    self:write("done\n")
+  end
+  assert(server:listen("127.0.0.1", 0))
+  print(server:serverPort())
+  io.stdout:flush()
+]]
+
+describe("A log that nobody reads", function()
+  local asked = 0
+
+  local function serves(client, lines)
+    asked = asked + lines
+    client:send(lines .. "\n")
+    assert.are.equal("done\n", client:receiveLine())
+  end
+
+  it("holds nothing up, and tells how many lines were lost", function()
+    -- stderr is a pipe of sh, which reads none of it until its stdin ends
+    local program = helper.spawn { "sh", "-c", '{ "$0" "$1" 2>&1 >&3 | { read -r go <&4; cat >&2; } } 3>&1 4<&0',
+      os.getenv "MOONPORT" or "build/asan/moonport", helper.file(script, "script.lua") }
+    local port = program:waitForLine "^(%d+)$"
+    local client = helper.connect(port)
+    serves(client, 1000) -- a megabyte
+    serves(client, 1)
+    program:write("go\n", true)
+    program:waitForLine "info line 1 x"
+    helper.eventually(function()
+      serves(client, 1)
+      return program:stderr():find "lines of the log were lost"
+    end)
+    helper.eventually(function()
+      local _, count = program:stderr():gsub("info line %d+ x+\n", "")
+      for lost in program:stderr():gmatch " warning (%d+) lines of the log were lost: nobody read it\n" do
+        count = count + lost
+      end
+      return count == asked
+    end, "all lines are told of")
+    for line in program:stderr():gmatch "([^\n]*)\n" do
+      assert.is_truthy(line:find "^%d%d%d%d%-%d%d%-%d%d .* info line %d+ x+$" or line:find "lines of the log were lost",
+        line)
+    end
+  end)
+
+  it("leaves the descriptor as it was for others that write to it", function()
+    local program = helper.spawn { "sh", "-c", '"$0" -e "io.stderr:write(\'\') require \'moonport\'.log.info \'x\'"; '
+      .. 'sed -n "s/^flags:[^0-9]*//p" /proc/self/fdinfo/2', os.getenv "MOONPORT" or "build/asan/moonport" }
+    assert.are.equal(0, program:wait())
+    assert.are.equal(0, tonumber(program:stdout():match "%d+", 8) & 0x800) -- O_NONBLOCK
+  end)
+
+  it("is no trouble when its reader has gone", function()
+    local program = helper.program { source = script }
+    local client = helper.connect(program:waitForLine "^(%d+)$")
+    posix.close(program.fds.err)
+    program.fds.err = nil
+    serves(client, 100)
+    program:signal "TERM"
+    assert.are.equal(0, program:wait())
+  end)
+end)
