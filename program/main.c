@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "loop/reserve.h"
 #include "memory/pool.h"
 #include "options.h"
 #include "run.h"
@@ -21,7 +22,7 @@ int main(int argc, char **argv) {
     if (status != PROGRAM_GO_ON)
         goto done;
     status = 1;
-    self.L = luaL_newstate();
+    self.L = mp_reserve_set_aside() == 0 ? luaL_newstate() : NULL;
     if (!self.L) {
         program_complain("out of memory");
         goto done;

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "loop/reserve.h"
 #include "object/binding.h"
 #include "object/generation.h"
 #include "module.h"
@@ -46,10 +47,17 @@ static void start(mp_timer *timer) {
         mp_timer_start(timer);
 }
 
+/* What the loop needs for one more. */
+static void check_memory(lua_State *L) {
+    if (!mp_reserve_is_whole())
+        luaL_error(L, "not enough memory");
+}
+
 /* timer:start([msec]) */
 static int timer_start(lua_State *L) {
     mp_timer *timer = check_timer(L);
     double interval = lua_isnoneornil(L, 2) ? timer->interval : check_interval(L, 2);
+    check_memory(L);
     binding_anchor(L, 1, &timer->object);
     timer->interval = interval;
     start(timer);
@@ -115,6 +123,7 @@ static int timer_tostring(lua_State *L) {
 int binding_single_shot(lua_State *L) {
     double interval = check_interval(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    check_memory(L);
     lua_settop(L, 2);
     binding_new_timer(L);
     lua_insert(L, 1);

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "loop/reserve.h"
 #include "object/binding.h"
 #include "module.h"
 
@@ -106,6 +107,7 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     binding_state *state = binding_state_of(L);
     binding_task *task = state->running;
     binding_wait driven, *wait = &driven;
+    bool timed = request->msec >= 0 && request->msec < HUGE_VAL;
     if (task && task_of(L) == task && lua_isyieldable(L))
         wait = &task->wait;
     else if (state->looping || task)
@@ -114,6 +116,8 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
                                  : "cannot wait here: a C function stands in between");
     else if (!lua_checkstack(state->L, BINDING_STACK))
         return luaL_error(L, "cannot wait here: out of memory");
+    if (timed && !mp_reserve_is_whole())
+        return luaL_error(L, "not enough memory");
     memset(wait, 0, sizeof *wait);
     wait->loop = state->loop;
     wait->task = wait == &driven ? NULL : task;
@@ -125,7 +129,7 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     wait->outcome = WAIT_RUNNING;
     if (wait->object)
         link_wait(L, wait);
-    if (request->msec >= 0 && request->msec < HUGE_VAL)
+    if (timed)
         mp_delay_start(&wait->delay, state->loop, request->msec, on_deadline);
     if (wait == &driven)
         return drive(L, state, wait, k, context);

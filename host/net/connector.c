@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "resolver/resolver.h"
 #include "system/system.h"
@@ -138,8 +139,11 @@ static void suit_descriptor(mp_address *address, int fd) {
 /* Begins one attempt: true if it runs or has won at once. */
 static bool begin(mp_connector *connector, mp_attempt_slot *slot) {
     bool own = connector->own_fd >= 0;
-    int fd = own ? connector->own_fd
-                 : mp_system_socket(slot->address.protocol == MP_PROTOCOL_IPV4 ? AF_INET : AF_INET6);
+    int fd = -ENOMEM;
+    if (own)
+        fd = connector->own_fd;
+    else if (mp_reserve_is_whole())
+        fd = mp_system_socket(slot->address.protocol == MP_PROTOCOL_IPV4 ? AF_INET : AF_INET6);
     if (fd < 0) {
         connector->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
         return false;
@@ -305,7 +309,7 @@ static int take_literal(mp_connector *connector, mp_address *address, enum mp_pr
 
 int mp_connector_new(mp_stream *stream, mp_network *network, const mp_connector_owner *owner, uint16_t port,
                      int own_fd, mp_connector **out) {
-    mp_connector *connector = calloc(1, sizeof *connector);
+    mp_connector *connector = mp_reserve_is_whole() ? calloc(1, sizeof *connector) : NULL;
     *out = connector;
     if (!connector)
         return -ENOMEM;

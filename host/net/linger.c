@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "data/buffer.h"
+#include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "system/system.h"
 
@@ -77,7 +78,7 @@ bool mp_linger(mp_network *network, int fd) {
     int unsent = mp_system_unsent(fd);
     if (unsent <= 0 && mp_system_unread(fd) <= 0 && !mp_system_heard_within(fd, HEARD_LATELY))
         return false;
-    mp_lingering *lingering = malloc(sizeof *lingering);
+    mp_lingering *lingering = mp_reserve_is_whole() ? malloc(sizeof *lingering) : NULL;
     if (!lingering)
         return false;
     if (mp_system_shutdown_write(fd) < 0) {

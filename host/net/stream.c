@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "net/linger.h"
 #include "net/listener.h"
@@ -511,7 +512,7 @@ static void on_idle(mp_idle *idle) {
 
 int mp_stream_watch_idle(mp_stream *stream) {
     double msec = mp_stream_limits(stream)->idle_timeout;
-    if (msec > 0 && !mp_stream_need_extras(stream))
+    if (msec > 0 && (!mp_reserve_is_whole() || !mp_stream_need_extras(stream)))
         return -ENOMEM;
     if (msec > 0)
         mp_idle_watch(&stream->extras->idle, stream->object.loop, msec, on_idle);

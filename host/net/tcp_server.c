@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "net/stream.h"
 #include "net/tcp_socket.h"
@@ -137,6 +138,8 @@ static enum mp_fault open_listener(const mp_address *address, uint16_t port, int
     bool v4 = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN;
     enum mp_attempt attempt = MP_ATTEMPT_SOCKET;
     mp_address v4_any;
+    if (!mp_reserve_is_whole())
+        return MP_FAULT_RESOURCE;
     int result, fd = mp_system_socket(v4 ? AF_INET : AF_INET6);
     if (fd == -EAFNOSUPPORT && address->protocol == MP_PROTOCOL_ANY) {
         mp_address_set_null(&v4_any);
@@ -202,6 +205,11 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
             server->fault = MP_FAULT_INVALID_DESCRIPTOR;
         mp_object_check(&server->object);
         return MP_FAULT_INVALID_DESCRIPTOR;
+    }
+    if (!mp_reserve_is_whole()) {
+        server->fault = MP_FAULT_RESOURCE;
+        mp_object_check(&server->object);
+        return MP_FAULT_RESOURCE;
     }
     /* A Unix-domain listener has no such option. */
     (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -287,6 +295,10 @@ static bool accept_one(mp_tcp_server *server) {
     mp_network *network = listener->network;
     mp_address peer;
     uint16_t port;
+    if (!mp_reserve_is_whole()) {
+        starve(server, MP_FAULT_RESOURCE);
+        return false;
+    }
     int fd = mp_system_accept(listener->watcher.fd, &peer, &port);
     if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
         server->told_starved = false; /* nobody waits any more: the next shortage is another one */

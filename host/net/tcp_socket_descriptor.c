@@ -5,6 +5,7 @@
  */
 #include <netinet/in.h>
 
+#include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "net/listener.h"
 #include "net/stream_input.h"
@@ -64,8 +65,10 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
         mp_object_check(&stream->object);
         return MP_FAULT_INVALID_DESCRIPTOR;
     }
-    if (mp_system_adopt(fd) < 0)
-        return MP_FAULT_INVALID_DESCRIPTOR;
+    if (!mp_reserve_is_whole() || mp_system_adopt(fd) < 0) {
+        mp_object_check(&stream->object);
+        return mp_reserve_is_whole() ? MP_FAULT_INVALID_DESCRIPTOR : MP_FAULT_RESOURCE;
+    }
     mp_descriptor_own(network, fd);
     mp_stream_drop_input(stream);
     mp_stream_shut(stream, false);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/reserve.h"
 #include "system/system.h"
 
 /* Each try takes twice the time of the one before: 1.3 s, 2.6 s and 5.2 s, shared by the servers if there are
@@ -68,7 +69,7 @@ static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events) {
 /* From c-ares, before a socket is used. A negative result makes c-ares do without the socket. */
 static int on_socket_created(ares_socket_t fd, int type, void *data) {
     mp_channel *channel = data;
-    mp_channel_socket *watcher = malloc(sizeof *watcher);
+    mp_channel_socket *watcher = mp_reserve_is_whole() ? malloc(sizeof *watcher) : NULL;
     (void)type;
     if (!watcher) {
         channel->out_of_memory = true;
