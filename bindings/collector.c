@@ -256,6 +256,11 @@ static int collect_garbage(lua_State *L) {
     return lua_gettop(L);
 }
 
+void binding_collect_eagerly(lua_State *L) {
+    enum { NO_PAUSE = 1, MUCH_WORK = 1000, STEP_WITHOUT_END = 100 };
+    (void)lua_gc(L, LUA_GCINC, NO_PAUSE, MUCH_WORK, STEP_WITHOUT_END);
+}
+
 void binding_pace_collector(lua_State *L, binding_state *state) {
     lua_newuserdatauv(L, 0, 0);
     lua_createtable(L, 0, 1);

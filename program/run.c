@@ -7,6 +7,8 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "memory/input.h"
 #include "memory/pool.h"
@@ -36,6 +38,12 @@ static void on_trim(void) {
     program_trim_input();
 }
 
+/* MOONPORT_GC=eager in the environment, for tests. */
+static bool collects_eagerly(void) {
+    const char *wish = getenv("MOONPORT_GC");
+    return wish && strcmp(wish, "eager") == 0;
+}
+
 /* --- running --------------------------------------------------------------------------------------------------------- */
 
 /* program -> reference to the first generation's `moonport` */
@@ -46,7 +54,10 @@ static int open_libraries(lua_State *L) {
     binding_state *state = self->state = binding_open(L);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);
-    binding_pace_collector(L, state);
+    if (collects_eagerly())
+        binding_collect_eagerly(L);
+    else
+        binding_pace_collector(L, state);
     /* Installed modules are shared by all generations: what they make belongs to the one that calls them. */
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushnil(L);

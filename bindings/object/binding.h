@@ -104,6 +104,9 @@ static inline binding_state *binding_state_of(lua_State *L) {
 /* Has the collector keep the pace of collector.c, for the program. */
 void binding_pace_collector(lua_State *L, binding_state *state);
 
+/* Has the collector go through all at each allocation instead, for tests: what is held by nothing is gone at once. */
+void binding_collect_eagerly(lua_State *L);
+
 /* Looks after the collector's pace; after a handler, if cycle_ended or collect_at is set. */
 void binding_keep_pace(binding_state *state);
 
