@@ -15,9 +15,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "object/generation.h"
-
-enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
+#include "collector.h"
 
 /* Lua's own parameters: the pause, percent of what is live, and the work of a step. */
 #define LUAS_PAUSE 200
@@ -56,169 +54,214 @@ enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL };
 #define REST 10
 #define MANY 4096
 
+struct binding_collector {
+    binding_state *state;
+    enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL } pace; /* none: Lua's own */
+    bool cycle_ended;       /* the collector's last cycle, a moment ago */
+    bool collecting;        /* in the loop's idle time */
+    bool tuned;             /* the script has set parameters */
+    int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
+    int young_until;        /* KiB in use up to which it does that */
+    int young_pause;        /* KiB that may be allocated from one time to the next */
+    int cycles_due;         /* collector cycles to go through in the turns to come */
+    uint32_t released;      /* sockets since the first of them began */
+    double due_since;       /* when these began; 0: they haven't */
+    double next_collection; /* when as many may again, if it is long */
+    uint64_t objects;       /* that there were when the collector began to wait for its next cycle */
+    uint64_t most_objects;  /* that there were since memory was given back */
+};
+
+typedef struct binding_collector binding_collector;
+
+static void keep_pace(binding_collector *self);
+
+static void keep_state_pace(binding_state *state) {
+    keep_pace(state->collector);
+}
+
+/* Has the pace looked after behind each handler from `collect_at` on, or not. */
+static void set_collect_at(binding_collector *self, int collect_at) {
+    self->collect_at = collect_at;
+    self->state->pace = collect_at > 0 || self->cycle_ended ? keep_state_pace : NULL;
+}
+
 /* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in here. */
 static int cycle_ended(lua_State *L) {
-    binding_state_of(L)->cycle_ended = true;
+    binding_collector *self = binding_state_of(L)->collector;
+    self->cycle_ended = true;
+    self->state->pace = keep_state_pace;
     lua_getmetatable(L, 1);
     lua_setmetatable(L, 1);
     return 0;
 }
 
-static int used(const binding_state *state) {
-    return lua_gc(state->L, LUA_GCCOUNT);
+static int used(const binding_collector *self) {
+    return lua_gc(self->state->L, LUA_GCCOUNT);
 }
 
 /* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a step would run it. */
-static void await_cycle(binding_state *state) {
-    int live = used(state), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
-    uint64_t objects = state->loop->objects;
+static void await_cycle(binding_collector *self) {
+    int live = used(self), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
+    uint64_t objects = self->state->loop->objects;
     bool grows = live > LEAST_PAUSE && live < MUCH && objects > FEW &&
-                 objects > state->objects + state->objects / 8;
-    int percent = lua_gc(state->L, LUA_GCSETPAUSE, grows ? GROWING_PAUSE : LUAS_PAUSE) - 100;
-    state->objects = objects;
-    state->collect_at = live >= MUCH ? live + live / 2 : 0;
-    if (!grows && lua_gc(state->L, LUA_GCISRUNNING) && live / 100 * percent < pause)
-        (void)lua_gc(state->L, LUA_GCSTEP, live / 100 * percent - pause);
+                 objects > self->objects + self->objects / 8;
+    int percent = lua_gc(self->state->L, LUA_GCSETPAUSE, grows ? GROWING_PAUSE : LUAS_PAUSE) - 100;
+    self->objects = objects;
+    set_collect_at(self, live >= MUCH ? live + live / 2 : 0);
+    if (!grows && lua_gc(self->state->L, LUA_GCISRUNNING) && live / 100 * percent < pause)
+        (void)lua_gc(self->state->L, LUA_GCSTEP, live / 100 * percent - pause);
 }
 
 /* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
-static void await_youth(binding_state *state) {
-    (void)lua_gc(state->L, LUA_GCSTEP, -LEAST_PAUSE);
-    int live = used(state);
-    state->young_pause = live / 4 > YOUNG ? live / 4 : YOUNG;
-    state->collect_at = live + state->young_pause;
-    state->input_strings = 0;
+static void await_youth(binding_collector *self) {
+    (void)lua_gc(self->state->L, LUA_GCSTEP, -LEAST_PAUSE);
+    int live = used(self);
+    self->young_pause = live / 4 > YOUNG ? live / 4 : YOUNG;
+    set_collect_at(self, live + self->young_pause);
+    self->state->input_strings = 0;
 }
 
-static void begin_pace(binding_state *state) {
-    (void)lua_gc(state->L, LUA_GCINC, LUAS_PAUSE, WORK, STEP_SIZE);
-    state->pace = PACE_INCREMENTAL;
+static void begin_pace(binding_collector *self) {
+    (void)lua_gc(self->state->L, LUA_GCINC, LUAS_PAUSE, WORK, STEP_SIZE);
+    self->pace = PACE_INCREMENTAL;
 }
 
-static void be_incremental(binding_state *state) {
-    bool was_generational = lua_gc(state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN;
-    state->pace = PACE_INCREMENTAL;
+static void be_incremental(binding_collector *self) {
+    bool was_generational = lua_gc(self->state->L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN;
+    self->pace = PACE_INCREMENTAL;
     if (was_generational)
-        await_cycle(state);
+        await_cycle(self);
 }
 
-static void collect_young(binding_state *state) {
-    if (state->input_strings >= MUCH_INPUT(state->young_pause) && state->collect_at < state->young_until) {
-        (void)lua_gc(state->L, LUA_GCSTEP, 0);
-        await_youth(state);
+static void collect_young(binding_collector *self) {
+    if (self->state->input_strings >= MUCH_INPUT(self->young_pause) && self->collect_at < self->young_until) {
+        (void)lua_gc(self->state->L, LUA_GCSTEP, 0);
+        await_youth(self);
     } else {
-        be_incremental(state);
+        be_incremental(self);
     }
 }
 
-static void end_cycle(binding_state *state) {
-    bool young = state->cycles_due == 0 && state->input_strings >= MUCH_INPUT(LEAST_PAUSE) &&
-                 used(state) < LEAST_PAUSE;
-    state->input_strings = 0;
-    if (state->cycles_due > 0)
-        state->cycles_due--; /* it may have been handlers' allocations that took it to its end */
+static void end_cycle(binding_collector *self) {
+    bool young = self->cycles_due == 0 && self->state->input_strings >= MUCH_INPUT(LEAST_PAUSE) &&
+                 used(self) < LEAST_PAUSE;
+    self->state->input_strings = 0;
+    if (self->cycles_due > 0)
+        self->cycles_due--; /* it may have been handlers' allocations that took it to its end */
     if (!young) {
-        await_cycle(state);
+        await_cycle(self);
     } else {
-        (void)lua_gc(state->L, LUA_GCGEN, 0, 0);
-        state->pace = PACE_GENERATIONAL;
-        await_youth(state);
-        state->young_until = state->collect_at + LEFT_OF_YOUNG;
+        (void)lua_gc(self->state->L, LUA_GCGEN, 0, 0);
+        self->pace = PACE_GENERATIONAL;
+        await_youth(self);
+        self->young_until = self->collect_at + LEFT_OF_YOUNG;
     }
 }
 
 /* A chore of idle time: a slice of the cycle, which it begins if need be. */
 static bool collect_some(mp_loop *loop) {
-    binding_state *state = loop->owner;
+    binding_collector *self = ((binding_state *)loop->owner)->collector;
     double until = mp_loop_now() + SLICE;
-    if (state->pace != PACE_INCREMENTAL || !lua_gc(state->L, LUA_GCISRUNNING))
-        return state->collecting = false;
+    if (self->pace != PACE_INCREMENTAL || !lua_gc(self->state->L, LUA_GCISRUNNING))
+        return self->collecting = false;
     do {
-        if (lua_gc(state->L, LUA_GCSTEP, 0) != 0 || state->cycle_ended) {
-            binding_keep_pace(state);
-            return state->collecting = false;
+        if (lua_gc(self->state->L, LUA_GCSTEP, 0) != 0 || self->cycle_ended) {
+            keep_pace(self);
+            return self->collecting = false;
         }
     } while (mp_loop_now() < until);
-    (void)lua_gc(state->L, LUA_GCSTEP, -BETWEEN_SLICES);
+    (void)lua_gc(self->state->L, LUA_GCSTEP, -BETWEEN_SLICES);
     return true;
 }
 
-void binding_keep_pace(binding_state *state) {
-    int now = used(state);
-    bool ended = state->cycle_ended;
-    if (now < 0 || !lua_gc(state->L, LUA_GCISRUNNING))
+static void keep_pace(binding_collector *self) {
+    int now = used(self);
+    bool ended = self->cycle_ended;
+    if (now < 0 || !lua_gc(self->state->L, LUA_GCISRUNNING))
         return; /* within a finaliser; or stopped: even a change of mode would collect */
-    state->cycle_ended = false;
-    if (state->pace == PACE_GENERATIONAL) {
-        if (now >= state->collect_at)
-            collect_young(state);
-    } else if (state->pace == PACE_INCREMENTAL && ended) {
-        end_cycle(state);
-    } else if (state->pace == PACE_INCREMENTAL && now > state->collect_at && !state->collecting) {
-        state->collecting = true;
-        mp_loop_set_chore(state->loop, MP_CHORE_WHEN_IDLE, collect_some);
+    self->cycle_ended = false;
+    set_collect_at(self, self->collect_at);
+    if (self->pace == PACE_GENERATIONAL) {
+        if (now >= self->collect_at)
+            collect_young(self);
+    } else if (self->pace == PACE_INCREMENTAL && ended) {
+        end_cycle(self);
+    } else if (self->pace == PACE_INCREMENTAL && now > self->collect_at && !self->collecting) {
+        self->collecting = true;
+        mp_loop_set_chore(self->state->loop, MP_CHORE_WHEN_IDLE, collect_some);
     }
 }
 
 /* --- after a reload, and behind many connections ------------------------------------------------------------------- */
 
-static void collect_if_released(binding_state *state);
+static void collect_if_released(binding_collector *self);
 
 static void collect_later(mp_loop *loop) {
-    binding_state *state = loop->owner;
-    if (state->cycles_due == 0)
-        collect_if_released(state);
+    binding_collector *self = ((binding_state *)loop->owner)->collector;
+    if (self->cycles_due == 0)
+        collect_if_released(self);
 }
 
-static void collect_if_released(binding_state *state) {
-    if (state->released < FEW || state->released < state->loop->objects / 2)
+static void collect_if_released(binding_collector *self) {
+    if (self->released < FEW || self->released < self->state->loop->objects / 2)
         return;
-    double wait = state->released >= (uint32_t)used(state) / 4 ? 0 : state->next_collection - mp_loop_now();
+    double wait = self->released >= (uint32_t)used(self) / 4 ? 0 : self->next_collection - mp_loop_now();
     if (wait <= 0)
-        binding_collect_soon(state);
+        binding_collect_soon(self->state);
     else
-        mp_loop_call_later(state->loop, wait, collect_later);
+        mp_loop_call_later(self->state->loop, wait, collect_later);
 }
 
-static void give_back(binding_state *state) {
-    uint64_t objects = state->loop->objects;
-    if (state->most_objects < objects + MANY)
+static void give_back(binding_collector *self) {
+    uint64_t objects = self->state->loop->objects;
+    if (self->most_objects < objects + MANY)
         return;
     if (objects < FEW)
-        state->most_objects = objects; /* else it goes on: more memory comes at its end */
-    if (state->on_trim)
-        state->on_trim();
-    mp_network_trim(mp_network_of(state->loop));
+        self->most_objects = objects; /* else it goes on: more memory comes at its end */
+    if (self->state->host)
+        self->state->host->trim();
+    mp_network_trim(mp_network_of(self->state->loop));
 }
 
 bool binding_collect_due(binding_state *state) {
-    if (state->pace == PACE_NONE || !lua_gc(state->L, LUA_GCISRUNNING))
-        state->due_since = state->cycles_due = 0;
-    if (state->due_since == 0)
+    binding_collector *self = state->collector;
+    if (self->pace == PACE_NONE || !lua_gc(self->state->L, LUA_GCISRUNNING))
+        self->due_since = self->cycles_due = 0;
+    if (self->due_since == 0)
         return false;
-    if (state->cycles_due > 0) {
-        be_incremental(state);
-        (void)lua_gc(state->L, LUA_GCSTEP, 0);
-        if (state->cycle_ended)
-            binding_keep_pace(state);
+    if (self->cycles_due > 0) {
+        be_incremental(self);
+        (void)lua_gc(self->state->L, LUA_GCSTEP, 0);
+        if (self->cycle_ended)
+            keep_pace(self);
     }
-    if (state->cycles_due == 0) {
+    if (self->cycles_due == 0) {
         double now = mp_loop_now();
-        state->next_collection = now + REST * (now - state->due_since);
-        state->due_since = 0;
-        collect_if_released(state); /* while it was going on */
-        if (state->cycles_due == 0)
-            give_back(state);
+        self->next_collection = now + REST * (now - self->due_since);
+        self->due_since = 0;
+        collect_if_released(self); /* while it was going on */
+        if (self->cycles_due == 0)
+            give_back(self);
     }
-    return state->cycles_due > 0;
+    return self->cycles_due > 0;
 }
 
 void binding_note_release(binding_state *state) {
-    state->released++;
-    if (state->most_objects < state->loop->objects)
-        state->most_objects = state->loop->objects;
-    if (state->cycles_due == 0)
-        collect_if_released(state);
+    binding_collector *self = state->collector;
+    self->released++;
+    if (self->most_objects < self->state->loop->objects)
+        self->most_objects = self->state->loop->objects;
+    if (self->cycles_due == 0)
+        collect_if_released(self);
+}
+
+void binding_collect_soon(binding_state *state) {
+    binding_collector *self = state->collector;
+    /* The first may be at work already, and the third frees what the finalisers of the second let go. */
+    self->cycles_due = 3;
+    self->released = 0;
+    self->due_since = mp_loop_now();
+    mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, state->hooks->chore);
 }
 
 /* --- what scripts see ---------------------------------------------------------------------------------------------- */
@@ -231,29 +274,34 @@ static int collect_garbage(lua_State *L) {
                                           "incremental", "generational", NULL};
     static const uint8_t numbers[] = {0, 0, 0, 1, 0, 0, 1, 1, 3, 2};
     enum { ISRUNNING = 1, SETPAUSE = 6, SETSTEPMUL, INCREMENTAL, GENERATIONAL };
-    binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    binding_collector *self = ((binding_state *)lua_touserdata(L, lua_upvalueindex(1)))->collector;
     int option = luaL_checkoption(L, 1, "collect", options);
     bool has_numbers = false, comes_back = false;
     for (int i = 0; i < numbers[option]; i++)
         has_numbers = luaL_optinteger(L, 2 + i, 0) != 0 || has_numbers;
-    if (used(state) >= 0 && option > ISRUNNING) { /* within a finaliser nothing but the questions works */
-        if (state->pace == PACE_GENERATIONAL)
-            be_incremental(state);
+    if (used(self) >= 0 && option > ISRUNNING) { /* within a finaliser nothing but the questions works */
+        if (self->pace == PACE_GENERATIONAL)
+            be_incremental(self);
         if (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))
-            state->tuned = true;
-        if (state->pace != PACE_NONE && (state->tuned || option == GENERATIONAL)) {
-            state->pace = PACE_NONE;
-            state->collect_at = 0;
+            self->tuned = true;
+        if (self->pace != PACE_NONE && (self->tuned || option == GENERATIONAL)) {
+            self->pace = PACE_NONE;
+            set_collect_at(self, 0);
             (void)lua_gc(L, LUA_GCINC, LUAS_PAUSE, LUAS_WORK, STEP_SIZE);
         }
-        comes_back = state->pace == PACE_NONE && !state->tuned && option == INCREMENTAL;
+        comes_back = self->pace == PACE_NONE && !self->tuned && option == INCREMENTAL;
     }
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
     if (comes_back)
-        begin_pace(state);
+        begin_pace(self);
     return lua_gettop(L);
+}
+
+void binding_open_collector(lua_State *L, binding_state *state) {
+    state->collector = binding_allocate(L, sizeof *state->collector);
+    state->collector->state = state;
 }
 
 void binding_collect_eagerly(lua_State *L) {
@@ -269,7 +317,7 @@ void binding_pace_collector(lua_State *L, binding_state *state) {
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
-    begin_pace(state);
+    begin_pace(state->collector);
     lua_pushlightuserdata(L, state);
     lua_getglobal(L, "collectgarbage");
     lua_pushcclosure(L, collect_garbage, 2);

@@ -3,19 +3,21 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "library.h"
+
 #include <lauxlib.h>
 #include <string.h>
 
-#include "library.h"
+#include "class/process.h"
 
 static void push_chunk(lua_State *L, const binding_library_module *module) {
     if (luaL_loadbuffer(L, (const char *)module->text, module->length, module->chunk_name) != LUA_OK)
         lua_error(L);
 }
 
-void binding_preload_library(lua_State *L) {
+void binding_preload_library(lua_State *L, const binding_library_module *modules) {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    for (const binding_library_module *module = binding_library; module->name; module++) {
+    for (const binding_library_module *module = modules; module->name; module++) {
         lua_pushcfunction(L, module->open);
         lua_setfield(L, -2, module->name);
     }
@@ -24,8 +26,8 @@ void binding_preload_library(lua_State *L) {
     lua_pop(L, 1);
 }
 
-bool binding_push_library(lua_State *L, const char *name) {
-    const binding_library_module *module = binding_library;
+bool binding_push_library(lua_State *L, const binding_library_module *modules, const char *name) {
+    const binding_library_module *module = modules;
     while (module->name && strcmp(module->name, name) != 0)
         module++;
     if (module->name)

@@ -18,17 +18,14 @@ typedef struct binding_library_module {
     lua_CFunction open; /* luaopen_…: what require calls */
 } binding_library_module;
 
-/* All of them, made by lua/embed.cmake; the last has no name. */
+/* All of them, made by lua/embed.cmake; the last has no name. library.c is given it: it is used by it, too. */
 extern const binding_library_module binding_library[];
 
-/* What moonport.test needs in C; in process.c. */
-__attribute__((visibility("default"))) int luaopen_moonport_test_process(lua_State *L);
-
-/* Puts each of them into package.preload. */
-void binding_preload_library(lua_State *L);
+/* Puts each of them into package.preload, and what they need in C. */
+void binding_preload_library(lua_State *L, const binding_library_module *modules);
 
 /* Pushes the compiled chunk of the module and returns true; false, and nothing pushed, if none has this name. */
-bool binding_push_library(lua_State *L, const char *name);
+bool binding_push_library(lua_State *L, const binding_library_module *modules, const char *name);
 
 /* name, data -> the module: the body of each luaopen_… */
 int binding_open_library(lua_State *L, const binding_library_module *module);

@@ -3,14 +3,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
+#include "moonport.h"
 
-#include "object/binding.h"
-#include "object/generation.h"
-#include "module.h"
-
-/* Registry key of persist's table. */
-static const char persist_key = 0;
+#include "class/host_address.h"
+#include "class/tcp_server.h"
+#include "class/tcp_socket.h"
+#include "class/timer.h"
+#include "generation/succession.h"
+#include "object/result.h"
+#include "run/spawn.h"
+#include "run/wait.h"
+#include "signal/connect.h"
 
 /* moonport.now() -> whole milliseconds, monotonic */
 static int module_now(lua_State *L) {
@@ -24,63 +27,46 @@ static int module_hrtime(lua_State *L) {
     return 1;
 }
 
-int binding_set_reference(lua_State *L, int *reference) {
-    if (!lua_isnoneornil(L, 1))
-        luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
-    luaL_unref(L, LUA_REGISTRYINDEX, *reference);
-    *reference = LUA_NOREF;
-    if (!lua_isnil(L, 1))
-        *reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    return 0;
-}
-
 /* moonport.onError(fn or nil) */
 static int module_on_error(lua_State *L) {
     return binding_set_reference(L, &binding_generation_of(L)->on_error);
 }
 
-/* moonport.persist(name, init) -> what is kept under the name; init the first time */
-static int module_persist(lua_State *L) {
-    luaL_checkany(L, 1);
-    lua_settop(L, 2);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
-    lua_pushvalue(L, 1);
-    if (lua_rawget(L, 3) == LUA_TNIL && !lua_isnil(L, 2)) {
-        lua_pushvalue(L, 1);
-        lua_pushvalue(L, 2);
-        lua_rawset(L, 3);
-        if (binding_generation_of(L)->staging) {
-            lua_rawgeti(L, LUA_REGISTRYINDEX, binding_generation_of(L)->persisted);
-            lua_pushvalue(L, 1);
-            lua_pushboolean(L, 1);
-            lua_rawset(L, -3);
-        }
-        lua_settop(L, 2);
-    }
+/* --- runs of the script ----------------------------------------------------------------------------------------------------- */
+
+/* moonport.generation() -> number of the run that the calling code belongs to */
+static int module_generation(lua_State *L) {
+    lua_pushinteger(L, binding_generation_of(L)->number);
     return 1;
 }
 
-/* generation -> */
-static int forget_persisted(lua_State *L) {
-    binding_generation *generation = lua_touserdata(L, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->persisted);
-    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
-        lua_pushvalue(L, -2);
-        lua_pushnil(L);
-        lua_rawset(L, 2);
-    }
-    return 0;
+/* moonport.stale() -> is there newer code than the calling one? */
+static int module_stale(lua_State *L) {
+    binding_generation *generation = binding_generation_of(L);
+    lua_pushboolean(L, generation != generation->state->generations.current && !generation->staging);
+    return 1;
 }
 
-void binding_forget_persisted(binding_generation *generation) {
-    lua_State *L = generation->state->L;
-    lua_pushcfunction(L, forget_persisted);
-    lua_pushlightuserdata(L, generation);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-        lua_pop(L, 1);
+/* moonport.onReload(fn or nil): called with (ok, report) after each reload */
+static int module_on_reload(lua_State *L) {
+    return binding_set_reference(L, &binding_generation_of(L)->on_reload);
 }
+
+/* moonport.onQuit(fn or nil): called when the program stops, before its connections are closed */
+static int module_on_quit(lua_State *L) {
+    return binding_set_reference(L, &binding_generation_of(L)->on_quit);
+}
+
+/* moonport.reload() -> true: loads the script anew, between two events | nil, message, code */
+static int module_reload(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    if (!state->host || !state->host->reload(state))
+        return binding_fail(L, "reload", MP_FAULT_UNFINISHED);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* --- the program ------------------------------------------------------------------------------------------------------ */
 
 static void set_count(lua_State *L, const char *name, uint64_t count) {
     lua_pushinteger(L, (lua_Integer)count);
@@ -97,14 +83,14 @@ static int module_stats(lua_State *L) {
     set_count(L, "connected", network->traffic.connected);
     set_count(L, "bytesRead", network->traffic.bytes_read);
     set_count(L, "bytesSent", network->traffic.bytes_sent);
-    set_count(L, "handlerErrors", state->handler_errors);
+    set_count(L, "handlerErrors", state->tasks->errors);
     set_count(L, "iterations", state->loop->iterations);
     set_count(L, "objects", state->loop->objects);
-    set_count(L, "tasks", state->task_count);
-    set_count(L, "generation", state->current->number);
+    set_count(L, "tasks", state->tasks->count);
+    set_count(L, "generation", state->generations.current->number);
     set_count(L, "memory", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB, 0));
-    if (state->on_stats)
-        state->on_stats(state, L);
+    if (state->host)
+        state->host->stats(state, L);
     return 1;
 }
 
@@ -115,10 +101,10 @@ static int module_quit(lua_State *L) {
     luaL_argcheck(L, status >= 0 && status <= 255, 1, "an exit status is from 0 to 255");
     if (binding_generation_of(L)->staging)
         return luaL_error(L, "quit: while the script is being loaded anew");
-    state->quit_status = (int)status;
-    state->quitting = true;
-    if (state->on_quit)
-        state->on_quit(state);
+    state->driver->quit_status = (int)status;
+    state->driver->quitting = true;
+    if (state->host)
+        state->host->quit(state);
     else
         mp_loop_stop(state->loop);
     return 0;
@@ -127,19 +113,20 @@ static int module_quit(lua_State *L) {
 /* moonport.run() -> status: runs the loop until nothing is left or quit; for a plain Lua */
 static int module_run(lua_State *L) {
     binding_state *state = binding_state_of(L);
-    if (state->hosted)
+    binding_driver *driver = state->driver;
+    if (state->host)
         return luaL_error(L, "run: the host runs the loop");
-    if (state->looping)
+    if (driver->looping)
         return luaL_error(L, "run: the loop runs already");
     if (!lua_checkstack(state->L, BINDING_STACK))
         return luaL_error(L, "run: out of memory");
-    state->looping = true;
-    if (!state->quitting)
+    driver->looping = true;
+    if (!driver->quitting)
         mp_loop_run(state->loop);
-    state->looping = false;
-    state->quitting = false;
-    lua_pushinteger(L, state->quit_status);
-    state->quit_status = 0;
+    driver->looping = false;
+    driver->quitting = false;
+    lua_pushinteger(L, driver->quit_status);
+    driver->quit_status = 0;
     return 1;
 }
 
@@ -239,19 +226,18 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
         {"now", module_now},
         {"hrtime", module_hrtime},
         {"onError", module_on_error},
-        {"persist", module_persist},
         {"stats", module_stats},
         {"quit", module_quit},
         {"run", module_run},
+        {"generation", module_generation},
+        {"stale", module_stale},
+        {"onReload", module_on_reload},
+        {"onQuit", module_on_quit},
+        {"reload", module_reload},
         {NULL, NULL},
     };
-    const luaL_Reg *const parts[] = {functions, binding_connection_functions, binding_task_functions,
-                                     binding_wait_functions, binding_generation_functions};
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key) == LUA_TNIL) {
-        lua_newtable(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &persist_key);
-    }
-    lua_pop(L, 1);
+    const luaL_Reg *const parts[] = {functions, binding_connection_functions, binding_spawn_functions,
+                                     binding_wait_functions, binding_persist_functions};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         lua_pushlightuserdata(L, state);
@@ -266,14 +252,9 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
     lua_setfield(L, -2, "version");
 }
 
-int luaopen_moonport(lua_State *L) {
-    binding_state *state = binding_find(L);
-    if (state) {
-        /* Again, since package.loaded has been cleared, as busted does between files: it is the same host. */
-        lua_pushnil(L);
-        binding_push_module(L, state, lua_gettop(L));
-        return 1;
-    }
-    binding_open(L);
-    return 1;
+binding_generation *binding_push_new_module(lua_State *L, binding_state *state) {
+    binding_generation *generation = binding_begin_generation(L, state);
+    binding_push_module(L, state, lua_gettop(L));
+    lua_remove(L, -2);
+    return generation;
 }

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector.h"
 #include "memory/input.h"
 #include "memory/pool.h"
-#include "module.h"
+#include "moonport.h"
+#include "open.h"
+#include "run/wait.h"
 #include "script/check.h"
 #include "script/environment.h"
 
@@ -37,6 +40,8 @@ static void on_trim(void) {
     program_trim_pool();
     program_trim_input();
 }
+
+static const binding_host host = {program_adopt_input, on_quit, on_reload, on_stats, on_trim};
 
 /* MOONPORT_GC=eager in the environment, for tests. */
 static bool collects_eagerly(void) {
@@ -64,12 +69,8 @@ static int open_libraries(lua_State *L) {
     binding_push_module(L, state, lua_gettop(L));
     lua_setfield(L, -3, "moonport");
     lua_pop(L, 2);
-    state->hosted = true;
+    state->host = &host;
     state->program = self;
-    state->on_quit = on_quit;
-    state->on_reload = on_reload;
-    state->on_stats = on_stats;
-    state->on_trim = on_trim;
     state->loop->log_level = self->options.log_level;
     return 1;
 }
@@ -106,7 +107,7 @@ int program_run(program *self) {
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
     if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout))
         fail(self, "--handler-timeout: no timer");
-    self->state->looping = true;
+    self->state->driver->looping = true;
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
     if (!self->failed)
@@ -116,5 +117,5 @@ int program_run(program *self) {
     program_stop_watchdog(&self->watchdog);
     program_stop_reload(&self->reload);
     program_unwatch_signals(&self->stop);
-    return self->failed ? 1 : self->state->quit_status;
+    return self->failed ? 1 : self->state->driver->quit_status;
 }

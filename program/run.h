@@ -8,7 +8,7 @@
 
 #include <lua.h>
 
-#include "object/binding.h"
+#include "object/state.h"
 #include "options.h"
 #include "reload/reload.h"
 #include "stop.h"

@@ -8,7 +8,7 @@
 #include <lauxlib.h>
 
 #include "net/shutdown.h"
-#include "object/generation.h"
+#include "signal/report.h"
 #include "system/interrupt.h"
 
 /* Who is told of signals; a handler has no other way to know. */
@@ -44,13 +44,15 @@ static void on_script_ended(binding_task *task, int status, int count) {
     script_ready(task->owner);
 }
 
+static const binding_task_kind kind = {
+    .name = "onQuit", .lasting = true, .failed = binding_report, .ended = on_script_ended};
+
 static void tell_script(program_stop *self) {
     binding_state *state = self->state;
-    lua_rawgeti(state->L, LUA_REGISTRYINDEX, state->current->on_quit);
-    binding_task *task = binding_new_task(state, state->L, 0);
+    lua_rawgeti(state->L, LUA_REGISTRYINDEX, state->generations.current->on_quit);
+    binding_task *task = binding_new_task(state, &kind, state->L, 0);
     self->stage = STOP_SCRIPT;
     if (task) {
-        task->ended = on_script_ended;
         task->owner = self;
         binding_resume(task, 0);
     } else {
@@ -74,7 +76,7 @@ void program_begin_stop(program_stop *self) {
         return;
     self->stage = STOP_BEGUN;
     self->begun(self);
-    if (state->current->on_quit == LUA_NOREF) {
+    if (state->generations.current->on_quit == LUA_NOREF) {
         close_connections(self);
     } else {
         mp_loop_ref(

@@ -12,7 +12,7 @@
 
 #include "loop/timer.h"
 #include "loop/watcher.h"
-#include "object/binding.h"
+#include "object/state.h"
 
 typedef struct program_stop {
     binding_state *state;

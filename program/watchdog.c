@@ -12,6 +12,7 @@
 
 #include <lauxlib.h>
 
+#include "run/task.h"
 #include "system/interrupt.h"
 
 /* Looks within one time-out; a handler may run longer than it by one such part. */
@@ -27,13 +28,13 @@ static void on_late(lua_State *L, lua_Debug *where) {
 
 static void on_tick(int number) {
     binding_state *state = watching->state;
-    binding_task *task = state->running;
+    binding_task *task = binding_running_task(state);
     (void)number;
-    if (!task || state->runs != watching->run) {
-        watching->run = state->runs;
+    if (!task || state->watch.runs != watching->run) {
+        watching->run = state->watch.runs;
         watching->ticks = 0;
-    } else if (++watching->ticks >= LOOKS && !state->late) {
-        state->late = task->co;
+    } else if (++watching->ticks >= LOOKS && !state->watch.late) {
+        state->watch.late = task->co;
         lua_sethook(task->co, on_late, LUA_MASKCOUNT, 1);
     }
 }

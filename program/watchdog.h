@@ -6,7 +6,7 @@
 #ifndef PROGRAM_WATCHDOG_H
 #define PROGRAM_WATCHDOG_H
 
-#include "object/binding.h"
+#include "object/state.h"
 
 typedef struct program_watchdog {
     binding_state *state;

@@ -3,10 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/host_address.h"
+
 #include <string.h>
 
-#include "object/binding.h"
-#include "module.h"
+#include "data/error.h"
+#include "object/arguments.h"
+#include "object/box.h"
+#include "object/class.h"
 
 static mp_address *check_self(lua_State *L) {
     return binding_check_userdata(L, 1, CLASS_HOST_ADDRESS);
@@ -15,7 +19,7 @@ static mp_address *check_self(lua_State *L) {
 static void push_host_address(lua_State *L, binding_state *state, const mp_address *address) {
     mp_address *copy = lua_newuserdatauv(L, sizeof *copy, 0);
     *copy = *address;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[CLASS_HOST_ADDRESS]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.references[CLASS_HOST_ADDRESS]);
     lua_setmetatable(L, -2);
 }
 

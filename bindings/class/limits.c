@@ -4,20 +4,29 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/limits.h"
+
 #include <math.h>
 
-#include "object/binding.h"
+#include "net/stream_limits.h"
+#include "net/tcp_server.h"
+#include "object/arguments.h"
+#include "object/box.h"
+
+static mp_limits *server_limits(lua_State *L) {
+    return &binding_check(L, mp_tcp_server, MP_TCP_SERVER)->listener->limits;
+}
 
 /* The limits that a method reads. */
 static const mp_limits *limits_of(lua_State *L, enum mp_kind kind) {
-    return kind == MP_TCP_SERVER ? binding_server_limits(L)
+    return kind == MP_TCP_SERVER ? server_limits(L)
                                  : mp_stream_limits(binding_check(L, mp_stream, MP_TCP_SOCKET));
 }
 
 /* The limits that a method changes; apply() afterwards. */
 static mp_limits *own_limits(lua_State *L, enum mp_kind kind) {
     if (kind == MP_TCP_SERVER)
-        return binding_server_limits(L);
+        return server_limits(L);
     mp_limits *limits = mp_stream_own_limits(binding_check(L, mp_stream, MP_TCP_SOCKET));
     if (!limits)
         luaL_error(L, "out of memory");

@@ -4,14 +4,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/process.h"
+
 #include <lauxlib.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "object/binding.h"
-#include "library.h"
+#include "object/state.h"
 #include "system/system.h"
 
 static int failed(lua_State *L, int error) {
@@ -124,7 +125,7 @@ static int process_kill(lua_State *L) {
 static int process_program(lua_State *L) {
     char path[PATH_MAX];
     binding_state *state = binding_find(L);
-    if (!state || !state->hosted || mp_system_program(path, sizeof path) < 0)
+    if (!state || !state->host || mp_system_program(path, sizeof path) < 0)
         return 0;
     lua_pushstring(L, path);
     return 1;

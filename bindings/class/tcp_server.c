@@ -3,12 +3,19 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/tcp_server.h"
+
 #include <limits.h>
 #include <string.h>
 
-#include "object/binding.h"
-#include "object/generation.h"
-#include "module.h"
+#include "class/limits.h"
+#include "generation/succession.h"
+#include "net/tcp_server.h"
+#include "object/arguments.h"
+#include "object/object.h"
+#include "object/prototype.h"
+#include "object/result.h"
+#include "run/wait.h"
 
 #define check_server(L) binding_check(L, mp_tcp_server, MP_TCP_SERVER)
 
@@ -293,10 +300,6 @@ static int tcp_server_set_max_connections(lua_State *L) {
 static int tcp_server_max_connections(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)check_server(L)->max_connections);
     return 1;
-}
-
-mp_limits *binding_server_limits(lua_State *L) {
-    return &check_server(L)->listener->limits;
 }
 
 /* tostring(server) */

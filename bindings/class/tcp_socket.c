@@ -4,16 +4,31 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/tcp_socket.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
-#include "object/binding.h"
+#include "class/limits.h"
+#include "net/socket_option.h"
+#include "net/tcp_socket.h"
+#include "object/arguments.h"
 #include "object/generation.h"
-#include "module.h"
+#include "object/object.h"
+#include "object/prototype.h"
+#include "object/result.h"
 
 #define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
 #define check_stream(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
+
+mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server) {
+    binding_box *box = binding_new_box(L, state, MP_TCP_SOCKET, sizeof(mp_tcp_socket));
+    mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(box);
+    binding_set_plain(L, state, server);
+    mp_tcp_socket_init(socket, mp_network_of(state->loop));
+    return socket;
+}
 
 /* moonport.TcpSocket() -> socket */
 int binding_new_tcp_socket(lua_State *L) {

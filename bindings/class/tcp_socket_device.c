@@ -3,7 +3,13 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "object/binding.h"
+#include "class/tcp_socket.h"
+
+#include "net/stream.h"
+#include "net/stream_output.h"
+#include "object/arguments.h"
+#include "object/box.h"
+#include "object/result.h"
 
 #define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 

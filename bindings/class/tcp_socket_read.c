@@ -6,7 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "object/binding.h"
+#include "class/tcp_socket.h"
+#include "net/stream_input.h"
+#include "object/arguments.h"
+#include "object/box.h"
+#include "object/result.h"
 
 #define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
@@ -36,7 +40,7 @@ static void push_bytes(lua_State *L, const mp_stream *socket, const char *data, 
 /* Pushes all unread bytes, where they lie. */
 static bool adopt(lua_State *L, mp_stream *socket) {
     const binding_state *state = socket->object.loop->owner;
-    return state->adopt && !(socket->open_mode & MP_TEXT) && state->adopt(L, socket);
+    return state->host && !(socket->open_mode & MP_TEXT) && state->host->adopt(L, socket);
 }
 
 /* Pushes the first `size` unread bytes and takes them away. A finaliser of the script's may run between the two. */
@@ -183,18 +187,6 @@ static int tcp_socket_get_char(lua_State *L) {
         return binding_fail(L, "getChar", MP_FAULT_TEMPORARY);
     lua_pushlstring(L, &c, 1);
     return 1;
-}
-
-char binding_check_byte(lua_State *L, int index) {
-    if (lua_type(L, index) == LUA_TNUMBER) {
-        lua_Integer number = luaL_checkinteger(L, index);
-        luaL_argcheck(L, number >= 0 && number <= 255, index, "a byte is from 0 to 255");
-        return (char)number;
-    }
-    size_t size;
-    const char *text = luaL_checklstring(L, index, &size);
-    luaL_argcheck(L, size == 1, index, "one byte expected");
-    return *text;
 }
 
 /* socket:ungetChar(c) -> true | nil, message, code */

@@ -3,7 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "object/binding.h"
+#include "class/tcp_socket.h"
+
+#include "net/stream_input.h"
+#include "net/stream_output.h"
+#include "net/tcp_socket.h"
+#include "object/arguments.h"
+#include "object/result.h"
+#include "run/wait.h"
 
 #define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 

@@ -4,9 +4,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/tcp_socket.h"
+
 #include <string.h>
 
-#include "object/binding.h"
+#include "net/stream.h"
+#include "net/stream_output.h"
+#include "object/arguments.h"
+#include "object/box.h"
+#include "object/result.h"
 
 #define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
@@ -17,6 +23,11 @@
 /* So many strings are kept from one flush to the next; those behind them are copied. */
 #define MOST_KEPT 64
 
+struct binding_writer {
+    lua_State *kept;  /* its stack holds strings that are about to be sent */
+    const char *last; /* the last of them */
+};
+
 static int push_write_fault(lua_State *L, enum mp_fault fault) {
     return binding_fail(L, "write", fault);
 }
@@ -24,26 +35,28 @@ static int push_write_fault(lua_State *L, enum mp_fault fault) {
 /* Keeps the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which costs less than a
    reference in a table. False: there is no room. */
 static bool keep(lua_State *L, binding_state *state, int index, const char *data) {
-    if (data == state->last_kept)
+    struct binding_writer *writer = state->writer;
+    if (data == writer->last)
         return true;
-    if (lua_gettop(state->kept) == MOST_KEPT)
+    if (lua_gettop(writer->kept) == MOST_KEPT)
         return false;
     lua_pushvalue(L, index);
-    lua_xmove(L, state->kept, 1);
-    state->last_kept = data;
+    lua_xmove(L, writer->kept, 1);
+    writer->last = data;
     mp_network_lend(mp_network_of(state->loop));
     return true;
 }
 
 void binding_flushed(mp_network *network) {
-    binding_state *state = network->loop.owner;
-    lua_settop(state->kept, 0);
-    state->last_kept = NULL;
+    struct binding_writer *writer = ((binding_state *)network->loop.owner)->writer;
+    lua_settop(writer->kept, 0);
+    writer->last = NULL;
 }
 
 void binding_open_writing(lua_State *L, binding_state *state) {
-    state->kept = lua_newthread(L);
-    luaL_checkstack(state->kept, MOST_KEPT, NULL);
+    state->writer = binding_allocate(L, sizeof *state->writer);
+    state->writer->kept = lua_newthread(L);
+    luaL_checkstack(state->writer->kept, MOST_KEPT, NULL);
     (void)luaL_ref(L, LUA_REGISTRYINDEX);
 }
 

@@ -3,12 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "class/timer.h"
+
 #include <math.h>
 
 #include "loop/reserve.h"
-#include "object/binding.h"
+#include "loop/timer.h"
 #include "object/generation.h"
-#include "module.h"
+#include "object/object.h"
 
 #define check_timer(L) binding_check(L, mp_timer, MP_TIMER)
 

@@ -1,10 +1,12 @@
 /*
- * Connections are told of a reload one by one, before their next event or when the loop has time: connectionResumed. And the
- * garbage that a reload leaves, or many closed connections, is collected, a slice a turn.
+ * Connections are told of a reload one by one, before their next event or when the loop has time: connectionResumed.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "object/generation.h"
+#include "generation/resumption.h"
+
+#include "run/task.h"
+#include "signal/emit.h"
 
 /* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
 #define SLICE 0.5
@@ -16,7 +18,7 @@ static int copy_handlers(lua_State *L) {
         return 0;
     lua_createtable(L, MP_SIGNAL_COUNT, 0);
     for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[i]);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.signal_names[i]);
         lua_rawget(L, 2);
         lua_rawseti(L, 3, i + 1);
     }
@@ -29,7 +31,7 @@ static int restore_handlers(lua_State *L) {
     if (!binding_push_fields(L, 1))
         return 0;
     for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[i]);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.signal_names[i]);
         if (lua_isnil(L, 2))
             lua_pushnil(L);
         else
@@ -45,7 +47,7 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_stream *
     lua_State *L = state->L;
     binding_generation *generation = box->generation;
     bool has_handlers = box->has_handlers;
-    uint64_t errors = state->resume_errors;
+    uint64_t errors = state->tasks->resume_errors;
     int top = lua_gettop(L);
     socket->object.epoch = server->object.epoch;
     mp_listener_move_back(socket);
@@ -60,7 +62,7 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_stream *
     bool copied = lua_pcall(L, 1, 1, 0) == LUA_OK;
     binding_reference(generation);
     binding_emit(&server->object, MP_SIGNAL_CONNECTION_RESUMED, (intptr_t)&socket->object);
-    if (copied && state->resume_errors != errors && box->generation) {
+    if (copied && state->tasks->resume_errors != errors && box->generation) {
         lua_pushcfunction(L, restore_handlers);
         lua_insert(L, top + 1);
         if (lua_pcall(L, 2, 0, 0) == LUA_OK)
@@ -77,10 +79,7 @@ void binding_resume_connection(mp_stream *socket) {
         tell_connection(box, server, socket);
 }
 
-/* The chores of a loop, a slice a turn: tells connections that have not had an event yet, then collects what has been let
-   go. True while there is more. */
-static bool tell_some(mp_loop *loop) {
-    binding_state *state = loop->owner;
+bool binding_resume_some(mp_loop *loop) {
     double until = mp_loop_now() + SLICE;
     for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL); server;
          server = mp_tcp_server_next(mp_network_of(loop), server)) {
@@ -93,13 +92,5 @@ static bool tell_some(mp_loop *loop) {
                 return true;
         }
     }
-    return binding_collect_due(state);
-}
-
-void binding_collect_soon(binding_state *state) {
-    state->cycles_due =
-        3; /* the first may be at work already, and the third frees what the finalisers of the second let go */
-    state->released = 0;
-    state->due_since = mp_loop_now();
-    mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, tell_some);
+    return false;
 }

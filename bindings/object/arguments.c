@@ -3,11 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "object/arguments.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "object/binding.h"
+#include "net/tcp_socket.h"
+#include "object/box.h"
 
 static const char *const state_names[] = {
 #define X(constant, name) name,
@@ -64,6 +67,18 @@ size_t binding_check_size(lua_State *L, int index, const char *what) {
     if (size < 0)
         luaL_argerror(L, index, lua_pushfstring(L, "%s must not be negative", what));
     return (size_t)size;
+}
+
+char binding_check_byte(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        lua_Integer number = luaL_checkinteger(L, index);
+        luaL_argcheck(L, number >= 0 && number <= 255, index, "a byte is from 0 to 255");
+        return (char)number;
+    }
+    size_t size;
+    const char *text = luaL_checklstring(L, index, &size);
+    luaL_argcheck(L, size == 1, index, "one byte expected");
+    return *text;
 }
 
 int binding_check_flags(lua_State *L, int index, const binding_flag *flags, const char *what) {

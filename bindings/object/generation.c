@@ -1,6 +1,5 @@
 /*
- * Generations; see generation.h. A commit touches listeners and what the old run has made, never the connections: those
- * are told one by one, before their next event or when the loop has time.
+ * Generations; see generation.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module.h"
+#include "object/class.h"
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
@@ -27,7 +26,7 @@ void binding_unreference(binding_generation *generation) {
                               generation->on_reload, generation->on_quit};
     for (size_t i = 0; i < sizeof references / sizeof *references; i++)
         luaL_unref(state->L, LUA_REGISTRYINDEX, references[i]);
-    binding_generation **place = &state->generations;
+    binding_generation **place = &state->generations.first;
     while (*place != generation)
         place = &(*place)->next;
     *place = generation->next;
@@ -40,14 +39,6 @@ static int handle_gc(lua_State *L) {
     binding_unreference(*handle);
     *handle = NULL;
     return 0;
-}
-
-static void push_weak_table(lua_State *L, const char *mode) {
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushstring(L, mode);
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
 }
 
 binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
@@ -65,25 +56,16 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     }
     generation->references = 1;
     generation->state = state;
-    generation->next = state->generations;
-    state->generations = generation;
+    generation->next = state->generations.first;
+    state->generations.first = generation;
     generation->members = generation->persisted = generation->on_error = generation->on_reload =
         generation->on_quit = LUA_NOREF;
     *handle = generation;
-    generation->number = ++state->generation_count;
-    push_weak_table(L, "k");
+    generation->number = ++state->generations.count;
+    binding_push_weak_table(L, "k");
     generation->members = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     generation->persisted = luaL_ref(L, LUA_REGISTRYINDEX);
-    binding_push_module(L, state, lua_gettop(L));
-    lua_remove(L, -2);
-    binding_reference(generation);
-    if (state->current) {
-        generation->staging = true;
-        state->staging = generation;
-    } else {
-        state->current = generation;
-    }
     return generation;
 }
 
@@ -106,8 +88,18 @@ void binding_made(lua_State *L, int index) {
     binding_reference(generation);
 }
 
-binding_generation *binding_running_generation(binding_state *state) {
-    return state->running && state->running->generation ? state->running->generation : state->current;
+binding_generation *binding_running_generation(const binding_state *state) {
+    return state->running && state->running->generation ? state->running->generation
+                                                        : state->generations.current;
+}
+
+binding_generation *binding_generation_of(lua_State *L) {
+    const binding_state *state = binding_state_of(L);
+    binding_generation **handle = lua_touserdata(L, lua_upvalueindex(2));
+    binding_generation *generation = handle ? *handle : binding_running_generation(state);
+    if (!generation)
+        luaL_error(L, "moonport has ended");
+    return generation;
 }
 
 void binding_attribute(binding_box *box, binding_generation *generation, bool has_handlers) {
@@ -128,277 +120,9 @@ void binding_handler_set(lua_State *L, binding_box *box, binding_generation *gen
         return;
     if (box->generation != generation || !box->has_handlers)
         binding_attribute(box, generation, true);
-    if (generation == generation->state->current && generation->holder[0])
+    if (generation == generation->state->generations.current && generation->holder[0])
         return; /* one example is enough */
     lua_pushvalue(L, value);
     if (lua_getinfo(L, ">S", &where))
         snprintf(generation->holder, sizeof generation->holder, "%s:%d", where.short_src, where.linedefined);
 }
-
-/* --- staging ------------------------------------------------------------------------------------------------------- */
-
-/* The next server after `server` (NULL: the first) of a run before `generation`, or NULL. */
-static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *server) {
-    while ((server = mp_tcp_server_next(mp_network_of(generation->state->loop), server))) {
-        binding_box *box = binding_box_of(&server->object);
-        if (box->of_run && box->generation != generation)
-            break;
-    }
-    return server;
-}
-
-mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
-                                      uint16_t port) {
-    mp_tcp_server *server = NULL;
-    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_claimed(server, address, port))
-        continue;
-    return server;
-}
-
-mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) {
-    mp_tcp_server *server = NULL;
-    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_adopted(server, fd))
-        continue;
-    return server;
-}
-
-/* generation, address of visit -> ; calls it with each member of the generation. Collects first: visits may run code that
-   makes new ones. A weak key stays in its table until the cycle after its finaliser, so that some may have ended. */
-static int visit_members(lua_State *L) {
-    binding_generation *generation = lua_touserdata(L, 1);
-    void (*visit)(lua_State *, binding_box *) = *(void (**)(lua_State *, binding_box *))lua_touserdata(L, 2);
-    lua_Integer count = 0;
-    lua_newtable(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->members);
-    for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1)) {
-        lua_pushvalue(L, -2);
-        lua_rawseti(L, 3, ++count);
-    }
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, 3, i);
-        binding_box *box = lua_touserdata(L, -1);
-        if (binding_object(box)->loop)
-            visit(L, box);
-        lua_pop(L, 1);
-    }
-    return 0;
-}
-
-static void for_members(binding_generation *generation, void (*visit)(lua_State *L, binding_box *box)) {
-    lua_State *L = generation->state->L;
-    lua_pushcfunction(L, visit_members);
-    lua_pushlightuserdata(L, generation);
-    lua_pushlightuserdata(L, &visit);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-        mp_log(generation->state->loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));
-        lua_pop(L, 1);
-    }
-}
-
-/* Tasks of the generation that belong to its run; all of its tasks, if `all`. */
-static void cancel_tasks(binding_generation *generation, bool all) {
-    binding_state *state = generation->state;
-    for (bool again = true; again;) {
-        again = false;
-        for (mp_ring *link = state->tasks.next; link != &state->tasks; link = link->next) {
-            binding_task *task = (binding_task *)link;
-            if (!task->suspended || task->generation != generation || task->doomed)
-                continue; /* a spare one's object may be gone */
-            bool own = task->ended || (task->on && task->on->behaviour->kind == MP_TIMER);
-            if (!(all || (task->of_run && own)))
-                continue;
-            binding_cancel(task);
-            again = true; /* closing its variables may have changed the list */
-            break;
-        }
-    }
-}
-
-/* --- commit -------------------------------------------------------------------------------------------------------- */
-
-static void start_member(lua_State *L, binding_box *box) {
-    (void)L;
-    if (!box->start_staged)
-        return;
-    box->start_staged = false;
-    if (binding_object(box)->behaviour->kind == MP_TIMER)
-        mp_timer_start((mp_timer *)binding_object(box));
-    else
-        binding_start_spawned(binding_object(box));
-}
-
-/* anchor -> ; puts a weak table with the object into its place */
-static int make_weak(lua_State *L) {
-    int anchor = (int)lua_tointeger(L, 1);
-    push_weak_table(L, "v");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, anchor);
-    lua_rawseti(L, -2, 1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, anchor);
-    return 0;
-}
-
-/* From now on the object lives only as long as something of the script's refers to it. */
-static void weaken(mp_object *object) {
-    lua_State *L = ((binding_state *)object->loop->owner)->L;
-    if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TUSERDATA) {
-        lua_pushcfunction(L, make_weak);
-        lua_pushinteger(L, object->anchor);
-        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-            lua_pop(L, 1); /* no memory: it stays until it ends by itself */
-    }
-    lua_pop(L, 1);
-}
-
-static void retire_member(lua_State *L, binding_box *box) {
-    mp_object *object = binding_object(box);
-    (void)L;
-    switch ((int)object->behaviour->kind) {
-    case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
-    case CLASS_TASK: binding_cancel_spawned(object); break;
-    case MP_TCP_SOCKET:
-        if (object->anchor != 0 && !mp_stream_server((mp_stream *)object))
-            weaken(object);
-        break;
-    default: break;
-    }
-}
-
-/* server, old server -> ; each has the other's listener now, and its own prototype behind that one's connections */
-static int exchange_prototypes(lua_State *L) {
-    binding_update_prototype(L, 1);
-    binding_update_prototype(L, 2);
-    return 0;
-}
-
-static void take_over(mp_tcp_server *server) {
-    lua_State *L = ((binding_state *)server->object.loop->owner)->L;
-    mp_tcp_server *old = server->claims;
-    mp_tcp_server_take_over(server);
-    lua_pushcfunction(L, exchange_prototypes);
-    binding_push(L, &server->object);
-    binding_push(L, &old->object);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-        mp_log(server->object.loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));
-        lua_pop(L, 1);
-    }
-}
-
-bool binding_has_lost_listener(const binding_generation *generation) {
-    mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL); server;
-         server = mp_tcp_server_next(mp_network_of(loop), server))
-        if (server->lost && binding_box_of(&server->object)->generation == generation)
-            return true;
-    return false;
-}
-
-/* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
-static void move_listeners(binding_generation *generation, binding_commit *report) {
-    mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL), *next; server;
-         server = next) {
-        binding_box *box = binding_box_of(&server->object);
-        next = mp_tcp_server_next(mp_network_of(loop), server);
-        if (box->generation == generation) {
-            server->object.epoch = generation->number;
-            if (server->claims) {
-                take_over(server);
-                report->kept++;
-            } else if (mp_tcp_server_is_listening(server)) {
-                server->staged = false;
-                mp_tcp_server_update(server);
-                report->added++;
-            }
-        } else if (box->of_run && mp_tcp_server_is_listening(server) && !server->claimed_by) {
-            mp_tcp_server_close(server);
-            report->closed++;
-        }
-    }
-}
-
-void binding_commit_generation(binding_generation *generation, binding_commit *report) {
-    binding_state *state = generation->state;
-    binding_generation *old = state->current;
-    generation->staging = false;
-    state->staging = NULL;
-    state->current = generation;
-    move_listeners(generation, report);
-    for_members(old, retire_member);
-    cancel_tasks(old, false);
-    for_members(generation, start_member);
-    binding_unreference(old);
-    binding_collect_soon(state);
-}
-
-/* --- rollback ------------------------------------------------------------------------------------------------------ */
-
-static void undo_member(lua_State *L, binding_box *box) {
-    mp_object *object = binding_object(box);
-    (void)L;
-    object->blocked = true;
-    switch ((int)object->behaviour->kind) {
-    case MP_TIMER:
-        mp_timer_stop((mp_timer *)object);
-        mp_object_check(object);
-        break;
-    case CLASS_TASK: binding_cancel_spawned(object); break;
-    case MP_TCP_SOCKET:
-        if (object->anchor != 0)
-            mp_stream_abort((mp_stream *)object);
-        break;
-    default:
-        mp_tcp_server_unclaim((mp_tcp_server *)object);
-        mp_tcp_server_close((mp_tcp_server *)object);
-        break;
-    }
-    box->start_staged = false; /* only now: it tells that a task has not begun */
-}
-
-void binding_rollback_generation(binding_generation *generation) {
-    binding_state *state = generation->state;
-    cancel_tasks(generation, true);
-    for_members(generation, undo_member);
-    binding_forget_persisted(generation);
-    state->staging = NULL;
-    binding_collect_soon(state);
-    binding_unreference(generation);
-}
-
-/* --- for scripts ----------------------------------------------------------------------------------------------------- */
-
-/* moonport.generation() -> number of the run that the calling code belongs to */
-static int module_generation(lua_State *L) {
-    lua_pushinteger(L, binding_generation_of(L)->number);
-    return 1;
-}
-
-/* moonport.stale() -> is there newer code than the calling one? */
-static int module_stale(lua_State *L) {
-    binding_generation *generation = binding_generation_of(L);
-    lua_pushboolean(L, generation != generation->state->current && !generation->staging);
-    return 1;
-}
-
-/* moonport.onReload(fn or nil): called with (ok, report) after each reload */
-static int module_on_reload(lua_State *L) {
-    return binding_set_reference(L, &binding_generation_of(L)->on_reload);
-}
-
-/* moonport.onQuit(fn or nil): called when the program stops, before its connections are closed */
-static int module_on_quit(lua_State *L) {
-    return binding_set_reference(L, &binding_generation_of(L)->on_quit);
-}
-
-/* moonport.reload() -> true: loads the script anew, between two events | nil, message, code */
-static int module_reload(lua_State *L) {
-    binding_state *state = binding_state_of(L);
-    if (!state->on_reload || !state->on_reload(state))
-        return binding_fail(L, "reload", MP_FAULT_UNFINISHED);
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-const luaL_Reg binding_generation_functions[] = {
-    {"generation", module_generation}, {"stale", module_stale},   {"onReload", module_on_reload},
-    {"onQuit", module_on_quit},        {"reload", module_reload}, {NULL, NULL},
-};

@@ -4,108 +4,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <ctype.h>
+#include "object/object.h"
+
 #include <string.h>
 
-#include "object/binding.h"
+#include "net/tcp_socket.h"
+#include "object/class.h"
 #include "object/generation.h"
-#include "object/suggestion.h"
-
-/* --- signals --------------------------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    enum mp_kind kind;
-} signals[] = {
-#define X(constant, name, kind, argument) {name, kind},
-    MP_SIGNALS(X)
-#undef X
-};
-
-int binding_signal(enum mp_kind kind, const char *name) {
-    for (int i = 0; i < MP_SIGNAL_COUNT; i++)
-        if (signals[i].kind == kind && strcmp(signals[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
-const char *binding_signal_name(enum mp_signal signal) {
-    return signals[signal].name;
-}
-
-/* The names of the kinds, and where the handlers of their signals go. */
-static const struct {
-    const char *name, *place;
-} owners[MP_KIND_COUNT] = {
-    [MP_TCP_SERVER] = {"TcpServer", "to the server itself"},
-    [MP_TCP_SOCKET] = {"TcpSocket",
-                       "to a socket, or into the server's connection for all of its connections"},
-    [MP_TIMER] = {"Timer", "to a timer"},
-};
-
-/* A signal's name that isn't one of `kind`: which class has it, but for letter case. -1: none. */
-static int signal_of_another(enum mp_kind kind, const char *name) {
-    for (int i = 0; i < MP_SIGNAL_COUNT; i++)
-        if (signals[i].kind != kind && strcasecmp(signals[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
-static int raise_elsewhere(lua_State *L, enum mp_kind kind, const char *name, int signal) {
-    enum mp_kind owner = signals[signal].kind;
-    return luaL_error(L, "%s has no signal '%s': '%s' is one of %s, and its handlers go %s",
-                      owners[kind].name, name, signals[signal].name, owners[owner].name, owners[owner].place);
-}
-
-/* The names of a kind's signals, as binding_nearest wants them. */
-static const char *name_of_kind(const void *kind, int i) {
-    if (i == MP_SIGNAL_COUNT)
-        return NULL;
-    return signals[i].kind == *(const enum mp_kind *)kind ? signals[i].name : "";
-}
-
-enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char *name) {
-    int signal = binding_signal(kind, name), elsewhere;
-    if (signal >= 0)
-        return (enum mp_signal)signal;
-    const char *nearest = binding_nearest(name, name_of_kind, &kind);
-    if (nearest)
-        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name, nearest);
-    if ((elsewhere = signal_of_another(kind, name)) >= 0)
-        raise_elsewhere(L, kind, name, elsewhere);
-    luaL_error(L, "%s has no signal '%s'", owners[kind].name, name);
-    return MP_SIGNAL_COUNT;
-}
-
-void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
-    if (lua_type(L, key) != LUA_TSTRING)
-        return;
-    const char *name = lua_tostring(L, key);
-    bool function = lua_type(L, value) == LUA_TFUNCTION;
-    int elsewhere;
-    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
-        if (signals[i].kind != kind || strcasecmp(signals[i].name, name) != 0)
-            continue;
-        if (strcmp(signals[i].name, name) == 0) {
-            if (!function && !lua_isnil(L, value))
-                luaL_error(L, "%s: a handler must be a function, not a %s", name, luaL_typename(L, value));
-            if (function)
-                state->loop->wanted |= MP_SIGNAL_BIT(i);
-        } else if (function) {
-            luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name,
-                       signals[i].name);
-        }
-        return;
-    }
-    if (function && (elsewhere = signal_of_another(kind, name)) >= 0)
-        raise_elsewhere(L, kind, name, elsewhere);
-}
+#include "object/prototype.h"
+#include "object/signal_name.h"
 
 /* --- fields ---------------------------------------------------------------------------------------------------- */
-
-bool binding_push_fields(lua_State *L, int index) {
-    return lua_getiuservalue(L, index, 1) == LUA_TTABLE;
-}
 
 void binding_make_fields(lua_State *L, binding_state *state, int index) {
     binding_box *box = lua_touserdata(L, index);
@@ -177,21 +86,7 @@ static int object_newindex(lua_State *L) {
     return 0;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
-
-void binding_release(mp_object *object) {
-    binding_box *box = binding_box_of(object);
-    if (object->behaviour->kind == MP_TCP_SERVER)
-        binding_drop_prototype((mp_tcp_server *)object);
-    if (object->behaviour->kind != MP_TCP_SOCKET)
-        return;
-    binding_untaken(box); /* it may be collected before the handler that took it ends */
-    if (box->has_handlers) {
-        box->has_handlers = false;
-        box->generation->sockets--;
-    }
-    mp_stream_detach((mp_stream *)object);
-}
+/* --- what all objects have ----------------------------------------------------------------------------------------- */
 
 /* object:blockSignals(block) -> whether they were blocked before */
 static int object_block_signals(lua_State *L) {
@@ -218,8 +113,8 @@ static void add_method(lua_State *L, binding_state *state, int class, const char
     lua_setfield(L, -2, name);
 }
 
-/* On the stack: the metatable, the methods. Leaves nothing. */
-void binding_object_metamethods(lua_State *L, binding_state *state, int class) {
+/* Adds __index, __newindex and the common methods; on the stack the metatable and the methods, both popped. */
+static void add_common(lua_State *L, binding_state *state, int class) {
     add_method(L, state, class, "blockSignals", object_block_signals);
     add_method(L, state, class, "signalsBlocked", object_signals_blocked);
     lua_pushlightuserdata(L, state);
@@ -233,4 +128,15 @@ void binding_object_metamethods(lua_State *L, binding_state *state, int class) {
     lua_pushcclosure(L, object_newindex, 3);
     lua_setfield(L, -3, "__newindex");
     lua_pop(L, 2);
+}
+
+void binding_finish_class(lua_State *L, binding_state *state, int class, lua_CFunction gc,
+                          lua_CFunction to_string, lua_CFunction finish) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    add_common(L, state, class);
+    binding_set_function(L, state, "__gc", gc);
+    binding_set_function(L, state, "__tostring", to_string);
+    binding_set_function(L, state, "__close", finish);
+    lua_pop(L, 1);
 }

@@ -8,14 +8,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "object/binding.h"
+#include "object/prototype.h"
+
+#include "object/box.h"
+#include "object/signal_name.h"
 
 /* So long may the chain of a script's classes be that is looked at. */
 #define MOST_CLASSES 32
 
 /* A field of a prototype: what a socket would refuse, or never see behind its own method, is refused here. */
 static void check_field(lua_State *L, binding_state *state, int key, int value) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->plain_socket);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.plain_socket);
     lua_getfield(L, -1, "__index");
     lua_pushvalue(L, key);
     if (lua_rawget(L, -2) != LUA_TNIL)
@@ -64,7 +67,7 @@ static bool is_class(lua_State *L, int index) {
 static bool want_all(lua_State *L, binding_state *state, int index) {
     if (!is_class(L, index))
         return false;
-    state->loop->wanted = ~UINT32_C(0);
+    state->loop->wanted = ~UINT64_C(0);
     return true;
 }
 
@@ -106,11 +109,11 @@ void binding_new_plain_class(lua_State *L, binding_state *state) {
     copy_table(L);
     lua_insert(L, -2);
     lua_setfield(L, -2, "__index");
-    state->plain_socket = luaL_ref(L, LUA_REGISTRYINDEX);
+    state->classes.plain_socket = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void binding_set_plain(lua_State *L, const binding_state *state, const mp_tcp_server *server) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, server ? server->listener->metatable : state->plain_socket);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, server ? server->listener->metatable : state->classes.plain_socket);
     lua_setmetatable(L, -2);
 }
 
@@ -121,14 +124,14 @@ void binding_end_plain(lua_State *L, const binding_state *state, int index) {
     if (lua_getmetatable(L, -1))
         lua_setmetatable(L, -4);
     lua_pop(L, 2);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[MP_TCP_SOCKET]);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.references[MP_TCP_SOCKET]);
     lua_setmetatable(L, index);
 }
 
 /* Makes the metatable of a listener's connections. */
 static void make_metatable(lua_State *L, mp_listener *listener) {
     const binding_state *state = listener->network->loop.owner;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->plain_socket);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.plain_socket);
     copy_table(L);
     lua_getfield(L, -1, "__index");
     copy_table(L);

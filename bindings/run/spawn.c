@@ -3,9 +3,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "object/binding.h"
-#include "object/generation.h"
-#include "module.h"
+#include "run/spawn.h"
+
+#include "object/arguments.h"
+#include "object/class.h"
+#include "object/result.h"
+#include "run/wait.h"
 
 enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
 
@@ -29,7 +32,7 @@ static bool is_active(const mp_object *object) {
 static void step(mp_object *object, int number) {
     task_handle *handle = (task_handle *)object;
     if (number == STEP_WAKE)
-        binding_wake(object, ~UINT32_C(0));
+        binding_wake(object, ~UINT64_C(0));
     else if (number == STEP_CANCEL)
         binding_cancel_spawned(object);
     else if (handle->task && handle->task->doomed)
@@ -55,7 +58,7 @@ static int keep_results(lua_State *L) {
     return 0;
 }
 
-static void ended(binding_task *task, int status, int count) {
+void binding_spawned_ended(binding_task *task, int status, int count) {
     lua_State *L = task->state->L;
     task_handle *handle = task->owner;
     handle->task = NULL;
@@ -84,7 +87,8 @@ void binding_cancel_spawned(mp_object *object) {
     task_handle *handle = (task_handle *)object;
     if (handle->task && !handle->task->suspended && !binding_box_of(object)->start_staged)
         handle->task->doomed = true;
-    else if (handle->task && handle->task->suspended && handle->task->state->cancelling >= MOST_CANCELLING)
+    else if (handle->task && handle->task->suspended &&
+             handle->task->state->tasks->cancelling >= MOST_CANCELLING)
         mp_object_defer(object, STEP_CANCEL);
     else if (handle->task && handle->task->suspended)
         binding_cancel(handle->task);
@@ -104,15 +108,14 @@ static int module_spawn(lua_State *L) {
     lua_insert(L, 1);
     binding_anchor(L, 1, &handle->object);
     mp_object_check(&handle->object);
-    binding_task *task = binding_new_task(state, L, arguments);
+    binding_task *task = binding_new_task(state, state->hooks->spawned, L, arguments);
     if (!task)
         return luaL_error(L, "spawn: out of memory");
     task->owner = handle;
-    task->ended = ended;
     handle->task = task;
     handle->arguments = arguments;
-    task->of_run = box->of_run;
-    task->generation = box->generation;
+    task->context.of_run = box->of_run;
+    task->context.generation = box->generation;
     if (box->of_run && box->generation->staging)
         box->start_staged = true;
     else
@@ -127,7 +130,7 @@ static int task_cancel(lua_State *L) {
     lua_pushboolean(L, task != NULL);
     if (!task)
         return 1;
-    if (task == task->state->running) {
+    if (task == binding_running_task(task->state)) {
         task->doomed = true;
         return luaL_error(L, "cancelled");
     }
@@ -176,11 +179,11 @@ static int task_join(lua_State *L) {
     task_handle *handle = check_task(L);
     binding_wait_request request = {.object = &handle->object,
                                     .test = has_ended,
-                                    .signals = ~UINT32_C(0),
+                                    .signals = ~UINT64_C(0),
                                     .msec = binding_check_msec(L, 2, -1)};
     if (!handle->task)
         return push_results(L, handle);
-    if (handle->task == binding_state_of(L)->running)
+    if (handle->task == binding_running_task(binding_state_of(L)))
         return luaL_error(L, "a task can't join itself");
     return binding_suspend(L, &request, joined, 0);
 }
@@ -212,20 +215,16 @@ static int task_gc(lua_State *L) {
     return 0;
 }
 
-void binding_open_tasks(lua_State *L, binding_state *state) {
+void binding_open_spawn(lua_State *L, binding_state *state) {
     static const luaL_Reg methods[] = {
         {"cancel", task_cancel}, {"join", task_join}, {"isActive", task_is_active}, {NULL, NULL}};
     binding_new_class(L, state, CLASS_TASK, "Task", methods);
     lua_pop(L, 1);
     lua_pushcfunction(L, task_gc);
     lua_setfield(L, -2, "__gc");
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, task_tostring, 1);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, task_cancel, 1);
-    lua_setfield(L, -2, "__close");
+    binding_set_function(L, state, "__tostring", task_tostring);
+    binding_set_function(L, state, "__close", task_cancel);
     lua_pop(L, 1);
 }
 
-const luaL_Reg binding_task_functions[] = {{"spawn", module_spawn}, {NULL, NULL}};
+const luaL_Reg binding_spawn_functions[] = {{"spawn", module_spawn}, {NULL, NULL}};

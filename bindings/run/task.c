@@ -4,12 +4,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "run/task.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "object/binding.h"
-#include "object/generation.h"
-#include "module.h"
+#include "net/stream_input.h"
+#include "net/tcp_server.h"
 
 #define MOST_SPARES 256
 
@@ -38,16 +40,16 @@ static binding_task *make_task(binding_state *state) {
     task->state = state;
     task->wait.outcome = WAIT_READY;
     task->wait.task = task;
-    mp_ring_append(&state->tasks, &task->link);
+    mp_ring_append(&state->tasks->all, &task->link);
     return task;
 }
 
 binding_task *binding_take_task(binding_state *state) {
-    binding_task *task = state->spare_tasks;
+    binding_task *task = state->tasks->spares;
     if (!task)
         return make_task(state);
-    state->spare_tasks = task->next_spare;
-    state->spare_task_count--;
+    state->tasks->spares = task->next_spare;
+    state->tasks->spare_count--;
     return task;
 }
 
@@ -57,36 +59,41 @@ static void free_task(binding_state *state, binding_task *task) {
     free(task);
 }
 
+void binding_open_tasks(lua_State *L, binding_state *state) {
+    state->tasks = binding_allocate(L, sizeof *state->tasks);
+    mp_ring_init(&state->tasks->all);
+}
+
 void binding_free_tasks(binding_state *state) {
-    for (mp_ring *link = state->tasks.next, *next; link != &state->tasks; link = next) {
-        binding_task *task = (binding_task *)link;
+    for (mp_ring *link = state->tasks->all.next, *next; link != &state->tasks->all; link = next) {
+        binding_task *task = MP_CONTAINER(link, binding_task, link);
         next = link->next;
         mp_delay_stop(&task->wait.delay, state->loop);
         if (task->suspended)
-            binding_unreference(task->generation);
+            binding_unreference(task->context.generation);
         free(task);
     }
-    mp_ring_init(&state->tasks);
-    state->spare_tasks = NULL;
+    mp_ring_init(&state->tasks->all);
+    state->tasks->spares = NULL;
 }
 
 void binding_give_back(binding_task *task) {
     binding_state *state = task->state;
-    if (state->spare_task_count >= MOST_SPARES) {
+    if (state->tasks->spare_count >= MOST_SPARES) {
         free_task(state, task);
         return;
     }
     lua_settop(task->co, 0);
     task->suspended = task->entered = task->working = task->doomed = false;
-    task->of_run = task->of_batch = task->sliced = task->reporting = task->quiet = false;
-    task->ended = NULL;
+    task->sliced = task->context.of_run = false;
     task->wait.outcome = WAIT_READY;
-    task->next_spare = state->spare_tasks;
-    state->spare_tasks = task;
-    state->spare_task_count++;
+    task->next_spare = state->tasks->spares;
+    state->tasks->spares = task;
+    state->tasks->spare_count++;
 }
 
-binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments) {
+binding_task *binding_new_task(binding_state *state, const binding_task_kind *kind, lua_State *L,
+                               int arguments) {
     binding_task *task = binding_take_task(state);
     if (task && !lua_checkstack(task->co, arguments + LUA_MINSTACK)) {
         free_task(state, task);
@@ -97,9 +104,65 @@ binding_task *binding_new_task(binding_state *state, lua_State *L, int arguments
         return NULL;
     }
     lua_xmove(L, task->co, arguments + 1);
-    task->generation = NULL;
+    task->kind = kind;
+    task->context.generation = NULL;
     task->on = NULL;
     return task;
+}
+
+/* --- the end of a wait ---------------------------------------------------------------------------------------------- */
+
+/* A server with a waiting waitForNewConnection accepts although paused. */
+static void count_wait(mp_object *object, int change) {
+    object->holds += (uint32_t)change;
+    if (object->behaviour->kind != MP_TCP_SERVER)
+        return;
+    ((mp_tcp_server *)object)->waiting = (uint16_t)(((mp_tcp_server *)object)->waiting + change);
+    mp_tcp_server_update((mp_tcp_server *)object);
+}
+
+void binding_put_wait(binding_box *box, binding_wait *wait, binding_wait *before) {
+    binding_wait *first = box->waits;
+    assert(!wait->next);
+    if (!first) {
+        box->waits = wait->next = wait->previous = wait;
+        return;
+    }
+    wait->next = before ? before : first;
+    wait->previous = wait->next->previous;
+    wait->previous->next = wait->next->previous = wait;
+    if (before == first)
+        box->waits = wait;
+}
+
+void binding_take_wait(binding_box *box, binding_wait *wait) {
+    assert(wait->next);
+    if (box->waits == wait)
+        box->waits = wait->next == wait ? NULL : wait->next;
+    wait->previous->next = wait->next;
+    wait->next->previous = wait->previous;
+    wait->next = wait->previous = NULL;
+    binding_object(box)->awaited = box->waits != NULL;
+}
+
+void binding_link_wait(lua_State *L, binding_wait *wait) {
+    binding_anchor(L, 1, wait->object);
+    binding_put_wait(binding_box_of(wait->object), wait, NULL);
+    wait->object->awaited = true;
+    count_wait(wait->object, 1);
+}
+
+static void unlink_wait(binding_wait *wait) {
+    binding_take_wait(binding_box_of(wait->object), wait);
+    count_wait(wait->object, -1);
+    mp_object_check(wait->object);
+}
+
+void binding_end_wait(binding_wait *wait, int outcome) {
+    mp_delay_stop(&wait->delay, wait->loop);
+    if (wait->object)
+        unlink_wait(wait);
+    wait->outcome = outcome;
 }
 
 /* --- at work (D4) -------------------------------------------------------------------------------------------------- */
@@ -125,11 +188,11 @@ void binding_untaken(binding_box *box) {
 }
 
 void binding_taken(binding_state *state, binding_box *box) {
-    binding_task *task = state->running;
+    binding_task *task = binding_running_task(state);
     if (!task)
         return;
     /* A task that takes one connection after the other is at work on the last; a handler on all that it took. */
-    if (task->ended)
+    if (task->kind->lasting)
         while (task->taken)
             binding_untaken(task->taken);
     box->taker = task;
@@ -160,11 +223,11 @@ static void suspended(binding_task *task) {
     binding_state *state = task->state;
     if (!task->suspended) {
         task->suspended = true;
-        if (task->generation) {
-            binding_reference(task->generation);
-            task->generation->handlers++;
+        if (task->context.generation) {
+            binding_reference(task->context.generation);
+            task->context.generation->handlers++;
         }
-        state->task_count++;
+        state->tasks->count++;
         mp_loop_ref(state->loop);
         if (task->on) {
             binding_box *box = binding_box_of(task->on);
@@ -181,7 +244,7 @@ static void suspended(binding_task *task) {
         binding_box_of(task->wait.object)->taker == task)
         binding_untaken(binding_box_of(task->wait.object));
     /* A task that waits for the next connection has done with the last, as one that takes the next has. */
-    if (task->ended && task->wait.outcome == WAIT_RUNNING && task->wait.object &&
+    if (task->kind->lasting && task->wait.outcome == WAIT_RUNNING && task->wait.object &&
         task->wait.object->behaviour->kind == MP_TCP_SERVER)
         while (task->taken)
             binding_untaken(task->taken);
@@ -218,24 +281,30 @@ static void close_coroutine(binding_task *task, lua_State *from) {
 #endif
 }
 
+/* Its kind is told of its error. */
+static void fail(binding_task *task) {
+    if (task->kind->failed)
+        task->kind->failed(task);
+}
+
 /* The task has ended: with `count` results on its stack, or an error value. */
 static void over(binding_task *task, int status, int count) {
     binding_state *state = task->state;
     mp_object *on = task->on;
     bool cancelled = task->doomed; /* not by what the report calls: that comes too late */
     if (status != LUA_OK && !cancelled)
-        binding_report(task, status);
-    if (task->ended)
-        task->ended(task, cancelled ? LUA_YIELD : status, count);
+        fail(task);
+    if (task->kind->ended)
+        task->kind->ended(task, cancelled ? LUA_YIELD : status, count);
     while (task->taken)
         binding_untaken(task->taken);
     if (task->suspended) {
         task->suspended = false;
-        state->task_count--;
+        state->tasks->count--;
         mp_loop_unref(state->loop);
-        if (task->generation) {
-            task->generation->handlers--;
-            binding_unreference(task->generation);
+        if (task->context.generation) {
+            task->context.generation->handlers--;
+            binding_unreference(task->context.generation);
         }
         if (on) {
             tell_unseen(
@@ -255,33 +324,33 @@ static void over(binding_task *task, int status, int count) {
 
 /* By `runs` the watchdog tells one handler from the next: its hook is taken out, if at all, after that has changed. */
 static void disarm(binding_state *state) {
-    if (state->late) {
-        lua_sethook(state->late, NULL, 0, 0);
-        state->late = NULL;
+    if (state->watch.late) {
+        lua_sethook(state->watch.late, NULL, 0, 0);
+        state->watch.late = NULL;
     }
 }
 
 void binding_end_handler(binding_task *task) {
-    task->state->runs++;
+    task->state->watch.runs++;
     disarm(task->state);
     while (task->taken)
         binding_untaken(task->taken);
     task->on = NULL;
-    task->generation = NULL;
+    task->context.generation = NULL;
 }
 
 void binding_resume(binding_task *task, int arguments) {
     binding_state *state = task->state;
-    binding_task *before = state->running;
+    binding_context *before = state->running;
     int count = 0;
-    state->running = task;
+    state->running = &task->context;
     task->entered = true;
-    state->runs++;
+    state->watch.runs++;
     int status = lua_resume(task->co, state->L, arguments, &count);
     disarm(state);
     state->running = before;
-    if (state->cycle_ended || state->collect_at > 0)
-        binding_keep_pace(state);
+    if (state->pace)
+        state->pace(state);
     if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
         task->entered = false;
         suspended(task);
@@ -315,12 +384,12 @@ void binding_cancel(binding_task *task) {
         return; /* it runs and ends where it would wait, or it ends already */
     if (task->wait.outcome == WAIT_RUNNING)
         binding_end_wait(&task->wait, WAIT_CANCELLED);
-    binding_task *before = state->running;
+    binding_context *before = state->running;
     state->running = NULL;
     task->entered = true;
-    state->cancelling++;
+    state->tasks->cancelling++;
     close_coroutine(task, state->L);
-    state->cancelling--;
+    state->tasks->cancelling--;
     state->running = before;
     over(task, LUA_ERRRUN, 0);
 }

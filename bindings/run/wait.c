@@ -4,43 +4,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "run/wait.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "loop/reserve.h"
-#include "object/binding.h"
-#include "module.h"
+#include "object/arguments.h"
 
 static binding_task *task_of(lua_State *L) {
     return *(binding_task **)lua_getextraspace(L);
-}
-
-/* A server with a waiting waitForNewConnection accepts although paused. */
-static void count_wait(mp_object *object, int change) {
-    object->holds += (uint32_t)change;
-    if (object->behaviour->kind != MP_TCP_SERVER)
-        return;
-    ((mp_tcp_server *)object)->waiting = (uint16_t)(((mp_tcp_server *)object)->waiting + change);
-    mp_tcp_server_update((mp_tcp_server *)object);
-}
-
-static void unlink_wait(binding_wait *wait) {
-    binding_wait **place = &binding_box_of(wait->object)->waits;
-    while (*place && *place != wait)
-        place = &(*place)->next;
-    if (*place)
-        *place = wait->next;
-    if (!binding_box_of(wait->object)->waits)
-        wait->object->awaited = false;
-    count_wait(wait->object, -1);
-    mp_object_check(wait->object);
-}
-
-void binding_end_wait(binding_wait *wait, int outcome) {
-    mp_delay_stop(&wait->delay, wait->loop);
-    if (wait->object)
-        unlink_wait(wait);
-    wait->outcome = outcome;
 }
 
 /* The wait is over: its task goes on now, before anything else happens. */
@@ -54,63 +27,69 @@ static void on_deadline(mp_delay *delay) {
     end_and_resume(MP_CONTAINER(delay, binding_wait, delay), WAIT_TIMED_OUT);
 }
 
-void binding_wake(mp_object *object, uint32_t signals) {
+/* No wait, but a place in binding_wake. */
+static bool is_mark(const binding_wait *wait) {
+    return !wait->test;
+}
+
+void binding_wake(mp_object *object, uint64_t signals) {
     binding_box *box = binding_box_of(object);
-    /* Whoever is woken may wait again or end other waits: begin anew after each. New waits come last, and their
-       callers have looked before they waited, so that this ends. */
-    for (bool again = true; again;) {
-        again = false;
-        for (binding_wait *wait = box->waits; wait; wait = wait->next) {
-            if ((wait->signals & signals) && wait->test(wait)) {
-                end_and_resume(wait, WAIT_READY);
-                again = true;
-                break;
-            }
+    binding_wait here = {.object = object}, end = {.object = object};
+    /* Whoever is woken may wait again or end other waits: marks in the ring say where to go on and where to end. New waits come
+       behind the end: their callers have looked before they waited. */
+    binding_put_wait(box, &end, NULL);
+    for (binding_wait *wait = box->waits; wait != &end;) {
+        if (is_mark(wait) || !(wait->signals & signals) || !wait->test(wait)) {
+            wait = wait->next;
+            continue;
         }
+        binding_put_wait(box, &here, wait);
+        end_and_resume(wait, WAIT_READY);
+        wait = here.next;
+        binding_take_wait(box, &here);
     }
+    binding_take_wait(box, &end);
 }
 
 void binding_expire_waits(mp_object *object) {
-    for (binding_wait *wait = binding_box_of(object)->waits; wait; wait = wait->next) {
-        mp_delay_stop(&wait->delay, wait->loop);
-        mp_delay_start(&wait->delay, wait->loop, 0, on_deadline);
-    }
-}
-
-static void link_wait(lua_State *L, binding_wait *wait) {
-    binding_wait **place = &binding_box_of(wait->object)->waits;
-    binding_anchor(L, 1, wait->object);
-    while (*place)
-        place = &(*place)->next;
-    *place = wait;
-    wait->object->awaited = true;
-    count_wait(wait->object, 1);
+    binding_box *box = binding_box_of(object);
+    binding_wait *wait = box->waits;
+    if (!wait)
+        return;
+    do {
+        if (!is_mark(wait)) {
+            mp_delay_stop(&wait->delay, wait->loop);
+            mp_delay_start(&wait->delay, wait->loop, 0, on_deadline);
+        }
+        wait = wait->next;
+    } while (wait != box->waits);
 }
 
 static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFunction k,
                  lua_KContext context) {
-    state->looping = true;
+    binding_driver *driver = state->driver;
+    driver->looping = true;
     mp_loop_ref(state->loop);
     mp_loop_settle(state->loop); /* may be all that the wait needs: no event need follow */
-    while (wait->outcome == WAIT_RUNNING && !state->quitting)
+    while (wait->outcome == WAIT_RUNNING && !driver->quitting)
         mp_loop_run_once(state->loop);
     mp_loop_unref(state->loop);
-    state->looping = false;
+    driver->looping = false;
     if (wait->outcome == WAIT_RUNNING)
         binding_end_wait(wait, WAIT_CANCELLED);
-    state->driven_outcome = wait->outcome;
+    driver->outcome = wait->outcome;
     return k(L, LUA_OK, context);
 }
 
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k,
                     lua_KContext context) {
     binding_state *state = binding_state_of(L);
-    binding_task *task = state->running;
+    binding_task *task = binding_running_task(state);
     binding_wait driven, *wait = &driven;
     bool timed = request->msec >= 0 && request->msec < HUGE_VAL;
     if (task && task_of(L) == task && lua_isyieldable(L))
         wait = &task->wait;
-    else if (state->looping || task)
+    else if (state->driver->looping || task)
         return luaL_error(L, task && task_of(L) != task
                                  ? "cannot wait here: in a coroutine of the script's own"
                                  : "cannot wait here: a C function stands in between");
@@ -128,7 +107,7 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     wait->lets_close = request->lets_close;
     wait->outcome = WAIT_RUNNING;
     if (wait->object)
-        link_wait(L, wait);
+        binding_link_wait(L, wait);
     if (timed)
         mp_delay_start(&wait->delay, state->loop, request->msec, on_deadline);
     if (wait == &driven)
@@ -138,8 +117,8 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
 
 int binding_outcome(lua_State *L) {
     binding_state *state = binding_state_of(L);
-    return state->running && task_of(L) == state->running ? state->running->wait.outcome
-                                                          : state->driven_outcome;
+    const binding_task *task = binding_running_task(state);
+    return task && task_of(L) == task ? task->wait.outcome : state->driver->outcome;
 }
 
 /* --- moonport.sleep ------------------------------------------------------------------------------------------------ */
@@ -156,6 +135,10 @@ static int module_sleep(lua_State *L) {
     (void)luaL_checknumber(L, 1);
     binding_wait_request request = {.msec = binding_check_msec(L, 1, 0)};
     return binding_suspend(L, &request, sleep_over, 0);
+}
+
+void binding_open_waits(lua_State *L, binding_state *state) {
+    state->driver = binding_allocate(L, sizeof *state->driver);
 }
 
 const luaL_Reg binding_wait_functions[] = {{"sleep", module_sleep}, {NULL, NULL}};

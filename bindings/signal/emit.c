@@ -4,22 +4,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "signal/emit.h"
+
 #include <string.h>
 
-#include "object/binding.h"
-#include "object/generation.h"
-#include "module.h"
-#include "object/suggestion.h"
-
-/* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
-static const char connections_key = 0;
-
-_Static_assert(MP_SIGNAL_COUNT <= 16, "a bit for each signal in binding_box.connected");
-
-typedef struct connection {
-    bool active, single_shot;
-    enum mp_signal signal;
-} connection;
+#include "net/tcp_server.h"
+#include "object/arguments.h"
+#include "object/prototype.h"
+#include "object/signal_name.h"
+#include "run/wait.h"
+#include "signal/connect.h"
+#include "signal/report.h"
 
 /* --- handlers ---------------------------------------------------------------------------------------------------- */
 
@@ -42,18 +37,22 @@ static int protected_argument(lua_State *L) {
     return lua_gettop(L) - 2;
 }
 
+static const binding_task_kind handler = {.name = "handler", .failed = binding_report};
+
 /* A task for a handler on the object, which is at index 1 of its stack; NULL: none can run. */
 static binding_task *new_handler_task(binding_state *state, mp_object *object, enum mp_signal signal) {
     binding_task *task = binding_take_task(state);
     if (!task) {
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: out of memory", binding_signal_name(signal));
-        state->handler_errors++;
+        state->tasks->errors++;
         if (object->behaviour->kind == MP_TCP_SOCKET)
             mp_stream_abort((mp_stream *)object);
         return NULL;
     }
-    if (binding_push(task->co, object))
+    if (binding_push(task->co, object)) {
+        task->kind = &handler;
         return task;
+    }
     binding_give_back(task);
     return NULL;
 }
@@ -64,10 +63,10 @@ void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal
     mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_stream_server((mp_stream *)object) : NULL;
     task->on = object;
     task->signal = signal;
-    task->of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
-    task->generation = server ? binding_box_of(&server->object)->generation : box->generation;
-    if (task->generation)
-        task->generation->calls++;
+    task->context.of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
+    task->context.generation = server ? binding_box_of(&server->object)->generation : box->generation;
+    if (task->context.generation)
+        task->context.generation->calls++;
 }
 
 /* Runs the function on top of the task's stack. */
@@ -135,21 +134,13 @@ static bool run_own_handler(binding_state *state, mp_object *object, enum mp_sig
     binding_task *task = new_handler_task(state, object, signal);
     if (!task)
         return true;
-    lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->signal_names[signal]);
+    lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->classes.signal_names[signal]);
     enum binding_origin origin = binding_push_handler(task->co, object, 1, 2);
     if (origin == ORIGIN_NONE)
         binding_give_back(task);
     else
         run_handler(task, object, signal, argument, origin);
     return origin != ORIGIN_NONE;
-}
-
-static int deactivate_connection(lua_State *L);
-
-/* Pushes the Connections of `signal`; false and something else if there are none. The object is at `self`. */
-static bool push_connections(lua_State *L, int self, enum mp_signal signal) {
-    return binding_push_fields(L, self) && lua_rawgetp(L, -1, &connections_key) == LUA_TTABLE &&
-           lua_rawgeti(L, -1, signal) == LUA_TTABLE;
 }
 
 /* Runs the handlers that connect added, those in the array at `list`. Returns whether there were any. */
@@ -161,13 +152,13 @@ static bool run_connections(binding_state *state, mp_object *object, int list, e
     for (lua_Integer i = 1; i <= count; i++) {
         lua_settop(L, list);
         lua_rawgeti(L, list, i);
-        connection *made = lua_touserdata(L, -1);
+        binding_connection *made = lua_touserdata(L, -1);
         if (!made->active)
             continue;
         lua_getiuservalue(L, -1, 1);
         any = true;
         if (made->single_shot) {
-            lua_pushcfunction(L, deactivate_connection);
+            lua_pushcfunction(L, binding_deactivate);
             lua_pushvalue(L, -3);
             if (lua_pcall(L, 1, 0, 0) != LUA_OK)
                 lua_pop(L, 1);
@@ -212,7 +203,7 @@ static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_si
     int top = lua_gettop(L);
     bool any = true;
     if (binding_push(L, object)) {
-        bool listed = push_connections(L, top + 1, signal);
+        bool listed = binding_push_connections(L, top + 1, signal);
         int list = lua_gettop(L);
         any = run_own_handler(state, object, signal, argument);
         if (listed && run_connections(state, object, list, signal, argument))
@@ -224,8 +215,8 @@ static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_si
 
 static void run_handlers(binding_state *state, mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_box *box = binding_box_of(object);
-    bool any = box->connected & MP_SIGNAL_BIT(signal) ? run_all_handlers(state, object, signal, argument)
-                                                      : run_own_handler(state, object, signal, argument);
+    bool any = binding_may_be_connected(box, signal) ? run_all_handlers(state, object, signal, argument)
+                                                     : run_own_handler(state, object, signal, argument);
     if (signal != MP_SIGNAL_NEW_CONNECTION || box->waits)
         return;
     /* A server with a prototype and nobody who asks for its connections takes them by itself. */
@@ -252,8 +243,6 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
-    if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_stream *)object))
-        binding_resume_connection((mp_stream *)object);
     /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */
     if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
         box->unseen = false;
@@ -264,140 +253,3 @@ void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     if (box->waits)
         binding_wake(object, MP_SIGNAL_BIT(signal));
 }
-
-/* --- moonport.connect ---------------------------------------------------------------------------------------------- */
-
-/* Pushes a copy of the array at `index` (or of nothing) without `without`. */
-static void copy_list(lua_State *L, int index, const connection *without) {
-    lua_Integer count = lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index) : 0, kept = 0;
-    lua_createtable(L, (int)count + 1, 0);
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, index, i);
-        if (lua_touserdata(L, -1) == without)
-            lua_pop(L, 1);
-        else
-            lua_rawseti(L, -2, ++kept);
-    }
-}
-
-/* connection -> ; takes it out of its object's list. Also a protected call of the emission. */
-static int deactivate_connection(lua_State *L) {
-    connection *made = lua_touserdata(L, 1);
-    made->active = false;
-    lua_getiuservalue(L, 1, 2);
-    if (!binding_push_fields(L, -1) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE)
-        return 0;
-    lua_rawgeti(L, -1, made->signal);
-    copy_list(L, lua_gettop(L), made);
-    lua_rawseti(L, -3, made->signal);
-    return 0;
-}
-
-static mp_object *check_object(lua_State *L, int index) {
-    for (int kind = 0; kind < MP_KIND_COUNT; kind++) {
-        binding_box *box = binding_test_box(L, index, (enum mp_kind)kind);
-        if (box && binding_object(box)->loop)
-            return binding_object(box);
-    }
-    luaL_typeerror(L, index, "TcpServer, TcpSocket or Timer");
-    return NULL;
-}
-
-/* On top an option's name and its value. */
-static void check_connect_option(lua_State *L) {
-    static const char *const names[] = {"singleShot", NULL};
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-    if (name && strcmp(name, names[0]) == 0) {
-        if (!lua_isboolean(L, -1))
-            luaL_error(L, "connect: singleShot is true or false, not a %s", luaL_typename(L, -1));
-        return;
-    }
-    const char *nearest = name ? binding_nearest(name, binding_listed_name, names) : NULL;
-    const char *what = luaL_tolstring(L, -2, NULL);
-    if (nearest)
-        luaL_error(L, "connect: unknown option '%s'; did you mean '%s'?", what, nearest);
-    luaL_error(L, "connect: unknown option '%s'", what);
-}
-
-/* moonport.connect(object, signal, handler[, {singleShot = true}]) -> connection */
-static int module_connect(lua_State *L) {
-    binding_state *state = binding_state_of(L);
-    mp_object *object = check_object(L, 1);
-    const char *name = luaL_checkstring(L, 2);
-    enum mp_signal signal = binding_check_signal(L, object->behaviour->kind, name);
-    luaL_checktype(L, 3, LUA_TFUNCTION);
-    bool single_shot = false;
-    if (!lua_isnoneornil(L, 4)) {
-        luaL_checktype(L, 4, LUA_TTABLE);
-        for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1))
-            check_connect_option(L);
-        lua_pushliteral(L, "singleShot");
-        lua_rawget(L, 4);
-        single_shot = lua_toboolean(L, -1);
-    }
-    lua_settop(L, 3);
-    connection *made = lua_newuserdatauv(L, sizeof *made, 2); /* 4 */
-    *made = (connection){.active = true, .single_shot = single_shot, .signal = signal};
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable_refs[CLASS_CONNECTION]);
-    lua_setmetatable(L, 4);
-    lua_pushvalue(L, 3);
-    lua_setiuservalue(L, 4, 1);
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, 4, 2);
-    binding_make_fields(L, state, 1); /* 5 */
-    if (lua_rawgetp(L, 5, &connections_key) != LUA_TTABLE) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, 5, &connections_key);
-    }
-    lua_rawgeti(L, 6, signal); /* 7 */
-    copy_list(L, 7, NULL);
-    lua_pushvalue(L, 4);
-    lua_rawseti(L, 8, (lua_Integer)lua_rawlen(L, 8) + 1);
-    lua_rawseti(L, 6, signal);
-    binding_handler_set(L, binding_box_of(object), binding_generation_of(L), 3);
-    binding_box_of(object)->connected |= (uint16_t)MP_SIGNAL_BIT(signal);
-    state->loop->wanted |= MP_SIGNAL_BIT(signal);
-    lua_pushvalue(L, 4);
-    return 1;
-}
-
-static connection *check_connection(lua_State *L, int index) {
-    return binding_check_userdata(L, index, CLASS_CONNECTION);
-}
-
-/* moonport.disconnect(connection) -> true, or false if it was disconnected already */
-static int module_disconnect(lua_State *L) {
-    bool active = check_connection(L, 1)->active;
-    if (active) {
-        lua_settop(L, 1);
-        deactivate_connection(L);
-    }
-    lua_pushboolean(L, active);
-    return 1;
-}
-
-/* tostring(connection) */
-static int connection_tostring(lua_State *L) {
-    connection *made = check_connection(L, 1);
-    lua_pushfstring(L, "Connection(%s, %s)", binding_signal_name(made->signal),
-                    made->active ? "connected" : "disconnected");
-    return 1;
-}
-
-void binding_open_connections(lua_State *L, binding_state *state) {
-    static const luaL_Reg none[] = {{NULL, NULL}};
-    binding_new_class(L, state, CLASS_CONNECTION, "Connection", none);
-    lua_pop(L, 1);
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, connection_tostring, 1);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, module_disconnect, 1);
-    lua_setfield(L, -2, "__close");
-    lua_pop(L, 1);
-}
-
-const luaL_Reg binding_connection_functions[] = {
-    {"connect", module_connect}, {"disconnect", module_disconnect}, {NULL, NULL}};

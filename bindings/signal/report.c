@@ -1,27 +1,18 @@
 /*
- * Errors: results that say what failed, and the report of a handler that has thrown (a log line with a traceback, the
- * script's onError function, and the end of the one connection that it happened on).
+ * Errors: the report of a handler that has thrown (a log line with a traceback, the script's onError function, and the end of
+ * the one connection that it happened on).
  *
  * SPDX-License-Identifier: MIT
  */
+#include "signal/report.h"
+
 #include <string.h>
 
-#include "object/binding.h"
-#include "object/generation.h"
-
-int binding_fail(lua_State *L, const char *what, enum mp_fault fault) {
-    lua_pushnil(L);
-    lua_pushfstring(L, "%s: %s", what, mp_fault_text(fault));
-    lua_pushstring(L, mp_fault_code(fault));
-    return 3;
-}
-
-int binding_result(lua_State *L, const char *what, enum mp_fault fault) {
-    if (fault != MP_FAULT_NONE)
-        return binding_fail(L, what, fault);
-    lua_pushboolean(L, 1);
-    return 1;
-}
+#include "net/stream.h"
+#include "net/tcp_server.h"
+#include "net/tcp_socket.h"
+#include "object/arguments.h"
+#include "object/signal_name.h"
 
 void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     const char *message = lua_tostring(from, -1);
@@ -46,7 +37,7 @@ void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
 /* Pushes what a handler was at: its object; for one that has taken a connection from its server, that one's peer, and where the peer
    has connected to: the server itself may have been replaced since. */
 static void push_subject(lua_State *L, const binding_task *task) {
-    const binding_generation *generation = task->generation;
+    const binding_generation *generation = task->context.generation;
     char local[BINDING_ENDPOINT], peer[BINDING_ENDPOINT];
     mp_address address;
     uint16_t port;
@@ -73,19 +64,21 @@ static void push_subject(lua_State *L, const binding_task *task) {
         luaL_tolstring(L, -1, NULL);
         lua_remove(L, -2);
     }
-    if (generation && (took || generation != task->state->current))
+    if (generation && (took || generation != task->state->generations.current))
         lua_pushfstring(L, ", generation %d", (int)generation->number);
     lua_concat(L, lua_gettop(L) - top + 1);
 }
 
-/* task -> message with traceback, what the log says of it, traceback */
+/* task, is it the batch's -> message with traceback, what the log says of it, traceback */
 static int describe(lua_State *L) {
     binding_task *task = lua_touserdata(L, 1);
+    bool of_batch = lua_toboolean(L, 2);
+    lua_settop(L, 1);
     binding_push_error(L, task->co, false);
     const char *message = lua_tostring(L, 2);
     luaL_traceback(L, task->co, message, 0);
     const char *text = lua_tostring(L, 3);
-    if (task->of_batch) { /* below stands what runs the handlers, of which nobody knows */
+    if (of_batch) { /* below stands what runs the handlers, of which nobody knows */
         lua_pushlstring(L, text, (size_t)(strrchr(text, '\n') - text));
         lua_replace(L, 3);
         text = lua_tostring(L, 3);
@@ -104,13 +97,13 @@ static void abort_connection(binding_task *task) {
     while (task->taken) {
         binding_box *box = task->taken;
         binding_untaken(box);
-        if (!task->ended)
+        if (!task->kind->lasting)
             mp_stream_abort((mp_stream *)binding_object(box));
     }
     if (!on)
         return;
     if (task->signal == MP_SIGNAL_CONNECTION_RESUMED)
-        task->state->resume_errors++;
+        task->state->tasks->resume_errors++;
     switch (on->behaviour->kind) {
     case MP_TCP_SOCKET: mp_stream_abort((mp_stream *)on); break;
     case MP_TIMER: mp_timer_stop((mp_timer *)on); break;
@@ -126,43 +119,43 @@ static void abort_connection(binding_task *task) {
     }
 }
 
+/* What runs onError's function; an error in that calls it no second time. */
+static const binding_task_kind reporting = {.name = "onError", .failed = binding_report};
+
 /* Calls onError's function with the report on top of state->L, as a task of its own. */
 static void call_on_error(binding_state *state, binding_task *failed, int report) {
     lua_State *L = state->L;
-    int function = state->current->on_error;
-    if (function == LUA_NOREF || failed->reporting)
+    int function = state->generations.current->on_error;
+    if (function == LUA_NOREF || failed->kind == &reporting)
         return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, function);
     lua_pushvalue(L, report);
     if (failed->on) {
         binding_push(L, failed->on);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->signal_names[failed->signal]);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.signal_names[failed->signal]);
     }
-    binding_task *task = binding_new_task(state, L, failed->on ? 3 : 1);
+    binding_task *task = binding_new_task(state, &reporting, L, failed->on ? 3 : 1);
     if (!task)
         return;
-    task->reporting = true;
     binding_resume(task, failed->on ? 3 : 1);
 }
 
-void binding_report(binding_task *task, int status) {
+static void report(binding_task *task, bool of_batch) {
     binding_state *state = task->state;
     lua_State *L = state->L;
     int top = lua_gettop(L);
-    (void)status;
-    if (task->quiet)
-        return; /* a main chunk: its owner tells, and it is no handler */
-    state->handler_errors++;
-    if (task->generation)
-        task->generation->errors++;
+    state->tasks->errors++;
+    if (task->context.generation)
+        task->context.generation->errors++;
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
-    if (lua_pcall(L, 1, 3, 0) == LUA_OK) {
+    lua_pushboolean(L, of_batch);
+    if (lua_pcall(L, 2, 3, 0) == LUA_OK) {
         size_t length, trace_length;
         const char *line = lua_tolstring(L, -2, &length), *trace = lua_tolstring(L, -1, &trace_length);
         mp_log_trace(state->loop->log_level, MP_LOG_ERROR, line, length, trace, trace_length);
-        if (task->generation && !task->generation->first_error)
-            task->generation->first_error = strdup(lua_tostring(L, -3));
+        if (task->context.generation && !task->context.generation->first_error)
+            task->context.generation->first_error = strdup(lua_tostring(L, -3));
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s handler: %s",
@@ -172,4 +165,12 @@ void binding_report(binding_task *task, int status) {
     call_on_error(state, task, top + 1);
     lua_settop(L, top);
     abort_connection(task);
+}
+
+void binding_report(binding_task *task) {
+    report(task, false);
+}
+
+void binding_report_of_batch(binding_task *task) {
+    report(task, true);
 }

@@ -55,7 +55,7 @@ struct mp_loop {
     const mp_upcalls *upcalls;
     const mp_phases *phases;
     void *owner;
-    uint32_t wanted; /* signals that some handler was ever set for; others are not delivered */
+    uint64_t wanted; /* signals that some handler was ever set for; others are not delivered */
     enum mp_log_level log_level;
     size_t alive; /* held objects and the owner's tasks: at 0 the loop ends */
     uint64_t iterations;

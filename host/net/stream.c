@@ -64,7 +64,7 @@ void mp_stream_shut(mp_stream *stream, bool gently) {
 static void finish(mp_stream *stream, bool gently) {
     bool was_connected = stream->state == MP_STATE_CONNECTED || stream->state == MP_STATE_CLOSING;
     uint32_t told = stream->flags & FLAG_FINISHED_TOLD;
-    const uint32_t closing = MP_SIGNAL_BIT(MP_SIGNAL_DISCONNECTED) | MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED) |
+    const uint64_t closing = MP_SIGNAL_BIT(MP_SIGNAL_DISCONNECTED) | MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED) |
                              MP_SIGNAL_BIT(MP_SIGNAL_READ_CHANNEL_FINISHED);
     mp_object *object = &stream->object;
     /* The handlers may ask for what goes with the descriptor. */

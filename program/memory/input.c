@@ -22,7 +22,7 @@
 
 #include "data/buffer.h"
 #include "memory/blocks.h"
-#include "net/tcp_socket.h"
+#include "net/stream_input.h"
 #include "system/system.h"
 
 /* A full buffer and the NUL, in pages; and how many units are asked of the system at once. */
@@ -97,7 +97,7 @@ static bool push_placed(lua_State *L, const char *data, size_t size) {
     return placed;
 }
 
-static bool adopt(lua_State *L, mp_stream *socket) {
+bool program_adopt_input(lua_State *L, mp_stream *socket) {
     size_t size;
     const char *data = mp_stream_peek(socket, &size);
     if (size < LEAST || !program_is_input(data) || !mp_stream_may_keep_input(socket))
@@ -148,5 +148,4 @@ void program_lend_input(lua_State *L, binding_state *state) {
     if (!buffer)
         return;
     mp_network_lend_input(mp_network_of(state->loop), buffer);
-    state->adopt = adopt;
 }

@@ -10,10 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "object/binding.h"
+#include "object/state.h"
 
 /* Has the loop receive into memory that strings can keep, where there is some. */
 void program_lend_input(lua_State *L, binding_state *state);
+
+/* Pushes all that is unread where it lies, and has it read; false: it can't. For binding_host. */
+bool program_adopt_input(lua_State *L, mp_stream *socket);
 
 /* Gives the memory of what is free back to the system. */
 void program_trim_input(void);

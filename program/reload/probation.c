@@ -16,14 +16,14 @@ static double share(uint64_t errors, uint64_t calls) {
 }
 
 static bool fails_too_often(const program_probation *probation) {
-    const binding_generation *now = probation->state->current;
+    const binding_generation *now = probation->state->generations.current;
     return now->calls >= LEAST_CALLS && share(now->errors, now->calls) > probation->allowed &&
            share(probation->errors, probation->calls) <= probation->allowed;
 }
 
 static void on_look(mp_delay *look) {
     program_probation *probation = MP_CONTAINER(look, program_probation, look);
-    const binding_generation *now = probation->state->current;
+    const binding_generation *now = probation->state->generations.current;
     mp_loop *loop = probation->state->loop;
     if (fails_too_often(probation)) {
         mp_log(

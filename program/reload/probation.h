@@ -7,7 +7,7 @@
 #define PROGRAM_PROBATION_H
 
 #include "loop/timer.h"
-#include "object/binding.h"
+#include "object/state.h"
 
 typedef struct program_probation {
     binding_state *state;

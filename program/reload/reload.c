@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "object/generation.h"
+#include "generation/succession.h"
 
 #define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
@@ -40,8 +40,9 @@ static void end_next(program_reload *self) {
     luaL_unref(self->state->L, LUA_REGISTRYINDEX, self->next.environment);
     program_end_load(&self->next);
     self->restores = false;
-    self->stage = self->first.generation == self->state->current && self->first.task ? RELOAD_FIRST
-                                                                                     : RELOAD_NONE;
+    self->stage = self->first.generation == self->state->generations.current && self->first.task
+                      ? RELOAD_FIRST
+                      : RELOAD_NONE;
 }
 
 void program_prepare_reload(program_reload *self) {
@@ -54,7 +55,7 @@ void program_prepare_reload(program_reload *self) {
 }
 
 void program_commit_reload(program_reload *self) {
-    binding_generation *old = self->state->current, *new = self->next.generation;
+    binding_generation *old = self->state->generations.current, *new = self->next.generation;
     binding_commit report = {0};
     int before = self->environment;
     uint64_t calls = old->calls, errors = old->errors;
@@ -71,8 +72,8 @@ void program_commit_reload(program_reload *self) {
         program_end_probation(&self->probation);
         luaL_unref(self->state->L, LUA_REGISTRYINDEX, before);
     }
-    if (self->state->current->on_reload != LUA_NOREF)
-        function = self->state->current->on_reload;
+    if (self->state->generations.current->on_reload != LUA_NOREF)
+        function = self->state->generations.current->on_reload;
     program_tell_of_reload(&self->report, &report, function);
     binding_unreference(old);
     end_next(self);
@@ -86,7 +87,7 @@ void program_give_up_reload(program_reload *self, const char *why) {
     program_report_failure(&self->report, self->next.started, why ? why : self->next.error,
                            why ? strlen(why) : self->next.message);
     end_next(self);
-    program_tell_of_reload(&self->report, NULL, self->state->current->on_reload);
+    program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
 }
 
 /* Why a version that has been loaded may not take over, or NULL. */

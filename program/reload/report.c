@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "signal/report.h"
+
 void program_init_report(program_reload_report *report, binding_state *state, const char *script) {
     const char *slash = script ? strrchr(script, '/') : NULL;
     *report = (program_reload_report){.state = state, .script = slash ? slash + 1 : script ? script : "(-e)"};
@@ -26,8 +28,8 @@ void program_free_report(program_reload_report *report) {
 /* Connections whose handlers older generations have set; *holder names the place of one. */
 static unsigned count_older(const binding_state *state, const char **holder) {
     unsigned count = 0, most = 0;
-    for (const binding_generation *it = state->generations; it; it = it->next) {
-        if (it == state->current || it == state->staging)
+    for (const binding_generation *it = state->generations.first; it; it = it->next) {
+        if (it == state->generations.current || it == state->generations.staging)
             continue;
         count += it->sockets;
         if (it->sockets > most) {
@@ -49,7 +51,7 @@ static void log_success(const program_reload_report *report, const binding_commi
     mp_log(
         state->loop->log_level, MP_LOG_INFO,
         "reloaded %s: generation %u, %.0f ms; %u listener%s kept, %u added, %u closed; %llu connection%s%s",
-        report->script, state->current->number, report->last_duration, commit->kept,
+        report->script, state->generations.current->number, report->last_duration, commit->kept,
         commit->kept == 1 ? "" : "s", commit->added, commit->closed, connections, connections == 1 ? "" : "s",
         tail);
 }
@@ -60,7 +62,7 @@ static void log_failure(const program_reload_report *report, size_t message) {
     const char *trace = report->last_error && why[message] ? why + message + 1 : "";
     char *text = NULL;
     int length = asprintf(&text, "reload of %s failed, generation %u goes on: %.*s", report->script,
-                          state->current->number, *trace ? (int)message : INT_MAX, why);
+                          state->generations.current->number, *trace ? (int)message : INT_MAX, why);
     if (length < 0)
         return;
     mp_log_trace(state->loop->log_level, MP_LOG_ERROR, text, (size_t)length, trace, strlen(trace));
@@ -101,7 +103,7 @@ static int push_report(lua_State *L) {
     const binding_commit *commit = lua_touserdata(L, 2);
     lua_pushboolean(L, commit != NULL);
     lua_newtable(L);
-    set_integer(L, "generation", report->state->current->number);
+    set_integer(L, "generation", report->state->generations.current->number);
     lua_pushnumber(L, report->last_duration);
     lua_setfield(L, -2, "duration");
     if (commit) {
@@ -116,6 +118,8 @@ static int push_report(lua_State *L) {
     return 2;
 }
 
+static const binding_task_kind kind = {.name = "onReload", .failed = binding_report};
+
 void program_tell_of_reload(program_reload_report *report, const binding_commit *commit, int function) {
     lua_State *L = report->state->L;
     if (function == LUA_NOREF)
@@ -128,7 +132,7 @@ void program_tell_of_reload(program_reload_report *report, const binding_commit 
         lua_pop(L, 2);
         return;
     }
-    binding_task *task = binding_new_task(report->state, L, 2);
+    binding_task *task = binding_new_task(report->state, &kind, L, 2);
     if (task)
         binding_resume(task, 2);
 }
@@ -139,8 +143,9 @@ void program_tell_of_reload(program_reload_report *report, const binding_commit 
 static void push_older(const binding_state *state, lua_State *L) {
     lua_Integer n = 0;
     lua_newtable(L);
-    for (const binding_generation *it = state->generations; it; it = it->next) {
-        if (it == state->current || it == state->staging || it->sockets + it->handlers == 0)
+    for (const binding_generation *it = state->generations.first; it; it = it->next) {
+        if (it == state->generations.current || it == state->generations.staging ||
+            it->sockets + it->handlers == 0)
             continue;
         lua_newtable(L);
         set_integer(L, "generation", it->number);
@@ -154,10 +159,10 @@ static void push_older(const binding_state *state, lua_State *L) {
 
 void program_add_statistics(const program_reload_report *report, lua_State *L) {
     lua_newtable(L);
-    set_integer(L, "generation", report->state->current->number);
+    set_integer(L, "generation", report->state->generations.current->number);
     set_integer(L, "count", report->reloads);
     set_integer(L, "failures", report->failures);
-    set_integer(L, "resumeErrors", (lua_Integer)report->state->resume_errors);
+    set_integer(L, "resumeErrors", (lua_Integer)report->state->tasks->resume_errors);
     lua_pushnumber(L, report->last_duration);
     lua_setfield(L, -2, "duration");
     if (report->last_time > 0) {

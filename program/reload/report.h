@@ -6,8 +6,7 @@
 #ifndef PROGRAM_REPORT_H
 #define PROGRAM_REPORT_H
 
-#include "object/generation.h"
-#include "object/binding.h"
+#include "generation/succession.h"
 
 typedef struct program_reload_report {
     binding_state *state;

@@ -130,7 +130,7 @@ static bool is_installed(lua_State *L, int environment, const char *name) {
     static const char *const tables[] = {"loaded", "preload"};
     static const char *const paths[] = {"path", "cpath", "cpath"};
     int top = lua_gettop(L);
-    bool found = binding_push_library(L, name);
+    bool found = binding_push_library(L, binding_library, name);
     lua_getfield(L, environment, PROGRAM_PACKAGE);
     int package = lua_gettop(L);
     for (size_t i = 0; !found && i < 2; i++)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "object/binding.h"
+#include "signal/report.h"
 
 /* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for people. */
 static bool asserted(lua_State *L, lua_State *co, const char *message) {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "object/generation.h"
+#include "moonport.h"
 #include "script/environment.h"
 #include "script/error.h"
 #include "script/source.h"
@@ -91,15 +91,20 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
     lua_pop(L, 1);
 }
 
+static void chunk_ended(binding_task *task, int status, int count);
+
+/* Of main chunks. Their errors are the load's. */
+static const binding_task_kind kind = {.name = "main chunk", .lasting = true, .ended = chunk_ended};
+
 /* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises what is wrong with the script. */
 static int prepare(lua_State *L) {
     program_load *load = lua_touserdata(L, 1);
     const program_options *options = load->options;
     int from = (int)lua_tointeger(L, 2);
     if (lua_gettop(L) < 3) {
-        load->generation = binding_new_generation(L, load->state);
+        load->generation = binding_push_new_module(L, load->state);
     } else {
-        load->generation = load->state->current;
+        load->generation = load->state->generations.current;
         lua_pushglobaltable(L);
         set_arg(L, options, lua_gettop(L)); /* installed modules look for it there */
         lua_pop(L, 1);
@@ -112,7 +117,7 @@ static int prepare(lua_State *L) {
     luaL_checkstack(L, count + 1, "too many arguments");
     for (int i = 1; i <= count; i++)
         lua_pushstring(L, options->arguments[options->script_index + i]);
-    load->task = binding_new_task(load->state, L, count);
+    load->task = binding_new_task(load->state, &kind, L, count);
     if (!load->task)
         return luaL_error(L, "out of memory");
     lua_pushinteger(L, count);
@@ -162,8 +167,9 @@ static void on_count(lua_State *L, lua_Debug *where);
 
 /* The load whose main chunk runs now beside a version that serves, or NULL. */
 static program_load *running_load(const binding_state *state) {
-    binding_task *task = state->running;
-    return task && task->ended == chunk_ended && task->generation == state->staging ? task->owner : NULL;
+    binding_task *task = binding_running_task(state);
+    return task && task->kind == &kind && task->context.generation == state->generations.staging ? task->owner
+                                                                                                 : NULL;
 }
 
 /* Its time is over: the script gets an error; one that catches it is ended where it can yield. */
@@ -192,7 +198,7 @@ static void on_count(lua_State *L, lua_Debug *where) {
     program_load *load = running_load(state);
     double now = mp_loop_now();
     (void)where;
-    if (!state->staging)
+    if (!state->generations.staging)
         lua_sethook(L, NULL, 0, 0);
     if (!load)
         return;
@@ -255,10 +261,8 @@ static void begin(program_load *load, int arguments) {
     lua_pop(L, 1);
     binding_task *task = load->task;
     task->owner = load;
-    task->ended = chunk_ended;
-    task->quiet = true;
-    task->of_run = true;
-    task->generation = load->generation;
+    task->context.of_run = true;
+    task->context.generation = load->generation;
     if (load->generation->staging)
         lua_sethook(task->co, on_count, LUA_MASKCOUNT, HOOK_INTERVAL);
     run_slice(load, count);

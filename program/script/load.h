@@ -10,7 +10,7 @@
 #include <lua.h>
 
 #include "loop/watcher.h"
-#include "object/binding.h"
+#include "run/task.h"
 #include "options.h"
 
 typedef struct program_load program_load;

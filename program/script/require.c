@@ -158,7 +158,7 @@ int program_require(lua_State *L) {
     if (lua_rawget(L, -2) != LUA_TNIL)
         return 1;
     lua_settop(L, 4);
-    if (binding_push_library(L, lua_tostring(L, 1))) {
+    if (binding_push_library(L, binding_library, lua_tostring(L, 1))) {
         /* Ours: they use the run's own "moonport". */
         lua_getfield(L, 3, PROGRAM_GLOBALS);
         lua_setupvalue(L, 5, 1);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <lualib.h>
 
-#include "module.h"
+#include "open.h"
 #include "memory/input.h"
 #include "memory/pool.h"
 #include "resident.h"
@@ -135,6 +135,8 @@ static void copies_what_is_small_or_not_all(void **state) {
         "get(pattern(131072, 7), function(socket) if socket:bytesAvailable() == 131072 then return socket:readAll() end end)\n");
 }
 
+static const binding_host host = {.adopt = program_adopt_input};
+
 static int open_state(void **state) {
     (void)state;
     L = luaL_newstate();
@@ -152,6 +154,7 @@ static int open_state(void **state) {
     lua_pushinteger(L, INPUT_TEST);
     lua_setglobal(L, "UNITS");
     program_lend_input(L, moonport);
+    moonport->host = &host;
     return luaL_dostring(L, tools) == LUA_OK ? 0 : -1;
 }
 

@@ -94,7 +94,7 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
             return;
         close(d->fd);
         ev_timer_stop(ev, timer);
-        self->state->on_quit(self->state);
+        self->state->host->quit(self->state);
         mp_loop_settle(self->state->loop);
     }
     d->step++;

@@ -17,8 +17,9 @@
 #include <cmocka.h>
 #include <lualib.h>
 
-#include "object/binding.h"
-#include "module.h"
+#include "net/tcp_server.h"
+#include "open.h"
+#include "run/wait.h"
 
 /* code, argument -> what it returns */
 static inline int run_service(lua_State *L) {
@@ -40,7 +41,7 @@ static inline binding_state *start_service(lua_State *L, const char *code, int a
     if (lua_pcall(L, 2, 1, 0) != LUA_OK)
         fail_msg("%s", lua_tostring(L, -1));
     binding_state *state = binding_find(L);
-    state->looping = true;
+    state->driver->looping = true;
     return state;
 }
 

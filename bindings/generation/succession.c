@@ -1,0 +1,307 @@
+/*
+ * How one generation comes after another; see succession.h. A commit touches listeners and what the old run has made, never
+ * the connections: those are told one by one, before their next event or when the loop has time.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "generation/succession.h"
+
+#include "net/tcp_server.h"
+#include "object/class.h"
+#include "object/prototype.h"
+#include "run/spawn.h"
+
+/* Registry key of persist's table. */
+static const char persist_key = 0;
+
+binding_generation *binding_begin_generation(lua_State *L, binding_state *state) {
+    binding_generation *generation = binding_new_generation(L, state);
+    binding_reference(generation);
+    if (state->generations.current) {
+        generation->staging = true;
+        state->generations.staging = generation;
+    } else {
+        state->generations.current = generation;
+    }
+    return generation;
+}
+
+/* --- persist --------------------------------------------------------------------------------------------------------- */
+
+/* moonport.persist(name, init) -> what is kept under the name; init the first time */
+static int module_persist(lua_State *L) {
+    luaL_checkany(L, 1);
+    lua_settop(L, 2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, 3) == LUA_TNIL && !lua_isnil(L, 2)) {
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2);
+        lua_rawset(L, 3);
+        if (binding_generation_of(L)->staging) {
+            lua_rawgeti(L, LUA_REGISTRYINDEX, binding_generation_of(L)->persisted);
+            lua_pushvalue(L, 1);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, -3);
+        }
+        lua_settop(L, 2);
+    }
+    return 1;
+}
+
+/* generation -> */
+static int forget_persisted(lua_State *L) {
+    binding_generation *generation = lua_touserdata(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->persisted);
+    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_pushnil(L);
+        lua_rawset(L, 2);
+    }
+    return 0;
+}
+
+static void forget_all_persisted(binding_generation *generation) {
+    lua_State *L = generation->state->L;
+    lua_pushcfunction(L, forget_persisted);
+    lua_pushlightuserdata(L, generation);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+}
+
+void binding_open_persist(lua_State *L) {
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &persist_key);
+}
+
+const luaL_Reg binding_persist_functions[] = {{"persist", module_persist}, {NULL, NULL}};
+
+/* --- staging ------------------------------------------------------------------------------------------------------- */
+
+/* The next server after `server` (NULL: the first) of a run before `generation`, or NULL. */
+static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *server) {
+    while ((server = mp_tcp_server_next(mp_network_of(generation->state->loop), server))) {
+        binding_box *box = binding_box_of(&server->object);
+        if (box->of_run && box->generation != generation)
+            break;
+    }
+    return server;
+}
+
+mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
+                                      uint16_t port) {
+    mp_tcp_server *server = NULL;
+    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_claimed(server, address, port))
+        continue;
+    return server;
+}
+
+mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) {
+    mp_tcp_server *server = NULL;
+    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_adopted(server, fd))
+        continue;
+    return server;
+}
+
+/* generation, address of visit -> ; calls it with each member of the generation. Collects first: visits may run code that
+   makes new ones. A weak key stays in its table until the cycle after its finaliser, so that some may have ended. */
+static int visit_members(lua_State *L) {
+    binding_generation *generation = lua_touserdata(L, 1);
+    void (*visit)(lua_State *, binding_box *) = *(void (**)(lua_State *, binding_box *))lua_touserdata(L, 2);
+    lua_Integer count = 0;
+    lua_newtable(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->members);
+    for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, 3, ++count);
+    }
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, 3, i);
+        binding_box *box = lua_touserdata(L, -1);
+        if (binding_object(box)->loop)
+            visit(L, box);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static void for_members(binding_generation *generation, void (*visit)(lua_State *L, binding_box *box)) {
+    lua_State *L = generation->state->L;
+    lua_pushcfunction(L, visit_members);
+    lua_pushlightuserdata(L, generation);
+    lua_pushlightuserdata(L, &visit);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        mp_log(generation->state->loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+}
+
+/* Tasks of the generation that belong to its run; all of its tasks, if `all`. */
+static void cancel_tasks(binding_generation *generation, bool all) {
+    binding_state *state = generation->state;
+    for (bool again = true; again;) {
+        again = false;
+        for (mp_ring *link = state->tasks->all.next; link != &state->tasks->all; link = link->next) {
+            binding_task *task = MP_CONTAINER(link, binding_task, link);
+            if (!task->suspended || task->context.generation != generation || task->doomed)
+                continue; /* a spare one's object may be gone */
+            bool own = task->kind->lasting || (task->on && task->on->behaviour->kind == MP_TIMER);
+            if (!(all || (task->context.of_run && own)))
+                continue;
+            binding_cancel(task);
+            again = true; /* closing its variables may have changed the list */
+            break;
+        }
+    }
+}
+
+/* --- commit -------------------------------------------------------------------------------------------------------- */
+
+static void start_member(lua_State *L, binding_box *box) {
+    (void)L;
+    if (!box->start_staged)
+        return;
+    box->start_staged = false;
+    if (binding_object(box)->behaviour->kind == MP_TIMER)
+        mp_timer_start((mp_timer *)binding_object(box));
+    else
+        binding_start_spawned(binding_object(box));
+}
+
+/* anchor -> ; puts a weak table with the object into its place */
+static int make_weak(lua_State *L) {
+    int anchor = (int)lua_tointeger(L, 1);
+    binding_push_weak_table(L, "v");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, anchor);
+    lua_rawseti(L, -2, 1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, anchor);
+    return 0;
+}
+
+/* From now on the object lives only as long as something of the script's refers to it. */
+static void weaken(mp_object *object) {
+    lua_State *L = ((binding_state *)object->loop->owner)->L;
+    if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TUSERDATA) {
+        lua_pushcfunction(L, make_weak);
+        lua_pushinteger(L, object->anchor);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+            lua_pop(L, 1); /* no memory: it stays until it ends by itself */
+    }
+    lua_pop(L, 1);
+}
+
+static void retire_member(lua_State *L, binding_box *box) {
+    mp_object *object = binding_object(box);
+    (void)L;
+    switch ((int)object->behaviour->kind) {
+    case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
+    case CLASS_TASK: binding_cancel_spawned(object); break;
+    case MP_TCP_SOCKET:
+        if (object->anchor != 0 && !mp_stream_server((mp_stream *)object))
+            weaken(object);
+        break;
+    default: break;
+    }
+}
+
+/* server, old server -> ; each has the other's listener now, and its own prototype behind that one's connections */
+static int exchange_prototypes(lua_State *L) {
+    binding_update_prototype(L, 1);
+    binding_update_prototype(L, 2);
+    return 0;
+}
+
+static void take_over(mp_tcp_server *server) {
+    lua_State *L = ((binding_state *)server->object.loop->owner)->L;
+    mp_tcp_server *old = server->claims;
+    mp_tcp_server_take_over(server);
+    lua_pushcfunction(L, exchange_prototypes);
+    binding_push(L, &server->object);
+    binding_push(L, &old->object);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        mp_log(server->object.loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+}
+
+bool binding_has_lost_listener(const binding_generation *generation) {
+    mp_loop *loop = generation->state->loop;
+    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL); server;
+         server = mp_tcp_server_next(mp_network_of(loop), server))
+        if (server->lost && binding_box_of(&server->object)->generation == generation)
+            return true;
+    return false;
+}
+
+/* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
+static void move_listeners(binding_generation *generation, binding_commit *report) {
+    mp_loop *loop = generation->state->loop;
+    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL), *next; server;
+         server = next) {
+        binding_box *box = binding_box_of(&server->object);
+        next = mp_tcp_server_next(mp_network_of(loop), server);
+        if (box->generation == generation) {
+            server->object.epoch = generation->number;
+            if (server->claims) {
+                take_over(server);
+                report->kept++;
+            } else if (mp_tcp_server_is_listening(server)) {
+                server->staged = false;
+                mp_tcp_server_update(server);
+                report->added++;
+            }
+        } else if (box->of_run && mp_tcp_server_is_listening(server) && !server->claimed_by) {
+            mp_tcp_server_close(server);
+            report->closed++;
+        }
+    }
+}
+
+void binding_commit_generation(binding_generation *generation, binding_commit *report) {
+    binding_state *state = generation->state;
+    binding_generation *old = state->generations.current;
+    generation->staging = false;
+    state->generations.staging = NULL;
+    state->generations.current = generation;
+    move_listeners(generation, report);
+    for_members(old, retire_member);
+    cancel_tasks(old, false);
+    for_members(generation, start_member);
+    binding_unreference(old);
+    state->hooks->succeeded(state);
+}
+
+/* --- rollback ------------------------------------------------------------------------------------------------------ */
+
+static void undo_member(lua_State *L, binding_box *box) {
+    mp_object *object = binding_object(box);
+    (void)L;
+    object->blocked = true;
+    switch ((int)object->behaviour->kind) {
+    case MP_TIMER:
+        mp_timer_stop((mp_timer *)object);
+        mp_object_check(object);
+        break;
+    case CLASS_TASK: binding_cancel_spawned(object); break;
+    case MP_TCP_SOCKET:
+        if (object->anchor != 0)
+            mp_stream_abort((mp_stream *)object);
+        break;
+    default:
+        mp_tcp_server_unclaim((mp_tcp_server *)object);
+        mp_tcp_server_close((mp_tcp_server *)object);
+        break;
+    }
+    box->start_staged = false; /* only now: it tells that a task has not begun */
+}
+
+void binding_rollback_generation(binding_generation *generation) {
+    binding_state *state = generation->state;
+    cancel_tasks(generation, true);
+    for_members(generation, undo_member);
+    forget_all_persisted(generation);
+    state->generations.staging = NULL;
+    state->hooks->succeeded(state);
+    binding_unreference(generation);
+}

@@ -1,0 +1,103 @@
+/*
+ * The names of signals; see signal_name.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "object/signal_name.h"
+
+#include <string.h>
+
+#include "object/suggestion.h"
+
+static const char *const names[] = {
+#define X(constant, name, kinds, argument) name,
+    MP_SIGNALS(X)
+#undef X
+};
+
+int binding_signal(enum mp_kind kind, const char *name) {
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++)
+        if (mp_signal_belongs((enum mp_signal)i, kind) && strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *binding_signal_name(enum mp_signal signal) {
+    return names[signal];
+}
+
+void binding_open_signal_names(lua_State *L, binding_state *state) {
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
+        lua_pushstring(L, names[i]);
+        state->classes.signal_names[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+}
+
+/* The names of the kinds, and where the handlers of their signals go. */
+static const struct {
+    const char *name, *place;
+} owners[MP_KIND_COUNT] = {
+    [MP_TCP_SERVER] = {"TcpServer", "to the server itself"},
+    [MP_TCP_SOCKET] = {"TcpSocket",
+                       "to a socket, or into the server's connection for all of its connections"},
+    [MP_TIMER] = {"Timer", "to a timer"},
+};
+
+/* A signal's name that isn't one of `kind`: which class has it, but for letter case. -1: none. */
+static int signal_of_another(enum mp_kind kind, const char *name) {
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++)
+        if (!mp_signal_belongs((enum mp_signal)i, kind) && strcasecmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static int raise_elsewhere(lua_State *L, enum mp_kind kind, const char *name, int signal) {
+    enum mp_kind owner = MP_TCP_SERVER;
+    while (!mp_signal_belongs((enum mp_signal)signal, owner))
+        owner++;
+    return luaL_error(L, "%s has no signal '%s': '%s' is one of %s, and its handlers go %s",
+                      owners[kind].name, name, names[signal], owners[owner].name, owners[owner].place);
+}
+
+/* The names of a kind's signals, as binding_nearest wants them. */
+static const char *name_of_kind(const void *kind, int i) {
+    if (i == MP_SIGNAL_COUNT)
+        return NULL;
+    return mp_signal_belongs((enum mp_signal)i, *(const enum mp_kind *)kind) ? names[i] : "";
+}
+
+enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char *name) {
+    int signal = binding_signal(kind, name), elsewhere;
+    if (signal >= 0)
+        return (enum mp_signal)signal;
+    const char *nearest = binding_nearest(name, name_of_kind, &kind);
+    if (nearest)
+        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name, nearest);
+    if ((elsewhere = signal_of_another(kind, name)) >= 0)
+        raise_elsewhere(L, kind, name, elsewhere);
+    luaL_error(L, "%s has no signal '%s'", owners[kind].name, name);
+    return MP_SIGNAL_COUNT;
+}
+
+void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind, int key, int value) {
+    if (lua_type(L, key) != LUA_TSTRING)
+        return;
+    const char *name = lua_tostring(L, key);
+    bool function = lua_type(L, value) == LUA_TFUNCTION;
+    int elsewhere;
+    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
+        if (!mp_signal_belongs((enum mp_signal)i, kind) || strcasecmp(names[i], name) != 0)
+            continue;
+        if (strcmp(names[i], name) == 0) {
+            if (!function && !lua_isnil(L, value))
+                luaL_error(L, "%s: a handler must be a function, not a %s", name, luaL_typename(L, value));
+            if (function)
+                state->loop->wanted |= MP_SIGNAL_BIT(i);
+        } else if (function) {
+            luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name, names[i]);
+        }
+        return;
+    }
+    if (function && (elsewhere = signal_of_another(kind, name)) >= 0)
+        raise_elsewhere(L, kind, name, elsewhere);
+}

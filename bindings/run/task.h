@@ -1,0 +1,122 @@
+/*
+ * Tasks: handlers, spawned functions and main chunks, as pooled coroutines.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BINDING_TASK_H
+#define BINDING_TASK_H
+
+#include "loop/timer.h"
+#include "object/box.h"
+#include "object/generation.h"
+
+enum { WAIT_RUNNING, WAIT_READY, WAIT_TIMED_OUT, WAIT_CANCELLED };
+
+/* What a task waits for. `test` says whether a signal of `object` ends it. */
+struct binding_wait {
+    binding_wait *next, *previous; /* in the ring of those on the same object; NULL: in none */
+    binding_task *task;            /* NULL: the main program of a plain Lua, which drives the loop itself */
+    mp_loop *loop;
+    mp_object *object; /* NULL: only time */
+    bool (*test)(const binding_wait *wait);
+    bool lets_close;  /* waits for the end: the waiting handler doesn't hold it up (D4) */
+    uint64_t signals; /* those that are worth a test */
+    uint64_t mark;    /* counter at the start */
+    mp_delay delay;
+    int outcome;
+};
+
+/* What a task is, and what is done when it ends. */
+struct binding_task_kind {
+    const char *name;
+    bool
+        lasting; /* may go on for ever: it is at work only on the connection that it took last, and what it took
+                     outlives its failure */
+    /* It has failed; its error value is on top of its stack. NULL: nobody is told. Never raises. */
+    void (*failed)(binding_task *task);
+    /* It has ended, from the loop: `count` results or an error value are on top of its stack, and `status` is LUA_OK,
+       LUA_YIELD for cancelled, or an error. Never raises. NULL: nobody is told. */
+    void (*ended)(binding_task *task, int status, int count);
+};
+
+struct binding_task {
+    binding_context context;
+    mp_ring link; /* in tasks->all */
+    binding_state *state;
+    const binding_task_kind *kind;
+    lua_State *co;
+    int co_reference;
+    binding_task *next_spare;
+    bool suspended; /* has waited: counts as alive, and as at work on `on` */
+    bool entered;  /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
+    bool working;  /* counted in on->at_work (D4) */
+    bool doomed;   /* to be cancelled as soon as it waits */
+    bool sliced;   /* interrupted by its hook: goes on in the next turn */
+    mp_object *on; /* the object of the handler's signal */
+    enum mp_signal signal;
+    binding_box *taken; /* sockets that it took from nextPendingConnection */
+    void *owner;        /* of `kind` */
+    binding_wait wait;
+};
+
+typedef struct binding_tasks {
+    mp_ring all;
+    binding_task *spares;
+    unsigned spare_count;
+    unsigned count;         /* suspended or waiting to start */
+    unsigned cancelling;    /* being cancelled, each by the one before */
+    uint64_t errors;        /* of handlers, ever */
+    uint64_t resume_errors; /* of those the ones in connectionResumed */
+} binding_tasks;
+
+static inline binding_task *binding_running_task(const binding_state *state) {
+    return (binding_task *)state->running;
+}
+
+/* Makes what tasks need of the state. Raises on lack of memory. */
+void binding_open_tasks(lua_State *L, binding_state *state);
+
+/* Frees all tasks; their coroutines go with the Lua state. */
+void binding_free_tasks(binding_state *state);
+
+/* A task for a handler, with an empty stack that has LUA_MINSTACK slots; the caller sets what it runs on, its kind and its
+   context. NULL on lack of memory. */
+binding_task *binding_take_task(binding_state *state);
+
+/* A handler of the task, which runs several, has returned, or there was none: whatever there is to do after one. */
+void binding_end_handler(binding_task *task);
+
+/* Takes back a task that has ended well or never begun. */
+void binding_give_back(binding_task *task);
+
+/* A task for the function and `arguments` on top of L's stack, which are popped; NULL on lack of memory. It is to be
+   resumed before any code of the script can run. */
+binding_task *binding_new_task(binding_state *state, const binding_task_kind *kind, lua_State *L,
+                               int arguments);
+
+/* Runs a task until it waits or ends. From the loop only. */
+void binding_resume(binding_task *task, int arguments);
+
+/* Ends a suspended task: closes its variables, which runs code of the script. One that runs ends where it would wait. */
+void binding_cancel(binding_task *task);
+
+/* Ends a task that has never run. */
+void binding_discard(binding_task *task);
+
+/* Notes that the running task took `socket` from nextPendingConnection. */
+void binding_taken(binding_state *state, binding_box *box);
+
+/* Forgets a socket that vanishes or whose handler has ended. */
+void binding_untaken(binding_box *box);
+
+/* Puts a wait into the ring of those on its object, which is at index 1. Raises on lack of memory. */
+void binding_link_wait(lua_State *L, binding_wait *wait);
+
+/* Puts a wait, or a mark, which has no test, in front of one in the ring; NULL: last. And takes it out. */
+void binding_put_wait(binding_box *box, binding_wait *wait, binding_wait *before);
+void binding_take_wait(binding_box *box, binding_wait *wait);
+
+/* Ends a wait without regard to its test. */
+void binding_end_wait(binding_wait *wait, int outcome);
+
+#endif
