@@ -286,7 +286,7 @@ static int tcp_socket_set_socket_option(lua_State *L) {
     int option = check_option(L);
     lua_Integer value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) : luaL_checkinteger(L, 3);
     luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, 3, "out of range");
-    int result = mp_stream_set_option(&socket->stream, option, (int)value);
+    int result = mp_tcp_socket_set_option(socket, option, (int)value);
     lua_pushfstring(L, "setSocketOption %s", mp_socket_option_name(option));
     return binding_result(L, lua_tostring(L, -1),
                           result == 0        ? MP_FAULT_NONE
@@ -297,7 +297,7 @@ static int tcp_socket_set_socket_option(lua_State *L) {
 /* socket:socketOption(name) -> integer, or nil without a descriptor */
 static int tcp_socket_socket_option(lua_State *L) {
     int value, option = check_option(L);
-    if (mp_stream_option(check_stream(L), option, &value) < 0)
+    if (mp_tcp_socket_option(check_socket(L), option, &value) < 0)
         lua_pushnil(L);
     else
         lua_pushinteger(L, value);

@@ -328,7 +328,8 @@ function TcpSocket:localAddress() end
 ---@return integer
 function TcpSocket:localPort() end
 
----Nil unless connected. An IPv4 peer of a server on "any" is ::ffff:a.b.c.d.
+---Nil unless connected. An IPv4 peer of a server on "any" is ::ffff:a.b.c.d; after connectToHost("any", …) it is the address
+---of this host that was reached.
 ---@return string|nil
 function TcpSocket:peerAddress() end
 
@@ -522,14 +523,15 @@ function TcpSocket:setAllowHalfOpen(allow) end
 ---@return boolean
 function TcpSocket:allowHalfOpen() end
 
----Value is an integer or a boolean. Fails with UnknownSocketError without a descriptor,
----UnsupportedSocketOperationError if the system refuses.
+---Value is an integer or a boolean. While connecting it is kept, and set before the connection comes about (D32); refused
+---then, it is logged. Fails with UnknownSocketError without a descriptor otherwise, UnsupportedSocketOperationError if the
+---system refuses.
 ---@param name moonport.SocketOption
 ---@param value integer|boolean
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:setSocketOption(name, value) end
 
----Nil without a descriptor.
+---Nil without a descriptor; while connecting what was set, or nil.
 ---@param name moonport.SocketOption
 ---@return integer|nil
 function TcpSocket:socketOption(name) end

@@ -35,6 +35,12 @@ int mp_connector_start(mp_connector *connector, const char *host, enum mp_protoc
 /* Begins with the attempts, after `found`. */
 void mp_connector_attempt(mp_connector *connector);
 
+/* Sets a socket option on the descriptors that are there, and on each that is made later, before it connects: the one that wins has it.
+   Returns 0, or the -errno of a descriptor that refuses: then none is made with it. mp_connector_option gives what was set so, or
+   -EBADF. */
+int mp_connector_set_option(mp_connector *connector, int option, int value);
+int mp_connector_option(const mp_connector *connector, int option, int *value);
+
 /* Gives up what is under way and frees it; no call follows. NULL does nothing. */
 void mp_connector_free(mp_connector *connector);
 

@@ -45,6 +45,8 @@ static const struct {
     {"LingerOption", SOL_SOCKET, SO_LINGER},
 };
 
+_Static_assert(sizeof options / sizeof *options == MP_SOCKET_OPTION_COUNT, "as many as the header says");
+
 /* The options that IPv6 sockets have under other numbers. */
 static const struct {
     int v4, v6;
@@ -58,64 +60,70 @@ static const struct {
 };
 
 int mp_socket_option_find(const char *name) {
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    for (int i = 0; i < MP_SOCKET_OPTION_COUNT; i++)
         if (strcmp(options[i].name, name) == 0)
-            return (int)i;
+            return i;
     return -ENOENT;
 }
 
 const char *mp_socket_option_name(int option) {
-    return option >= 0 && (size_t)option < sizeof options / sizeof *options ? options[option].name : NULL;
+    return option >= 0 && option < MP_SOCKET_OPTION_COUNT ? options[option].name : NULL;
 }
 
-/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. Returns 0, -EBADF
-   without a descriptor, or -ENOPROTOOPT if the system hasn't got the option. */
-static int locate(const mp_stream *stream, int option, int *level, int *name) {
+static bool is_linger(int option) {
+    return options[option].level == SOL_SOCKET && options[option].option == SO_LINGER;
+}
+
+int mp_socket_option_check(int option, int value) {
+    if (options[option].level == MISSING)
+        return -ENOPROTOOPT;
+    return is_linger(option) && value > 0 ? -EINVAL : 0; /* a close that takes its time would keep the loop */
+}
+
+/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. True: it may talk either, since
+   it has no address yet, and these are those of IPv6. */
+static bool locate(int fd, int option, int *level, int *name) {
     mp_address local;
     uint16_t port;
+    uint32_t ipv4 = 0;
     *level = options[option].level;
     *name = options[option].option;
-    if (stream->watcher.fd < 0)
-        return -EBADF;
-    if (*level == MISSING)
-        return -ENOPROTOOPT;
-    if (*level != IPPROTO_IP || mp_system_local_address(stream->watcher.fd, &local, &port) < 0)
-        return 0;
-    uint32_t ipv4;
-    if (local.protocol == MP_PROTOCOL_IPV4 || mp_address_to_ipv4(&local, &ipv4) == 0)
-        return 0;
+    if (*level != IPPROTO_IP || mp_system_local_address(fd, &local, &port) < 0 ||
+        local.protocol == MP_PROTOCOL_IPV4)
+        return false;
+    bool either = mp_address_to_ipv4(&local, &ipv4) == 0;
+    if (either && ipv4 != 0)
+        return false;
     for (size_t i = 0; i < sizeof of_ipv6 / sizeof *of_ipv6; i++) {
         if (of_ipv6[i].v4 == *name) {
             *level = IPPROTO_IPV6;
             *name = of_ipv6[i].v6;
-            return 0;
+            return either;
         }
     }
-    return 0;
+    return false;
 }
 
-static bool is_linger(int level, int name) {
-    return level == SOL_SOCKET && name == SO_LINGER;
-}
-
-int mp_stream_set_option(mp_stream *stream, int option, int value) {
-    int level, name, result = locate(stream, option, &level, &name);
+int mp_socket_option_set(int fd, int option, int value) {
+    int level, name, result = fd < 0 ? -EBADF : mp_socket_option_check(option, value);
     if (result < 0)
         return result;
-    if (!is_linger(level, name))
-        return mp_system_set_option(stream->watcher.fd, level, name, value);
-    if (value > 0)
-        return -EINVAL; /* a close that takes its time would keep the loop */
-    return mp_system_set_reset_on_close(stream->watcher.fd, value == 0);
+    if (is_linger(option))
+        return mp_system_set_reset_on_close(fd, value == 0);
+    if (locate(fd, option, &level, &name))
+        (void)mp_system_set_option(fd, options[option].level, options[option].option, value);
+    return mp_system_set_option(fd, level, name, value);
 }
 
-int mp_stream_option(const mp_stream *stream, int option, int *value) {
-    int level, name, result = locate(stream, option, &level, &name);
+int mp_socket_option_get(int fd, int option, int *value) {
+    int level, name, result = fd < 0 ? -EBADF : mp_socket_option_check(option, 0);
     if (result < 0)
         return result;
-    if (!is_linger(level, name))
-        return mp_system_get_option(stream->watcher.fd, level, name, value);
-    result = mp_system_resets_on_close(stream->watcher.fd);
-    *value = result > 0 ? 0 : -1;
-    return result < 0 ? result : 0;
+    if (is_linger(option)) {
+        result = mp_system_resets_on_close(fd);
+        *value = result > 0 ? 0 : -1;
+        return result < 0 ? result : 0;
+    }
+    (void)locate(fd, option, &level, &name);
+    return mp_system_get_option(fd, level, name, value);
 }

@@ -6,14 +6,19 @@
 #ifndef MP_SOCKET_OPTION_H
 #define MP_SOCKET_OPTION_H
 
-#include "net/stream_state.h"
+/* They have numbers from 0 on. */
+#define MP_SOCKET_OPTION_COUNT 12
 
 /* The option of that name; -ENOENT: there is none. */
 int mp_socket_option_find(const char *name);
 const char *mp_socket_option_name(int option);
 
-/* 0, -EBADF without a descriptor, -ENOPROTOOPT where the system hasn't got it, or another -errno. */
-int mp_stream_set_option(mp_stream *stream, int option, int value);
-int mp_stream_option(const mp_stream *stream, int option, int *value);
+/* Whether the option may have that value as far as that doesn't depend on a descriptor: 0, -ENOPROTOOPT where the system hasn't got
+   it, -EINVAL. */
+int mp_socket_option_check(int option, int value);
+
+/* 0, -EBADF without a descriptor (-1), what check gives, or another -errno. */
+int mp_socket_option_set(int fd, int option, int value);
+int mp_socket_option_get(int fd, int option, int *value);
 
 #endif

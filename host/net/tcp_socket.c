@@ -13,6 +13,7 @@
 #include "net/connector.h"
 #include "net/descriptor.h"
 #include "net/listener.h"
+#include "net/socket_option.h"
 #include "net/stream_input.h"
 #include "net/tcp_socket_extras.h"
 #include "system/system.h"
@@ -122,7 +123,13 @@ static void done(mp_stream *stream, int fd, const mp_address *address, enum mp_f
         return;
     }
     mp_tcp_socket *socket = (mp_tcp_socket *)stream;
-    mp_tcp_socket_set_peer(socket, address, mp_connector_port(mp_tcp_socket_extras(socket)->connector));
+    uint16_t port = mp_connector_port(mp_tcp_socket_extras(socket)->connector);
+    mp_address peer = *address;
+    uint32_t ipv4;
+    /* 0.0.0.0 and :: are this host; the system knows by which address. */
+    if (mp_address_to_ipv4(&peer, &ipv4) == 0 && ipv4 == 0 && mp_system_peer_address(fd, &peer, &port) < 0)
+        peer = *address;
+    mp_tcp_socket_set_peer(socket, &peer, port);
     leave(stream);
     network->traffic.connected++;
     stream->state = MP_STATE_CONNECTED;
@@ -216,4 +223,24 @@ void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address
 const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket) {
     const mp_tcp_extras *extras = mp_tcp_socket_extras(socket);
     return extras && extras->peer_name ? extras->peer_name : "";
+}
+
+/* --- options --------------------------------------------------------------------------------------------------------- */
+
+/* A connect in progress whose descriptors come later, or NULL. */
+static mp_connector *racing(const mp_tcp_socket *socket) {
+    const mp_tcp_extras *extras = mp_tcp_socket_extras(socket);
+    return socket->stream.watcher.fd < 0 && extras ? extras->connector : NULL;
+}
+
+int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value) {
+    mp_connector *connector = racing(socket);
+    return connector ? mp_connector_set_option(connector, option, value)
+                     : mp_socket_option_set(socket->stream.watcher.fd, option, value);
+}
+
+int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value) {
+    const mp_connector *connector = racing(socket);
+    return connector ? mp_connector_option(connector, option, value)
+                     : mp_socket_option_get(socket->stream.watcher.fd, option, value);
 }

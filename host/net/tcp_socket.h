@@ -52,6 +52,11 @@ void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address
 /* The name given to connect, "" if none. */
 const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket);
 
+/* An option of socket_option.h. While connecting it is kept for the descriptors that come, and what is given is what was set so.
+   Returns 0, -EBADF without a descriptor, or another -errno. */
+int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value);
+int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value);
+
 /* --- for host/ only ------------------------------------------------------------------------------------------------ */
 
 /* A connection that was accepted from there. */

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "loop/reserve.h"
 #include "net/descriptor.h"
@@ -29,6 +30,7 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
     }
     if (bind_mode & (MP_BIND_SHARE | MP_BIND_REUSE_HINT))
         (void)mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (family == AF_INET6)
         (void)mp_system_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address->protocol != MP_PROTOCOL_ANY);
     result = mp_system_bind(fd, address, port);
@@ -82,6 +84,8 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
         (void)mp_system_peer_address(fd, &socket->peer, &stream->port);
         (void)mp_stream_establish(stream, fd);
     } else {
+        /* Only what is no TCP socket has no such option. */
+        (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         ev_io_set(&stream->watcher, fd, 0);
     }
     if (stream->state != state)
