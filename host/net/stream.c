@@ -226,8 +226,10 @@ static size_t flush(mp_stream *stream, bool from_loop) {
     mp_part_result part = mp_stream_send(stream, &sent);
     if (part.outcome == MP_BROKEN)
         write_failed(stream, part.fault);
-    mp_stream_balance(stream);
-    mp_stream_end_writing(stream);
+    if (stream->out.bytes > 0 || (stream->flags & (FLAG_SHORT_WRITE | FLAG_THROTTLED | FLAG_CARRIED)))
+        mp_stream_balance(stream);
+    if (stream->flags & FLAG_WRITE_CLOSED)
+        mp_stream_end_writing(stream);
     if (sent > 0) {
         if (stream->extras)
             mp_idle_touch(&stream->extras->idle);
@@ -285,14 +287,20 @@ enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
 
 /* --- receiving ------------------------------------------------------------------------------------------------------- */
 
-static void receive(mp_stream *stream) {
-    mp_part_result part = mp_stream_receive(stream);
+/* Receiving has brought the end. */
+static void input_ended(mp_stream *stream, mp_part_result part) {
     if (part.outcome == MP_BROKEN)
         remote_closed(stream, part.fault, false);
-    else if (part.outcome == MP_END && (stream->flags & FLAG_WRITE_FAILED))
+    else if (stream->flags & FLAG_WRITE_FAILED)
         remote_closed(stream, stream->fault, false);
-    else if (part.outcome == MP_END)
+    else
         remote_closed(stream, part.fault, true);
+}
+
+static inline void receive(mp_stream *stream) {
+    mp_part_result part = mp_stream_receive(stream);
+    if (part.outcome >= MP_END)
+        input_ended(stream, part);
 }
 
 /* What arrived for the stream becomes its unread data. False: nobody is to be told of it now. */

@@ -95,7 +95,7 @@ void mp_stream_drop_arrival(mp_stream *stream) {
 }
 
 /* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
-static mp_part_result arrived(mp_stream *stream, uint32_t size) {
+static void arrived(mp_stream *stream, uint32_t size) {
     mp_network *network = mp_stream_network(stream);
     assert(network->arrival_count < MP_BATCH);
     if (stream->extras)
@@ -103,55 +103,62 @@ static mp_part_result arrived(mp_stream *stream, uint32_t size) {
     stream->flags |= FLAG_ARRIVED;
     network->arrivals[network->arrival_count++] = (mp_arrival){stream, network->input_used, size};
     network->input_used += (size + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1);
-    return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
 }
 
 bool mp_stream_is_batch_full(const mp_network *network) {
     return network->arrival_count == MP_BATCH || network->input_used > BATCH_BYTES;
 }
 
-/* By a transport. */
-static mp_part_result receive_carried(mp_stream *stream, void *data, size_t size) {
+/* By a transport. Returns the bytes, or 0 and *part says what there is instead. */
+static ssize_t receive_carried(mp_stream *stream, void *data, size_t size, mp_part_result *part) {
     if (!mp_stream_is_carrying(stream))
-        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+        return 0;
     mp_transport_result result = mp_stream_transport(stream)->receive(stream, data, size);
     if (stream->flags & FLAG_CARRIED)
         mp_stream_note_carrier(stream, &result, &stream->extras->carrier.receive_waits);
-    switch (result.outcome) {
-    case MP_TRANSPORT_BYTES: return arrived(stream, (uint32_t)result.n);
-    case MP_TRANSPORT_END: return (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
-    case MP_TRANSPORT_TRUNCATED:
-    case MP_TRANSPORT_BROKEN: return (mp_part_result){MP_BROKEN, result.fault};
-    default: return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
-    }
+    if (result.outcome == MP_TRANSPORT_END)
+        *part = (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
+    else if (result.outcome == MP_TRANSPORT_TRUNCATED || result.outcome == MP_TRANSPORT_BROKEN)
+        *part = (mp_part_result){MP_BROKEN, result.fault};
+    return result.outcome == MP_TRANSPORT_BYTES ? result.n : 0;
+}
+
+/* The same of a plain socket. */
+static inline ssize_t receive_plain(mp_stream *stream, void *data, size_t size, mp_part_result *part) {
+    ssize_t n = mp_system_receive(stream->watcher.fd, data, size, false);
+    if (n > 0)
+        return n;
+    if (n == 0)
+        *part = (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
+    else if (n != -EAGAIN && n != -EWOULDBLOCK)
+        *part = (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_READ, (int)-n)};
+    return 0;
 }
 
 mp_part_result mp_stream_receive(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
+    mp_part_result part = {MP_NOTHING, MP_FAULT_NONE};
     size_t limit = mp_stream_limits(stream)->read_buffer;
     size_t size = network->input->capacity - network->input_used;
     if (stream->state != MP_STATE_CONNECTED || (stream->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
-        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+        return part;
     if (limit > 0) {
         size_t held = mp_buffer_held(stream->in);
         if (held >= limit) {
             rest(stream);
-            return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+            return part;
         }
         if (limit - held < size)
             size = limit - held;
     }
     char *data = network->input->data + network->input_used;
-    if (stream->flags & (FLAG_PIPE | FLAG_CARRIED))
-        return receive_carried(stream, data, size);
-    ssize_t n = mp_system_receive(stream->watcher.fd, data, size, false);
-    if (n > 0)
-        return arrived(stream, (uint32_t)n);
-    if (n == 0)
-        return (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
-    if (n == -EAGAIN || n == -EWOULDBLOCK)
-        return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
-    return (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_READ, (int)-n)};
+    ssize_t n = stream->flags & (FLAG_PIPE | FLAG_CARRIED) ? receive_carried(stream, data, size, &part)
+                                                           : receive_plain(stream, data, size, &part);
+    if (n > 0) {
+        arrived(stream, (uint32_t)n);
+        part.outcome = MP_GOING_ON;
+    }
+    return part;
 }
 
 /* --- what is unread -------------------------------------------------------------------------------------------------- */

@@ -106,8 +106,15 @@ void mp_stream_drop_output(mp_stream *stream) {
     mp_stream_update_watcher(stream);
 }
 
+/* Can it be seen at a glance that a write is taken? */
+static inline bool is_free(const mp_stream *stream) {
+    return stream->out.bytes == 0 && stream->state == MP_STATE_CONNECTED &&
+           (stream->open_mode & MP_WRITE_ONLY) &&
+           !(stream->flags & (FLAG_WRITE_FAILED | FLAG_WRITE_CLOSED | FLAG_CARRIED));
+}
+
 enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token) {
-    enum mp_fault fault = mp_stream_can_write(stream, size);
+    enum mp_fault fault = is_free(stream) ? MP_FAULT_NONE : mp_stream_can_write(stream, size);
     if (fault != MP_FAULT_NONE) {
         if (fault == MP_FAULT_NOT_CONNECTED && stream->state == MP_STATE_UNCONNECTED)
             stream->fault = (uint8_t)fault;
@@ -160,31 +167,36 @@ static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
     return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
 }
 
-mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
+/* Sends the head of the queue. Returns the bytes that the system has taken, or -errno; *all: were those all that it was offered? */
+static inline ssize_t send_plain(mp_stream *stream, bool *all) {
     struct iovec vectors[VECTORS];
+    int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);
+    ssize_t n;
+    if (count == 1) {
+        n = mp_system_send(stream->watcher.fd, vectors[0].iov_base, vectors[0].iov_len, false);
+        *all = n == (ssize_t)vectors[0].iov_len;
+    } else {
+        n = mp_system_send_vectors(stream->watcher.fd, vectors, count, false);
+        *all = n == (ssize_t)total(vectors, count);
+    }
+    return n;
+}
+
+mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
     mp_part_result part = {MP_GOING_ON, MP_FAULT_NONE};
-    bool more = true;
     *sent = 0;
-    if (stream->flags & (FLAG_PIPE | FLAG_CARRIED)) {
+    if (stream->flags & (FLAG_PIPE | FLAG_CARRIED))
         part = send_carried(stream, sent);
-        more = false;
-    }
-    while (more && stream->out.bytes > 0) {
-        int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);
-        size_t wanted = total(vectors, count);
-        ssize_t n = count == 1
-                        ? mp_system_send(stream->watcher.fd, vectors[0].iov_base, vectors[0].iov_len, false)
-                        : mp_system_send_vectors(stream->watcher.fd, vectors, count, false);
-        if (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) {
-            part = (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_WRITE, (int)-n)};
-            break;
+    else
+        for (bool more = true; more && stream->out.bytes > 0;) {
+            ssize_t n = send_plain(stream, &more);
+            if (n > 0) {
+                mp_write_queue_consume(&stream->out, chunks(stream), (size_t)n);
+                *sent += (size_t)n;
+            } else if (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) {
+                part = (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_WRITE, (int)-n)};
+            }
         }
-        if (n > 0) {
-            mp_write_queue_consume(&stream->out, chunks(stream), (size_t)n);
-            *sent += (size_t)n;
-        }
-        more = n == (ssize_t)wanted;
-    }
     stream->bytes_sent += *sent;
     mp_stream_network(stream)->traffic.bytes_sent += *sent;
     return part;

@@ -148,6 +148,11 @@ void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result
     mp_stream_update_watcher(stream);
 }
 
+size_t mp_stream_carrier_unsent(const mp_stream *stream) {
+    const mp_transport *transport = stream->extras->carrier.transport;
+    return transport->unsent ? transport->unsent(stream) : 0;
+}
+
 void mp_stream_release_carrier(mp_stream *stream) {
     if (!(stream->flags & FLAG_CARRIED))
         return;

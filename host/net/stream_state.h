@@ -259,12 +259,13 @@ static inline bool mp_stream_is_carrying(const mp_stream *stream) {
    words for a fault. A pipe says nothing. */
 void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result, uint8_t *waits);
 
+/* Bytes that the transport, there is one, has taken and not sent. */
+size_t mp_stream_carrier_unsent(const mp_stream *stream);
+
 /* Bytes of output that are not with the system yet. */
 static inline size_t mp_stream_unsent(const mp_stream *stream) {
-    size_t bytes = stream->out.bytes;
-    if ((stream->flags & FLAG_CARRIED) && stream->extras->carrier.transport->unsent)
-        bytes += stream->extras->carrier.transport->unsent(stream);
-    return bytes;
+    return stream->flags & FLAG_CARRIED ? stream->out.bytes + mp_stream_carrier_unsent(stream)
+                                        : stream->out.bytes;
 }
 
 /* Frees the transport; there is none from now on. */
