@@ -55,8 +55,9 @@ void mp_timer_stop(mp_timer *timer) {
     mp_object_check(&timer->object);
 }
 
+/* One of interval 0 that is due is no longer active for libev, only pending. */
 bool mp_timer_is_active(const mp_timer *timer) {
-    return ev_is_active(&timer->watcher);
+    return ev_is_active(&timer->watcher) || ev_is_pending(&timer->watcher);
 }
 
 void mp_timer_set_interval(mp_timer *timer, double interval) {
@@ -68,6 +69,8 @@ void mp_timer_set_interval(mp_timer *timer, double interval) {
 double mp_timer_remaining(mp_timer *timer) {
     if (!mp_timer_is_active(timer))
         return -1;
+    if (ev_is_pending(&timer->watcher))
+        return 0;
     double left = ev_timer_remaining(timer->object.loop->ev, &timer->watcher) * 1000.0;
     return left > 0 ? left : 0;
 }
