@@ -6,8 +6,6 @@
  */
 #include "open.h"
 
-#include <signal.h>
-
 #include "class/host_address.h"
 #include "class/tcp_server.h"
 #include "class/tcp_socket.h"
@@ -25,6 +23,7 @@
 #include "signal/connect.h"
 #include "signal/emit.h"
 #include "signal/report.h"
+#include "system/interrupt.h"
 
 /* --- upcalls ----------------------------------------------------------------------------------------------------- */
 
@@ -116,13 +115,6 @@ static int state_gc(lua_State *L) {
     return 0;
 }
 
-/* A peer that has gone must not end the process; a program that handles SIGPIPE itself keeps its way. */
-static void ignore_sigpipe(void) {
-    struct sigaction action;
-    if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-        signal(SIGPIPE, SIG_IGN);
-}
-
 binding_state *binding_open(lua_State *L) {
     binding_state *state = binding_new_state(L, state_gc);
     state->hooks = &hooks;
@@ -135,7 +127,7 @@ binding_state *binding_open(lua_State *L) {
     state->loop = &network->loop;
     if (!lua_checkstack(state->L, BINDING_STACK))
         luaL_error(L, "moonport: out of memory");
-    ignore_sigpipe();
+    mp_system_survive_sigpipe();
     /* Whatever a script does with newConnection, its connections are accepted. */
     state->loop->wanted = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION);
     *(void **)lua_getextraspace(state->L) = NULL;

@@ -14,6 +14,17 @@ int mp_system_handle_signal(int number, void (*handler)(int)) {
     return sigaction(number, &action, NULL) < 0 ? -errno : 0;
 }
 
+static void do_nothing(int number) {
+    (void)number;
+}
+
+/* A handler, not SIG_IGN: that would be inherited by what is executed. */
+void mp_system_survive_sigpipe(void) {
+    struct sigaction action;
+    if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+        (void)mp_system_handle_signal(SIGPIPE, do_nothing);
+}
+
 int mp_system_set_cpu_timer(double msec) {
     struct timeval interval = {(time_t)(msec / 1000), (suseconds_t)((long)(msec * 1000) % 1000000)};
     struct itimerval timer = {interval, interval};

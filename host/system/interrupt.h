@@ -12,6 +12,10 @@
    -errno. */
 int mp_system_handle_signal(int number, void (*handler)(int));
 
+/* Has writing to a pipe or a connection whose reader has gone fail with EPIPE instead of ending the process. A process that
+   handles SIGPIPE itself keeps its way; programs that it starts begin with the system's. */
+void mp_system_survive_sigpipe(void);
+
 /* Sends SIGPROF whenever the process has used so much more of the processor, in milliseconds; 0: no longer. Returns 0 or -errno. */
 int mp_system_set_cpu_timer(double msec);
 
