@@ -109,6 +109,8 @@ static int state_gc(lua_State *L) {
     binding_free_tasks(state);
     binding_unreference(state->generations.staging);
     binding_unreference(state->generations.current);
+    mp_repetitions_free(state->tasks->repetitions);
+    state->tasks->repetitions = NULL;
     if (state->loop)
         mp_network_free(mp_network_of(state->loop));
     state->loop = NULL;
@@ -125,6 +127,7 @@ binding_state *binding_open(lua_State *L) {
     if (mp_network_new(&upcalls, &network_upcalls, state, &network) < 0)
         luaL_error(L, "moonport: out of memory");
     state->loop = &network->loop;
+    state->tasks->repetitions = mp_repetitions_new(state->loop);
     if (!lua_checkstack(state->L, BINDING_STACK))
         luaL_error(L, "moonport: out of memory");
     mp_system_survive_sigpipe();

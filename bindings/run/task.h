@@ -6,6 +6,7 @@
 #ifndef BINDING_TASK_H
 #define BINDING_TASK_H
 
+#include "loop/repetition.h"
 #include "loop/timer.h"
 #include "object/box.h"
 #include "object/generation.h"
@@ -63,10 +64,11 @@ typedef struct binding_tasks {
     mp_ring all;
     binding_task *spares;
     unsigned spare_count;
-    unsigned count;         /* suspended or waiting to start */
-    unsigned cancelling;    /* being cancelled, each by the one before */
-    uint64_t errors;        /* of handlers, ever */
-    uint64_t resume_errors; /* of those the ones in connectionResumed */
+    unsigned count;              /* suspended or waiting to start */
+    unsigned cancelling;         /* being cancelled, each by the one before */
+    uint64_t errors;             /* of handlers, ever */
+    mp_repetitions *repetitions; /* of them in the log */
+    uint64_t resume_errors;      /* of those the ones in connectionResumed */
 } binding_tasks;
 
 static inline binding_task *binding_running_task(const binding_state *state) {

@@ -153,9 +153,15 @@ static void report(binding_task *task, bool of_batch) {
     if (lua_pcall(L, 2, 3, 0) == LUA_OK) {
         size_t length, trace_length;
         const char *line = lua_tolstring(L, -2, &length), *trace = lua_tolstring(L, -1, &trace_length);
-        mp_log_trace(state->loop->log_level, MP_LOG_ERROR, line, length, trace, trace_length);
-        if (task->context.generation && !task->context.generation->first_error)
-            task->context.generation->first_error = strdup(lua_tostring(L, -3));
+        size_t text_length;
+        const char *text = lua_tolstring(L, -3, &text_length);
+        binding_generation *generation = task->context.generation;
+        /* The same error of other objects is the same. */
+        if (mp_repetitions_note(state->tasks->repetitions, generation ? generation->number : 0, text,
+                                text_length, text))
+            mp_log_trace(state->loop->log_level, MP_LOG_ERROR, line, length, trace, trace_length);
+        if (generation && !generation->first_error)
+            generation->first_error = strdup(text);
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s handler: %s",

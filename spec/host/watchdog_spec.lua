@@ -55,8 +55,13 @@ describe("a handler that never returns", function()
         assert.are.equal("answer to hello\n", client:receive(16, 20000))
       end
     end
-    local _, errors = program:stderr():gsub("the handler has not returned within 100", "")
-    assert.are.equal(3, errors)
+    helper.eventually(function()
+      local _, errors = program:stderr():gsub("handler of [^\n]*the handler has not returned within 100", "")
+      for more in program:stderr():gmatch "(%d+) times more within a second: [^\n]*the handler has not returned" do
+        errors = errors + more -- the same error, not told whole again
+      end
+      return errors == 3
+    end)
   end)
 
   it("is left alone without the option's time having passed", function()

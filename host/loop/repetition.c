@@ -1,0 +1,101 @@
+/*
+ * Repetitions; see repetition.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "loop/repetition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/timer.h"
+
+#define SECOND 1000.0 /* milliseconds */
+#define KNOWN 16      /* different texts that are told apart, and logged, within a second */
+
+typedef struct repeated {
+    uint64_t hash;
+    unsigned long long more; /* times, since it was told of */
+    char summary[200];
+} repeated;
+
+struct mp_repetitions {
+    mp_loop *loop;
+    mp_delay second; /* runs while something is known */
+    repeated known[KNOWN];
+    unsigned count;
+    unsigned long long others; /* times that a text was not told apart */
+};
+
+/* FNV-1a */
+static uint64_t hash_of(uint32_t origin, const char *text, size_t length) {
+    uint64_t hash = 0xcbf29ce484222325U ^ origin;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3U;
+    return hash;
+}
+
+/* Tells of a second. What has not come again in it is forgotten: its next time is a first one. */
+static void tell(mp_repetitions *self) {
+    enum mp_log_level threshold = self->loop->log_level;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < self->count; i++) {
+        repeated *it = &self->known[i];
+        if (it->more == 0)
+            continue;
+        mp_log(threshold, MP_LOG_ERROR, "%llu times more within a second: %s", it->more, it->summary);
+        it->more = 0;
+        self->known[kept++] = *it;
+    }
+    self->count = kept;
+    if (self->others > 0)
+        mp_log(threshold, MP_LOG_ERROR, "%llu other errors within a second", self->others);
+    self->others = 0;
+}
+
+static void on_second(mp_delay *second) {
+    mp_repetitions *self = MP_CONTAINER(second, mp_repetitions, second);
+    tell(self);
+    if (self->count > 0)
+        mp_delay_start(second, self->loop, SECOND, on_second);
+}
+
+mp_repetitions *mp_repetitions_new(mp_loop *loop) {
+    mp_repetitions *self = calloc(1, sizeof *self);
+    if (self)
+        self->loop = loop;
+    return self;
+}
+
+bool mp_repetitions_note(mp_repetitions *self, uint32_t origin, const char *text, size_t length,
+                         const char *summary) {
+    if (!self)
+        return true;
+    uint64_t hash = hash_of(origin, text, length);
+    for (unsigned i = 0; i < self->count; i++) {
+        if (self->known[i].hash == hash) {
+            self->known[i].more++;
+            return false;
+        }
+    }
+    if (self->count == KNOWN) {
+        self->others++;
+        return false;
+    }
+    repeated *it = &self->known[self->count++];
+    it->hash = hash;
+    it->more = 0;
+    snprintf(it->summary, sizeof it->summary, "%.*s", (int)strcspn(summary, "\n"), summary);
+    if (self->count == 1)
+        mp_delay_start(&self->second, self->loop, SECOND, on_second);
+    return true;
+}
+
+void mp_repetitions_free(mp_repetitions *self) {
+    if (!self)
+        return;
+    mp_delay_stop(&self->second, self->loop);
+    tell(self);
+    free(self);
+}
