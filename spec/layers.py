@@ -6,8 +6,8 @@
 
 Prints what is wrong, one complaint a line, and ends with exit status 1 if there is any. --circles looks for
 circles alone, and lists behind each everything that holds it together. The calls are what `nm` says of
-objects that are built into build/layers without link-time optimisation: a symbol that is named is a call, a table of
-functions that is handed over at run time is none. The folder stays, so that the second run is quick.
+objects that are built into build/layers without link-time optimisation: a symbol that is named is a call, a
+table of functions that is handed over at run time is none. The folder stays, so that the second run is quick.
 """
 import collections
 import fcntl
@@ -24,6 +24,7 @@ LAYERS = ["host/data", "host/system", "host/loop", "host/resolver", "host/net", 
 # What else must not be: files, what they must not use, and as what.
 NEVER = [
     (r"^host/net/tcp_socket", r"^host/net/tcp_server", "a connection knows no server"),
+    (r"^host/net/(stream|transport|connector|listener)", r"^host/net/tcp_", "a stream knows no TCP"),
 ]
 
 # The same for symbols and headers of others.

@@ -74,36 +74,9 @@ shell_check() {
   done | xargs -r shellcheck --external-sources --format=gcc
 }
 
-# code FILE: without comments and with the line numbers kept
-code() {
-  gcc -fpreprocessed -dD -E -w "$1" 2>/dev/null | grep -v '^# '
-}
-
-# forbid RULE PATTERN FILE…
-forbid() {
-  local rule=$1 pattern=$2 file
-  shift 2
-  for file; do
-    code "$file" | grep -E "$pattern" | sed "s|^ *|$file: $rule: |"
-  done
-}
-
-layer_check() {
-  local host bindings calls
-  mapfile -t host < <(project_files host | grep -E '\.[ch]$')
-  mapfile -t bindings < <(project_files bindings | grep -E '\.[ch]$')
-  calls='socket|socketpair|bind|listen|accept4?|connect|shutdown|close|dup[23]?|pipe2?|fcntl|ioctl|poll|select'
-  calls+='|recv(from|msg|mmsg)?|send(to|msg|mmsg|file)?|readv?|writev?|getsockopt|setsockopt|getsockname|getpeername'
-  calls+='|epoll_[a-z0-9]+|getaddrinfo|ev_[a-z0-9_]+'
-  forbid "host/ knows no Lua" '# *include *[<"]((lua|lauxlib|lualib|luaconf)\.h|lua\.hpp)' "${host[@]}"
-  forbid "host/ knows nothing of the program" '# *include *"([^"]*/)?program/' "${host[@]}"
-  forbid "host/ knows nothing of the bindings" '# *include *"([^"]*/)?bindings/' "${host[@]}"
-  forbid "bindings/ knows no libev" '# *include *[<"](libev/)?ev\.h' "${bindings[@]}"
-  forbid "bindings/ makes no system call" "(^|[^_A-Za-z0-9.>\"])($calls)\\(" "${bindings[@]}"
-}
-
+# The files that spec/layers.py doesn't look at.
 length_check() {
-  project_files host bindings program lua scripts spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
+  project_files spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
     [ "$(wc -l <"$file")" -le 600 ] || echo "$file: $(wc -l <"$file") lines, 600 at most"
   done
 }
@@ -117,7 +90,7 @@ run_lint() {
   check "cppcheck" ': (error|warning|performance|portability): ' cppcheck_check
   check "luacheck" ':[0-9]+:[0-9]+: ' lua_check
   check "shellcheck" ':[0-9]+:[0-9]+: ' shell_check
-  check "layers" '.' layer_check
+  check "layers" '^(circle of |[^ ]*/[^ ]*: )' python3 spec/layers.py
   check "length" '.' length_check
   if [ "$complaints" -gt 0 ]; then
     echo "lint: $complaints complaints"
