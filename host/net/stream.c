@@ -1,11 +1,6 @@
 /*
- * Streams: life, events and closing; see stream.h. This is the state machine: what the parts below have come to is decided here.
- *
- * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop causes it, each
- * change of state waits as a step in the queue behind the signal before it, so that a handler sees the state that Qt
- * would show, and a handler that does something else with the stream ends the sequence.
- *
- * Longer than 400 lines: the state machine is one thing, and is read as one.
+ * Streams: life and events; see stream.h. What the parts below have come to is decided here: what goes on, and what ends
+ * (stream_close.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,184 +11,11 @@
 #include <string.h>
 
 #include "loop/reserve.h"
-#include "net/descriptor.h"
-#include "net/linger.h"
 #include "net/listener.h"
+#include "net/stream_close.h"
 #include "net/stream_input.h"
 #include "net/stream_output.h"
 #include "system/system.h"
-
-/* Steps of a stream's own in the loop's queue (mp_object_defer). */
-enum {
-    STEP_CONNECTED = MP_STREAM_STEP_FIRST,
-    STEP_ANNOUNCED,
-    STEP_CLOSE_CONNECTED,
-    STEP_CLOSING,
-    STEP_CLOSE,
-    STEP_FORGET
-};
-
-/* --- closing --------------------------------------------------------------------------------------------------------- */
-
-void mp_stream_shut(mp_stream *stream, bool gently) {
-    mp_network *network = mp_stream_network(stream);
-    int fd = stream->watcher.fd;
-    mp_stream_class_of(stream)->leave(stream);
-    ev_io_stop(network->loop.ev, &stream->watcher);
-    if (stream->extras)
-        mp_idle_unwatch(&stream->extras->idle);
-    mp_stream_release_carrier(stream);
-    mp_write_queue_clear(&stream->out, &network->chunks);
-    if (stream->flags & FLAG_ARRIVED)
-        mp_stream_drop_arrival(stream);
-    if (stream->flags & FLAG_COUNTED) {
-        assert(network->traffic.connections > 0);
-        network->traffic.connections--;
-    }
-    mp_listener_remove(stream, false);
-    stream->flags &= KEPT_OVER_SHUT;
-    stream->phase = PHASE_OPEN;
-    if (fd < 0)
-        return;
-    ev_io_set(&stream->watcher, -1, 0);
-    if (!gently || !mp_linger(network, fd))
-        mp_descriptor_close(network, fd);
-}
-
-/* The last part of every close: UnconnectedState, and the signals that belong to it. */
-static void finish(mp_stream *stream, bool gently) {
-    bool was_connected = stream->state == MP_STATE_CONNECTED || stream->state == MP_STATE_CLOSING;
-    uint32_t told = stream->flags & FLAG_FINISHED_TOLD;
-    const uint64_t closing = MP_SIGNAL_BIT(MP_SIGNAL_DISCONNECTED) | MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED) |
-                             MP_SIGNAL_BIT(MP_SIGNAL_READ_CHANNEL_FINISHED);
-    mp_object *object = &stream->object;
-    /* The handlers may ask for what goes with the descriptor. */
-    if ((object->awaited || (object->loop->wanted & closing)) && stream->watcher.fd >= 0)
-        mp_stream_class_of(stream)->remember(stream);
-    mp_stream_shut(stream, gently);
-    stream->flags |= FLAG_FINAL | FLAG_FINISHED_TOLD | FLAG_READ_ENDED;
-    mp_stream_set_state(stream, MP_STATE_UNCONNECTED);
-    if (!told)
-        mp_object_emit(object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
-    if (was_connected)
-        mp_object_emit(object, MP_SIGNAL_DISCONNECTED, 0);
-    mp_object_defer(object, STEP_FORGET);
-}
-
-/* Ends a ClosingState whose work is done. */
-static void try_close(mp_stream *stream) {
-    if (stream->state != MP_STATE_CLOSING || mp_stream_unsent(stream) > 0)
-        return;
-    if (stream->phase == PHASE_REMOTE_CLOSE && (stream->object.at_work > 0 || (stream->flags & FLAG_PENDING)))
-        return;
-    if (stream->phase != PHASE_BROKEN && !(stream->flags & FLAG_WRITE_FAILED) &&
-        !mp_stream_say_goodbye(stream))
-        return; /* on_event goes on */
-    finish(stream,
-           !(stream->flags & (FLAG_READ_ENDED | FLAG_WRITE_FAILED | FLAG_PIPE)) && stream->bytes_sent > 0);
-}
-
-void mp_stream_handler_ended(mp_stream *stream) {
-    if (stream->state == MP_STATE_CLOSING && stream->phase == PHASE_REMOTE_CLOSE)
-        mp_object_defer(&stream->object, STEP_CLOSE);
-}
-
-/* Neither side sends any more: the close that the peer's end brings where half-open mode doesn't keep it. */
-static void both_ended(mp_stream *stream) {
-    stream->phase = PHASE_REMOTE_CLOSE;
-    mp_object_defer(&stream->object, STEP_CLOSING);
-}
-
-/* The peer has ended (FIN, RST, failed write): begins the close of the reference's section 3.3. */
-static void remote_closed(mp_stream *stream, enum mp_fault fault, bool orderly) {
-    if (stream->phase == PHASE_REMOTE_CLOSE && !orderly) {
-        stream->phase = PHASE_BROKEN;
-        mp_object_defer(&stream->object, STEP_CLOSE);
-    }
-    if (stream->phase == PHASE_REMOTE_CLOSE || stream->phase == PHASE_BROKEN)
-        return;
-    stream->flags |= FLAG_READ_ENDED;
-    mp_stream_update_watcher(stream);
-    if (orderly && mp_stream_limits(stream)->half_open && stream->state == MP_STATE_CONNECTED) {
-        stream->flags |= FLAG_FINISHED_TOLD;
-        mp_object_emit(&stream->object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
-        if (stream->flags & FLAG_WRITE_CLOSED)
-            both_ended(stream);
-        return;
-    }
-    stream->fault = (uint8_t)fault;
-    mp_object_emit(&stream->object, MP_SIGNAL_ERROR_OCCURRED, fault);
-    if (stream->state == MP_STATE_CONNECTED) {
-        stream->phase = orderly ? PHASE_REMOTE_CLOSE : PHASE_BROKEN;
-        if (!orderly)
-            mp_stream_drop_output(stream);
-        mp_object_defer(&stream->object, STEP_CLOSING);
-    } else {
-        mp_object_defer(&stream->object, STEP_CLOSE);
-    }
-}
-
-void mp_stream_disconnect(mp_stream *stream) {
-    switch (stream->state) {
-    case MP_STATE_UNCONNECTED: break;
-    case MP_STATE_HOST_LOOKUP:
-    case MP_STATE_CONNECTING: stream->flags |= FLAG_CLOSE_CONNECTED; break;
-    case MP_STATE_BOUND:
-        mp_object_emit(&stream->object, MP_SIGNAL_STATE_CHANGED, MP_STATE_CLOSING);
-        finish(stream, false);
-        break;
-    case MP_STATE_CONNECTED:
-        mp_stream_set_state(stream, MP_STATE_CLOSING);
-        mp_stream_update_watcher(stream);
-        /* fall through */
-    default: stream->phase = PHASE_LOCAL_CLOSE; try_close(stream);
-    }
-}
-
-/* QIODevice::close: the device is no longer open, its input is dropped. */
-static void close_device(mp_stream *stream) {
-    if (stream->open_mode == MP_NOT_OPEN)
-        return;
-    mp_object_emit(&stream->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
-    stream->open_mode = MP_NOT_OPEN;
-    stream->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_WAS_CONNECTED | FLAG_OPENED);
-    mp_stream_drop_input(stream);
-}
-
-void mp_stream_open(mp_stream *stream, int open_mode) {
-    mp_stream_drop_input(stream);
-    stream->flags &= ALL_BUT(FLAG_TRANSACTION);
-    stream->flags |= FLAG_OPENED;
-    mp_stream_hear(stream, FLAG_READ_FULL);
-    stream->fault = MP_FAULT_NONE;
-    stream->open_mode = (uint8_t)open_mode;
-    mp_stream_drop_output(stream);
-    if (stream->state == MP_STATE_CLOSING)
-        mp_object_defer(&stream->object, STEP_CLOSE);
-}
-
-void mp_stream_close(mp_stream *stream) {
-    close_device(stream);
-    if (stream->state == MP_STATE_UNCONNECTED && stream->watcher.fd >= 0)
-        mp_stream_shut(stream, false); /* a descriptor that was adopted unconnected */
-    mp_stream_disconnect(stream);
-}
-
-void mp_stream_abort(mp_stream *stream) {
-    close_device(stream);
-    mp_write_queue_clear(&stream->out, &mp_stream_network(stream)->chunks);
-    if (stream->state != MP_STATE_UNCONNECTED || stream->watcher.fd >= 0)
-        finish(stream, false);
-}
-
-void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {
-    if (stream->state != MP_STATE_CONNECTED && stream->state != MP_STATE_CLOSING)
-        return;
-    if (stream->extras)
-        mp_idle_unwatch(&stream->extras->idle);
-    mp_stream_drop_output(stream);
-    remote_closed(stream, fault, false);
-}
 
 /* --- sending --------------------------------------------------------------------------------------------------------- */
 
@@ -204,7 +26,7 @@ static void write_failed(mp_stream *stream, enum mp_fault fault) {
     stream->fault = (uint8_t)fault;
     if (stream->state != MP_STATE_CONNECTED || (stream->flags & FLAG_READ_ENDED) ||
         !(stream->open_mode & MP_READ_ONLY))
-        remote_closed(stream, fault, false);
+        mp_stream_remote_closed(stream, fault, false);
 }
 
 /* Has it anything to send, and somebody to send it to? */
@@ -263,38 +85,16 @@ void mp_stream_send_all(mp_loop *loop) {
     loop->unsent = false;
 }
 
-enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
-    if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||
-        (stream->flags & FLAG_WRITE_FAILED))
-        return MP_FAULT_NOT_CONNECTED;
-    if (stream->flags & FLAG_PIPE) {
-        if (stream->open_mode & MP_READ_ONLY)
-            return MP_FAULT_UNSUPPORTED;
-        mp_stream_disconnect(stream);
-        return MP_FAULT_NONE;
-    }
-    if (stream->flags & FLAG_WRITE_CLOSED)
-        return MP_FAULT_NONE;
-    stream->flags |= FLAG_WRITE_CLOSED;
-    if (stream->state < MP_STATE_CONNECTED)
-        return MP_FAULT_NONE;
-    mp_stream_end_writing(stream);
-    if ((stream->flags & FLAG_READ_ENDED) && stream->state == MP_STATE_CONNECTED &&
-        stream->phase == PHASE_OPEN)
-        both_ended(stream);
-    return MP_FAULT_NONE;
-}
-
 /* --- receiving ------------------------------------------------------------------------------------------------------- */
 
 /* Receiving has brought the end. */
 static void input_ended(mp_stream *stream, mp_part_result part) {
     if (part.outcome == MP_BROKEN)
-        remote_closed(stream, part.fault, false);
+        mp_stream_remote_closed(stream, part.fault, false);
     else if (stream->flags & FLAG_WRITE_FAILED)
-        remote_closed(stream, stream->fault, false);
+        mp_stream_remote_closed(stream, stream->fault, false);
     else
-        remote_closed(stream, part.fault, true);
+        mp_stream_remote_closed(stream, part.fault, true);
 }
 
 static inline void receive(mp_stream *stream) {
@@ -472,7 +272,7 @@ void mp_stream_step(mp_object *object, int number) {
         mp_stream_set_state(stream, MP_STATE_CLOSING);
         mp_object_defer(object, STEP_CLOSE);
         break;
-    case STEP_CLOSE: try_close(stream); break;
+    case STEP_CLOSE: mp_stream_try_close(stream); break;
     case STEP_FORGET:
         if (stream->flags & FLAG_FINAL)
             mp_stream_class_of(stream)->forget(stream);
@@ -563,38 +363,4 @@ void mp_stream_vanish(mp_stream *stream) {
     stream->state = MP_STATE_UNCONNECTED;
     stream->open_mode = MP_NOT_OPEN;
     mp_object_check(&stream->object);
-}
-
-/* --- the transport --------------------------------------------------------------------------------------------------- */
-
-int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state) {
-    bool connected = stream->state == MP_STATE_CONNECTED;
-    assert(!(stream->flags & (FLAG_PIPE | FLAG_CARRIED)) && (!connected || stream->out.bytes == 0));
-    if (!mp_stream_need_extras(stream))
-        return -ENOMEM;
-    stream->extras->carrier = (mp_carrier){.transport = transport, .state = state};
-    stream->flags |= FLAG_CARRIED;
-    size_t size;
-    const char *unread = mp_stream_peek(stream, &size);
-    int result = transport->begin ? transport->begin(stream, unread, size) : 0;
-    if (result < 0) {
-        stream->extras->carrier = (mp_carrier){0};
-        stream->flags &= ALL_BUT(FLAG_CARRIED);
-        return result;
-    }
-    mp_stream_drop_input(stream);
-    mp_stream_hear(stream, FLAG_READ_FULL);
-    mp_stream_update_watcher(stream);
-    if (connected)
-        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
-    return 0;
-}
-
-void mp_stream_transport_resume(mp_stream *stream) {
-    if (!(stream->flags & FLAG_CARRIED) || !stream->extras->carrier.suspended)
-        return;
-    stream->extras->carrier.suspended = false;
-    mp_stream_update_watcher(stream);
-    if (stream->watcher.fd >= 0)
-        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ | EV_WRITE);
 }

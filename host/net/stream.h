@@ -53,18 +53,6 @@ void mp_stream_handler_ended(mp_stream *stream);
    those of the stream before left unread becomes that stream's own. `receiver` is the last one, or NULL if it is destroyed. */
 mp_stream *mp_stream_next_arrival(mp_network *network);
 
-/* --- the transport --------------------------------------------------------------------------------------------------- */
-
-/*
- * Has `transport` carry the stream's bytes from now on, with a state of its own. What is unread is the transport's; nothing may be
- * queued on a connection. Its handshake begins when there is a connection, and nothing is sent or received before it is done; then
- * the class is told (`opened`). Freed with the connection. Returns 0, or -errno and nothing has changed.
- */
-int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state);
-
-/* A transport that has answered SUSPENDED can go on. */
-void mp_stream_transport_resume(mp_stream *stream);
-
 /* --- for host/ only ------------------------------------------------------------------------------------------------ */
 
 /* Starts to read and write on `fd`: the connection is there. No signal. False: it couldn't, and is failing. */
@@ -79,14 +67,10 @@ void mp_stream_announce(mp_stream *stream);
 /* Ends a stream that nobody has taken: no signal. */
 void mp_stream_vanish(mp_stream *stream);
 
-/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No signal. */
-void mp_stream_shut(mp_stream *stream, bool gently);
-
 /* Forgets its idle time-out, or begins it anew with what its limits say. Returns 0 or -ENOMEM. */
 int mp_stream_watch_idle(mp_stream *stream);
 
-/* For the behaviour of a class; its own steps have numbers below MP_STREAM_STEP_FIRST. */
-#define MP_STREAM_STEP_FIRST 16
+/* For the behaviour of a class; its own steps have numbers below MP_STREAM_STEP_FIRST (stream_close.h). */
 bool mp_stream_is_active(const mp_object *object);
 void mp_stream_step(mp_object *object, int number);
 

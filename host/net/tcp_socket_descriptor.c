@@ -9,6 +9,7 @@
 #include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "net/listener.h"
+#include "net/stream_close.h"
 #include "net/stream_input.h"
 #include "net/tcp_socket.h"
 #include "system/system.h"

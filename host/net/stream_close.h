@@ -1,0 +1,33 @@
+/*
+ * The end of a stream, for whatever reason: for host/ only, what the owner calls stands in stream.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef MP_STREAM_CLOSE_H
+#define MP_STREAM_CLOSE_H
+
+#include "net/stream_state.h"
+
+/* For the behaviour of a class: its own steps have numbers below this one. */
+#define MP_STREAM_STEP_FIRST 16
+
+/* Steps of a stream's own in the loop's queue (mp_object_defer). */
+enum {
+    STEP_CONNECTED = MP_STREAM_STEP_FIRST,
+    STEP_ANNOUNCED,
+    STEP_CLOSE_CONNECTED,
+    STEP_CLOSING,
+    STEP_CLOSE,
+    STEP_FORGET
+};
+
+/* The peer has ended (FIN, RST, failed write): begins the close of the reference's section 3.3. */
+void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderly);
+
+/* STEP_CLOSE: ends a ClosingState whose work is done. */
+void mp_stream_try_close(mp_stream *stream);
+
+/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No signal. */
+void mp_stream_shut(mp_stream *stream, bool gently);
+
+#endif

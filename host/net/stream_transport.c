@@ -1,0 +1,42 @@
+/*
+ * Putting a transport under a stream; see stream_transport.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream_transport.h"
+
+#include <errno.h>
+
+#include "net/stream_input.h"
+
+int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state) {
+    bool connected = stream->state == MP_STATE_CONNECTED;
+    assert(!(stream->flags & (FLAG_PIPE | FLAG_CARRIED)) && (!connected || stream->out.bytes == 0));
+    if (!mp_stream_need_extras(stream))
+        return -ENOMEM;
+    stream->extras->carrier = (mp_carrier){.transport = transport, .state = state};
+    stream->flags |= FLAG_CARRIED;
+    size_t size;
+    const char *unread = mp_stream_peek(stream, &size);
+    int result = transport->begin ? transport->begin(stream, unread, size) : 0;
+    if (result < 0) {
+        stream->extras->carrier = (mp_carrier){0};
+        stream->flags &= ALL_BUT(FLAG_CARRIED);
+        return result;
+    }
+    mp_stream_drop_input(stream);
+    mp_stream_hear(stream, FLAG_READ_FULL);
+    mp_stream_update_watcher(stream);
+    if (connected)
+        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
+    return 0;
+}
+
+void mp_stream_transport_resume(mp_stream *stream) {
+    if (!(stream->flags & FLAG_CARRIED) || !stream->extras->carrier.suspended)
+        return;
+    stream->extras->carrier.suspended = false;
+    mp_stream_update_watcher(stream);
+    if (stream->watcher.fd >= 0)
+        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ | EV_WRITE);
+}
