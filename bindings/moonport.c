@@ -99,8 +99,10 @@ static int module_quit(lua_State *L) {
     binding_state *state = binding_state_of(L);
     lua_Integer status = luaL_optinteger(L, 1, 0);
     luaL_argcheck(L, status >= 0 && status <= 255, 1, "an exit status is from 0 to 255");
-    if (binding_generation_of(L)->staging)
+    if (binding_generation_of(L)->staging) {
+        state->host->refuse(L, "quit");
         return luaL_error(L, "quit: while the script is being loaded anew");
+    }
     state->driver->quit_status = (int)status;
     state->driver->quitting = true;
     if (state->host)

@@ -41,12 +41,34 @@ static void on_trim(void) {
     program_trim_input();
 }
 
-static const binding_host host = {program_adopt_input, on_quit, on_reload, on_stats, on_trim};
+static const binding_host host = {.adopt = program_adopt_input,
+                                  .quit = on_quit,
+                                  .refuse = program_refuse,
+                                  .reload = on_reload,
+                                  .stats = on_stats,
+                                  .trim = on_trim};
 
 /* MOONPORT_GC=eager in the environment, for tests. */
 static bool collects_eagerly(void) {
     const char *wish = getenv("MOONPORT_GC");
     return wish && strcmp(wish, "eager") == 0;
+}
+
+/* os.exit: ends the service, but from no version that doesn't serve yet. Upvalue: Lua's own */
+static int exit_process(lua_State *L) {
+    program_refuse(L, "os.exit");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
+static void guard_exit(lua_State *L) {
+    lua_getglobal(L, LUA_OSLIBNAME);
+    lua_getfield(L, -1, "exit");
+    lua_pushcclosure(L, exit_process, 1);
+    lua_setfield(L, -2, "exit");
+    lua_pop(L, 1);
 }
 
 /* --- running --------------------------------------------------------------------------------------------------------- */
@@ -55,6 +77,7 @@ static bool collects_eagerly(void) {
 static int open_libraries(lua_State *L) {
     program *self = lua_touserdata(L, 1);
     luaL_openlibs(L);
+    guard_exit(L);
     program_keep_standard(L);
     binding_state *state = self->state = binding_open(L);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));

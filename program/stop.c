@@ -99,6 +99,12 @@ static void on_told(mp_wakeup *told) {
     program_begin_stop(self);
 }
 
+/* Deadly, if nobody did this. */
+static void on_user_signal(mp_interrupt *interrupt) {
+    mp_log(interrupt->loop->log_level, MP_LOG_INFO, "%s is ignored: nothing handles it",
+           interrupt->watcher.signum == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
+}
+
 static void handle_signals(void (*handler)(int)) {
     (void)mp_system_handle_signal(SIGTERM, handler);
     (void)mp_system_handle_signal(SIGINT, handler);
@@ -108,6 +114,8 @@ void program_watch_signals(program_stop *self, binding_state *state, double grac
                            void (*begun)(program_stop *stop), void *owner) {
     *self = (program_stop){.state = state, .grace = grace, .begun = begun, .owner = owner};
     mp_wakeup_start(&self->told, state->loop, on_told);
+    mp_interrupt_start(&self->user[0], state->loop, SIGUSR1, on_user_signal);
+    mp_interrupt_start(&self->user[1], state->loop, SIGUSR2, on_user_signal);
     signalled = self;
     handle_signals(on_signal);
 }
@@ -115,6 +123,10 @@ void program_watch_signals(program_stop *self, binding_state *state, double grac
 void program_unwatch_signals(program_stop *self) {
     handle_signals(SIG_DFL);
     mp_wakeup_stop(&self->told);
+    for (int i = 0; i < 2; i++) {
+        mp_interrupt_stop(&self->user[i]);
+        (void)mp_system_handle_signal(i == 0 ? SIGUSR1 : SIGUSR2, SIG_IGN);
+    }
     mp_delay_stop(&self->grace_over, self->state->loop);
     mp_each_turn_stop(&self->turn);
 }

@@ -20,6 +20,7 @@ typedef struct program_stop {
     enum { STOP_NOT_BEGUN, STOP_BEGUN, STOP_SCRIPT, STOP_CONNECTIONS } stage;
     volatile sig_atomic_t signals; /* that told it to stop */
     mp_wakeup told;
+    mp_interrupt user[2]; /* SIGUSR1 and SIGUSR2, which nobody handles */
     mp_delay grace_over;
     mp_each_turn turn;
     void (*begun)(struct program_stop *stop); /* it stops; called once */

@@ -28,6 +28,8 @@ typedef struct binding_host {
     bool (*adopt)(lua_State *L, mp_stream *socket);
     /* moonport.quit, with its status in the driver. */
     void (*quit)(binding_state *state);
+    /* A run that is being loaded calls what only one that serves may. Raises. */
+    void (*refuse)(lua_State *L, const char *name);
     /* moonport.reload; false: there is nothing to load, or the program stops. */
     bool (*reload)(binding_state *state);
     /* Adds to the table of moonport.stats, which is on top. */

@@ -6,6 +6,7 @@
 #include "script/load.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #define HOOK_INTERVAL 2000 /* instructions between two looks at the clock */
 
 static const char not_in_time[] = "the main chunk has not ended in time";
+static const char refused[] = "it has asked for what only a version that serves may";
 
 /* --- the main chunk ------------------------------------------------------------------------------------------------ */
 
@@ -139,7 +141,7 @@ static void chunk_ended(binding_task *task, int status, int count) {
     lua_sethook(task->co, NULL, 0, 0);
     load->task = NULL;
     load->outcome = load->late || threw ? LOAD_FAILED : status == LUA_OK ? LOAD_SUCCEEDED : LOAD_CANCELLED;
-    if (threw) {
+    if (threw && load->late != refused) {
         size_t message = 0;
         char *text = program_error_text(load->state->L, task->co, &message);
         set_error(load, text);
@@ -175,7 +177,8 @@ static program_load *running_load(const binding_state *state) {
 /* Its time is over: the script gets an error; one that catches it is ended where it can yield. */
 static void interrupt(lua_State *L, program_load *load) {
     if (load->interrupted && lua_isyieldable(L)) {
-        set_error(load, program_place_text(L, load->late));
+        if (!load->error)
+            set_error(load, program_place_text(L, load->late));
         load->task->sliced = L == load->task->co;
         lua_yield(L, 0); /* run_slice ends it */
         return;
@@ -230,6 +233,19 @@ static void on_next_slice(mp_soon *soon) {
     program_load *load = MP_CONTAINER(soon, program_load, next_slice);
     if (load->task && load->task->sliced)
         run_slice(load, 0);
+}
+
+void program_refuse(lua_State *L, const char *name) {
+    program_load *load = running_load(binding_find(L));
+    if (!load)
+        return;
+    char why[96];
+    snprintf(why, sizeof why, "%s: while the script is being loaded anew", name);
+    load->late = refused;
+    load->interrupted = true;
+    set_error(load, program_place_text(L, why));
+    lua_pushstring(L, load->error ? load->error : why);
+    lua_error(L);
 }
 
 /* --- the load ------------------------------------------------------------------------------------------------------ */

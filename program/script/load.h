@@ -49,6 +49,10 @@ void program_load_next(program_load *load, int from);
 /* The main chunk is to end: the load fails with where it was and this reason, a constant; NULL: it is late. */
 void program_cut_load(program_load *load, const char *why);
 
+/* The code that runs asks for what only a version that serves may, with a function of this name: if it is a main chunk that is being
+   loaded beside one, the load fails with that line whatever the script makes of the error, which this raises. Else it returns. */
+void program_refuse(lua_State *L, const char *name);
+
 /* Forgets a load that has ended, but for its environment, which is the caller's. */
 void program_end_load(program_load *load);
 

@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: MIT
+-- os.exit in the main chunk of a version that is being loaded anew ended the service that was to go on; moonport.quit raised,
+-- and a pcall made nothing of it. Now both make that reload fail, with their line, and nothing ends.
+
+local helper = require "spec.helper"
+local reload = require "spec.host.reload"
+
+local good = "function person:readyRead() self:write(moonport.generation() .. ' ' .. self:readAll()) end"
+
+describe("A version that is being loaded anew and", function()
+  local service, client
+
+  before_each(function()
+    service = reload.start(good, { files = { ["part.lua"] = "return true" } })
+    client = service:connect()
+  end)
+
+  after_each(function() service:remove() end)
+
+  local cases = {
+    ["calls os.exit"] = { "\nos.exit(0)", "main.lua:3: os.exit" },
+    ["calls os.exit and closes the state"] = { "os.exit(true, true)", "main.lua:2: os.exit" },
+    ["calls moonport.quit"] = { "moonport.quit(3)", "main.lua:2: quit" },
+    ["catches os.exit's error"] = { "\npcall(os.exit, 1)", "main.lua:3: os.exit" },
+    ["catches quit's error"] = { "pcall(function()\n  moonport.quit() end)", "main.lua:3: quit" },
+    ["goes on for ever behind it"] = { "pcall(function() os.exit() end) while true do end", "main.lua:2: os.exit" },
+    ["fails otherwise behind it"] = { "pcall(function() os.exit() end) error 'else'", "main.lua:2: os.exit" },
+    ["calls it in a coroutine"] = { "coroutine.wrap(function() os.exit() end)()", "main.lua:2: os.exit" },
+    ["calls it in a metamethod"] = { "local _ = setmetatable({}, { __add = function() os.exit() end }) + 1",
+      "main.lua:2: os.exit" },
+    ["calls it behind a wait"] = { "moonport.sleep(1) os.exit()", "main.lua:2: os.exit" },
+  }
+
+  for name, case in pairs(cases) do
+    it(name .. " comes to nothing, and the service goes on", function()
+      local text = service:reloadFails(case[1])
+      assert.are.equal(case[2] .. ": while the script is being loaded anew", text)
+      assert.are.equal("1 still", reload.ask(client, "still"))
+      assert.is_truthy(service:reload(good):find("^generation %d+, %d+ ms; 1 listener kept, 0 added, 0 closed"))
+      assert.are.equal(("%d now"):format(3), reload.ask(service:connect(), "now"))
+    end)
+  end
+
+  it("calls os.exit in a module of its folder comes to nothing", function()
+    service:write("part.lua", "\nos.exit()")
+    assert.are.equal("part.lua:2: os.exit: while the script is being loaded anew",
+      (service:reloadFails('require "part"')))
+    assert.are.equal("1 still", reload.ask(client, "still"))
+  end)
+
+  it("puts os.exit into handlers and tasks serves, until one calls it", function()
+    service:reload "function person:readyRead() self:readAll() os.exit(7) end"
+    client:send "x"
+    assert.are.equal(7, service.program:wait())
+  end)
+end)
+
+describe("SIGUSR1 and SIGUSR2", function()
+  -- Nobody handled them, and so they ended the program.
+  it("are logged, and ignored", function()
+    local service = reload.start(good)
+    for _, name in ipairs { "USR1", "USR2" } do
+      service.program:signal(name)
+      service.program:waitForLine(" info SIG" .. name .. " is ignored: nothing handles it$")
+    end
+    local client = service:connect()
+    assert.are.equal("1 still", reload.ask(client, "still"))
+    client:close()
+    service.program:signal "TERM"
+    assert.are.equal(0, service.program:wait())
+    service:remove()
+  end)
+end)
