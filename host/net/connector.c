@@ -50,11 +50,8 @@ struct mp_connector {
     mp_family families[2]; /* by protocol */
     ev_timer pace;         /* before the first attempt, while IPv4 waits for IPv6, and between attempts */
     ev_timer deadline;
-    uint32_t options_set; /* a bit for each option that has a value below */
-    int options[MP_SOCKET_OPTION_COUNT];
+    mp_socket_options options; /* of each attempt */
 };
-
-_Static_assert(MP_SOCKET_OPTION_COUNT <= 32, "a bit for each option");
 
 static struct ev_loop *ev_of(const mp_connector *connector) {
     return connector->network->loop.ev;
@@ -141,20 +138,6 @@ static void suit_descriptor(mp_address *address, int fd) {
     mp_address_set_ipv6(address, bytes);
 }
 
-/* What the system refuses now is told, and not tried again with the next address. */
-static void set_options(mp_connector *connector, int fd) {
-    for (int option = 0; option < MP_SOCKET_OPTION_COUNT; option++) {
-        if (!(connector->options_set & UINT32_C(1) << option))
-            continue;
-        int result = mp_socket_option_set(fd, option, connector->options[option]);
-        if (result == 0)
-            continue;
-        connector->options_set &= ~(UINT32_C(1) << option);
-        mp_log(connector->network->loop.log_level, MP_LOG_WARNING, "%s can't be %d: %s",
-               mp_socket_option_name(option), connector->options[option], strerror(-result));
-    }
-}
-
 int mp_connector_set_option(mp_connector *connector, int option, int value) {
     int result = mp_socket_option_check(option, value);
     for (mp_family *family = connector->families; family < connector->families + 2; family++)
@@ -163,16 +146,12 @@ int mp_connector_set_option(mp_connector *connector, int option, int value) {
                 result = mp_socket_option_set(family->slots[i].watcher.fd, option, value);
     if (result < 0)
         return result;
-    connector->options_set |= UINT32_C(1) << option;
-    connector->options[option] = value;
+    mp_socket_options_keep(&connector->options, option, value);
     return 0;
 }
 
 int mp_connector_option(const mp_connector *connector, int option, int *value) {
-    if (!(connector->options_set & UINT32_C(1) << option))
-        return -EBADF;
-    *value = connector->options[option];
-    return 0;
+    return mp_socket_options_get(&connector->options, option, value);
 }
 
 /* Begins one attempt: true if it runs or has won at once. */
@@ -192,7 +171,7 @@ static bool begin(mp_connector *connector, mp_attempt_slot *slot) {
     mp_descriptor_own(connector->network, fd);
     if (!own)
         (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_options(connector, fd);
+    mp_socket_options_apply(&connector->options, fd, connector->network->loop.log_level);
     ev_io_set(&slot->watcher, fd, EV_WRITE);
     int result = mp_system_connect(fd, &slot->address, connector->port);
     if (result < 0 && result != -EINPROGRESS) {

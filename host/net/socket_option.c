@@ -46,6 +46,7 @@ static const struct {
 };
 
 _Static_assert(sizeof options / sizeof *options == MP_SOCKET_OPTION_COUNT, "as many as the header says");
+_Static_assert(MP_SOCKET_OPTION_COUNT <= 32, "a bit for each option");
 
 /* The options that IPv6 sockets have under other numbers. */
 static const struct {
@@ -126,4 +127,31 @@ int mp_socket_option_get(int fd, int option, int *value) {
     }
     (void)locate(fd, option, &level, &name);
     return mp_system_get_option(fd, level, name, value);
+}
+
+static uint32_t bit(int option) {
+    return UINT32_C(1) << option;
+}
+
+void mp_socket_options_keep(mp_socket_options *kept, int option, int value) {
+    kept->kept |= bit(option);
+    kept->values[option] = value;
+}
+
+int mp_socket_options_get(const mp_socket_options *kept, int option, int *value) {
+    if (!(kept->kept & bit(option)))
+        return -EBADF;
+    *value = kept->values[option];
+    return 0;
+}
+
+void mp_socket_options_apply(mp_socket_options *kept, int fd, enum mp_log_level level) {
+    for (int option = 0; option < MP_SOCKET_OPTION_COUNT; option++) {
+        int result = kept->kept & bit(option) ? mp_socket_option_set(fd, option, kept->values[option]) : 0;
+        if (result == 0)
+            continue;
+        kept->kept &= ~bit(option);
+        mp_log(level, MP_LOG_WARNING, "%s can't be %d: %s", options[option].name, kept->values[option],
+               strerror(-result));
+    }
 }
