@@ -17,7 +17,7 @@
 #define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
 
 /* From these sizes on a reference costs less than a copy. */
-#define BORROW_SIZE 512
+#define LEND_SIZE 512
 #define PIN_SIZE 8192
 
 /* So many strings are kept from one flush to the next; those behind them are copied. */
@@ -62,11 +62,11 @@ void binding_open_writing(lua_State *L, binding_state *state) {
 
 /* Queues `size` bytes of the string at `index`. */
 static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const char *data, size_t size) {
-    if (size < BORROW_SIZE)
+    if (size < LEND_SIZE)
         return mp_stream_write(socket, data, size, MP_COPY);
     if (size < PIN_SIZE)
         return mp_stream_write(socket, data, size,
-                               keep(L, binding_state_of(L), index, data) ? MP_BORROW : MP_COPY);
+                               keep(L, binding_state_of(L), index, data) ? MP_LEND : MP_COPY);
     enum mp_fault fault = mp_stream_can_write(socket, size);
     if (fault == MP_FAULT_NONE) {
         lua_pushvalue(L, index);

@@ -25,7 +25,7 @@ struct mp_chunk {
     const char *data;
     size_t start, end;
     uint32_t room; /* of bytes[]; 0 for a reference */
-    int32_t token; /* of a reference, else MP_COPY or MP_BORROW */
+    int32_t token; /* of a reference, else MP_COPY or MP_LEND */
     char bytes[];
 };
 
@@ -96,7 +96,7 @@ static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
 
 /* The next chunk's size: what fits for a first short copy, else room for what will follow. */
 static size_t room_for(const mp_write_queue *queue, size_t size) {
-    if ((!queue->tail || queue->tail->token == MP_BORROW) && size <= classes[MEDIUM].room)
+    if ((!queue->tail || queue->tail->token == MP_LEND) && size <= classes[MEDIUM].room)
         return size;
     return size < LARGE_ROOM ? LARGE_ROOM : size;
 }
@@ -138,7 +138,7 @@ int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char
 
 int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool) {
     mp_chunk *head = queue->tail ? queue->tail->next : NULL;
-    if (!head || head->token != MP_BORROW)
+    if (!head || head->token != MP_LEND)
         return 0;
     size_t size = head->end - head->start;
     mp_chunk *copy = new_chunk(pool, size);

@@ -16,7 +16,7 @@
 #define MP_COPY (-1)
 
 /* No token: the bytes stay valid until whoever wrote them is told that all has been flushed. */
-#define MP_BORROW (-2)
+#define MP_LEND (-2)
 
 typedef struct mp_chunk mp_chunk;
 
@@ -40,7 +40,7 @@ typedef struct mp_write_queue {
 } mp_write_queue;
 
 /* Appends a copy (token MP_COPY) or a reference that the pool's `unpin` ends, or mp_write_queue_own. Returns 0 or -ENOMEM, nothing
-   changed. MP_BORROW is for an empty queue that is flushed before the bytes go. */
+   changed. MP_LEND is for an empty queue that is flushed before the bytes go. */
 int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size,
                           int token);
 
@@ -50,7 +50,7 @@ int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, i
 /* Removes `size` bytes that were sent. */
 void mp_write_queue_consume(mp_write_queue *queue, mp_chunk_pool *pool, size_t size);
 
-/* Copies what is borrowed. Returns 0 or -ENOMEM, nothing changed. */
+/* Copies what is lent. Returns 0 or -ENOMEM, nothing changed. */
 int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool);
 
 /* Drops what is behind the first `size` bytes. */

@@ -33,7 +33,7 @@ typedef struct mp_network_upcalls {
     mp_stream *(*accept)(mp_tcp_server *server);
     /* A string that was given to mp_stream_write with `token` is not needed any more. May run inside API calls. */
     void (*unpin)(void *owner, int token);
-    /* What was given to mp_stream_write with MP_BORROW isn't needed any more. After a flush, if `lends` is set. */
+    /* What was given to mp_stream_write with MP_LEND isn't needed any more. After a flush, if `lends` is set. */
     void (*flushed)(mp_network *network);
 } mp_network_upcalls;
 
@@ -60,8 +60,7 @@ struct mp_network {
     } traffic;
     mp_buffer *input;
     bool input_lent; /* and not to be freed */
-    bool
-        lends; /* owner, by mp_network_lend: something was written with MP_BORROW; `flushed` is to be called */
+    bool lends; /* owner, by mp_network_lend: something was written with MP_LEND; `flushed` is to be called */
     bool winding_down;
     uint32_t input_used; /* bytes of its data[] that are taken by arrivals */
     uint32_t arrival_count, delivered;
@@ -96,7 +95,7 @@ static inline mp_network *mp_network_of(mp_loop *loop) {
     return (mp_network *)loop;
 }
 
-/* Something is about to be written with MP_BORROW: `flushed` follows the next flush. */
+/* Something is about to be written with MP_LEND: `flushed` follows the next flush. */
 static inline void mp_network_lend(mp_network *network) {
     network->lends = true;
     network->loop.unsent = true;

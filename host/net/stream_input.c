@@ -17,7 +17,7 @@
 #define BATCH_BYTES 16384
 #define ALIGNMENT 64
 
-static bool borrows(const mp_stream *stream) {
+static bool has_shared(const mp_stream *stream) {
     return stream->in == mp_stream_network(stream)->input;
 }
 
@@ -28,7 +28,7 @@ bool mp_stream_has_room(const mp_stream *stream) {
 
 /* Frees an emptied buffer: an idle stream owns none. */
 static void tidy(mp_stream *stream) {
-    if (stream->in && !borrows(stream) && mp_buffer_held(stream->in) == 0 &&
+    if (stream->in && !has_shared(stream) && mp_buffer_held(stream->in) == 0 &&
         !(stream->flags & FLAG_TRANSACTION)) {
         free(stream->in);
         stream->in = NULL;
@@ -36,7 +36,7 @@ static void tidy(mp_stream *stream) {
 }
 
 void mp_stream_drop_input(mp_stream *stream) {
-    if (borrows(stream))
+    if (has_shared(stream))
         mp_buffer_reset(stream->in);
     else
         free(stream->in);
@@ -62,7 +62,7 @@ static void rest(mp_stream *stream) {
 }
 
 bool mp_stream_keep_rest(mp_stream *stream) {
-    if (borrows(stream)) {
+    if (has_shared(stream)) {
         mp_buffer *shared = stream->in;
         stream->in = NULL;
         if (mp_buffer_held(shared) > 0 && !(stream->in = mp_buffer_clone(shared)))
@@ -184,7 +184,7 @@ void mp_stream_consume(mp_stream *stream, size_t size) {
 
 bool mp_stream_may_keep_input(const mp_stream *stream) {
     const mp_network *network = mp_stream_network(stream);
-    return borrows(stream) && !(stream->flags & FLAG_TRANSACTION) &&
+    return has_shared(stream) && !(stream->flags & FLAG_TRANSACTION) &&
            network->delivered == network->arrival_count;
 }
 
@@ -198,7 +198,7 @@ int mp_stream_unget(mp_stream *stream, char c) {
     if (stream->flags & FLAG_TRANSACTION)
         return -EBUSY;
     /* The shared buffer's headroom serves a few bytes; for more, the data moves to the stream's own. */
-    if (stream->in && borrows(stream) && stream->in->start == 0) {
+    if (stream->in && has_shared(stream) && stream->in->start == 0) {
         mp_buffer *own = mp_buffer_clone(stream->in);
         if (!own)
             return -ENOMEM;

@@ -122,7 +122,7 @@ enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, 
     }
     if (size == 0)
         return MP_FAULT_NONE;
-    if (token == MP_BORROW && (stream->out.bytes > 0 || stream->state < MP_STATE_CONNECTED))
+    if (token == MP_LEND && (stream->out.bytes > 0 || stream->state < MP_STATE_CONNECTED))
         token = MP_COPY; /* it isn't sent with the next flush */
     if (mp_write_queue_append(&stream->out, chunks(stream), data, size, token) < 0)
         return MP_FAULT_RESOURCE;

@@ -11,7 +11,7 @@
 
 /*
  * Queues `size` bytes; they leave when the running handler has returned or waits, and so have those of its batch (loop.h).
- * Taken in HostLookup, Connecting, Connected and Closing. `token` MP_COPY copies; with MP_BORROW data stays valid until the upcall
+ * Taken in HostLookup, Connecting, Connected and Closing. `token` MP_COPY copies; with MP_LEND data stays valid until the upcall
  * `flushed`, which the owner has asked for by mp_network_lend; otherwise until unpin(token).
  * Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_CHANNEL_CLOSED, WRITE_BUFFER_FULL, RESOURCE; none is signalled.
  */
