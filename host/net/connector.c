@@ -112,9 +112,9 @@ static void on_outcome(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_attempt_slot *slot = watcher->data;
     mp_connector *connector = slot->connector;
     mp_loop *loop = &connector->network->loop;
-    int result = mp_system_connect_result(watcher->fd);
+    /* What the poll can't watch is not known to be connected. */
+    int result = revents & EV_ERROR ? -ENOMEM : mp_system_connect_result(watcher->fd);
     (void)ev;
-    (void)revents;
     if (result == 0) {
         won(slot);
     } else {

@@ -50,7 +50,10 @@ static void on_input(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_lingering *lingering = watcher->data;
     const mp_network *network = lingering->network;
     (void)ev;
-    (void)revents;
+    if (revents & EV_ERROR) {
+        end(lingering);
+        return;
+    }
     ssize_t n = mp_system_receive(watcher->fd, network->input->data + network->input_used,
                                   network->input->capacity - network->input_used, false);
     if (n > 0) {

@@ -15,6 +15,7 @@ mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loo
     listener->network = network;
     listener->limits = mp_default_limits;
     listener->accepts = 1;
+    listener->kept = -1;
     listener->woken = UINT64_MAX;
     mp_ring_init(&listener->pending);
     mp_ring_init(&listener->open);

@@ -18,8 +18,12 @@ struct mp_listener {
     mp_limits limits;      /* of its connections */
     mp_ring pending, open; /* rings of mp_stream.link, oldest first */
     size_t pending_count, open_count;
-    uint64_t woken;               /* the turn in which it was ready last; UINT64_MAX: never */
-    uint8_t accepts;              /* connections that a wake-up accepts */
+    uint64_t woken;  /* the turn in which it was ready last; UINT64_MAX: never */
+    uint8_t accepts; /* connections that a wake-up accepts */
+    uint8_t gone;    /* clients in a row that had gone when they were to be accepted */
+    uint16_t kept_port;
+    int kept; /* accepted while there was no memory for a socket, -1 = none; its peer beside it */
+    mp_address kept_peer;
     int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
     void (*room)(
         mp_listener *listener); /* the server's: a connection has ended, there is room for one more */

@@ -45,6 +45,7 @@ void mp_network_free(mp_network *network) {
         return;
     assert(mp_ring_is_empty(&network->servers) && mp_ring_is_empty(&network->outgoing) &&
            !network->dirty_head);
+    ev_timer_stop(network->loop.ev, &network->relief);
     mp_resolver_free(network->resolver);
     mp_linger_end(network);
     mp_chunk_pool_trim(&network->chunks);

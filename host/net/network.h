@@ -67,6 +67,8 @@ struct mp_network {
     mp_arrival arrivals[MP_BATCH];
     mp_stream *receiver; /* whose handlers run on what arrived, or NULL */
     mp_stream *dirty_head, *dirty_tail;
+    mp_stream *congested; /* by next_dirty */
+    ev_timer relief;      /* when those are tried again */
     mp_chunk_pool chunks;
     mp_ring servers, outgoing; /* all servers; streams that no listener accepted */
     mp_ring connecting;        /* mp_connector: connects in progress */

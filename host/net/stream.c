@@ -19,12 +19,14 @@
 
 /* --- sending --------------------------------------------------------------------------------------------------------- */
 
-/* Nothing can be sent any more. What the peer sent before its end is still read; that then ends the stream. */
+/* Nothing can be sent any more. What the peer sent before its end is still read; that then ends the stream. Where it isn't the
+   peer's end, nothing else would. */
 static void write_failed(mp_stream *stream, enum mp_fault fault) {
+    bool by_peer = fault == MP_FAULT_REMOTE_CLOSED || fault == MP_FAULT_CONNECT_TIMEOUT;
     stream->flags |= FLAG_WRITE_FAILED;
     mp_stream_drop_output(stream);
     stream->fault = (uint8_t)fault;
-    if (stream->state != MP_STATE_CONNECTED || (stream->flags & FLAG_READ_ENDED) ||
+    if (!by_peer || stream->state != MP_STATE_CONNECTED || (stream->flags & FLAG_READ_ENDED) ||
         !(stream->open_mode & MP_READ_ONLY))
         mp_stream_remote_closed(stream, fault, false);
 }
@@ -33,8 +35,8 @@ static void write_failed(mp_stream *stream, enum mp_fault fault) {
 static bool can_send(const mp_stream *stream) {
     if (stream->watcher.fd < 0 || stream->state < MP_STATE_CONNECTED)
         return false;
-    if (stream->flags & FLAG_CARRIED)
-        return mp_stream_is_carrying(stream) &&
+    if (stream->flags & (FLAG_CARRIED | FLAG_CONGESTED))
+        return !(stream->flags & FLAG_CONGESTED) && mp_stream_is_carrying(stream) &&
                (mp_stream_unsent(stream) > 0 || stream->extras->carrier.beside != 0);
     return stream->out.bytes > 0;
 }
@@ -207,7 +209,9 @@ static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_stream *stream = watcher->data;
     mp_network *network = mp_stream_network(stream);
     (void)ev;
-    if (stream->flags & FLAG_CARRIED) {
+    if (revents & EV_ERROR) { /* the poll can't watch it, and libev has stopped the watcher */
+        mp_stream_fail(stream, MP_FAULT_RESOURCE);
+    } else if (stream->flags & FLAG_CARRIED) {
         on_carried(stream);
     } else {
         if (revents & EV_READ)

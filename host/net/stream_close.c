@@ -28,6 +28,7 @@ void mp_stream_shut(mp_stream *stream, bool gently) {
     mp_write_queue_clear(&stream->out, &network->chunks);
     if (stream->flags & FLAG_ARRIVED)
         mp_stream_drop_arrival(stream);
+    mp_stream_end_congestion(stream);
     if (stream->flags & FLAG_COUNTED) {
         assert(network->traffic.connections > 0);
         network->traffic.connections--;

@@ -11,6 +11,7 @@
 #include "system/system.h"
 
 #define VECTORS 32
+#define RELIEF_SECONDS 0.05
 
 static mp_chunk_pool *chunks(const mp_stream *stream) {
     return &mp_stream_network(stream)->chunks;
@@ -20,7 +21,7 @@ static mp_chunk_pool *chunks(const mp_stream *stream) {
 
 void mp_stream_mark_dirty(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
-    if (stream->flags & FLAG_DIRTY)
+    if (stream->flags & (FLAG_DIRTY | FLAG_CONGESTED))
         return;
     stream->flags |= FLAG_DIRTY;
     stream->next_dirty = NULL;
@@ -47,6 +48,7 @@ mp_stream *mp_stream_next_dirty(mp_network *network) {
 void mp_stream_unmark_dirty(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
     mp_stream **place = &network->dirty_head, *before = NULL;
+    mp_stream_end_congestion(stream);
     if (!(stream->flags & FLAG_DIRTY))
         return;
     for (; *place && *place != stream; place = &(*place)->next_dirty)
@@ -56,6 +58,46 @@ void mp_stream_unmark_dirty(mp_stream *stream) {
     if (network->dirty_tail == stream)
         network->dirty_tail = before;
     stream->flags &= ALL_BUT(FLAG_DIRTY);
+}
+
+/* --- a system without memory for more ------------------------------------------------------------------------------- */
+
+static void on_relief(struct ev_loop *ev, ev_timer *timer, int revents) {
+    mp_network *network = timer->data;
+    (void)ev;
+    (void)revents;
+    while (network->congested) {
+        mp_stream *stream = network->congested;
+        mp_stream_end_congestion(stream);
+        mp_stream_update_watcher(stream);
+        mp_stream_mark_dirty(stream);
+    }
+    mp_loop_settle(&network->loop);
+}
+
+/* The poll doesn't tell when there is memory again. */
+static void note_congestion(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    mp_stream_unmark_dirty(stream);
+    stream->flags |= FLAG_CONGESTED | FLAG_SHORT_WRITE;
+    stream->next_dirty = network->congested;
+    network->congested = stream;
+    mp_stream_update_watcher(stream);
+    if (ev_is_active(&network->relief))
+        return;
+    ev_timer_init(&network->relief, on_relief, RELIEF_SECONDS, 0.);
+    network->relief.data = network;
+    ev_timer_start(network->loop.ev, &network->relief);
+}
+
+void mp_stream_end_congestion(mp_stream *stream) {
+    mp_stream **place = &mp_stream_network(stream)->congested;
+    if (!(stream->flags & FLAG_CONGESTED))
+        return;
+    while (*place != stream)
+        place = &(*place)->next_dirty;
+    *place = stream->next_dirty;
+    stream->flags &= ALL_BUT(FLAG_CONGESTED);
 }
 
 /* --- queueing -------------------------------------------------------------------------------------------------------- */
@@ -182,6 +224,13 @@ static inline ssize_t send_plain(mp_stream *stream, bool *all) {
     return n;
 }
 
+static mp_part_result send_failed(mp_stream *stream, int error) {
+    if (error != ENOBUFS && error != ENOMEM)
+        return (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_WRITE, error)};
+    note_congestion(stream);
+    return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
+}
+
 mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
     mp_part_result part = {MP_GOING_ON, MP_FAULT_NONE};
     *sent = 0;
@@ -194,7 +243,7 @@ mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
                 mp_write_queue_consume(&stream->out, chunks(stream), (size_t)n);
                 *sent += (size_t)n;
             } else if (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) {
-                part = (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_WRITE, (int)-n)};
+                part = send_failed(stream, (int)-n);
             }
         }
     stream->bytes_sent += *sent;

@@ -36,7 +36,11 @@ mp_stream *mp_stream_next_dirty(mp_network *network);
 /* Takes a stream that vanishes off it. */
 void mp_stream_unmark_dirty(mp_stream *stream);
 
-/* Sends what is queued until nothing is left or the system takes no more; *sent is how many bytes it has taken. */
+/* Takes a congested stream off the list of those that are tried again. */
+void mp_stream_end_congestion(mp_stream *stream);
+
+/* Sends what is queued until nothing is left or the system takes no more; *sent is how many bytes it has taken. Where the
+   system has no memory for it the stream is congested from now on: it is marked dirty again a moment later. */
 mp_part_result mp_stream_send(mp_stream *stream, size_t *sent);
 
 /* Arms or disarms EV_WRITE after a send, and stops or resumes reading for the high-water mark (D10). */

@@ -50,7 +50,8 @@ void mp_stream_update_watcher(mp_stream *stream) {
     if (stream->watcher.fd < 0)
         return;
     bool reads = stream->state == MP_STATE_CONNECTED && !(stream->flags & DEAF);
-    bool writes = (stream->flags & FLAG_SHORT_WRITE) != 0;
+    /* A congested one is ready all the time. */
+    bool writes = (stream->flags & (FLAG_SHORT_WRITE | FLAG_CONGESTED)) == FLAG_SHORT_WRITE;
     int events = stream->flags & FLAG_CARRIED ? carried_events(stream, reads, writes)
                                               : (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0);
     if ((stream->watcher.events & (EV_READ | EV_WRITE)) == events &&

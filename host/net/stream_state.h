@@ -79,7 +79,9 @@ enum {
     FLAG_UNANNOUNCED = 1 << 18, /* `connected` is still to be delivered; what is queued is sent behind it */
     FLAG_ARRIVED = 1 << 19,     /* among the network's arrivals */
     FLAG_OPENED = 1 << 20,      /* by a call of open, since when nothing was connected or closed */
-    FLAG_CARRIED = 1 << 21      /* by the transport in its extras */
+    FLAG_CARRIED = 1 << 21,     /* by the transport in its extras */
+    FLAG_CONGESTED =
+        1 << 22 /* the system had no memory for what is to be sent; on the network's list of such */
 };
 
 /* For `stream->flags &= ALL_BUT(…)`; the field has 24 bits. */

@@ -17,12 +17,6 @@
 #include "net/tcp_socket.h"
 #include "system/system.h"
 
-/* Connections that one wake-up may accept, before others get their turn. */
-#define MOST_ACCEPTS 64
-
-/* Descriptors may be freed by others than the loop: tried again after this many seconds. */
-#define RETRY_SECONDS 0.5
-
 #define QT_MAX_PENDING 30
 
 /* A server is what the prototype handlers of its connections hang on: it stays until the last of them is released. */
@@ -46,41 +40,11 @@ static void wind_down(mp_object *object) {
 
 const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, NULL, close_object, wind_down};
 
-static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents);
-
-static void on_retry(struct ev_loop *ev, ev_timer *timer, int revents) {
-    (void)ev;
-    (void)revents;
-    mp_descriptor_freed(mp_network_of(((mp_tcp_server *)timer->data)->object.loop));
-}
-
-void mp_tcp_server_end_shortage(mp_tcp_server *server) {
-    mp_descriptor_stop_awaiting(&server->starving);
-    ev_timer_stop(server->object.loop->ev, &server->retry);
-}
-
-static void on_freed(mp_starving *starving) {
-    mp_tcp_server *server = MP_CONTAINER(starving, mp_tcp_server, starving);
-    mp_tcp_server_end_shortage(server);
-    mp_tcp_server_update(server);
-}
-
-static void on_room(mp_listener *listener) {
-    mp_tcp_server_update(listener->server);
-}
-
 int mp_tcp_server_init(mp_tcp_server *server, mp_network *network) {
     memset(server, 0, sizeof *server);
-    mp_listener *listener = mp_listener_new(network, on_connection);
-    if (!listener)
+    if (mp_tcp_server_init_accepting(server, network) < 0)
         return -ENOMEM;
     mp_object_init(&server->object, &network->loop, &mp_tcp_server_behaviour);
-    listener->server = server;
-    listener->room = on_room;
-    server->starving.freed = on_freed;
-    ev_timer_init(&server->retry, on_retry, 0., 0.);
-    server->retry.data = server;
-    server->listener = listener;
     mp_ring_append(&network->servers, &server->link);
     server->max_pending = QT_MAX_PENDING;
     server->backlog = SOMAXCONN;
@@ -97,6 +61,9 @@ static void close_listener(mp_tcp_server *server) {
         ev_io_set(&listener->watcher, -1, 0);
         mp_descriptor_close(listener->network, fd);
     }
+    if (listener->kept >= 0)
+        mp_descriptor_close(listener->network, listener->kept);
+    listener->kept = -1;
     while ((stream = mp_listener_take(listener)))
         mp_stream_vanish(stream);
 }
@@ -220,21 +187,12 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
 
 /* --- state -------------------------------------------------------------------------------------------------- */
 
-/* Where it listens, or will. */
-static const mp_listener *listener_of(const mp_tcp_server *server) {
-    return server->claims ? server->claims->listener : server->listener;
-}
-
-bool mp_tcp_server_is_listening(const mp_tcp_server *server) {
-    return listener_of(server)->watcher.fd >= 0;
-}
-
 int mp_tcp_server_descriptor(const mp_tcp_server *server) {
-    return listener_of(server)->watcher.fd;
+    return mp_tcp_server_listener(server)->watcher.fd;
 }
 
 void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port) {
-    int fd = listener_of(server)->watcher.fd, v6_only = 1;
+    int fd = mp_tcp_server_listener(server)->watcher.fd, v6_only = 1;
     mp_address_set_null(address);
     *port = 0;
     if (fd < 0 || mp_system_local_address(fd, address, port) < 0)
@@ -245,127 +203,7 @@ void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uin
         mp_address_set_any(address);
 }
 
-/* --- accepting ------------------------------------------------------------------------------------------------- */
-
-static bool may_accept(const mp_tcp_server *server) {
-    const mp_listener *listener = server->listener;
-    return listener->watcher.fd >= 0 && !server->staged && (!server->paused || server->waiting > 0) &&
-           !server->starving.link.next && server->max_pending > 0 &&
-           listener->pending_count < (size_t)server->max_pending &&
-           (server->max_connections == 0 ||
-            listener->pending_count + listener->open_count < server->max_connections);
-}
-
-void mp_tcp_server_update(mp_tcp_server *server) {
-    mp_listener *listener = server->listener;
-    bool accept = may_accept(server);
-    if (accept == (ev_is_active(&listener->watcher) != 0))
-        return;
-    if (accept)
-        ev_io_start(listener->network->loop.ev, &listener->watcher);
-    else
-        ev_io_stop(listener->network->loop.ev, &listener->watcher);
-}
-
-/* Out of descriptors or memory: says so once, rests, and tries again when something was closed (D5). */
-static void starve(mp_tcp_server *server, enum mp_fault fault) {
-    mp_loop *loop = server->object.loop;
-    mp_descriptor_await(mp_network_of(loop), &server->starving);
-    ev_timer_set(&server->retry, RETRY_SECONDS, RETRY_SECONDS);
-    ev_timer_start(loop->ev, &server->retry);
-    mp_tcp_server_update(server);
-    if (server->told_starved)
-        return;
-    server->told_starved = true;
-    server->fault = (uint8_t)fault;
-    mp_log(loop->log_level, MP_LOG_WARNING, "accept: %s; accepting rests until there are descriptors again",
-           mp_fault_text(fault));
-    mp_object_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
-}
-
-void mp_tcp_server_resume(mp_tcp_server *server) {
-    server->paused = false;
-    mp_tcp_server_end_shortage(server);
-    mp_tcp_server_update(server);
-}
-
-/* Accepts one connection; false when there is none or something stands in the way. */
-static bool accept_one(mp_tcp_server *server) {
-    mp_listener *listener = server->listener;
-    mp_network *network = listener->network;
-    mp_address peer;
-    uint16_t port;
-    if (!mp_reserve_is_whole()) {
-        starve(server, MP_FAULT_RESOURCE);
-        return false;
-    }
-    int fd = mp_system_accept(listener->watcher.fd, &peer, &port);
-    if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
-        server->told_starved = false; /* nobody waits any more: the next shortage is another one */
-        return false;
-    }
-    if (fd == -ECONNABORTED)
-        return true; /* that client has gone already */
-    if (fd < 0) {
-        starve(server, mp_fault_from_errno(MP_ATTEMPT_ACCEPT, -fd));
-        return false;
-    }
-    mp_stream *stream = network->upcalls->accept(server);
-    if (!stream) {
-        mp_system_close(fd);
-        starve(server, MP_FAULT_RESOURCE);
-        return false;
-    }
-    network->traffic.accepted++;
-    mp_listener_add(listener, stream);
-    mp_tcp_socket_set_peer((mp_tcp_socket *)stream, &peer, port);
-    mp_descriptor_own(network, fd);
-    mp_stream_accepted(stream, listener, fd);
-    /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
-    ev_feed_event(network->loop.ev, &stream->watcher, EV_READ);
-    mp_object_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
-    mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
-    mp_tcp_server_update(server);
-    return true;
-}
-
-/*
- * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as much as an accept, for
- * it makes the socket first. So there are as many tries as there were connections when it happened last, and twice as many where some
- * seem to be left: the listener is ready again in the next turn. Behind a shortage all are tried, as its end is to be noticed.
- */
-static uint8_t accepts_for(mp_listener *listener) {
-    uint64_t turn = listener->network->loop.iterations;
-    if (turn - listener->woken == 1)
-        listener->accepts = listener->accepts < MOST_ACCEPTS / 2 ? listener->accepts * 2 : MOST_ACCEPTS;
-    listener->woken = turn;
-    return listener->server->told_starved ? MOST_ACCEPTS : listener->accepts;
-}
-
-/* The handlers run after each connection, so that a taken one makes room for the next. */
-static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
-    mp_listener *listener = watcher->data;
-    mp_loop *loop = &listener->network->loop;
-    uint8_t accepts = accepts_for(listener);
-    (void)ev;
-    (void)revents;
-    listener->references++;
-    for (uint8_t i = 0; i < accepts && listener->server && ev_is_active(&listener->watcher); i++) {
-        bool accepted = accept_one(listener->server);
-        mp_loop_settle(loop);
-        if (!accepted) {
-            listener->accepts = i > 0 ? i : 1;
-            break;
-        }
-    }
-    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
-    mp_tcp_server *server = listener->server;
-    mp_listener_unreference(listener);
-    if (server && !mp_tcp_server_is_listening(server)) {
-        mp_object_check(&server->object);
-        mp_loop_settle(loop);
-    }
-}
+/* --- connections ----------------------------------------------------------------------------------------------------- */
 
 mp_stream *mp_tcp_server_next_pending(mp_tcp_server *server) {
     mp_stream *stream = mp_listener_take(server->listener);

@@ -17,7 +17,7 @@ struct mp_tcp_server {
     mp_listener *listener;
     uint8_t fault;
     bool paused;       /* pauseAccepting */
-    bool told_starved; /* acceptError was signalled and nothing accepted since */
+    bool told_starved; /* acceptError was signalled, and there was no time since when nobody waited */
     uint16_t waiting;  /* suspended waitForNewConnection calls: they accept although paused */
     int max_pending;
     int backlog;
@@ -28,7 +28,7 @@ struct mp_tcp_server {
     bool adopted;                       /* listens by setSocketDescriptor: nothing was asked for */
     bool staged;                        /* doesn't accept yet */
     bool lost;                          /* the one whose listener it was to take over has closed it */
-    mp_starving starving;               /* out of descriptors or memory: tried again when one is free */
+    mp_starving starving;               /* accepting has failed: tried again when a descriptor is free */
     ev_timer retry;
 };
 
@@ -69,7 +69,15 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd);
 /* QTcpServer::close: pending connections are closed, those already taken live on. */
 void mp_tcp_server_close(mp_tcp_server *server);
 
-bool mp_tcp_server_is_listening(const mp_tcp_server *server);
+/* Where it listens, or will. */
+static inline const mp_listener *mp_tcp_server_listener(const mp_tcp_server *server) {
+    return server->claims ? server->claims->listener : server->listener;
+}
+
+static inline bool mp_tcp_server_is_listening(const mp_tcp_server *server) {
+    return mp_tcp_server_listener(server)->watcher.fd >= 0;
+}
+
 int mp_tcp_server_descriptor(const mp_tcp_server *server);
 
 /* Null and 0 unless listening; ANY for a dual-stack listener. */
@@ -85,10 +93,15 @@ void mp_tcp_server_update(mp_tcp_server *server);
 /* QTcpServer::resumeAccepting; also ends the rest after acceptError. */
 void mp_tcp_server_resume(mp_tcp_server *server);
 
-/* Ends the rest of a server that was out of descriptors or memory, if it is one; update follows. For host/ only. */
-void mp_tcp_server_end_shortage(mp_tcp_server *server);
-
 /* The server after `previous` (NULL: the first), or NULL. */
 mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *previous);
+
+/* --- for host/ only ------------------------------------------------------------------------------------------------ */
+
+/* A listener, which doesn't listen yet, and what a server needs to accept. Returns 0 or -ENOMEM. */
+int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network);
+
+/* Ends the rest of a server whose accepting failed, if it is one; update follows. */
+void mp_tcp_server_end_shortage(mp_tcp_server *server);
 
 #endif

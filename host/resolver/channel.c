@@ -38,8 +38,10 @@ static const struct {
 int mp_channel_error(const mp_channel *channel, int status) {
     if (status == ARES_SUCCESS)
         return 0;
+    if ((status == ARES_ECONNREFUSED || status == ARES_ECANCELLED) && channel->out_of_memory)
+        return -ENOMEM;
     if (status == ARES_ECONNREFUSED) { /* also said where no socket was to be had */
-        int shortage = channel->out_of_memory ? -ENOMEM : mp_system_shortage();
+        int shortage = mp_system_shortage();
         if (shortage < 0)
             return shortage;
     }
@@ -53,6 +55,12 @@ static void on_socket(struct ev_loop *loop, ev_io *io, int events) {
     mp_channel *channel = io->data;
     ares_socket_t fd = io->fd;
     (void)loop;
+    if (events & EV_ERROR) { /* the poll can't watch it: no answer would be seen */
+        channel->out_of_memory = true;
+        ares_cancel(channel->ares);
+        channel->turn(channel);
+        return;
+    }
     ares_process_fd(channel->ares, events & EV_READ ? fd : ARES_SOCKET_BAD,
                     events & EV_WRITE ? fd : ARES_SOCKET_BAD); /* may free io */
     channel->turn(channel);

@@ -1,9 +1,11 @@
 /*
- * How many times a server calls accept4, by the linker's --wrap: for each client once, and for a crowd more and more at once. That
- * a shortage of descriptors is noticed, and its end, is looked at with a shortage of the test's own.
+ * How many times a server calls accept4, by the linker's --wrap: for each client once, and for a crowd more and more at
+ * once. That a shortage of descriptors is noticed, and its end, is looked at with a shortage of the test's own; so are the
+ * other errors.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +16,8 @@
 #include "service.h"
 
 static struct {
-    bool none_left; /* no descriptor */
+    int error; /* that each call fails with, 0 = none */
+    int times; /* so many calls, and no more */
     int made, in_vain;
 } accepts;
 
@@ -22,8 +25,9 @@ int __real_accept4(int listener, struct sockaddr *address, socklen_t *size, int 
 int __wrap_accept4(int listener, struct sockaddr *address, socklen_t *size, int flags);
 
 int __wrap_accept4(int listener, struct sockaddr *address, socklen_t *size, int flags) {
-    if (accepts.none_left) {
-        errno = EMFILE;
+    if (accepts.error != 0 && accepts.times > 0) {
+        accepts.times--;
+        errno = accepts.error;
         return -1;
     }
     int fd = __real_accept4(listener, address, size, flags);
@@ -34,17 +38,18 @@ int __wrap_accept4(int listener, struct sockaddr *address, socklen_t *size, int 
     return fd;
 }
 
-static const char service[] = "local moonport = require 'moonport'\n"
-                              "local server = moonport.TcpServer()\n"
-                              "function server.connection:readyRead() self:write(self:readAll()) end\n"
-                              "shortages = 0\n"
-                              "function server:acceptError() shortages = shortages + 1 end\n"
-                              "assert(server:listen '127.0.0.1')\n"
-                              "return server:serverPort()\n";
+static const char service[] =
+    "local moonport = require 'moonport'\n"
+    "local server = moonport.TcpServer()\n"
+    "function server.connection:readyRead() self:write(self:readAll()) end\n"
+    "shortages = 0\n"
+    "function server:acceptError(code) shortages = shortages + 1; error = code end\n"
+    "assert(server:listen '127.0.0.1')\n"
+    "return server:serverPort()\n";
 
 static int start(void **fixture) {
     lua_State *L = luaL_newstate();
-    accepts.none_left = false;
+    accepts.error = 0;
     start_service(L, service, 0)->loop->log_level = MP_LOG_NONE;
     accepts.made = accepts.in_vain = 0;
     *fixture = L;
@@ -124,6 +129,11 @@ static void takes_no_more_than_others_have_patience_for(void **fixture) {
     turn(state);
 }
 
+static void fail_with(int error, int times) {
+    accepts.error = error;
+    accepts.times = times;
+}
+
 static int shortages(lua_State *L) {
     lua_getglobal(L, "shortages");
     int count = (int)lua_tointeger(L, -1);
@@ -136,7 +146,7 @@ static void tells_of_each_shortage_once(void **fixture) {
     for (int i = 1; i <= 3; i++) {
         int freed = say(*fixture, 'a');
         turn(state);
-        accepts.none_left = true;
+        fail_with(EMFILE, INT_MAX);
         int waiting = say(*fixture, 'b');
         turn(state);
         turn(state);
@@ -146,11 +156,67 @@ static void tells_of_each_shortage_once(void **fixture) {
         assert_int_equal(shortages(*fixture), i); /* one has ended, but the shortage hasn't */
         turn(state);
         assert_int_equal(shortages(*fixture), i);
-        accepts.none_left = false;
+        fail_with(0, 0);
         mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
         turn(state);
         hear(waiting, 'b');
         close(waiting);
+        turn(state);
+    }
+}
+
+/* accept(2): errors of the network that are the next client's are to be passed over. */
+static void passes_over_clients_that_have_gone(void **fixture) {
+    static const int errors[] = {ECONNABORTED, EPROTO, ENOPROTOOPT, EHOSTDOWN,  EHOSTUNREACH,
+                                 ENETDOWN,     ENONET, EOPNOTSUPP,  ENETUNREACH};
+    binding_state *state = binding_find(*fixture);
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        int fd = say(*fixture, 'a');
+        fail_with(errors[i], 3);
+        for (int k = 0; k < 4; k++)
+            turn(state);
+        hear(fd, 'a');
+        close(fd);
+        turn(state);
+    }
+    assert_int_equal(shortages(*fixture), 0);
+}
+
+static const char *code(lua_State *L) {
+    lua_getglobal(L, "error");
+    const char *text = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return text;
+}
+
+/* It neither goes on for ever nor says that there are no descriptors. */
+static void tells_what_stands_in_the_way_and_rests(void **fixture) {
+    static const struct {
+        int error;
+        const char *code;
+    } rows[] = {
+        {EPERM, "SocketAccessError"},
+        {EINVAL, "NetworkError"},
+        {ENOBUFS, "SocketResourceError"},
+        {EPROTO, "NetworkError"},
+        {EBADF, "UnsupportedSocketOperationError"},
+    };
+    binding_state *state = binding_find(*fixture);
+    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+        int fd = say(*fixture, 'a');
+        fail_with(rows[i].error, 1000);
+        for (int k = 0; k < 200; k++)
+            turn(state);
+        assert_in_range(accepts.times, 1000 - 70, 999); /* but for those who may have gone, one try */
+        assert_int_equal(shortages(*fixture), i + 1);
+        assert_string_equal(code(*fixture), rows[i].code);
+        fail_with(0, 0);
+        mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
+        turn(state);
+        turn(state);
+        hear(fd, 'a');
+        close(fd);
+        turn(state);
         turn(state);
     }
 }
@@ -161,6 +227,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(takes_more_of_a_crowd_in_each_turn, start, end),
         cmocka_unit_test_setup_teardown(takes_no_more_than_others_have_patience_for, start, end),
         cmocka_unit_test_setup_teardown(tells_of_each_shortage_once, start, end),
+        cmocka_unit_test_setup_teardown(passes_over_clients_that_have_gone, start, end),
+        cmocka_unit_test_setup_teardown(tells_what_stands_in_the_way_and_rests, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,12 +138,47 @@ static void host_fails_from_then_on(void **unused) {
     sweep(&host_failure, UINT_MAX);
 }
 
+/* A client for whom there is no socket waits for one; it isn't sent away. */
+static void keeps_a_client_until_there_is_a_socket(void **unused) {
+    lua_State *L = lua_newstate(allocate, NULL);
+    binding_state *state = start_service(L, service, 0);
+    int port = (int)lua_tointeger(L, -1);
+    char byte;
+    (void)unused;
+    state->loop->log_level = MP_LOG_NONE;
+    assert_answers(state, port);
+    lua_failure = (failure){.armed = true, .from = 1, .to = UINT_MAX};
+    int fd = connect_client(port);
+    for (int i = 0; i < 5; i++)
+        turn(state);
+    assert_int_equal(recv(fd, &byte, 1, 0), -1);
+    assert_int_equal(errno, EAGAIN);
+    lua_failure.armed = false;
+    mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
+    assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
+    for (int i = 0; i < 5; i++)
+        turn(state);
+    assert_int_equal(recv(fd, &byte, 1, 0), 1);
+    close(fd);
+    assert_answers(state, port);
+    /* One that waits when the service ends leaves nothing behind. */
+    lua_failure = (failure){.armed = true, .from = 1, .to = UINT_MAX};
+    fd = connect_client(port);
+    for (int i = 0; i < 5; i++)
+        turn(state);
+    lua_failure.armed = false;
+    lua_close(L);
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lua_fails_once),
         cmocka_unit_test(lua_fails_from_then_on),
         cmocka_unit_test(host_fails_once),
         cmocka_unit_test(host_fails_from_then_on),
+        cmocka_unit_test(keeps_a_client_until_there_is_a_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,223 @@
+/*
+ * Accepting: when a server does, how many connections a turn, and what stands in the way. See tcp_server.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+
+#include "loop/reserve.h"
+#include "net/descriptor.h"
+#include "net/stream.h"
+#include "net/tcp_server.h"
+#include "net/tcp_socket.h"
+#include "system/system.h"
+
+/* Connections that one wake-up may accept, before others get their turn. */
+#define MOST_ACCEPTS 64
+
+/* Descriptors may be freed by others than the loop: tried again after this many seconds. */
+#define RETRY_SECONDS 0.5
+
+/* Clients in a row that have gone before they were accepted. */
+#define MOST_GONE 64
+
+static bool may_accept(const mp_tcp_server *server) {
+    const mp_listener *listener = server->listener;
+    return listener->watcher.fd >= 0 && !server->staged && (!server->paused || server->waiting > 0) &&
+           !server->starving.link.next && server->max_pending > 0 &&
+           listener->pending_count < (size_t)server->max_pending &&
+           (server->max_connections == 0 ||
+            listener->pending_count + listener->open_count < server->max_connections);
+}
+
+void mp_tcp_server_update(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    bool accept = may_accept(server);
+    if (accept == (ev_is_active(&listener->watcher) != 0))
+        return;
+    if (!accept) {
+        ev_io_stop(listener->network->loop.ev, &listener->watcher);
+        return;
+    }
+    ev_io_start(listener->network->loop.ev, &listener->watcher);
+    if (listener->kept >= 0) /* the poll doesn't tell of it */
+        ev_feed_event(listener->network->loop.ev, &listener->watcher, EV_READ);
+}
+
+/* --- rests -------------------------------------------------------------------------------------------------------- */
+
+static void on_retry(struct ev_loop *ev, ev_timer *timer, int revents) {
+    (void)ev;
+    (void)revents;
+    mp_descriptor_freed(mp_network_of(((mp_tcp_server *)timer->data)->object.loop));
+}
+
+void mp_tcp_server_end_shortage(mp_tcp_server *server) {
+    mp_descriptor_stop_awaiting(&server->starving);
+    ev_timer_stop(server->object.loop->ev, &server->retry);
+}
+
+static void on_freed(mp_starving *starving) {
+    mp_tcp_server *server = MP_CONTAINER(starving, mp_tcp_server, starving);
+    mp_tcp_server_end_shortage(server);
+    mp_tcp_server_update(server);
+}
+
+/* Accepting fails: says so once, rests, and tries again when something was closed, and every half a second (D5). */
+static void rest(mp_tcp_server *server, enum mp_fault fault) {
+    mp_loop *loop = server->object.loop;
+    mp_descriptor_await(mp_network_of(loop), &server->starving);
+    ev_timer_set(&server->retry, RETRY_SECONDS, RETRY_SECONDS);
+    ev_timer_start(loop->ev, &server->retry);
+    mp_tcp_server_update(server);
+    if (server->told_starved)
+        return;
+    server->told_starved = true;
+    server->fault = (uint8_t)fault;
+    mp_log(loop->log_level, MP_LOG_WARNING,
+           fault == MP_FAULT_RESOURCE ? "accept: %s; accepting rests until there are descriptors again"
+                                      : "accept: %s; accepting is tried again twice a second",
+           mp_fault_text(fault));
+    mp_object_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
+}
+
+void mp_tcp_server_resume(mp_tcp_server *server) {
+    server->paused = false;
+    mp_tcp_server_end_shortage(server);
+    mp_tcp_server_update(server);
+}
+
+/* --- connections --------------------------------------------------------------------------------------------------- */
+
+/* What accept(2) says of the client, who has gone, and not of the server. */
+static bool is_gone(int error) {
+    switch (error) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+#ifdef ENONET
+    case ENONET:
+#endif
+    case EOPNOTSUPP: return true;
+    default: return false;
+    }
+}
+
+/* The next client's descriptor, or -errno. One for which there was no socket comes first. */
+static int next_client(mp_listener *listener, mp_address *peer, uint16_t *port) {
+    int fd = listener->kept;
+    if (fd < 0)
+        return mp_system_accept(listener->watcher.fd, peer, port);
+    listener->kept = -1;
+    *peer = listener->kept_peer;
+    *port = listener->kept_port;
+    return fd;
+}
+
+/* Accepts one connection; false when there is none or something stands in the way. */
+static bool accept_one(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    mp_network *network = listener->network;
+    mp_address peer;
+    uint16_t port;
+    if (!mp_reserve_is_whole()) {
+        rest(server, MP_FAULT_RESOURCE);
+        return false;
+    }
+    int fd = next_client(listener, &peer, &port);
+    if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
+        server->told_starved = false; /* nobody waits any more: the next shortage is another one */
+        return false;
+    }
+    /* So many in a row are no accident: accepting would go on for ever. */
+    if (fd < 0 && is_gone(-fd) && ++listener->gone < MOST_GONE)
+        return true;
+    listener->gone = 0;
+    if (fd < 0) {
+        rest(server, mp_fault_from_errno(MP_ATTEMPT_ACCEPT, -fd));
+        return false;
+    }
+    mp_stream *stream = network->upcalls->accept(server);
+    if (!stream) {
+        listener->kept = fd;
+        listener->kept_peer = peer;
+        listener->kept_port = port;
+        rest(server, MP_FAULT_RESOURCE);
+        return false;
+    }
+    network->traffic.accepted++;
+    mp_listener_add(listener, stream);
+    mp_tcp_socket_set_peer((mp_tcp_socket *)stream, &peer, port);
+    mp_descriptor_own(network, fd);
+    mp_stream_accepted(stream, listener, fd);
+    /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
+    ev_feed_event(network->loop.ev, &stream->watcher, EV_READ);
+    mp_object_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
+    mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+    mp_tcp_server_update(server);
+    return true;
+}
+
+/*
+ * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as much as an accept, for
+ * it makes the socket first. So there are as many tries as there were connections when it happened last, and twice as many where some
+ * seem to be left: the listener is ready again in the next turn. Behind a shortage all are tried, as its end is to be noticed.
+ */
+static uint8_t accepts_for(mp_listener *listener) {
+    uint64_t turn = listener->network->loop.iterations;
+    if (turn - listener->woken == 1)
+        listener->accepts = listener->accepts < MOST_ACCEPTS / 2 ? listener->accepts * 2 : MOST_ACCEPTS;
+    listener->woken = turn;
+    return listener->server->told_starved ? MOST_ACCEPTS : listener->accepts;
+}
+
+/* The handlers run after each connection, so that a taken one makes room for the next. */
+static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_listener *listener = watcher->data;
+    mp_loop *loop = &listener->network->loop;
+    uint8_t accepts = accepts_for(listener);
+    (void)ev;
+    listener->references++;
+    if (revents & EV_ERROR) { /* the poll can't watch it, and libev has stopped the watcher */
+        rest(listener->server, MP_FAULT_RESOURCE);
+        mp_loop_settle(loop);
+    }
+    for (uint8_t i = 0; i < accepts && listener->server && ev_is_active(&listener->watcher); i++) {
+        bool accepted = accept_one(listener->server);
+        mp_loop_settle(loop);
+        if (!accepted) {
+            listener->accepts = i > 0 ? i : 1;
+            break;
+        }
+    }
+    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
+    mp_tcp_server *server = listener->server;
+    mp_listener_unreference(listener);
+    if (server && !mp_tcp_server_is_listening(server)) {
+        mp_object_check(&server->object);
+        mp_loop_settle(loop);
+    }
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+static void on_room(mp_listener *listener) {
+    mp_tcp_server_update(listener->server);
+}
+
+int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network) {
+    mp_listener *listener = mp_listener_new(network, on_connection);
+    if (!listener)
+        return -ENOMEM;
+    listener->server = server;
+    listener->room = on_room;
+    server->listener = listener;
+    server->starving.freed = on_freed;
+    ev_timer_init(&server->retry, on_retry, 0., 0.);
+    server->retry.data = server;
+    return 0;
+}
