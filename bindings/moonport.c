@@ -11,24 +11,28 @@
 #include "class/timer.h"
 #include "generation/succession.h"
 #include "object/result.h"
+#include "object/surplus.h"
 #include "run/spawn.h"
 #include "run/wait.h"
 #include "signal/connect.h"
 
 /* moonport.now() -> whole milliseconds, monotonic */
 static int module_now(lua_State *L) {
+    binding_takes(L, 0);
     lua_pushinteger(L, (lua_Integer)mp_loop_now());
     return 1;
 }
 
 /* moonport.hrtime() -> nanoseconds of the same clock */
 static int module_hrtime(lua_State *L) {
+    binding_takes(L, 0);
     lua_pushinteger(L, (lua_Integer)(mp_loop_now() * 1e6));
     return 1;
 }
 
 /* moonport.onError(fn or nil) */
 static int module_on_error(lua_State *L) {
+    binding_takes(L, 1);
     return binding_set_reference(L, &binding_generation_of(L)->on_error);
 }
 
@@ -36,12 +40,14 @@ static int module_on_error(lua_State *L) {
 
 /* moonport.generation() -> number of the run that the calling code belongs to */
 static int module_generation(lua_State *L) {
+    binding_takes(L, 0);
     lua_pushinteger(L, binding_generation_of(L)->number);
     return 1;
 }
 
 /* moonport.stale() -> is there newer code than the calling one? */
 static int module_stale(lua_State *L) {
+    binding_takes(L, 0);
     binding_generation *generation = binding_generation_of(L);
     lua_pushboolean(L, generation != generation->state->generations.current && !generation->staging);
     return 1;
@@ -49,11 +55,13 @@ static int module_stale(lua_State *L) {
 
 /* moonport.onReload(fn or nil): called with (ok, report) after each reload */
 static int module_on_reload(lua_State *L) {
+    binding_takes(L, 1);
     return binding_set_reference(L, &binding_generation_of(L)->on_reload);
 }
 
 /* moonport.onQuit(fn or nil): called when the program stops, before its connections are closed */
 static int module_on_quit(lua_State *L) {
+    binding_takes(L, 1);
     return binding_set_reference(L, &binding_generation_of(L)->on_quit);
 }
 
@@ -75,6 +83,7 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 
 /* moonport.stats() -> table */
 static int module_stats(lua_State *L) {
+    binding_takes(L, 0);
     binding_state *state = binding_state_of(L);
     const mp_network *network = mp_network_of(state->loop);
     lua_createtable(L, 0, 12);
@@ -96,6 +105,7 @@ static int module_stats(lua_State *L) {
 
 /* moonport.quit([status = 0]) */
 static int module_quit(lua_State *L) {
+    binding_takes(L, 1);
     binding_state *state = binding_state_of(L);
     lua_Integer status = luaL_optinteger(L, 1, 0);
     luaL_argcheck(L, status >= 0 && status <= 255, 1, "an exit status is from 0 to 255");
@@ -114,6 +124,7 @@ static int module_quit(lua_State *L) {
 
 /* moonport.run() -> status: runs the loop until nothing is left or quit; for a plain Lua */
 static int module_run(lua_State *L) {
+    binding_takes(L, 0);
     binding_state *state = binding_state_of(L);
     binding_driver *driver = state->driver;
     if (state->host)

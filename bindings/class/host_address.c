@@ -11,8 +11,10 @@
 #include "object/arguments.h"
 #include "object/box.h"
 #include "object/class.h"
+#include "object/surplus.h"
 
-static mp_address *check_self(lua_State *L) {
+static mp_address *check_self(lua_State *L, int parameters) {
+    binding_takes(L, 1 + parameters);
     return binding_check_userdata(L, 1, CLASS_HOST_ADDRESS);
 }
 
@@ -37,17 +39,20 @@ static int fail(lua_State *L, const char *what, const char *text, const char *ki
  */
 static int host_address_new(lua_State *L) {
     mp_address address;
+    if (lua_gettop(L) > 0)
+        lua_remove(L, 1); /* the class, which is called */
+    binding_takes(L, 1);
     mp_address_set_null(&address);
-    if (lua_isinteger(L, 2)) {
-        lua_Integer number = lua_tointeger(L, 2);
-        luaL_argcheck(L, number >= 0 && number <= UINT32_MAX, 2, "an IPv4 address has 32 bits");
+    if (lua_isinteger(L, 1)) {
+        lua_Integer number = lua_tointeger(L, 1);
+        luaL_argcheck(L, number >= 0 && number <= UINT32_MAX, 1, "an IPv4 address has 32 bits");
         mp_address_set_ipv4(&address, (uint32_t)number);
-    } else if (lua_type(L, 2) == LUA_TUSERDATA) {
-        binding_check_address(L, 2, &address);
-    } else if (!lua_isnoneornil(L, 2)) {
+    } else if (lua_type(L, 1) == LUA_TUSERDATA) {
+        binding_check_address(L, 1, &address);
+    } else if (!lua_isnoneornil(L, 1)) {
         size_t length;
-        luaL_checktype(L, 2, LUA_TSTRING);
-        const char *text = lua_tolstring(L, 2, &length);
+        luaL_checktype(L, 1, LUA_TSTRING);
+        const char *text = lua_tolstring(L, 1, &length);
         if (mp_address_parse(&address, text, length) < 0)
             return fail(L, "HostAddress", text, "an address");
     }
@@ -59,6 +64,7 @@ static int host_address_new(lua_State *L) {
 static int host_address_from_ipv6_address(lua_State *L) {
     mp_address address;
     size_t size;
+    binding_takes(L, 1);
     const char *bytes = luaL_checklstring(L, 1, &size);
     luaL_argcheck(L, size == sizeof address.bytes, 1, "16 bytes expected");
     mp_address_set_ipv6(&address, (const uint8_t *)bytes);
@@ -71,6 +77,7 @@ static int host_address_parse_subnet(lua_State *L) {
     mp_address network;
     int bits;
     size_t length;
+    binding_takes(L, 1);
     const char *text = luaL_checklstring(L, 1, &length);
     if (mp_address_parse_subnet(text, length, &network, &bits) < 0)
         return fail(L, "parseSubnet", text, "a subnet");
@@ -82,21 +89,21 @@ static int host_address_parse_subnet(lua_State *L) {
 /* address:toString() -> Qt's text, "" for Null; also tostring(address) */
 static int host_address_to_string(lua_State *L) {
     char text[MP_ADDRESS_TEXT];
-    size_t length = mp_address_format(check_self(L), text);
+    size_t length = mp_address_format(check_self(L, 0), text);
     lua_pushlstring(L, text, length);
     return 1;
 }
 
 /* address:protocol() -> "IPv4Protocol" … */
 static int host_address_protocol(lua_State *L) {
-    lua_pushstring(L, binding_protocol_name(check_self(L)->protocol));
+    lua_pushstring(L, binding_protocol_name(check_self(L, 0)->protocol));
     return 1;
 }
 
 /* address:scopeId() -> interface of a scoped IPv6 address, or "" */
 static int host_address_scope_id(lua_State *L) {
     char text[MP_ADDRESS_TEXT];
-    mp_address_format(check_self(L), text);
+    mp_address_format(check_self(L, 0), text);
     const char *scope = strchr(text, '%');
     lua_pushstring(L, scope ? scope + 1 : "");
     return 1;
@@ -104,7 +111,7 @@ static int host_address_scope_id(lua_State *L) {
 
 /* address:isInSubnet("10.0.0.0/8") or address:isInSubnet(network, bits) -> boolean */
 static int host_address_is_in_subnet(lua_State *L) {
-    mp_address *address = check_self(L), network;
+    mp_address *address = check_self(L, 2), network;
     int bits;
     size_t length;
     if (!lua_isnoneornil(L, 3)) {
@@ -132,7 +139,7 @@ static const binding_flag conversions[] = {
 
 /* address:isEqual(other[, mode = "TolerantConversion"]) -> boolean */
 static int host_address_is_equal(lua_State *L) {
-    mp_address *address = check_self(L), other;
+    mp_address *address = check_self(L, 2), other;
     int mode = MP_CONVERT_TOLERANT;
     if (lua_isnil(L, 2))
         mp_address_set_null(&other);
@@ -146,7 +153,7 @@ static int host_address_is_equal(lua_State *L) {
 
 /* a == b, strict */
 static int host_address_eq(lua_State *L) {
-    const mp_address *address = check_self(L);
+    const mp_address *address = check_self(L, BINDING_ANY);
     lua_pushboolean(L, binding_is(L, binding_state_of(L), 2, CLASS_HOST_ADDRESS) &&
                            mp_address_equal(address, lua_touserdata(L, 2)));
     return 1;
@@ -155,7 +162,7 @@ static int host_address_eq(lua_State *L) {
 /* address:toIPv4Address() -> integer or nil */
 static int host_address_to_ipv4_address(lua_State *L) {
     uint32_t number;
-    if (mp_address_to_ipv4(check_self(L), &number) < 0)
+    if (mp_address_to_ipv4(check_self(L, 0), &number) < 0)
         lua_pushnil(L);
     else
         lua_pushinteger(L, number);
@@ -165,7 +172,7 @@ static int host_address_to_ipv4_address(lua_State *L) {
 /* address:toIPv6Address() -> 16 bytes */
 static int host_address_to_ipv6_address(lua_State *L) {
     uint8_t bytes[16];
-    mp_address_to_ipv6(check_self(L), bytes);
+    mp_address_to_ipv6(check_self(L, 0), bytes);
     lua_pushlstring(L, (const char *)bytes, sizeof bytes);
     return 1;
 }
@@ -179,7 +186,7 @@ static int host_address_to_ipv6_address(lua_State *L) {
 /* address:isLoopback() -> boolean, and the like */
 #define X(name, function)                                                                                    \
     static int host_address_##function(lua_State *L) {                                                       \
-        lua_pushboolean(L, mp_address_##function(check_self(L)));                                            \
+        lua_pushboolean(L, mp_address_##function(check_self(L, 0)));                                            \
         return 1;                                                                                            \
     }
 QUESTIONS(X)

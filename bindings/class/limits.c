@@ -13,28 +13,28 @@
 #include "object/arguments.h"
 #include "object/box.h"
 
-static mp_limits *server_limits(lua_State *L) {
-    return &binding_check(L, mp_tcp_server, MP_TCP_SERVER)->listener->limits;
+static mp_limits *server_limits(lua_State *L, int parameters) {
+    return &binding_check(L, parameters, mp_tcp_server, MP_TCP_SERVER)->listener->limits;
 }
 
 /* The limits that a method reads. */
 static const mp_limits *limits_of(lua_State *L, enum mp_kind kind) {
-    return kind == MP_TCP_SERVER ? server_limits(L)
-                                 : mp_stream_limits(binding_check(L, mp_stream, MP_TCP_SOCKET));
+    return kind == MP_TCP_SERVER ? server_limits(L, 0)
+                                 : mp_stream_limits(binding_check(L, 0, mp_stream, MP_TCP_SOCKET));
 }
 
 /* The limits that a method changes; apply() afterwards. */
 static mp_limits *own_limits(lua_State *L, enum mp_kind kind) {
     if (kind == MP_TCP_SERVER)
-        return server_limits(L);
-    mp_limits *limits = mp_stream_own_limits(binding_check(L, mp_stream, MP_TCP_SOCKET));
+        return server_limits(L, 1);
+    mp_limits *limits = mp_stream_own_limits(binding_check(L, 1, mp_stream, MP_TCP_SOCKET));
     if (!limits)
         luaL_error(L, "out of memory");
     return limits;
 }
 
 static int apply(lua_State *L, enum mp_kind kind) {
-    if (kind == MP_TCP_SOCKET && mp_stream_apply_limits(binding_check(L, mp_stream, MP_TCP_SOCKET)) < 0)
+    if (kind == MP_TCP_SOCKET && mp_stream_apply_limits(binding_check(L, 1, mp_stream, MP_TCP_SOCKET)) < 0)
         return luaL_error(L, "out of memory");
     return 0;
 }
@@ -42,6 +42,7 @@ static int apply(lua_State *L, enum mp_kind kind) {
 /* A pair of methods for a member, in both classes. */
 #define SIZE_LIMIT(member, set_name, get_name, words)                                                        \
     static int set_name(lua_State *L, enum mp_kind kind) {                                                   \
+        binding_takes(L, 2);                                                                                 \
         size_t size = binding_check_size(L, 2, words);                                                       \
         own_limits(L, kind)->member = size;                                                                  \
         return apply(L, kind);                                                                               \
@@ -62,6 +63,7 @@ SIZE_LIMIT(high_water_mark, set_high_water_mark, high_water_mark, "the high-wate
 
 /* object:setIdleTimeout(msec); 0, -1 or infinite = none */
 static int set_idle_timeout(lua_State *L, enum mp_kind kind) {
+    binding_takes(L, 2);
     double msec = luaL_checknumber(L, 2);
     if (isnan(msec) || (msec < 0 && msec != -1))
         luaL_argerror(L, 2, "an idle time-out is not negative; 0 or -1 is none");
@@ -77,6 +79,7 @@ static int idle_timeout(lua_State *L, enum mp_kind kind) {
 
 /* object:setAllowHalfOpen(boolean) */
 static int set_allow_half_open(lua_State *L, enum mp_kind kind) {
+    binding_takes(L, 2);
     luaL_checktype(L, 2, LUA_TBOOLEAN);
     own_limits(L, kind)->half_open = lua_toboolean(L, 2);
     return apply(L, kind);

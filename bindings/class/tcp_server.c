@@ -15,12 +15,14 @@
 #include "object/object.h"
 #include "object/prototype.h"
 #include "object/result.h"
+#include "object/surplus.h"
 #include "run/wait.h"
 
-#define check_server(L) binding_check(L, mp_tcp_server, MP_TCP_SERVER)
+#define check_server(L, parameters) binding_check(L, parameters, mp_tcp_server, MP_TCP_SERVER)
 
 /* moonport.TcpServer() -> server */
 int binding_new_tcp_server(lua_State *L) {
+    binding_takes_none(L, "listen(address, port) is told where");
     binding_state *state = binding_state_of(L);
     binding_box *box = binding_new_box(L, state, MP_TCP_SERVER, sizeof(mp_tcp_server));
     if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), mp_network_of(state->loop)) < 0)
@@ -79,9 +81,11 @@ static int listened(lua_State *L, mp_tcp_server *server, const char *what, enum 
 
 /* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
 static int tcp_server_listen(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 2);
     binding_box *box = binding_box_of(&server->object);
     mp_address address;
+    if (lua_type(L, 2) == LUA_TNUMBER)
+        return luaL_argerror(L, 2, "address expected, got number; the port comes second");
     uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "listen");
     char what[BINDING_ENDPOINT + 16] = "listen ";
     if (lua_isnoneornil(L, 2))
@@ -97,7 +101,7 @@ static int tcp_server_listen(lua_State *L) {
 
 /* server:setSocketDescriptor(fd) -> true | nil, message, code */
 static int tcp_server_set_socket_descriptor(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 1);
     binding_box *box = binding_box_of(&server->object);
     lua_Integer number = luaL_checkinteger(L, 2);
     int fd = number >= -1 && number <= INT_MAX ? (int)number : INT_MIN;
@@ -109,7 +113,7 @@ static int tcp_server_set_socket_descriptor(lua_State *L) {
 
 /* server:close() */
 static int tcp_server_close(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, BINDING_ANY);
     mp_tcp_server_close(server);
     binding_expire_waits(&server->object);
     return 0;
@@ -117,7 +121,7 @@ static int tcp_server_close(lua_State *L) {
 
 /* server:isListening() -> boolean */
 static int tcp_server_is_listening(lua_State *L) {
-    lua_pushboolean(L, mp_tcp_server_is_listening(check_server(L)));
+    lua_pushboolean(L, mp_tcp_server_is_listening(check_server(L, 0)));
     return 1;
 }
 
@@ -125,7 +129,7 @@ static int tcp_server_is_listening(lua_State *L) {
 static int tcp_server_server_address(lua_State *L) {
     mp_address address;
     uint16_t port;
-    mp_tcp_server_address(check_server(L), &address, &port);
+    mp_tcp_server_address(check_server(L, 0), &address, &port);
     binding_push_address(L, &address);
     return 1;
 }
@@ -134,20 +138,20 @@ static int tcp_server_server_address(lua_State *L) {
 static int tcp_server_server_port(lua_State *L) {
     mp_address address;
     uint16_t port;
-    mp_tcp_server_address(check_server(L), &address, &port);
+    mp_tcp_server_address(check_server(L, 0), &address, &port);
     lua_pushinteger(L, port);
     return 1;
 }
 
 /* server:socketDescriptor() -> fd or -1 */
 static int tcp_server_socket_descriptor(lua_State *L) {
-    lua_pushinteger(L, mp_tcp_server_descriptor(check_server(L)));
+    lua_pushinteger(L, mp_tcp_server_descriptor(check_server(L, 0)));
     return 1;
 }
 
 /* server:nextPendingConnection() -> TcpSocket or nil */
 static int tcp_server_next_pending_connection(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, BINDING_ANY);
     mp_stream *socket = mp_tcp_server_next_pending(server);
     binding_box_of(&server->object)->cared_for = true;
     if (!socket) {
@@ -162,7 +166,7 @@ static int tcp_server_next_pending_connection(lua_State *L) {
 
 /* server:hasPendingConnections() -> boolean */
 static int tcp_server_has_pending_connections(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 0);
     binding_box_of(&server->object)->cared_for = true;
     lua_pushboolean(L, mp_tcp_server_has_pending(server));
     return 1;
@@ -175,7 +179,7 @@ static bool connection_waits(const binding_wait *wait) {
 
 /* Stack as for waitForNewConnection -> true | nil, message, code */
 static int waited_for_connection(lua_State *L, int status, lua_KContext context) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, BINDING_ANY);
     (void)status;
     (void)context;
     if (mp_tcp_server_has_pending(server)) {
@@ -192,7 +196,7 @@ static int waited_for_connection(lua_State *L, int status, lua_KContext context)
 
 /* server:waitForNewConnection([msec = 0]) -> true | nil, message, code */
 static int tcp_server_wait_for_new_connection(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 1);
     binding_wait_request request = {.object = &server->object,
                                     .test = connection_waits,
                                     .signals = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION),
@@ -204,7 +208,7 @@ static int tcp_server_wait_for_new_connection(lua_State *L) {
 
 /* server:setMaxPendingConnections(n) */
 static int tcp_server_set_max_pending_connections(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 1);
     lua_Integer n = luaL_checkinteger(L, 2);
     server->max_pending = n > INT_MAX ? INT_MAX : n < INT_MIN ? INT_MIN : (int)n;
     mp_tcp_server_update(server);
@@ -213,13 +217,13 @@ static int tcp_server_set_max_pending_connections(lua_State *L) {
 
 /* server:maxPendingConnections() -> n */
 static int tcp_server_max_pending_connections(lua_State *L) {
-    lua_pushinteger(L, check_server(L)->max_pending);
+    lua_pushinteger(L, check_server(L, 0)->max_pending);
     return 1;
 }
 
 /* server:setListenBacklogSize(n), for the next listen */
 static int tcp_server_set_listen_backlog_size(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 1);
     size_t n = binding_check_size(L, 2, "the backlog");
     server->backlog = n > INT_MAX ? INT_MAX : (int)n;
     return 0;
@@ -227,13 +231,13 @@ static int tcp_server_set_listen_backlog_size(lua_State *L) {
 
 /* server:listenBacklogSize() -> n */
 static int tcp_server_listen_backlog_size(lua_State *L) {
-    lua_pushinteger(L, check_server(L)->backlog);
+    lua_pushinteger(L, check_server(L, 0)->backlog);
     return 1;
 }
 
 /* server:pauseAccepting() */
 static int tcp_server_pause_accepting(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, BINDING_ANY);
     server->paused = true;
     mp_tcp_server_update(server);
     return 0;
@@ -241,19 +245,19 @@ static int tcp_server_pause_accepting(lua_State *L) {
 
 /* server:resumeAccepting() */
 static int tcp_server_resume_accepting(lua_State *L) {
-    mp_tcp_server_resume(check_server(L));
+    mp_tcp_server_resume(check_server(L, BINDING_ANY));
     return 0;
 }
 
 /* server:serverError() -> code */
 static int tcp_server_server_error(lua_State *L) {
-    lua_pushstring(L, mp_fault_code(check_server(L)->fault));
+    lua_pushstring(L, mp_fault_code(check_server(L, 0)->fault));
     return 1;
 }
 
 /* server:errorString() -> text, "" if there was no error */
 static int tcp_server_error_string(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 0);
     lua_pushstring(L, server->fault == MP_FAULT_NONE ? "" : mp_fault_text(server->fault));
     return 1;
 }
@@ -269,7 +273,7 @@ static int next_connection(lua_State *L) {
 
 /* server:connections() -> iterator over its open connections, as they are now */
 static int tcp_server_connections(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 0);
     lua_Integer i = 0;
     lua_createtable(L, (int)server->listener->open_count, 0);
     for (mp_stream *socket = mp_listener_next(server->listener, NULL); socket;
@@ -284,13 +288,13 @@ static int tcp_server_connections(lua_State *L) {
 
 /* server:connectionCount() -> n */
 static int tcp_server_connection_count(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_server(L)->listener->open_count);
+    lua_pushinteger(L, (lua_Integer)check_server(L, 0)->listener->open_count);
     return 1;
 }
 
 /* server:setMaxConnections(n); 0 = no limit */
 static int tcp_server_set_max_connections(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, 1);
     server->max_connections = binding_check_size(L, 2, "the limit");
     mp_tcp_server_update(server);
     return 0;
@@ -298,13 +302,13 @@ static int tcp_server_set_max_connections(lua_State *L) {
 
 /* server:maxConnections() -> n */
 static int tcp_server_max_connections(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_server(L)->max_connections);
+    lua_pushinteger(L, (lua_Integer)check_server(L, 0)->max_connections);
     return 1;
 }
 
 /* tostring(server) */
 static int server_tostring(lua_State *L) {
-    mp_tcp_server *server = check_server(L);
+    mp_tcp_server *server = check_server(L, BINDING_ANY);
     char text[BINDING_ENDPOINT];
     mp_address address;
     uint16_t port;

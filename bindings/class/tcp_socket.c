@@ -18,9 +18,11 @@
 #include "object/object.h"
 #include "object/prototype.h"
 #include "object/result.h"
+#include "object/suggestion.h"
+#include "object/surplus.h"
 
-#define check_socket(L) binding_check(L, mp_tcp_socket, MP_TCP_SOCKET)
-#define check_stream(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
+#define check_socket(L, parameters) binding_check(L, parameters, mp_tcp_socket, MP_TCP_SOCKET)
+#define check_stream(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
 
 mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server) {
     binding_box *box = binding_new_box(L, state, MP_TCP_SOCKET, sizeof(mp_tcp_socket));
@@ -32,6 +34,7 @@ mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const
 
 /* moonport.TcpSocket() -> socket */
 int binding_new_tcp_socket(lua_State *L) {
+    binding_takes_none(L, "connectToHost(host, port) is told where");
     binding_push_new_socket(L, binding_state_of(L), NULL);
     binding_made(L, -1);
     return 1;
@@ -51,7 +54,7 @@ static int socket_gc(lua_State *L) {
 
 /* socket:connectToHost(host, port[, openMode = "ReadWrite"[, protocol = "AnyIPProtocol"]]) -> true | nil, message, code */
 static int tcp_socket_connect_to_host(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, 4);
     char text[MP_ADDRESS_TEXT];
     const char *host = text;
     if (lua_type(L, 2) == LUA_TUSERDATA) {
@@ -77,7 +80,7 @@ static int tcp_socket_connect_to_host(lua_State *L) {
 
 /* socket:disconnectFromHost() */
 static int tcp_socket_disconnect_from_host(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, BINDING_ANY);
     if (socket->stream.state != MP_STATE_UNCONNECTED)
         mp_stream_disconnect(&socket->stream);
     return 0;
@@ -85,7 +88,7 @@ static int tcp_socket_disconnect_from_host(lua_State *L) {
 
 /* socket:abort() */
 static int tcp_socket_abort(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, BINDING_ANY);
     binding_anchor(L, 1, &socket->stream.object);
     mp_stream_abort(&socket->stream);
     mp_object_check(&socket->stream.object);
@@ -94,7 +97,7 @@ static int tcp_socket_abort(lua_State *L) {
 
 /* socket:close() */
 static int tcp_socket_close(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, BINDING_ANY);
     if (socket->stream.open_mode == MP_NOT_OPEN && socket->stream.state == MP_STATE_UNCONNECTED)
         return 0;
     binding_anchor(L, 1, &socket->stream.object);
@@ -113,7 +116,7 @@ static const binding_flag bind_modes[] = {
 
 /* socket:bind([address = "any"[, port = 0[, mode]]]) -> true | nil, message, code */
 static int tcp_socket_bind(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, 3);
     char what[BINDING_ENDPOINT + 16] = "bind ";
     mp_address address;
     mp_address_set_any(&address);
@@ -130,18 +133,23 @@ static int tcp_socket_bind(lua_State *L) {
     return binding_result(L, what, mp_tcp_socket_bind(socket, &address, port, mode));
 }
 
+static const char *state_name(const void *list, int i) {
+    (void)list;
+    return i < MP_STATE_COUNT ? binding_state_name(i) : NULL;
+}
+
 static enum mp_socket_state check_state(lua_State *L, int index) {
     const char *name = luaL_optstring(L, index, binding_state_name(MP_STATE_CONNECTED));
     for (int i = 0; i < MP_STATE_COUNT; i++)
         if (strcmp(binding_state_name(i), name) == 0)
             return (enum mp_socket_state)i;
-    luaL_argerror(L, index, lua_pushfstring(L, "unknown state '%s'", name));
+    binding_raise_unknown(L, index, "state", name, state_name, NULL);
     return MP_STATE_UNCONNECTED;
 }
 
 /* socket:setSocketDescriptor(fd[, state = "ConnectedState"[, openMode = "ReadWrite"]]) -> true | nil, message, code */
 static int tcp_socket_set_socket_descriptor(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, 3);
     lua_Integer fd = luaL_checkinteger(L, 2);
     enum mp_socket_state state = check_state(L, 3);
     int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
@@ -157,43 +165,43 @@ static int tcp_socket_set_socket_descriptor(lua_State *L) {
 
 /* socket:state() -> "ConnectedState" … */
 static int tcp_socket_state(lua_State *L) {
-    lua_pushstring(L, binding_state_name(check_stream(L)->state));
+    lua_pushstring(L, binding_state_name(check_stream(L, 0)->state));
     return 1;
 }
 
 /* socket:error() -> code of the last error, "UnknownSocketError" if there was none */
 static int tcp_socket_error(lua_State *L) {
-    lua_pushstring(L, mp_fault_code(check_stream(L)->fault));
+    lua_pushstring(L, mp_fault_code(check_stream(L, 0)->fault));
     return 1;
 }
 
 /* socket:errorString() -> text */
 static int tcp_socket_error_string(lua_State *L) {
-    lua_pushstring(L, mp_stream_fault_text(check_stream(L)));
+    lua_pushstring(L, mp_stream_fault_text(check_stream(L, 0)));
     return 1;
 }
 
 /* socket:isValid() -> boolean */
 static int tcp_socket_is_valid(lua_State *L) {
-    lua_pushboolean(L, mp_stream_is_valid(check_stream(L)));
+    lua_pushboolean(L, mp_stream_is_valid(check_stream(L, 0)));
     return 1;
 }
 
 /* socket:socketType() -> "TcpSocket" */
 static int tcp_socket_socket_type(lua_State *L) {
-    check_socket(L);
+    check_socket(L, 0);
     lua_pushliteral(L, "TcpSocket");
     return 1;
 }
 
 /* socket:socketDescriptor() -> fd or -1 */
 static int tcp_socket_socket_descriptor(lua_State *L) {
-    lua_pushinteger(L, mp_stream_descriptor(check_stream(L)));
+    lua_pushinteger(L, mp_stream_descriptor(check_stream(L, 0)));
     return 1;
 }
 
 static int push_endpoint(lua_State *L, bool local, bool want_port) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, 0);
     mp_address address;
     uint16_t port;
     if (local)
@@ -229,13 +237,13 @@ static int tcp_socket_peer_port(lua_State *L) {
 
 /* socket:peerName() -> the name given to connectToHost, or "" */
 static int tcp_socket_peer_name(lua_State *L) {
-    lua_pushstring(L, mp_tcp_socket_peer_name(check_socket(L)));
+    lua_pushstring(L, mp_tcp_socket_peer_name(check_socket(L, 0)));
     return 1;
 }
 
 /* socket:server() -> its TcpServer or nil */
 static int tcp_socket_server(lua_State *L) {
-    mp_tcp_server *server = mp_stream_server(check_stream(L));
+    mp_tcp_server *server = mp_stream_server(check_stream(L, 0));
     if (server && server->object.anchor != 0)
         binding_push(L, &server->object);
     else
@@ -245,19 +253,19 @@ static int tcp_socket_server(lua_State *L) {
 
 /* socket:bytesRead() -> total */
 static int tcp_socket_bytes_read(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_stream(L)->bytes_read);
+    lua_pushinteger(L, (lua_Integer)check_stream(L, 0)->bytes_read);
     return 1;
 }
 
 /* socket:bytesSent() -> total */
 static int tcp_socket_bytes_sent(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_stream(L)->bytes_sent);
+    lua_pushinteger(L, (lua_Integer)check_stream(L, 0)->bytes_sent);
     return 1;
 }
 
 /* tostring(socket) */
 static int tcp_socket_tostring(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, BINDING_ANY);
     char text[BINDING_ENDPOINT];
     mp_address address;
     uint16_t port;
@@ -272,17 +280,22 @@ static int tcp_socket_tostring(lua_State *L) {
 
 /* --- options ----------------------------------------------------------------------------------------------------------- */
 
+static const char *option_name(const void *list, int i) {
+    (void)list;
+    return mp_socket_option_name(i);
+}
+
 static int check_option(lua_State *L) {
     const char *name = luaL_checkstring(L, 2);
     int option = mp_socket_option_find(name);
     if (option < 0)
-        return luaL_argerror(L, 2, lua_pushfstring(L, "unknown socket option '%s'", name));
+        return binding_raise_unknown(L, 2, "socket option", name, option_name, NULL);
     return option;
 }
 
 /* socket:setSocketOption(name, value) -> true | nil, message, code */
 static int tcp_socket_set_socket_option(lua_State *L) {
-    mp_tcp_socket *socket = check_socket(L);
+    mp_tcp_socket *socket = check_socket(L, 2);
     int option = check_option(L);
     lua_Integer value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) : luaL_checkinteger(L, 3);
     luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, 3, "out of range");
@@ -296,8 +309,9 @@ static int tcp_socket_set_socket_option(lua_State *L) {
 
 /* socket:socketOption(name) -> integer, or nil without a descriptor */
 static int tcp_socket_socket_option(lua_State *L) {
+    mp_tcp_socket *socket = check_socket(L, 1);
     int value, option = check_option(L);
-    if (mp_tcp_socket_option(check_socket(L), option, &value) < 0)
+    if (mp_tcp_socket_option(socket, option, &value) < 0)
         lua_pushnil(L);
     else
         lua_pushinteger(L, value);

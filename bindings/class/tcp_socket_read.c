@@ -12,7 +12,7 @@
 #include "object/box.h"
 #include "object/result.h"
 
-#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
+#define check_socket(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
 
 /* From this size on a reader may be given the input's memory instead of a copy. */
 #define LARGE 32768
@@ -94,7 +94,7 @@ static const char *unread(lua_State *L, mp_stream *socket, const char *what, siz
 }
 
 static int read_bytes(lua_State *L, const char *what, bool take) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     int pushed = 0;
     if (wanted == 0 && (socket->open_mode & MP_READ_ONLY)) {
@@ -119,7 +119,7 @@ static int tcp_socket_read(lua_State *L) {
 
 /* socket:readAll() -> string, "" if there is nothing */
 static int tcp_socket_read_all(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 0);
     size_t size;
     const char *data = mp_stream_peek(socket, &size);
     if (!(socket->open_mode & MP_READ_ONLY))
@@ -130,7 +130,7 @@ static int tcp_socket_read_all(lua_State *L) {
 
 /* socket:readLine([maxSize]) -> what there is, at most up to and with "\n" | nil, message, code at the end */
 static int tcp_socket_read_line(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     size_t wanted = lua_isnoneornil(L, 2) ? 0 : binding_check_size(L, 2, "maxSize"), size;
     int pushed = 0;
     const char *data = unread(L, socket, "readLine", &size, &pushed);
@@ -146,7 +146,7 @@ static int tcp_socket_read_line(lua_State *L) {
 
 /* socket:canReadLine() -> boolean */
 static int tcp_socket_can_read_line(lua_State *L) {
-    lua_pushboolean(L, mp_stream_line(check_socket(L)) > 0);
+    lua_pushboolean(L, mp_stream_line(check_socket(L, 0)) > 0);
     return 1;
 }
 
@@ -157,7 +157,7 @@ static int tcp_socket_peek(lua_State *L) {
 
 /* socket:skip(maxSize) -> bytes skipped | nil, message, code at the end */
 static int tcp_socket_skip(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     size_t wanted = binding_check_size(L, 2, "maxSize"), size;
     const char *data = mp_stream_peek(socket, &size);
     bool can = size > 0 && (socket->open_mode & MP_READ_ONLY);
@@ -172,7 +172,7 @@ static int tcp_socket_skip(lua_State *L) {
 
 /* socket:getChar() -> a string of one byte | nil, message, code */
 static int tcp_socket_get_char(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     size_t size;
     int pushed = 0;
     const char *data = unread(L, socket, "getChar", &size, &pushed);
@@ -191,7 +191,7 @@ static int tcp_socket_get_char(lua_State *L) {
 
 /* socket:ungetChar(c) -> true | nil, message, code */
 static int tcp_socket_unget_char(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     char c = binding_check_byte(L, 2);
     if (!(socket->open_mode & MP_READ_ONLY))
         return binding_fail(L, "ungetChar", read_fault(socket));
@@ -204,14 +204,14 @@ static int tcp_socket_unget_char(lua_State *L) {
 /* socket:bytesAvailable() -> n */
 static int tcp_socket_bytes_available(lua_State *L) {
     size_t size;
-    (void)mp_stream_peek(check_socket(L), &size);
+    (void)mp_stream_peek(check_socket(L, 0), &size);
     lua_pushinteger(L, (lua_Integer)size);
     return 1;
 }
 
 /* socket:atEnd() -> true if it isn't open or nothing can be read now */
 static int tcp_socket_at_end(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 0);
     size_t size;
     (void)mp_stream_peek(socket, &size);
     lua_pushboolean(L, socket->open_mode == MP_NOT_OPEN || size == 0);
@@ -224,22 +224,22 @@ static int transaction_result(lua_State *L, const char *what, int result) {
 
 /* socket:startTransaction() -> true | nil, message, code within one */
 static int tcp_socket_start_transaction(lua_State *L) {
-    return transaction_result(L, "startTransaction", mp_stream_start_transaction(check_socket(L)));
+    return transaction_result(L, "startTransaction", mp_stream_start_transaction(check_socket(L, 0)));
 }
 
 /* socket:commitTransaction() -> true | nil, message, code without one */
 static int tcp_socket_commit_transaction(lua_State *L) {
-    return transaction_result(L, "commitTransaction", mp_stream_commit_transaction(check_socket(L)));
+    return transaction_result(L, "commitTransaction", mp_stream_commit_transaction(check_socket(L, 0)));
 }
 
 /* socket:rollbackTransaction() -> true | nil, message, code without one */
 static int tcp_socket_rollback_transaction(lua_State *L) {
-    return transaction_result(L, "rollbackTransaction", mp_stream_rollback_transaction(check_socket(L)));
+    return transaction_result(L, "rollbackTransaction", mp_stream_rollback_transaction(check_socket(L, 0)));
 }
 
 /* socket:isTransactionStarted() -> boolean */
 static int tcp_socket_is_transaction_started(lua_State *L) {
-    lua_pushboolean(L, mp_stream_in_transaction(check_socket(L)));
+    lua_pushboolean(L, mp_stream_in_transaction(check_socket(L, 0)));
     return 1;
 }
 

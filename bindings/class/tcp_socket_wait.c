@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <string.h>
+
 #include "class/tcp_socket.h"
 
 #include "net/stream_input.h"
@@ -12,7 +14,7 @@
 #include "object/result.h"
 #include "run/wait.h"
 
-#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
+#define check_socket(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
 
 #define QT_WAIT 30000.0
 
@@ -38,7 +40,7 @@ static bool connect_over(const binding_wait *wait) {
 }
 
 static int waited_for_connected(lua_State *L, int status, lua_KContext context) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     (void)status;
     (void)context;
     if (socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING ||
@@ -55,7 +57,7 @@ static int waited_for_connected(lua_State *L, int status, lua_KContext context) 
 
 /* socket:waitForConnected([msec = 30000]) -> true | nil, message, code; a time-out gives the attempt up */
 static int tcp_socket_wait_for_connected(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
                                     .test = connect_over,
                                     .signals = END_SIGNALS | BIT(CONNECTED),
@@ -82,7 +84,7 @@ static void seen(mp_stream *socket) {
 }
 
 static int waited_for_ready_read(lua_State *L, int status, lua_KContext context) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     (void)status;
     if (socket->bytes_read != (uint64_t)context) {
         seen(socket);
@@ -96,7 +98,7 @@ static int waited_for_ready_read(lua_State *L, int status, lua_KContext context)
 
 /* socket:waitForReadyRead([msec = 30000]) -> true | nil, message, code; waits for new data, as in Qt */
 static int tcp_socket_wait_for_ready_read(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
                                     .test = input_came,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
@@ -123,7 +125,7 @@ static enum mp_fault why_nothing_goes(const mp_stream *socket) {
 }
 
 static int waited_for_bytes_written(lua_State *L, int status, lua_KContext context) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     (void)status;
     if (socket->bytes_sent != (uint64_t)context) {
         lua_pushboolean(L, 1);
@@ -136,7 +138,7 @@ static int waited_for_bytes_written(lua_State *L, int status, lua_KContext conte
 
 /* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is to be written */
 static int tcp_socket_wait_for_bytes_written(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
                                     .test = output_went,
                                     .signals = END_SIGNALS | BIT(BYTES_WRITTEN),
@@ -154,7 +156,7 @@ static bool unconnected(const binding_wait *wait) {
 }
 
 static int waited_for_disconnected(lua_State *L, int status, lua_KContext context) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     (void)status;
     (void)context;
     if (socket->state != MP_STATE_UNCONNECTED)
@@ -167,7 +169,7 @@ static int waited_for_disconnected(lua_State *L, int status, lua_KContext contex
 
 /* socket:waitForDisconnected([msec = 30000]) -> true | nil, message, code */
 static int tcp_socket_wait_for_disconnected(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
                                     .test = unconnected,
                                     .signals = BIT(DISCONNECTED) | BIT(ERROR_OCCURRED),
@@ -278,7 +280,7 @@ static int receive_more(lua_State *L, mp_stream *socket) {
 }
 
 static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     (void)status;
     (void)context;
     seen(socket);
@@ -287,15 +289,23 @@ static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
     return receive_more(L, socket);
 }
 
+static lua_Integer check_wanted(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TNUMBER)
+        return (lua_Integer)binding_check_size(L, 2, "the size");
+    const char *text = lua_tostring(L, 2);
+    if (text && strcmp(text, "line") == 0)
+        return A_LINE;
+    if (text && strcmp(text, "all") == 0)
+        return ALL;
+    const char *what = text ? lua_pushfstring(L, "'%s'", text) : luaL_typename(L, 2);
+    return luaL_argerror(L, 2,
+                         lua_pushfstring(L, "a number of bytes, 'line' or 'all' expected, got %s", what));
+}
+
 /* socket:receive(n | "line" | "all"[, msec = 30000]) -> string | nil, message, code, partial */
 static int tcp_socket_receive(lua_State *L) {
-    static const char *const names[] = {"line", "all", NULL};
-    mp_stream *socket = check_socket(L);
-    lua_Integer wanted;
-    if (lua_type(L, 2) == LUA_TNUMBER)
-        wanted = (lua_Integer)binding_check_size(L, 2, "the size");
-    else
-        wanted = luaL_checkoption(L, 2, NULL, names) == 0 ? A_LINE : ALL;
+    mp_stream *socket = check_socket(L, 2);
+    lua_Integer wanted = check_wanted(L);
     double msec = binding_check_msec(L, 3, QT_WAIT);
     lua_settop(L, 1);
     if (wanted == 0) {
@@ -309,7 +319,7 @@ static int tcp_socket_receive(lua_State *L) {
 
 /* The iterator of lines. Stack: 1 socket, 2 keepEnd. Context 1: after a wait. */
 static int next_line(lua_State *L, int status, lua_KContext context) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, BINDING_ANY);
     size_t strip, size = complete(socket, A_LINE, lua_toboolean(L, 2), &strip);
     (void)status;
     seen(socket);
@@ -352,7 +362,7 @@ static int lines_iterator(lua_State *L) {
 
 /* socket:lines([keepEnd]) -> iterator over the lines until the end; without their "\n" or "\r\n" unless keepEnd */
 static int tcp_socket_lines(lua_State *L) {
-    check_socket(L);
+    check_socket(L, 1);
     bool keep_end = lua_toboolean(L, 2);
     lua_pushlightuserdata(L, binding_state_of(L));
     lua_pushvalue(L, 1);

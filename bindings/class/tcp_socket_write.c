@@ -14,7 +14,7 @@
 #include "object/box.h"
 #include "object/result.h"
 
-#define check_socket(L) binding_check(L, mp_stream, MP_TCP_SOCKET)
+#define check_socket(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
 
 /* From these sizes on a reference costs less than a copy. */
 #define LEND_SIZE 512
@@ -81,7 +81,7 @@ static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const cha
 
 /* socket:write(data[, maxSize]) -> bytes taken | nil, message, code */
 static int tcp_socket_write(lua_State *L) {
-    mp_stream *socket = check_socket(L);
+    mp_stream *socket = check_socket(L, 2);
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size);
     if (!lua_isnoneornil(L, 3)) {
@@ -98,25 +98,27 @@ static int tcp_socket_write(lua_State *L) {
 
 /* socket:putChar(c) -> true | nil, message, code */
 static int tcp_socket_put_char(lua_State *L) {
+    mp_stream *socket = check_socket(L, 1);
     char c = binding_check_byte(L, 2);
-    return binding_result(L, "putChar", mp_stream_write(check_socket(L), &c, 1, MP_COPY));
+    return binding_result(L, "putChar", mp_stream_write(socket, &c, 1, MP_COPY));
 }
 
 /* socket:bytesToWrite() -> n */
 static int tcp_socket_bytes_to_write(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)mp_stream_unsent(check_socket(L)));
+    lua_pushinteger(L, (lua_Integer)mp_stream_unsent(check_socket(L, 0)));
     return 1;
 }
 
 /* socket:flush() -> true if anything was sent */
 static int tcp_socket_flush(lua_State *L) {
-    lua_pushboolean(L, mp_stream_flush(check_socket(L)));
+    lua_pushboolean(L, mp_stream_flush(check_socket(L, BINDING_ANY)));
     return 1;
 }
 
 /* socket:closeWriteChannel() -> true | nil, message, code */
 static int tcp_socket_close_write_channel(lua_State *L) {
-    return binding_result(L, "closeWriteChannel", mp_stream_close_write_channel(check_socket(L)));
+    return binding_result(L, "closeWriteChannel",
+                          mp_stream_close_write_channel(check_socket(L, BINDING_ANY)));
 }
 
 const luaL_Reg binding_socket_writing[] = {

@@ -11,8 +11,9 @@
 #include "loop/timer.h"
 #include "object/generation.h"
 #include "object/object.h"
+#include "object/surplus.h"
 
-#define check_timer(L) binding_check(L, mp_timer, MP_TIMER)
+#define check_timer(L, parameters) binding_check(L, parameters, mp_timer, MP_TIMER)
 
 /* Milliseconds that a timer can have. */
 static double check_interval(lua_State *L, int index) {
@@ -22,12 +23,18 @@ static double check_interval(lua_State *L, int index) {
     return msec;
 }
 
-/* moonport.Timer() -> timer */
-int binding_new_timer(lua_State *L) {
+static void push_timer(lua_State *L) {
     binding_state *state = binding_state_of(L);
     mp_timer_init((mp_timer *)binding_object(binding_new_box(L, state, MP_TIMER, sizeof(mp_timer))),
                   state->loop);
     binding_made(L, -1);
+}
+
+/* moonport.Timer() -> timer */
+int binding_new_timer(lua_State *L) {
+    binding_takes_none(L,
+                       "start(msec) starts it, and timeout is its handler; or moonport.singleShot(msec, fn)");
+    push_timer(L);
     return 1;
 }
 
@@ -57,7 +64,7 @@ static void check_memory(lua_State *L) {
 
 /* timer:start([msec]) */
 static int timer_start(lua_State *L) {
-    mp_timer *timer = check_timer(L);
+    mp_timer *timer = check_timer(L, 1);
     double interval = lua_isnoneornil(L, 2) ? timer->interval : check_interval(L, 2);
     check_memory(L);
     binding_anchor(L, 1, &timer->object);
@@ -68,7 +75,7 @@ static int timer_start(lua_State *L) {
 
 /* timer:stop() */
 static int timer_stop(lua_State *L) {
-    mp_timer *timer = check_timer(L);
+    mp_timer *timer = check_timer(L, BINDING_ANY);
     binding_box_of(&timer->object)->start_staged = false;
     mp_timer_stop(timer);
     return 0;
@@ -76,26 +83,27 @@ static int timer_stop(lua_State *L) {
 
 /* timer:isActive() -> boolean */
 static int timer_is_active(lua_State *L) {
-    mp_timer *timer = check_timer(L);
+    mp_timer *timer = check_timer(L, 0);
     lua_pushboolean(L, mp_timer_is_active(timer) || binding_box_of(&timer->object)->start_staged);
     return 1;
 }
 
 /* timer:setInterval(msec) */
 static int timer_set_interval(lua_State *L) {
-    mp_timer_set_interval(check_timer(L), check_interval(L, 2));
+    mp_timer *timer = check_timer(L, 1);
+    mp_timer_set_interval(timer, check_interval(L, 2));
     return 0;
 }
 
 /* timer:interval() -> msec */
 static int timer_interval(lua_State *L) {
-    lua_pushnumber(L, check_timer(L)->interval);
+    lua_pushnumber(L, check_timer(L, 0)->interval);
     return 1;
 }
 
 /* timer:setSingleShot(boolean) */
 static int timer_set_single_shot(lua_State *L) {
-    mp_timer *timer = check_timer(L);
+    mp_timer *timer = check_timer(L, 1);
     luaL_checktype(L, 2, LUA_TBOOLEAN);
     timer->single_shot = lua_toboolean(L, 2);
     return 0;
@@ -103,19 +111,19 @@ static int timer_set_single_shot(lua_State *L) {
 
 /* timer:isSingleShot() -> boolean */
 static int timer_is_single_shot(lua_State *L) {
-    lua_pushboolean(L, check_timer(L)->single_shot);
+    lua_pushboolean(L, check_timer(L, 0)->single_shot);
     return 1;
 }
 
 /* timer:remainingTime() -> msec, 0 if overdue, -1 if inactive */
 static int timer_remaining_time(lua_State *L) {
-    lua_pushnumber(L, mp_timer_remaining(check_timer(L)));
+    lua_pushnumber(L, mp_timer_remaining(check_timer(L, 0)));
     return 1;
 }
 
 /* tostring(timer) */
 static int timer_tostring(lua_State *L) {
-    mp_timer *timer = check_timer(L);
+    mp_timer *timer = check_timer(L, BINDING_ANY);
     lua_pushfstring(L, "Timer(%f ms, %s)", timer->interval,
                     mp_timer_is_active(timer) ? "active" : "inactive");
     return 1;
@@ -123,11 +131,12 @@ static int timer_tostring(lua_State *L) {
 
 /* moonport.singleShot(msec, fn) -> timer */
 int binding_single_shot(lua_State *L) {
+    binding_takes(L, 2);
     double interval = check_interval(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     check_memory(L);
     lua_settop(L, 2);
-    binding_new_timer(L);
+    push_timer(L);
     lua_insert(L, 1);
     lua_setfield(L, 1, "timeout"); /* 1 timer, 2 msec */
     mp_timer *timer = (mp_timer *)binding_object(lua_touserdata(L, 1));

@@ -9,6 +9,7 @@
 #include "net/tcp_server.h"
 #include "object/class.h"
 #include "object/prototype.h"
+#include "object/surplus.h"
 #include "run/spawn.h"
 
 /* Registry key of persist's table. */
@@ -30,6 +31,7 @@ binding_generation *binding_begin_generation(lua_State *L, binding_state *state)
 
 /* moonport.persist(name, init) -> what is kept under the name; init the first time */
 static int module_persist(lua_State *L) {
+    binding_takes(L, 2);
     luaL_checkany(L, 1);
     lua_settop(L, 2);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key);

@@ -11,6 +11,7 @@
 
 #include "net/tcp_socket.h"
 #include "object/box.h"
+#include "object/suggestion.h"
 
 static const char *const state_names[] = {
 #define X(constant, name) name,
@@ -19,7 +20,7 @@ static const char *const state_names[] = {
 };
 
 static const char *const protocol_names[] = {"IPv4Protocol", "IPv6Protocol", "AnyIPProtocol",
-                                             "UnknownNetworkLayerProtocol"};
+                                             "UnknownNetworkLayerProtocol", NULL};
 
 const char *binding_state_name(int state) {
     return state_names[state];
@@ -47,8 +48,13 @@ void binding_check_address(lua_State *L, int index, mp_address *address) {
 uint16_t binding_check_port(lua_State *L, int index, const char *what) {
     int exact;
     lua_Integer port = lua_tointegerx(L, index, &exact);
+    if (lua_isnoneornil(L, index))
+        luaL_error(L, "%s: the port is missing", what);
+    if (!exact && !lua_isstring(L, index))
+        luaL_error(L, "%s: a port is a number, not a %s", what, luaL_typename(L, index));
     if (!exact)
-        luaL_error(L, "%s: port %s is not a number", what, luaL_tolstring(L, index, NULL));
+        luaL_error(L, "%s: port %s is not a%s number", what, lua_tostring(L, index),
+                   lua_type(L, index) == LUA_TNUMBER ? " whole" : "");
     if (port < 0 || port > 65535)
         luaL_error(L, "%s: port %I is not between 0 and 65535", what, port);
     return (uint16_t)port;
@@ -81,6 +87,10 @@ char binding_check_byte(lua_State *L, int index) {
     return *text;
 }
 
+static const char *flag_name(const void *flags, int i) {
+    return ((const binding_flag *)flags)[i].name;
+}
+
 int binding_check_flags(lua_State *L, int index, const binding_flag *flags, const char *what) {
     const char *text = luaL_checkstring(L, index);
     int value = 0;
@@ -91,7 +101,7 @@ int binding_check_flags(lua_State *L, int index, const binding_flag *flags, cons
         while (flag->name && (strlen(flag->name) != length || memcmp(flag->name, name, length) != 0))
             flag++;
         if (!flag->name)
-            return luaL_argerror(L, index, lua_pushfstring(L, "unknown %s '%s'", what, text));
+            return binding_raise_unknown(L, index, what, lua_pushlstring(L, name, length), flag_name, flags);
         value |= flag->value;
     }
     return value;
@@ -133,7 +143,7 @@ enum mp_protocol binding_check_protocol(lua_State *L, int index) {
     for (int i = 0; i < MP_PROTOCOL_UNKNOWN; i++)
         if (strcmp(protocol_names[i], name) == 0)
             return (enum mp_protocol)i;
-    luaL_argerror(L, index, lua_pushfstring(L, "unknown protocol '%s'", name));
+    binding_raise_unknown(L, index, "protocol", name, binding_listed_name, protocol_names);
     return MP_PROTOCOL_ANY;
 }
 

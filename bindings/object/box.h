@@ -8,6 +8,7 @@
 #define BINDING_BOX_H
 
 #include "object/state.h"
+#include "object/surplus.h"
 
 struct binding_box {
     binding_wait *waits;     /* suspended on this object: a ring, this is its first */
@@ -52,7 +53,18 @@ binding_box *binding_test_box(lua_State *L, int index, enum mp_kind kind);
 /* The same, but raises a type error, also for what has been finalised. */
 binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind);
 
-#define binding_check(L, type, kind) ((type *)binding_object(binding_check_box(L, 1, kind)))
+/* For what may be called with any arguments: it ignores those that it has no use for. */
+#define BINDING_ANY 1000000
+
+/* The object at index 1 of a method that takes so many arguments beside it. */
+static inline binding_box *binding_check_self(lua_State *L, int parameters, enum mp_kind kind) {
+    binding_box *box = binding_check_box(L, 1, kind);
+    binding_takes(L, 1 + parameters);
+    return box;
+}
+
+#define binding_check(L, parameters, type, kind)                                                             \
+    ((type *)binding_object(binding_check_self(L, parameters, kind)))
 
 /* Is the value at `index` a userdata of `class`, whatever its state? */
 bool binding_is(lua_State *L, const binding_state *state, int index, int class);

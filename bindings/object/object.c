@@ -91,7 +91,7 @@ static int object_newindex(lua_State *L) {
 /* object:blockSignals(block) -> whether they were blocked before */
 static int object_block_signals(lua_State *L) {
     int class = (int)lua_tointeger(L, lua_upvalueindex(2));
-    mp_object *object = binding_object(binding_check_box(L, 1, (enum mp_kind) class));
+    mp_object *object = binding_object(binding_check_self(L, 1, (enum mp_kind) class));
     luaL_checktype(L, 2, LUA_TBOOLEAN);
     lua_pushboolean(L, object->blocked);
     object->blocked = lua_toboolean(L, 2);
@@ -101,7 +101,7 @@ static int object_block_signals(lua_State *L) {
 /* object:signalsBlocked() -> boolean */
 static int object_signals_blocked(lua_State *L) {
     int class = (int)lua_tointeger(L, lua_upvalueindex(2));
-    lua_pushboolean(L, binding_object(binding_check_box(L, 1, (enum mp_kind) class))->blocked);
+    lua_pushboolean(L, binding_object(binding_check_self(L, 0, (enum mp_kind) class))->blocked);
     return 1;
 }
 

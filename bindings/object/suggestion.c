@@ -6,6 +6,7 @@
 #include "object/suggestion.h"
 
 #include <ctype.h>
+#include <lauxlib.h>
 #include <limits.h>
 #include <string.h>
 
@@ -76,6 +77,15 @@ const char *binding_nearest(const char *name, binding_name_list names, const voi
         }
     }
     return nearest;
+}
+
+int binding_raise_unknown(lua_State *L, int index, const char *what, const char *name,
+                          binding_name_list names, const void *list) {
+    const char *nearest = binding_nearest(name, names, list);
+    const char *text = lua_pushfstring(L, "unknown %s '%s'", what, name);
+    if (nearest)
+        text = lua_pushfstring(L, "%s; did you mean '%s'?", text, nearest);
+    return luaL_argerror(L, index, text);
 }
 
 const char *binding_listed_name(const void *list, int i) {

@@ -6,6 +6,8 @@
 #ifndef BINDING_SUGGESTION_H
 #define BINDING_SUGGESTION_H
 
+#include <lua.h>
+
 /* The name at `i` of a list, NULL behind its end; "" is none. */
 typedef const char *(*binding_name_list)(const void *list, int i);
 
@@ -14,6 +16,10 @@ typedef const char *(*binding_name_list)(const void *list, int i);
  * ending ("LowDelay"), or has a letter or two wrong. NULL if there is none like it.
  */
 const char *binding_nearest(const char *name, binding_name_list names, const void *list);
+
+/* Raises for the argument at `index`: "unknown open mode 'Rad'; did you mean 'Read'?". */
+int binding_raise_unknown(lua_State *L, int index, const char *what, const char *name,
+                          binding_name_list names, const void *list);
 
 /* A list of names that is an array of pointers with NULL at its end. */
 const char *binding_listed_name(const void *list, int i);

@@ -8,6 +8,7 @@
 #include "object/arguments.h"
 #include "object/class.h"
 #include "object/result.h"
+#include "object/surplus.h"
 #include "run/wait.h"
 
 enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
@@ -75,7 +76,8 @@ void binding_spawned_ended(binding_task *task, int status, int count) {
     mp_object_defer(&handle->object, STEP_WAKE);
 }
 
-static task_handle *check_task(lua_State *L) {
+static task_handle *check_task(lua_State *L, int parameters) {
+    binding_takes(L, 1 + parameters);
     return (task_handle *)binding_object(binding_check_userdata(L, 1, CLASS_TASK));
 }
 
@@ -125,7 +127,7 @@ static int module_spawn(lua_State *L) {
 
 /* task:cancel() -> true, or false if it had ended */
 static int task_cancel(lua_State *L) {
-    task_handle *handle = check_task(L);
+    task_handle *handle = check_task(L, BINDING_ANY);
     binding_task *task = handle->task;
     lua_pushboolean(L, task != NULL);
     if (!task)
@@ -165,7 +167,7 @@ static int push_results(lua_State *L, task_handle *handle) {
 
 /* task … -> its results | nil, message, code */
 static int joined(lua_State *L, int status, lua_KContext context) {
-    task_handle *handle = check_task(L);
+    task_handle *handle = check_task(L, BINDING_ANY);
     (void)status;
     (void)context;
     if (!handle->task)
@@ -176,7 +178,7 @@ static int joined(lua_State *L, int status, lua_KContext context) {
 
 /* task:join([msec = -1]) -> its results | nil, message, code */
 static int task_join(lua_State *L) {
-    task_handle *handle = check_task(L);
+    task_handle *handle = check_task(L, 1);
     binding_wait_request request = {.object = &handle->object,
                                     .test = has_ended,
                                     .signals = ~UINT64_C(0),
@@ -190,13 +192,13 @@ static int task_join(lua_State *L) {
 
 /* task:isActive() -> boolean */
 static int task_is_active(lua_State *L) {
-    lua_pushboolean(L, check_task(L)->task != NULL);
+    lua_pushboolean(L, check_task(L, 0)->task != NULL);
     return 1;
 }
 
 /* tostring(task) */
 static int task_tostring(lua_State *L) {
-    task_handle *handle = check_task(L);
+    task_handle *handle = check_task(L, BINDING_ANY);
     lua_pushfstring(L, "Task(%s)",
                     handle->task                  ? "active"
                     : handle->status == LUA_OK    ? "ended"

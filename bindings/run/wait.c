@@ -11,6 +11,7 @@
 
 #include "loop/reserve.h"
 #include "object/arguments.h"
+#include "object/surplus.h"
 
 static binding_task *task_of(lua_State *L) {
     return *(binding_task **)lua_getextraspace(L);
@@ -132,6 +133,7 @@ static int sleep_over(lua_State *L, int status, lua_KContext context) {
 
 /* moonport.sleep(msec) -> true */
 static int module_sleep(lua_State *L) {
+    binding_takes(L, 1);
     (void)luaL_checknumber(L, 1);
     binding_wait_request request = {.msec = binding_check_msec(L, 1, 0)};
     return binding_suspend(L, &request, sleep_over, 0);

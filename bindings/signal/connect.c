@@ -12,6 +12,7 @@
 #include "object/object.h"
 #include "object/signal_name.h"
 #include "object/suggestion.h"
+#include "object/surplus.h"
 
 /* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
 static const char connections_key = 0;
@@ -75,6 +76,7 @@ static void check_connect_option(lua_State *L) {
 /* moonport.connect(object, signal, handler[, {singleShot = true}]) -> connection */
 static int module_connect(lua_State *L) {
     binding_state *state = binding_state_of(L);
+    binding_takes(L, 4);
     mp_object *object = check_object(L, 1);
     const char *name = luaL_checkstring(L, 2);
     enum mp_signal signal = binding_check_signal(L, object->behaviour->kind, name);
@@ -120,8 +122,8 @@ static binding_connection *check_connection(lua_State *L, int index) {
     return binding_check_userdata(L, index, CLASS_CONNECTION);
 }
 
-/* moonport.disconnect(connection) -> true, or false if it was disconnected already */
-static int module_disconnect(lua_State *L) {
+/* Also at the end of a <close> variable, which gives an error as well. */
+static int connection_close(lua_State *L) {
     bool active = check_connection(L, 1)->active;
     if (active) {
         lua_settop(L, 1);
@@ -129,6 +131,12 @@ static int module_disconnect(lua_State *L) {
     }
     lua_pushboolean(L, active);
     return 1;
+}
+
+/* moonport.disconnect(connection) -> true, or false if it was disconnected already */
+static int module_disconnect(lua_State *L) {
+    binding_takes(L, 1);
+    return connection_close(L);
 }
 
 /* tostring(connection) */
@@ -144,7 +152,7 @@ void binding_open_connections(lua_State *L, binding_state *state) {
     binding_new_class(L, state, CLASS_CONNECTION, "Connection", none);
     lua_pop(L, 1);
     binding_set_function(L, state, "__tostring", connection_tostring);
-    binding_set_function(L, state, "__close", module_disconnect);
+    binding_set_function(L, state, "__close", connection_close);
     lua_pop(L, 1);
 }
 

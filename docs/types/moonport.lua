@@ -328,8 +328,8 @@ function TcpSocket:localAddress() end
 ---@return integer
 function TcpSocket:localPort() end
 
----Nil unless connected. An IPv4 peer of a server on "any" is ::ffff:a.b.c.d; after connectToHost("any", …) it is the address
----of this host that was reached.
+---Nil unless connected. An IPv4 peer of a server on "any" is ::ffff:a.b.c.d; after connectToHost("any", …) it is the
+---address of this host that was reached.
 ---@return string|nil
 function TcpSocket:peerAddress() end
 
@@ -523,9 +523,9 @@ function TcpSocket:setAllowHalfOpen(allow) end
 ---@return boolean
 function TcpSocket:allowHalfOpen() end
 
----Value is an integer or a boolean. While connecting it is kept, and set before the connection comes about (D32); refused
----then, it is logged. Fails with UnknownSocketError without a descriptor otherwise, UnsupportedSocketOperationError if the
----system refuses.
+---Value is an integer or a boolean. While connecting it is kept, and set before the connection comes about (D32);
+---refused then, it is logged. Fails with UnknownSocketError without a descriptor otherwise,
+---UnsupportedSocketOperationError if the system refuses.
 ---@param name moonport.SocketOption
 ---@param value integer|boolean
 ---@return true|nil, string|nil, moonport.Code|nil

@@ -1,5 +1,5 @@
--- A descriptor that can't be taken over was "Unsupported socket operation"; Qt's words are "Invalid socket descriptor".
--- As in Qt, -1 is refused without leaving an error.
+-- A descriptor that can't be taken over was "Unsupported socket operation"; Qt's words are "Invalid socket
+-- descriptor". As in Qt, -1 is refused without leaving an error.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

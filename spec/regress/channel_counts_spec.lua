@@ -1,5 +1,6 @@
--- The numbers of channels didn't look at the open mode: a socket that is only read had a channel to write, and one that
--- open() had opened without a connection had none. The right values are those of Qt 6.4, as it printed them.
+-- The numbers of channels didn't look at the open mode: a socket that is only read had a channel to write,
+-- and one that open() had opened without a connection had none. The right values are those of Qt 6.4, as it
+-- printed them.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

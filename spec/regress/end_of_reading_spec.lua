@@ -1,11 +1,10 @@
--- What reads tell at the end. Three of them told otherwise than Qt, or nothing to go by: of a half-open connection whose
--- peer has finished, "not connected" although its state is Connected (no error was noted, since there is none); within
--- errorOccurred(RemoteHostClosedError), "" as if more might come (the state is still Connected there); and skip(0) never
--- failed.
+-- What reads tell at the end. Three of them told otherwise than Qt, or nothing to go by: of a half-open
+-- connection whose peer has finished, "not connected" although its state is Connected (no error was noted,
+-- since there is none); within errorOccurred(RemoteHostClosedError), "" as if more might come (the state is
+-- still Connected there); and skip(0) never failed.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
-local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
 -- Each of them as it fails: nil, and a code.

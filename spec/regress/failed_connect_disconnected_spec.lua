@@ -1,5 +1,6 @@
--- waitForDisconnected of a connection that never came about, refused or with a name that nobody knows, said true; Qt says
--- false. And where a waitForConnected beside it gave the attempt up, which no signal but stateChanged tells, it slept on.
+-- waitForDisconnected of a connection that never came about, refused or with a name that nobody knows, said
+-- true; Qt says false. And where a waitForConnected beside it gave the attempt up, which no signal but
+-- stateChanged tells, it slept on.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -10,10 +11,11 @@ local sockets = require "spec.qt.sockets"
 -- Waits for the end in a task. -> the results
 local function waited(socket, act)
   local results
-  local task <close> = moonport.spawn(function() results = table.pack(socket:waitForDisconnected(-1)) end)
+  local task = moonport.spawn(function() results = table.pack(socket:waitForDisconnected(-1)) end)
   helper.settle(1)
   if act then act() end
   helper.eventually(function() return results end, "the end of the wait")
+  task:join()
   return table.unpack(results, 1, 3)
 end
 

@@ -1,6 +1,7 @@
--- log.info("%d", moonport.now()) raised, as now() was no integer; and any value that didn't suit its format, or couldn't be
--- made into text, raised without a line in the log and ended the connection of the handler that only wanted to tell
--- something. What is logged is data: now() is an integer, and log never raises for what it is given.
+-- log.info("%d", moonport.now()) raised, as now() was no integer; and any value that didn't suit its format,
+-- or couldn't be made into text, raised without a line in the log and ended the connection of the handler
+-- that only wanted to tell something. What is logged is data: now() is an integer, and log never raises for
+-- what it is given.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
--- A line longer than the read buffer made lines() raise: whoever sent one ended the handler with a traceback. It is the
--- peer's doing, and ends the loop; error() tells why.
+-- A line longer than the read buffer made lines() raise: whoever sent one ended the handler with a traceback.
+-- It is the peer's doing, and ends the loop; error() tells why.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

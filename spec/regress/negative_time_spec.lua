@@ -1,6 +1,6 @@
--- Every negative time meant "for ever". What is left until a deadline, `receive(4, deadline - moonport.now())`, is
--- negative once the deadline has passed, so a handler that had been held up a little too long hung. Now -1 and
--- math.huge alone mean that; another negative time has passed.
+-- Every negative time meant "for ever". What is left until a deadline, `receive(4, deadline -
+-- moonport.now())`, is negative once the deadline has passed, so a handler that had been held up a little too
+-- long hung. Now -1 and math.huge alone mean that; another negative time has passed.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

@@ -1,5 +1,6 @@
--- A server whose connections nobody takes, for a missing or misspelt handler or one that expects the connection as its
--- argument, was silent: the client waited, and after thirty of them accepting stopped. The log says so, once.
+-- A server whose connections nobody takes, for a missing or misspelt handler or one that expects the
+-- connection as its argument, was silent: the client waited, and after thirty of them accepting stopped. The
+-- log says so, once.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

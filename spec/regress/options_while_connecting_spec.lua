@@ -1,10 +1,9 @@
--- Socket options that were set while connecting failed, since the descriptors of the race belong to no socket yet; Qt has
--- one, and there they hold. They are kept for each that is made. And connecting switched Nagle's algorithm off again on a
--- descriptor that was bound before, whatever had been set.
+-- Socket options that were set while connecting failed, since the descriptors of the race belong to no socket
+-- yet; Qt has one, and there they hold. They are kept for each that is made. And connecting switched Nagle's
+-- algorithm off again on a descriptor that was bound before, whatever had been set.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
-local moonport = require "moonport"
 local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 

@@ -1,5 +1,5 @@
--- 0.0.0.0, ::, and "any" lead to this host, but peerAddress() gave them back as they were given. Qt asks the system, which
--- knows by which address the connection came about.
+-- 0.0.0.0, ::, and "any" lead to this host, but peerAddress() gave them back as they were given. Qt asks the
+-- system, which knows by which address the connection came about.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

@@ -1,6 +1,6 @@
--- A method in a server's prototype under the name of a member of TcpSocket (reset, size, state, lines …) was never called,
--- and nothing said so: the class's own comes first. On a socket it raised; now it does in a prototype too, in a class of
--- the script's own that is one, and in the classes behind that.
+-- A method in a server's prototype under the name of a member of TcpSocket (reset, size, state, lines …) was
+-- never called, and nothing said so: the class's own comes first. On a socket it raised; now it does in a
+-- prototype too, in a class of the script's own that is one, and in the classes behind that.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

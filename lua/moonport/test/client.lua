@@ -57,7 +57,7 @@ local function take(self, find, msec)
     end
     local _, _, code = self.socket:waitForReadyRead(msec - spent)
     if code and code ~= "SocketTimeoutError" and not read(self) then
-      -- When the peer has closed in good order the socket, which is half-open, stays Connected; or both ends have closed.
+      -- In good order if the socket, which is half-open, is still Connected, or both ends have closed.
       local orderly = code == "UnknownSocketError" or self.socket:state() == "ConnectedState"
       self.ended = orderly and "closed" or "reset"
     end
