@@ -16,8 +16,10 @@
 #include "moonport.h"
 #include "open.h"
 #include "run/wait.h"
+#include "script/c_module.h"
 #include "script/check.h"
 #include "script/environment.h"
+#include "script/source.h"
 
 /* --- what the bindings ask of the program ---------------------------------------------------------------------------- */
 
@@ -79,6 +81,8 @@ static int open_libraries(lua_State *L) {
     luaL_openlibs(L);
     guard_exit(L);
     program_keep_standard(L);
+    program_note_c_modules(L);
+    program_hold_descriptor();
     binding_state *state = self->state = binding_open(L);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);

@@ -25,6 +25,7 @@ int mp_system_file_status(const char *path, mp_file_status *status) {
     status->size = found.st_size;
     status->seconds = found.st_mtim.tv_sec;
     status->nanoseconds = found.st_mtim.tv_nsec;
+    status->is_folder = S_ISDIR(found.st_mode);
     return 0;
 }
 
@@ -68,16 +69,37 @@ static int read_all(int fd, size_t expected, char **text, size_t *size) {
     }
 }
 
-int mp_system_read_file(const char *path, char **text, size_t *size) {
+int mp_system_hold_descriptor(void) {
+    return RETRY(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+/* Opens a file with whatever descriptor there is. */
+static int open_file(const char *path, int flags, int *held) {
+    int fd = RETRY(open(path, flags));
+    if ((fd == -EMFILE || fd == -ENFILE) && *held >= 0) {
+        (void)close(*held);
+        *held = -1;
+        fd = RETRY(open(path, flags));
+    }
+    return fd;
+}
+
+int mp_system_read_file(const char *path, bool only_regular, int *held, char **text, size_t *size) {
     struct stat status;
     *text = NULL;
-    int fd = RETRY(open(path, O_RDONLY | O_CLOEXEC));
+    int fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (only_regular ? O_NONBLOCK : 0), held);
     if (fd < 0)
         return fd;
-    int result = fstat(fd, &status) < 0 ? -errno : S_ISDIR(status.st_mode) ? -EISDIR : 0;
+    int result = fstat(fd, &status) < 0 ? -errno : 0;
+    if (result == 0 && S_ISDIR(status.st_mode))
+        result = -EISDIR;
+    if (result == 0 && only_regular && !S_ISREG(status.st_mode))
+        result = -ENXIO;
     if (result == 0)
         result = read_all(fd, (size_t)status.st_size, text, size);
     (void)close(fd);
+    if (*held < 0)
+        *held = mp_system_hold_descriptor();
     return result;
 }
 

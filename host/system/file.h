@@ -15,6 +15,7 @@ typedef struct mp_file_status {
     uint64_t device, inode;
     int64_t size;
     int64_t seconds, nanoseconds; /* of the last change */
+    bool is_folder;
 } mp_file_status;
 
 /* Of the file that the path leads to, all links followed. */
@@ -31,8 +32,13 @@ int mp_system_read_link(const char *path, char *target, size_t size);
 /* The path without links, `.` and `..`, which free releases; NULL and errno. */
 char *mp_system_real_path(const char *path);
 
-/* Reads a whole file. free releases *text, which also a failed call may leave. A folder is -EISDIR. */
-int mp_system_read_file(const char *path, char **text, size_t *size);
+/* A descriptor that is kept for later, or -errno. */
+int mp_system_hold_descriptor(void);
+
+/* Reads a whole file. free releases *text, which also a failed call may leave. A folder is -EISDIR. With `only_regular` nothing else
+   but a file is read, and nothing waited for: -ENXIO. `held`: a descriptor that is given up where no other is left, and held
+   again afterwards. */
+int mp_system_read_file(const char *path, bool only_regular, int *held, char **text, size_t *size);
 
 /* Makes a folder, as mkdir; below `folder` (-1: the working directory). One that is there already is -EEXIST. */
 int mp_system_make_folder(int folder, const char *path);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "generation/succession.h"
+#include "script/c_module.h"
 
 #define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
@@ -50,6 +51,7 @@ void program_prepare_reload(program_reload *self) {
     self->restores = from != LUA_NOREF;
     self->wanted = self->restore_wanted = false;
     self->stage = RELOAD_LOADING;
+    program_warn_of_c_modules(self->state->L, self->state->loop->log_level);
     set_timeout(self, self->options->reload_timeout, on_timeout);
     program_load_next(&self->next, from);
 }

@@ -161,7 +161,7 @@ static bool is_watched(const program_watch *watch, const char *path) {
     return false;
 }
 
-/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not there. */
+/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not there; true: it is a C module. */
 static void watch_file(program_watch *watch, lua_State *L, const char *path) {
     program_watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
     if (!file) {
@@ -175,8 +175,9 @@ static void watch_file(program_watch *watch, lua_State *L, const char *path) {
     (void)mp_system_file_status(path, &file->loaded);
     file->seen = file->loaded;
     /* It may have changed since it was loaded, before it was watched. */
-    bool there = program_push_file(L, path);
-    if (there ? !lua_rawequal(L, -1, -2) : lua_isstring(L, -2)) {
+    bool there = program_push_file(L, path, false);
+    bool has_text = !lua_isboolean(L, -2);
+    if (there ? !lua_rawequal(L, -1, -2) && (has_text || !lua_toboolean(L, -2)) : has_text) {
         memset(&file->loaded, 0, sizeof file->loaded);
         watch->changed_at = mp_loop_now();
         look_soon(watch);

@@ -13,7 +13,7 @@
 
 #include "library.h"
 #include "script/environment.h"
-#include "script/require.h"
+#include "script/search.h"
 #include "script/source.h"
 
 /* --- the names in a Lua text --------------------------------------------------------------------------------------- */
@@ -144,6 +144,7 @@ static bool is_installed(lua_State *L, int environment, const char *name) {
         lua_call(L, 2, 1);
         found = lua_type(L, -1) == LUA_TSTRING;
     }
+    found = found || program_push_c_module_path(L, environment, name);
     lua_settop(L, top);
     return found;
 }
@@ -190,6 +191,8 @@ static int check(lua_State *L) {
     bool sets_paths = false;
     lua_newtable(L);
     program_push_environment(L, options, 2);
+    lua_pushstring(L, options->script);
+    lua_setfield(L, -2, PROGRAM_PIPE);
     check_file(L, lua_gettop(L), options->script, &sets_paths);
     return 0;
 }

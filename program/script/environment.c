@@ -10,16 +10,22 @@
 #include <string.h>
 
 #include "script/require.h"
+#include "script/search.h"
 #include "system/file.h"
 
 /* --- functions of the run's own -------------------------------------------------------------------------------------- */
 
-/* Upvalues: the original, the globals, the number of arguments before the environment. */
+/* Upvalues: the original, the globals, the number of arguments before the environment, of which the last is the mode: if none is
+   given, no bytecode is taken, which could do anything to the process. */
 static int load_with_globals(lua_State *L) {
     int before = (int)lua_tointeger(L, lua_upvalueindex(3));
     if (lua_gettop(L) <= before) {
         lua_settop(L, before);
         lua_pushvalue(L, lua_upvalueindex(2));
+    }
+    if (lua_isnil(L, before)) {
+        lua_pushliteral(L, "t");
+        lua_replace(L, before);
     }
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
@@ -36,7 +42,7 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
 static int do_file(lua_State *L) {
     const char *path = luaL_optstring(L, 1, NULL);
     lua_settop(L, 1);
-    if (luaL_loadfile(L, path) != LUA_OK)
+    if (luaL_loadfilex(L, path, "t") != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_setupvalue(L, 2, 1);
@@ -62,10 +68,17 @@ static void own_function(lua_State *L, int globals, const char *name, int before
     lua_setfield(L, globals, name);
 }
 
-/* Puts a folder in front of the path at `index`, by way of replacing it. */
-static void search_beside(lua_State *L, int index, const char *folder) {
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, index));
-    lua_replace(L, index);
+/* Puts a folder in front of package.path and package.cpath of the table at `package`. */
+static void search_beside(lua_State *L, int package, const char *folder) {
+    if (!folder || !program_fits_template(folder))
+        return; /* search.c looks there all the same */
+    lua_getfield(L, package, "path");
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));
+    lua_setfield(L, package, "path");
+    lua_getfield(L, package, "cpath");
+    lua_pushfstring(L, "%s/?.so;%s", folder, lua_tostring(L, -1));
+    lua_setfield(L, package, "cpath");
+    lua_pop(L, 2);
 }
 
 /* The folder of a path, as require wants it; pushed. */
@@ -79,11 +92,8 @@ static void push_package(lua_State *L, const char *folder, const char *target) {
     int package = lua_gettop(L);
     lua_getglobal(L, "package");
     copy_fields(L, package + 1, package);
-    lua_getfield(L, package + 1, "path");
-    if (target)
-        search_beside(L, package + 2, target);
-    search_beside(L, package + 2, folder);
-    lua_setfield(L, package, "path");
+    search_beside(L, package, target);
+    search_beside(L, package, folder);
     lua_newtable(L);
     lua_getfield(L, package + 1, "preload");
     copy_fields(L, lua_gettop(L), lua_gettop(L) - 1);

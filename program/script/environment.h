@@ -19,6 +19,7 @@
 #define PROGRAM_FOLDER "folder"        /* where its own modules are */
 #define PROGRAM_TARGET_FOLDER "target" /* the same for what a linked script leads to */
 #define PROGRAM_SOURCES "sources"      /* path -> text of each file it was made from; false: it is missing */
+#define PROGRAM_PIPE "pipe"            /* the script, where that may be no file but a pipe */
 #define PROGRAM_REQUIRE "require"      /* Lua's own */
 #define PROGRAM_STANDARD "standard"    /* Lua's own modules; also a registry key */
 

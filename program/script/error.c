@@ -12,6 +12,9 @@
 
 #include "signal/report.h"
 
+/* So deep a place is looked for: finding a level takes as long as it is deep. */
+#define LEVELS 64
+
 /* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for people. */
 static bool asserted(lua_State *L, lua_State *co, const char *message) {
     lua_Debug where;
@@ -31,7 +34,7 @@ static bool push_place(lua_State *L, lua_State *co, const char *message) {
     lua_Debug where;
     lua_pushliteral(L, "");
     int top = lua_gettop(L);
-    for (int level = 0; lua_getstack(co, level, &where); level++) {
+    for (int level = 0; level < LEVELS && lua_getstack(co, level, &where); level++) {
         lua_getinfo(co, "Sl", &where);
         if (where.currentline <= 0)
             continue;
@@ -95,7 +98,7 @@ char *program_error_text(lua_State *L, lua_State *co, size_t *message) {
 char *program_place_text(lua_State *co, const char *why) {
     char text[LUA_IDSIZE + 160] = "";
     lua_Debug where = {0};
-    for (int level = 0; lua_getstack(co, level, &where); level++) {
+    for (int level = 0; level < LEVELS && lua_getstack(co, level, &where); level++) {
         lua_getinfo(co, "Sl", &where);
         if (where.currentline > 0)
             break;

@@ -61,7 +61,7 @@ static bool push_chunks(lua_State *L, const program_options *options, int enviro
         bool compiled = true;
         if (i < options->code_count) {
             const char *code = options->code[i];
-            compiled = luaL_loadbuffer(L, code, strlen(code), "=(-e)") == LUA_OK;
+            compiled = luaL_loadbufferx(L, code, strlen(code), "=(-e)", "t") == LUA_OK;
         } else if (!options->script) {
             break;
         } else {
@@ -112,6 +112,10 @@ static int prepare(lua_State *L) {
         lua_pop(L, 1);
     }
     push_environment(L, load, 3, from);
+    if (!load->generation->staging && options->script) {
+        lua_pushstring(L, options->script);
+        lua_setfield(L, 4, PROGRAM_PIPE);
+    }
     if (!push_chunks(L, options, 4))
         return lua_error(L);
     lua_pushcclosure(L, run_chunks, 1);

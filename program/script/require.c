@@ -9,34 +9,10 @@
 #include <string.h>
 
 #include "library.h"
+#include "script/c_module.h"
 #include "script/environment.h"
+#include "script/search.h"
 #include "script/source.h"
-
-/* Is the file below the script's folder? */
-static bool is_own(const char *folder, const char *path) {
-    size_t length = folder ? strlen(folder) : 0;
-    return folder && strncmp(path, folder, length) == 0 && path[length] == '/';
-}
-
-bool program_push_module_path(lua_State *L, int environment) {
-    int name = lua_gettop(L);
-    /* package.searchpath(name, package.path), with the run's own package table */
-    lua_getfield(L, environment, PROGRAM_PACKAGE);
-    lua_getfield(L, -1, "searchpath");
-    lua_pushvalue(L, name);
-    lua_getfield(L, -3, "path");
-    lua_call(L, 2, 1);
-    lua_replace(L, name);
-    lua_settop(L, name);
-    lua_getfield(L, environment, PROGRAM_FOLDER);
-    lua_getfield(L, environment, PROGRAM_TARGET_FOLDER);
-    bool own = lua_type(L, name) == LUA_TSTRING && (is_own(lua_tostring(L, -2), lua_tostring(L, name)) ||
-                                                    is_own(lua_tostring(L, -1), lua_tostring(L, name)));
-    lua_settop(L, own ? name : name - 1);
-    if (!own)
-        lua_pushnil(L);
-    return own;
-}
 
 /* Stack: name, path, environment, loaded. The module's chunk has run. */
 static int module_loaded(lua_State *L, int status, lua_KContext context) {
@@ -99,12 +75,44 @@ static int require_shared(lua_State *L) {
     lua_setfield(L, 5, names[0]);
     lua_getfield(L, lua_upvalueindex(1), PROGRAM_REQUIRE);
     lua_pushvalue(L, 1);
+    program_lend_descriptor(); /* its searchers open what they find */
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    program_hold_descriptor();
     for (int i = 0; i < 2; i++) {
         lua_pushvalue(L, 7 + i);
         lua_setfield(L, 5, names[i]);
     }
-    return status == LUA_OK ? lua_gettop(L) - 8 : lua_error(L);
+    if (status != LUA_OK)
+        return lua_error(L);
+    program_watch_c_modules(L, lua_upvalueindex(1));
+    return lua_gettop(L) - 8;
+}
+
+/* A C module beside the script, where package.cpath can't name that folder: shared as all of its kind. Stack as program_require's. */
+static bool require_beside(lua_State *L) {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    int loaded = lua_gettop(L);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, loaded) != LUA_TNIL || !program_push_c_module_path(L, 3, lua_tostring(L, 1))) {
+        lua_settop(L, loaded - 1);
+        return false;
+    }
+    lua_replace(L, 2);
+    program_load_c_module(L, lua_tostring(L, 1), lua_tostring(L, 2));
+    lua_pushvalue(L, 1);
+    lua_insert(L, -2);
+    lua_call(L, 2, 1);
+    if (lua_isnil(L, -1)) {
+        lua_pushvalue(L, 1);
+        if (lua_rawget(L, loaded) == LUA_TNIL)
+            lua_pushboolean(L, 1);
+    }
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, loaded);
+    lua_pushvalue(L, 2);
+    program_watch_c_modules(L, 3);
+    return true;
 }
 
 /* Pushes what the run itself has put into package.preload for the name, or something else and false. Stack as program_require's. */
@@ -177,7 +185,7 @@ int program_require(lua_State *L) {
     lua_replace(L, 2);
     if (!own) {
         note_missing(L, 3);
-        return require_shared(L);
+        return require_beside(L) ? 2 : require_shared(L);
     }
     if (!program_compile(L, lua_tostring(L, 2), 3))
         return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),

@@ -7,13 +7,8 @@
 #define PROGRAM_REQUIRE_H
 
 #include <lua.h>
-#include <stdbool.h>
 
 /* require(name), a closure with the environment as its upvalue. */
 int program_require(lua_State *L);
-
-/* Takes the name of a module from the stack and pushes the file that the run has it from; false, and nil, if it isn't one of
-   the script's folder. */
-bool program_push_module_path(lua_State *L, int environment);
 
 #endif

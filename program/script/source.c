@@ -12,6 +12,7 @@
 
 #include "script/environment.h"
 #include "system/file.h"
+#include "system/system.h"
 
 /* Memory that the collector frees if something raises meanwhile. */
 typedef struct text_box {
@@ -36,14 +37,32 @@ static text_box *push_box(lua_State *L) {
     return box;
 }
 
-bool program_push_file(lua_State *L, const char *path) {
+/* The process has one table of descriptors. */
+static int held = -1;
+
+void program_hold_descriptor(void) {
+    if (held < 0)
+        held = mp_system_hold_descriptor();
+}
+
+void program_lend_descriptor(void) {
+    if (held >= 0)
+        mp_system_close(held);
+    held = -1;
+}
+
+static const char *why_not(int error) {
+    return error == -EISDIR ? "is a folder" : error == -ENXIO ? "is no file" : strerror(-error);
+}
+
+bool program_push_file(lua_State *L, const char *path, bool pipes) {
     text_box *box = push_box(L);
     size_t size = 0;
-    int result = mp_system_read_file(path, &box->text, &size);
+    int result = mp_system_read_file(path, !pipes, &held, &box->text, &size);
     if (result == 0)
         lua_pushlstring(L, box->text ? box->text : "", size);
     else
-        lua_pushfstring(L, "cannot open %s: %s", path, result == -EISDIR ? "is a folder" : strerror(-result));
+        lua_pushfstring(L, "cannot open %s: %s", path, why_not(result));
     free(box->text);
     box->text = NULL;
     lua_remove(L, -2);
@@ -56,7 +75,10 @@ static bool push_source(lua_State *L, const char *path, int environment) {
     bool there = lua_getfield(L, -1, path) == LUA_TSTRING;
     if (!there) {
         lua_pop(L, 1);
-        there = program_push_file(L, path);
+        lua_getfield(L, environment, PROGRAM_PIPE);
+        bool pipes = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), path) == 0;
+        lua_pop(L, 1);
+        there = program_push_file(L, path, pipes);
         if (there) {
             lua_pushvalue(L, -1);
             lua_setfield(L, -3, path);
@@ -66,10 +88,15 @@ static bool push_source(lua_State *L, const char *path, int environment) {
     return there;
 }
 
+static bool is_bytecode(const char *text) {
+    return text[*text == '\n'] == *LUA_SIGNATURE; /* behind a first line, too, that was left out */
+}
+
 /* Compiles the text on top, in whose place the function comes, or a message. As luaL_loadfile, which the bytes don't come by: no
    byte-order mark, no first line that begins with "#". */
 static bool compile(lua_State *L, const char *path) {
     size_t length;
+    int text_index = lua_gettop(L);
     const char *text = lua_tolstring(L, -1, &length), *start = text;
     if (strncmp(start, "\xEF\xBB\xBF", 3) == 0)
         start += 3;
@@ -78,15 +105,17 @@ static bool compile(lua_State *L, const char *path) {
         start = start ? start : text + length;
     }
     const char *name = lua_pushfstring(L, "@%s", path);
-    bool compiled = luaL_loadbuffer(L, start, length - (size_t)(start - text), name) == LUA_OK;
-    lua_replace(L, -3);
-    lua_pop(L, 1);
+    bool compiled = luaL_loadbufferx(L, start, length - (size_t)(start - text), name, "t") == LUA_OK;
+    if (is_bytecode(start))
+        lua_pushfstring(L, "%s: is bytecode, and only text is run", path);
+    lua_replace(L, text_index);
+    lua_settop(L, text_index);
     return compiled;
 }
 
 bool program_compile(lua_State *L, const char *path, int environment) {
     environment = lua_absindex(L, environment);
-    bool compiled = strcmp(path, "-") == 0 ? luaL_loadfile(L, NULL) == LUA_OK
+    bool compiled = strcmp(path, "-") == 0 ? luaL_loadfilex(L, NULL, "t") == LUA_OK
                                            : push_source(L, path, environment) && compile(L, path);
     if (compiled) {
         lua_getfield(L, environment, PROGRAM_GLOBALS);
