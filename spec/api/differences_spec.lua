@@ -3,6 +3,7 @@
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
+local network = require "spec.qt.network"
 
 local function listening(connection)
   local server = moonport.TcpServer()
@@ -335,5 +336,149 @@ describe("the differences from Qt:", function()
     assert.equal(1, socket:socketOption "KeepAliveOption")
     socket:abort()
     helper.eventually(function() return server:nextPendingConnection() end):abort()
+  end)
+
+  it("D33 a wait that times out while connecting leaves the attempt alone, and is signalled", function()
+    local hole <close> = network.blackHole()
+    for _, wait in ipairs { "waitForReadyRead", "waitForBytesWritten", "waitForDisconnected" } do
+      local socket, told = moonport.TcpSocket(), {}
+      function socket:errorOccurred(code) told[#told + 1] = { code, self:state() } end
+      socket:connectToHost("127.0.0.1", hole:port())
+      socket:write "queued"
+      assert.equal("SocketTimeoutError", (select(3, socket[wait](socket, 5))))
+      helper.eventually(function() return told[1] end)
+      assert.same({ { "SocketTimeoutError", "ConnectingState" } }, told)
+      assert.equal(6, socket:bytesToWrite())
+      socket:abort()
+    end
+  end)
+
+  it("D34 waitForConnected(0) takes a connection that is there", function()
+    local server <close>, socket = listening(), moonport.TcpSocket()
+    local plain = helper.connect(server:serverPort()) -- a server that accepts
+    helper.eventually(function() return server:nextPendingConnection() end):abort()
+    plain:close()
+    socket:connectToHost("127.0.0.1", server:serverPort())
+    assert.is_true(socket:waitForConnected(0))
+    assert.equal("ConnectedState", socket:state())
+    socket:abort()
+    helper.eventually(function() return server:nextPendingConnection() end):abort()
+  end)
+
+  it("D35 flush while connecting does nothing", function()
+    local server <close>, socket = listening(), moonport.TcpSocket()
+    socket:connectToHost("127.0.0.1", server:serverPort())
+    socket:write "queued"
+    assert.is_false(socket:flush())
+    assert.equal("ConnectingState", socket:state())
+    local peer = helper.eventually(function() return server:nextPendingConnection() end)
+    assert.equal("queued", peer:receive(6, helper.timeout))
+    socket:abort()
+    peer:abort()
+  end)
+
+  it("D36 connectToHost ends a transaction", function()
+    local socket, plain = withPlain()
+    plain:send "abcdef"
+    helper.eventually(function() return socket:bytesAvailable() == 6 end)
+    assert.is_true(socket:startTransaction())
+    socket:read(4)
+    plain:close()
+    eventuallyUnconnected(socket)
+    assert.is_true(socket:isTransactionStarted())
+    local listener = helper.listen()
+    socket:connectToHost("127.0.0.1", listener:port())
+    assert.is_false(socket:isTransactionStarted())
+    assert.equal(0, socket:bytesAvailable())
+    assert(socket:waitForConnected(helper.timeout))
+    listener:accept():send "123"
+    assert.equal("123", socket:receive(3, helper.timeout))
+    socket:abort()
+    listener:close()
+  end)
+
+  it("D37 a bad descriptor leaves the connection alone", function()
+    local socket, plain = withPlain()
+    local descriptor = socket:socketDescriptor()
+    for _, bad in ipairs { 999, -1 } do
+      assert.equal("UnsupportedSocketOperationError", (select(3, socket:setSocketDescriptor(bad))))
+    end
+    assert.equal(descriptor, socket:socketDescriptor())
+    assert.equal("ConnectedState", socket:state())
+    socket:write "there"
+    assert.equal("there", plain:receive(5))
+    socket:abort()
+  end)
+
+  for _, how in ipairs { "close", "disconnectFromHost", "abort" } do
+    it("D38 " .. how .. " in stateChanged(ConnectedState) isn't followed by connected", function()
+      local server <close>, socket, seen = listening(), moonport.TcpSocket(), {}
+      function socket:stateChanged(state)
+        seen[#seen + 1] = state
+        if state == "ConnectedState" then self[how](self) end
+      end
+      function socket.connected() seen[#seen + 1] = "connected" end
+      function socket.disconnected() seen[#seen + 1] = "disconnected" end
+      socket:connectToHost("127.0.0.1", server:serverPort())
+      helper.eventually(function() return seen[#seen] == "disconnected" end)
+      helper.settle(5)
+      assert.equal("HostLookupState ConnectingState ConnectedState " .. (how == "abort" and "" or "ClosingState ") ..
+        "UnconnectedState disconnected", table.concat(seen, " "))
+    end)
+  end
+
+  it("D39 who closes sends all of it, although the peer is still sending", function()
+    local socket, plain = withPlain()
+    local size = 0
+    repeat
+      size = size + assert(socket:write(("x"):rep(1 << 20)))
+      socket:flush()
+    until socket:bytesToWrite() > 0
+    assert(socket:write "the end")
+    socket:close()
+    plain:trySend(("y"):rep(1 << 16)) -- nobody reads it any more
+    local all = plain:receiveAll(4 * helper.timeout)
+    assert.equal(size + 7, #all)
+    assert.equal("the end", all:sub(-7))
+    plain:close()
+    eventuallyUnconnected(socket)
+  end)
+
+  it("D40 a write in a refused connect's stateChanged doesn't change what errorOccurred tells", function()
+    local socket, told = moonport.TcpSocket(), {}
+    function socket:stateChanged(state)
+      if state == "UnconnectedState" then told[#told + 1] = (select(3, self:write "x")) end
+    end
+    function socket:errorOccurred(code) told[#told + 1] = code end
+    socket:connectToHost("127.0.0.1", helper.unusedPort())
+    helper.eventually(function() return told[2] end)
+    assert.same({ "UnknownSocketError", "ConnectionRefusedError" }, told)
+  end)
+
+  it("D41 isValid is true at the peer's end, and behind it, until close", function()
+    local socket, plain = withPlain()
+    local within
+    function socket:errorOccurred() within = self:isValid() end
+    plain:close()
+    eventuallyUnconnected(socket)
+    assert.is_true(within)
+    assert.is_true(socket:isValid())
+    socket:close()
+    assert.is_false(socket:isValid())
+  end)
+
+  it("D4 a connection whose peer has ended is kept until it is taken, and gets its answer", function()
+    local server <close> = listening()
+    local client = helper.connect(server:serverPort())
+    client:send "question"
+    client:shutdown()
+    helper.eventually(function() return server:hasPendingConnections() end)
+    helper.settle(5)
+    local peer = server:nextPendingConnection()
+    helper.eventually(function() return peer:state() == "ClosingState" end)
+    assert.equal("question", peer:readAll())
+    peer:write "answer"
+    peer:disconnectFromHost()
+    assert.equal("answer", client:receiveAll())
   end)
 end)

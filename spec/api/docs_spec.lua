@@ -311,6 +311,7 @@ describe("the manual", function()
       assert.truthy(specs:find('it("D' .. number .. " ", 1, true), number)
       assert.truthy(inWords:find("D" .. number .. "[,)]"), number)
     end
-    assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 31, 32 }, listed)
+    assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 31, 32,
+      33, 34, 35, 36, 37, 38, 39, 40, 41 }, listed)
   end)
 end)
