@@ -108,6 +108,8 @@ static void on_user_signal(mp_interrupt *interrupt) {
 static void handle_signals(void (*handler)(int)) {
     (void)mp_system_handle_signal(SIGTERM, handler);
     (void)mp_system_handle_signal(SIGINT, handler);
+    /* The key for it leaves the terminal as it was, too. */
+    (void)mp_system_handle_signal(SIGQUIT, handler == SIG_DFL ? SIG_DFL : mp_system_die);
 }
 
 void program_watch_signals(program_stop *self, binding_state *state, double grace,

@@ -138,11 +138,16 @@ static const char *state_name(const void *list, int i) {
     return i < MP_STATE_COUNT ? binding_state_name(i) : NULL;
 }
 
+/* A state in which a descriptor can be adopted. */
 static enum mp_socket_state check_state(lua_State *L, int index) {
     const char *name = luaL_optstring(L, index, binding_state_name(MP_STATE_CONNECTED));
-    for (int i = 0; i < MP_STATE_COUNT; i++)
-        if (strcmp(binding_state_name(i), name) == 0)
-            return (enum mp_socket_state)i;
+    for (int i = 0; i < MP_STATE_COUNT; i++) {
+        if (strcmp(binding_state_name(i), name) != 0)
+            continue;
+        if (!mp_tcp_socket_can_adopt_as(i))
+            luaL_argerror(L, index, lua_pushfstring(L, "nothing can be adopted in '%s'", name));
+        return (enum mp_socket_state)i;
+    }
     binding_raise_unknown(L, index, "state", name, state_name, NULL);
     return MP_STATE_UNCONNECTED;
 }

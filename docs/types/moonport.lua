@@ -288,10 +288,10 @@ function TcpSocket:abort() end
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:bind(address, port, mode) end
 
----Takes over a stream socket or pipe, which it closes from now on. Never signals connected. Fails with
----UnsupportedSocketOperationError.
+---Takes over a stream socket or pipe, which it closes from now on; if it had blocked it does so again then. Never
+---signals connected. Fails with UnsupportedSocketOperationError.
 ---@param fd integer
----@param state? moonport.SocketState # "ConnectedState" if left out
+---@param state? "ConnectedState"|"BoundState"|"UnconnectedState" # "ConnectedState" if left out
 ---@param openMode? moonport.OpenMode # "ReadWrite" if left out
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:setSocketDescriptor(fd, state, openMode) end

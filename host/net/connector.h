@@ -1,8 +1,7 @@
 /*
- * Connecting: a literal address, or a name whose addresses are raced as RFC 8305 says. Both families are looked up at
- * once, and attempts begin when the IPv6 addresses are known, or those of IPv4 for 50 ms; what is found later joins the
- * race. The families take turns, IPv6 first, one more attempt begins every 250 ms (at once when the last one failed),
- * the first to answer wins, the others are closed. One time-out holds for all of it. What the outcome means, the socket says.
+ * Connecting: to a literal address, or to a name. Both families of a name are looked up at once, and the attempts (race.h)
+ * begin when the IPv6 addresses are known, or those of IPv4 for 50 ms; what is found later joins them. One time-out holds for
+ * all of it. What the outcome means, the socket says.
  *
  * SPDX-License-Identifier: MIT
  */

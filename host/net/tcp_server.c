@@ -15,6 +15,7 @@
 #include "net/descriptor.h"
 #include "net/stream.h"
 #include "net/tcp_socket.h"
+#include "system/adoption.h"
 #include "system/system.h"
 
 #define QT_MAX_PENDING 30

@@ -41,7 +41,13 @@ void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket);
 enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
                                  int bind_mode);
 
-/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now on. */
+/* Can a descriptor be adopted in this state? From the others nothing would lead on. */
+static inline bool mp_tcp_socket_can_adopt_as(enum mp_socket_state state) {
+    return state == MP_STATE_UNCONNECTED || state == MP_STATE_BOUND || state == MP_STATE_CONNECTED;
+}
+
+/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now on. `state` is one
+   that it can be adopted in. */
 enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
                                            int open_mode);
 

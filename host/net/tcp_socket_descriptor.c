@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -12,6 +13,7 @@
 #include "net/stream_close.h"
 #include "net/stream_input.h"
 #include "net/tcp_socket.h"
+#include "system/adoption.h"
 #include "system/system.h"
 
 enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
@@ -21,10 +23,17 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
     enum mp_fault fault = MP_FAULT_UNFINISHED;
     int family = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN ? AF_INET
                                                                                                    : AF_INET6;
+    mp_address v4_any;
     int fd = -1, result;
     if (stream->state != MP_STATE_UNCONNECTED)
         goto fail;
     fd = mp_system_socket(family);
+    if (fd == -EAFNOSUPPORT && address->protocol == MP_PROTOCOL_ANY) { /* as listen does without IPv6 */
+        mp_address_set_null(&v4_any);
+        address = &v4_any;
+        family = AF_INET;
+        fd = mp_system_socket(family);
+    }
     if (fd < 0) {
         fault = mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
         goto fail;
@@ -62,6 +71,7 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
     mp_stream *stream = &socket->stream;
     mp_network *network = mp_stream_network(stream);
     bool listening = false;
+    assert(mp_tcp_socket_can_adopt_as(state));
     bool is_socket = fd >= 0 && mp_system_is_stream_socket(fd, &listening);
     if (fd < 0 || mp_descriptor_is_owned(network, fd) || (!is_socket && !mp_system_is_pipe(fd)) ||
         listening) {

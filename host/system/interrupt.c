@@ -9,6 +9,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "system/adoption.h"
+
 int mp_system_handle_signal(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     return sigaction(number, &action, NULL) < 0 ? -errno : 0;
@@ -32,5 +34,12 @@ int mp_system_set_cpu_timer(double msec) {
 }
 
 void mp_system_exit(int status) {
+    mp_system_give_back_all();
     _exit(status);
+}
+
+void mp_system_die(int number) {
+    mp_system_give_back_all();
+    (void)mp_system_handle_signal(number, SIG_DFL);
+    (void)raise(number);
 }

@@ -19,7 +19,10 @@ void mp_system_survive_sigpipe(void);
 /* Sends SIGPROF whenever the process has used so much more of the processor, in milliseconds; 0: no longer. Returns 0 or -errno. */
 int mp_system_set_cpu_timer(double msec);
 
-/* Ends the process now. */
+/* Ends the process now; what was adopted blocks again (adoption.h). Both may be called by a signal's handler. */
 _Noreturn void mp_system_exit(int status);
+
+/* The same, by a signal: its handler has returned by then. */
+void mp_system_die(int number);
 
 #endif

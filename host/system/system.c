@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "system/adoption.h"
 #include "system/retry.h"
 
 int mp_system_socket(int family) {
@@ -121,6 +122,7 @@ void mp_system_open_standard(void) {
 /* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. Standard ones are replaced, since
    the next connection would get the number, and then what is printed or logged. */
 void mp_system_close(int fd) {
+    mp_system_give_back(fd);
     int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
     if (null >= 0 && dup2(null, fd) == fd)
         fd = null;
@@ -172,13 +174,6 @@ int mp_system_resets_on_close(int fd) {
     if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) < 0)
         return -errno;
     return linger.l_onoff && linger.l_linger == 0;
-}
-
-int mp_system_adopt(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
 bool mp_system_is_stream_socket(int fd, bool *listening) {

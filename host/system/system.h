@@ -44,7 +44,7 @@ ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, b
 
 int mp_system_shutdown_write(int fd);
 
-/* Standard input, output and error stay open, on /dev/null. */
+/* Closes it. Standard input, output and error stay open, on /dev/null; what was adopted blocks again if it did (adoption.h). */
 void mp_system_close(int fd);
 
 /* Opens /dev/null for those of standard input, output and error that are closed. */
@@ -59,9 +59,6 @@ int mp_system_get_option(int fd, int level, int name, int *value);
 /* SO_LINGER of no time: close drops what was not sent and resets the connection. The getter gives 0, 1 or -errno. */
 int mp_system_set_reset_on_close(int fd, bool reset);
 int mp_system_resets_on_close(int fd);
-
-/* O_NONBLOCK and close-on-exec for a descriptor that comes from elsewhere. */
-int mp_system_adopt(int fd);
 
 /* True for a stream socket; *listening says whether it is in listen(2) state. */
 bool mp_system_is_stream_socket(int fd, bool *listening);

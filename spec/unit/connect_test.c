@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -62,9 +63,49 @@ static void a_connection_that_is_there_when_its_time_is_over_counts(void **state
     close(listener);
 }
 
+/* A kernel without IPv6, by the linker's --wrap for socket. */
+static bool no_ipv6;
+
+int __real_socket(int family, int type, int protocol);
+int __wrap_socket(int family, int type, int protocol);
+
+int __wrap_socket(int family, int type, int protocol) {
+    if (!no_ipv6 || family != AF_INET6)
+        return __real_socket(family, type, protocol);
+    errno = EAFNOSUPPORT;
+    return -1;
+}
+
+static void any_is_bound_without_ipv6(void **state) {
+    mp_tcp_socket socket;
+    mp_network *network;
+    mp_address any, local;
+    uint16_t port, bound;
+    (void)state;
+    int listener = listen_anywhere(&port);
+    mp_address_set_any(&any);
+    no_ipv6 = true;
+    assert_int_equal(mp_network_new(&none, &no_network, NULL, &network), 0);
+    mp_loop_ref(&network->loop); /* it goes on */
+    mp_tcp_socket_init(&socket, network);
+    assert_int_equal(mp_tcp_socket_bind(&socket, &any, 0, MP_BIND_DEFAULT), MP_FAULT_NONE);
+    mp_tcp_socket_local_address(&socket, &local, &bound);
+    assert_int_equal(local.protocol, MP_PROTOCOL_IPV4);
+    assert_int_not_equal(bound, 0);
+    assert_int_equal(mp_tcp_socket_connect(&socket, "127.0.0.1", port, MP_READ_WRITE, MP_PROTOCOL_ANY), 0);
+    mp_loop_settle(&network->loop);
+    ev_run(network->loop.ev, EVRUN_NOWAIT);
+    assert_int_equal(socket.stream.state, MP_STATE_CONNECTED);
+    no_ipv6 = false;
+    mp_stream_destroy(&socket.stream);
+    mp_network_free(network);
+    close(listener);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_that_is_there_when_its_time_is_over_counts),
+        cmocka_unit_test(any_is_bound_without_ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
