@@ -45,7 +45,7 @@ end
 function device:leave(reason)
   if self.id and devices[self.id] == self then
     devices[self.id] = nil
-    moonport.log.info("gateway: %s has gone: %s", self.id, reason)
+    moonport.log.info("gateway: %s disconnected: %s", self.id, reason)
   end
   for _, command in pairs(self.commands) do command.wait:cancel() end
   self.commands = {}
@@ -76,7 +76,7 @@ messages[1] = { format = ">s1s1", hear = function(self, id, kind)
   self.id, self.kind, self.since = id, kind, os.time()
   devices[id] = self
   self:say(129, "I2", every)
-  moonport.log.info("gateway: %s has come: %s at %s", id, kind, self:peerAddress())
+  moonport.log.info("gateway: %s connected: %s at %s", id, kind, self:peerAddress())
 end }
 
 messages[2] = { format = ">I1i2", hear = function(self, battery, temperature)
@@ -113,7 +113,7 @@ function device:readyRead()
 end
 
 function device:disconnected()
-  self:leave "it has closed"
+  self:leave "it closed"
 end
 
 function server:newConnection()
@@ -151,7 +151,7 @@ local function command(socket, text)
   socket.commands[number] = nil
   if one.answer then return one.answer end
   if timeUp then return nil, 504, "no answer in time" end
-  return nil, 502, "the device has gone"
+  return nil, 502, "the device disconnected"
 end
 
 -- HTTP ----------------------------------------------------------------------------------------------------------------
