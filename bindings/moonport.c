@@ -129,6 +129,8 @@ static int module_run(lua_State *L) {
     binding_driver *driver = state->driver;
     if (state->host)
         return luaL_error(L, "run: the host runs the loop");
+    if (binding_in_finaliser(L))
+        return luaL_error(L, "run: in a finaliser");
     if (driver->looping)
         return luaL_error(L, "run: the loop runs already");
     if (!lua_checkstack(state->L, BINDING_STACK))

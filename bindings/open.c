@@ -31,7 +31,15 @@
 static void emit_upcall(mp_object *object, enum mp_signal signal, intptr_t argument) {
     if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_stream *)object))
         binding_resume_connection((mp_stream *)object);
-    binding_emit(object, signal, argument);
+    if (!binding_box_of(object)->weak) {
+        binding_emit(object, signal, argument);
+        return;
+    }
+    /* What is only weakly anchored stays until all is told, whatever the handlers let go of. */
+    lua_State *L = ((binding_state *)object->loop->owner)->L;
+    if (binding_push(L, object))
+        binding_emit(object, signal, argument);
+    lua_pop(L, 1);
 }
 
 /* server -> address of a fresh, anchored socket */

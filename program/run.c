@@ -50,6 +50,32 @@ static const binding_host host = {.adopt = program_adopt_input,
                                   .stats = on_stats,
                                   .trim = on_trim};
 
+/* Finalisers run while the Lua state closes, and the program's part has ended by then. */
+static void quit_no_more(binding_state *state) {
+    (void)state;
+}
+
+static bool reload_no_more(binding_state *state) {
+    (void)state;
+    return false;
+}
+
+static void add_no_more(binding_state *state, lua_State *L) {
+    (void)state;
+    (void)L;
+}
+
+static void refuse_no_more(lua_State *L, const char *name) {
+    luaL_error(L, "%s: the program has ended", name);
+}
+
+static const binding_host ended = {.adopt = program_adopt_input,
+                                   .quit = quit_no_more,
+                                   .refuse = refuse_no_more,
+                                   .reload = reload_no_more,
+                                   .stats = add_no_more,
+                                   .trim = on_trim};
+
 /* MOONPORT_GC=eager in the environment, for tests. */
 static bool collects_eagerly(void) {
     const char *wish = getenv("MOONPORT_GC");
@@ -144,5 +170,6 @@ int program_run(program *self) {
     program_stop_watchdog(&self->watchdog);
     program_stop_reload(&self->reload);
     program_unwatch_signals(&self->stop);
+    self->state->host = &ended;
     return self->failed ? 1 : self->state->driver->quit_status;
 }

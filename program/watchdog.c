@@ -12,7 +12,6 @@
 
 #include <lauxlib.h>
 
-#include "run/task.h"
 #include "system/interrupt.h"
 
 /* Looks within one time-out; a handler may run longer than it by one such part. */
@@ -27,15 +26,17 @@ static void on_late(lua_State *L, lua_Debug *where) {
 }
 
 static void on_tick(int number) {
-    binding_state *state = watching->state;
-    binding_task *task = binding_running_task(state);
+    binding_watch *watch = &watching->state->watch;
+    lua_State *L = watch->thread;
     (void)number;
-    if (!task || state->watch.runs != watching->run) {
-        watching->run = state->watch.runs;
+    if (!L || watch->runs != watching->run) {
+        watching->run = watch->runs;
         watching->ticks = 0;
-    } else if (++watching->ticks >= LOOKS && !state->watch.late) {
-        state->watch.late = task->co;
-        lua_sethook(task->co, on_late, LUA_MASKCOUNT, 1);
+    } else if (++watching->ticks >= LOOKS) {
+        if (watch->late && watch->late != L)
+            lua_sethook(watch->late, NULL, 0, 0);
+        watch->late = L;
+        lua_sethook(L, on_late, LUA_MASKCOUNT, 1); /* again and again: the script may have taken it out */
     }
 }
 

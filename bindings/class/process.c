@@ -21,53 +21,83 @@ static int failed(lua_State *L, int error) {
     return 2;
 }
 
-/* The list of strings at `index`, ended by NULL; left on the stack, and valid as long as the list is. */
-static char **push_arguments(lua_State *L, int index) {
-    lua_Integer count = luaL_len(L, index);
-    luaL_argcheck(L, count > 0, index, "no program");
-    char **arguments = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *arguments, 0);
-    for (lua_Integer i = 1; i <= count; i++) {
-        luaL_argcheck(L, lua_geti(L, index, i) == LUA_TSTRING, index, "a list of strings expected");
-        arguments[i - 1] = (char *)(uintptr_t)lua_tostring(L, -1);
+/* More are no arguments, and no environment, that the system takes. */
+#define MOST_STRINGS (1 << 20)
+
+/* Pushes what `count` strings, those of the array on top, are for a system call: an array of pointers that ends with NULL. It
+   replaces the array, and holds it. */
+static char **push_pointers(lua_State *L, size_t count) {
+    char **pointers = lua_newuserdatauv(L, (count + 1) * sizeof *pointers, 1);
+    lua_insert(L, -2);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        pointers[i] = (char *)(uintptr_t)lua_tostring(L, -1);
         lua_pop(L, 1);
     }
-    arguments[count] = NULL;
-    return arguments;
+    pointers[count] = NULL;
+    lua_setiuservalue(L, -2, 1);
+    return pointers;
 }
 
-/* Is the variable, "NAME=…", a key of the table at `index`? */
-static bool is_replaced(lua_State *L, int index, const char *variable) {
-    lua_pushlstring(L, variable, strcspn(variable, "="));
-    bool replaced = lua_rawget(L, index) != LUA_TNIL;
-    lua_pop(L, 1);
-    return replaced;
-}
-
-/* This process's environment with the changes at `index`: name -> text, or false for none. Left on the stack with what it
-   needs. */
-static char **push_environment(lua_State *L, int index) {
-    size_t count = 0, size = 1;
-    for (char **variable = environ; *variable; variable++)
-        size++;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        size++;
-    char **environment = lua_newuserdatauv(L, size * sizeof *environment, 1);
-    for (char **variable = environ; *variable; variable++) {
-        if (!is_replaced(L, index, *variable))
-            environment[count++] = *variable;
+/* The list of strings at `index`, ended by NULL; left on the stack. */
+static char **push_arguments(lua_State *L, int index) {
+    size_t count = lua_rawlen(L, index);
+    luaL_argcheck(L, count > 0, index, "no program");
+    luaL_argcheck(L, count <= MOST_STRINGS, index, "too many strings");
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 1; i <= count; i++) {
+        if (lua_rawgeti(L, index, (lua_Integer)i) != LUA_TSTRING)
+            luaL_argerror(L, index, "a list of strings expected");
+        lua_rawseti(L, -2, (lua_Integer)i);
     }
+    return push_pointers(L, count);
+}
+
+/* Pushes the changes at `index` with their values as text; false stays. This may run code of the script. */
+static void push_changes(lua_State *L, int index) {
     lua_newtable(L);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING || !lua_toboolean(L, -1))
+        if (lua_type(L, -2) != LUA_TSTRING)
             continue;
-        const char *text = luaL_tolstring(L, -1, NULL);
-        environment[count] = (char *)(uintptr_t)lua_pushfstring(L, "%s=%s", lua_tostring(L, -3), text);
-        lua_rawsetp(L, -5, environment[count++]);
-        lua_pop(L, 1);
+        lua_pushvalue(L, -2);
+        if (lua_toboolean(L, -2))
+            (void)luaL_tolstring(L, -2, NULL);
+        else
+            lua_pushboolean(L, false);
+        lua_rawset(L, -5);
     }
-    lua_setiuservalue(L, -2, 1);
-    environment[count] = NULL;
-    return environment;
+}
+
+/* Adds the text on top to the array at `index`, which has `count` of them. */
+static void add(lua_State *L, int index, size_t *count) {
+    if (*count == MOST_STRINGS)
+        luaL_error(L, "too many strings");
+    lua_rawseti(L, index, (lua_Integer)++ * count);
+}
+
+/* This process's environment with the changes at `index`: name -> text, or false for none. Left on the stack. */
+static char **push_environment(lua_State *L, int index) {
+    size_t count = 0;
+    push_changes(L, index);
+    int changes = lua_gettop(L), list = changes + 1;
+    lua_newtable(L);
+    for (char **variable = environ; *variable; variable++) {
+        lua_pushlstring(L, *variable, strcspn(*variable, "="));
+        bool replaced = lua_rawget(L, changes) != LUA_TNIL;
+        lua_pop(L, 1);
+        if (replaced)
+            continue;
+        lua_pushstring(L, *variable);
+        add(L, list, &count);
+    }
+    for (lua_pushnil(L); lua_next(L, changes); lua_pop(L, 1)) {
+        if (!lua_toboolean(L, -1))
+            continue;
+        lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), lua_tostring(L, -1));
+        add(L, list, &count);
+    }
+    lua_remove(L, changes);
+    return push_pointers(L, count);
 }
 
 /* spawn({ program, argument, … }, { NAME = text or false, … }) -> pid, and descriptors: input, output, errors | nil, message */

@@ -32,14 +32,12 @@ int binding_new_tcp_server(lua_State *L) {
     return 1;
 }
 
+static void destroy(mp_object *object) {
+    mp_tcp_server_destroy((mp_tcp_server *)object);
+}
+
 static int server_gc(lua_State *L) {
-    mp_tcp_server *server = (mp_tcp_server *)binding_object(lua_touserdata(L, 1));
-    if (!server->object.loop)
-        return 0;
-    int anchor = server->object.anchor;
-    mp_tcp_server_destroy(server);
-    binding_forget(L, binding_box_of(&server->object), anchor);
-    return 0;
+    return binding_finalise(L, destroy);
 }
 
 /* Keeps a server alive that is about to listen, and its prototype at hand. */

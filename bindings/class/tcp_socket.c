@@ -16,6 +16,7 @@
 #include "object/arguments.h"
 #include "object/generation.h"
 #include "object/object.h"
+#include "run/wait.h"
 #include "object/prototype.h"
 #include "object/result.h"
 #include "object/suggestion.h"
@@ -40,14 +41,12 @@ int binding_new_tcp_socket(lua_State *L) {
     return 1;
 }
 
+static void destroy(mp_object *object) {
+    mp_stream_destroy((mp_stream *)object);
+}
+
 static int socket_gc(lua_State *L) {
-    mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(lua_touserdata(L, 1));
-    if (!socket->stream.object.loop)
-        return 0;
-    int anchor = socket->stream.object.anchor;
-    mp_stream_destroy(&socket->stream);
-    binding_forget(L, binding_box_of(&socket->stream.object), anchor);
-    return 0;
+    return binding_finalise(L, destroy);
 }
 
 /* --- connecting and closing ------------------------------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 #include "object/generation.h"
 #include "object/object.h"
 #include "object/surplus.h"
+#include "run/wait.h"
 
 #define check_timer(L, parameters) binding_check(L, parameters, mp_timer, MP_TIMER)
 
@@ -38,14 +39,12 @@ int binding_new_timer(lua_State *L) {
     return 1;
 }
 
+static void destroy(mp_object *object) {
+    mp_timer_destroy((mp_timer *)object);
+}
+
 static int timer_gc(lua_State *L) {
-    mp_timer *timer = (mp_timer *)binding_object(lua_touserdata(L, 1));
-    if (!timer->object.loop)
-        return 0;
-    int anchor = timer->object.anchor;
-    mp_timer_destroy(timer);
-    binding_forget(L, binding_box_of(&timer->object), anchor);
-    return 0;
+    return binding_finalise(L, destroy);
 }
 
 /* A timer of a run that is only being loaded starts with the commit. */

@@ -187,7 +187,9 @@ static void weaken(mp_object *object) {
     if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TUSERDATA) {
         lua_pushcfunction(L, make_weak);
         lua_pushinteger(L, object->anchor);
-        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+            binding_box_of(object)->weak = true;
+        else
             lua_pop(L, 1); /* no memory: it stays until it ends by itself */
     }
     lua_pop(L, 1);

@@ -108,6 +108,7 @@ void binding_anchor(lua_State *L, int index, mp_object *object) {
         return;
     lua_pushvalue(L, index);
     mp_object_hold(object, luaL_ref(L, LUA_REGISTRYINDEX));
+    binding_box_of(object)->weak = false;
 }
 
 bool binding_push_fields(lua_State *L, int index) {

@@ -14,18 +14,17 @@ struct binding_box {
     binding_wait *waits;     /* suspended on this object: a ring, this is its first */
     binding_task *taker;     /* the handler that took it from nextPendingConnection and is still at work */
     binding_box *next_taken; /* the next one that the same handler took */
-    uint16_t
-        connected; /* of the signals for which moonport.connect added handlers; see binding_may_be_connected */
+    uint16_t connected;      /* by moonport.connect, see binding_may_be_connected */
     uint16_t busy_reading, busy_writing; /* suspended readyRead and bytesWritten handlers */
     bool unseen : 1;                     /* data came while a readyRead handler was suspended */
     bool has_fields : 1;                 /* its user value is a table */
     bool has_handlers : 1;               /* a connection with handlers of its own */
     bool of_run : 1;                     /* made by a script's own run, not in a handler of a connection */
+    bool weak : 1;                       /* weakly anchored */
     bool start_staged : 1;               /* a timer or task that starts with the commit */
-    bool
-        cared_for : 1; /* a server: somebody has asked for its connections, or the log says that nobody does */
-    binding_generation *generation; /* whose code made it, or set its handlers last */
-    intptr_t unseen_written;        /* the same for bytesWritten */
+    bool cared_for : 1;                  /* a server's connections: somebody asks for them, or was told */
+    binding_generation *generation;      /* whose code made it, or set its handlers last */
+    intptr_t unseen_written;             /* the same for bytesWritten */
 };
 
 static inline mp_object *binding_object(binding_box *box) {

@@ -13,14 +13,7 @@
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
-void binding_reference(binding_generation *generation) {
-    if (generation)
-        generation->references++;
-}
-
-void binding_unreference(binding_generation *generation) {
-    if (!generation || --generation->references > 0)
-        return;
+void binding_free_generation(binding_generation *generation) {
     binding_state *state = generation->state;
     const int references[] = {generation->members, generation->persisted, generation->on_error,
                               generation->on_reload, generation->on_quit};

@@ -9,6 +9,8 @@
 #define BINDING_GENERATION_H
 
 #include "net/tcp_server.h"
+#include <assert.h>
+
 #include "net/stream.h"
 #include "object/box.h"
 
@@ -40,8 +42,19 @@ binding_generation *binding_running_generation(const binding_state *state);
    for a finaliser that comes after the end of the state. */
 binding_generation *binding_generation_of(lua_State *L);
 
-void binding_reference(binding_generation *generation);
-void binding_unreference(binding_generation *generation);
+/* Nothing refers to it any more. */
+void binding_free_generation(binding_generation *generation);
+
+static inline void binding_reference(binding_generation *generation) {
+    if (generation)
+        generation->references++;
+}
+
+static inline void binding_unreference(binding_generation *generation) {
+    assert(!generation || generation->references > 0);
+    if (generation && --generation->references == 0)
+        binding_free_generation(generation);
+}
 
 /* Notes that the object at `index`, a box, was made by the code that runs now. */
 void binding_made(lua_State *L, int index);

@@ -48,6 +48,8 @@ static void check_classes(lua_State *L, binding_state *state, int index) {
 
 /* prototype, key, value -> ; __newindex of one that the script didn't give a metatable: checks new names as those of a socket. */
 static int prototype_newindex(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE); /* getmetatable gives it to scripts */
+    luaL_checkany(L, 3);
     lua_settop(L, 3);
     check_field(L, binding_state_of(L), 2, 3);
     lua_rawset(L, 1);

@@ -37,6 +37,11 @@ binding_state *binding_find(lua_State *L) {
     return state;
 }
 
+void binding_disarm(binding_state *state) {
+    lua_sethook(state->watch.late, NULL, 0, 0);
+    state->watch.late = NULL;
+}
+
 void *binding_allocate(lua_State *L, size_t size) {
     void *memory = lua_newuserdatauv(L, size, 0);
     memset(memory, 0, size);

@@ -55,8 +55,9 @@ typedef struct binding_context {
 
 /* What a watchdog looks at, from a signal handler. */
 typedef struct binding_watch {
-    volatile uint32_t runs;   /* of pieces of the script's code, ever: by it one is told from the next */
-    lua_State *volatile late; /* the coroutine in which the watchdog has set its hook */
+    volatile uint32_t runs;     /* of pieces of the script's code, ever: by it one is told from the next */
+    lua_State *volatile thread; /* where one runs now, or NULL */
+    lua_State *volatile late;   /* the coroutine in which the watchdog has set its hook */
 } binding_watch;
 
 /* What is known of the classes. */
@@ -108,6 +109,30 @@ static inline binding_state *binding_state_of(lua_State *L) {
     if (!state->loop)
         luaL_error(L, "moonport has ended");
     return state;
+}
+
+/* Code of the script is about to run in `L`; returns what binding_leave needs. */
+static inline lua_State *binding_enter(binding_state *state, lua_State *L) {
+    lua_State *before = state->watch.thread;
+    state->watch.runs++;
+    state->watch.thread = L;
+    return before;
+}
+
+/* The watchdog has set its hook: takes it out. */
+void binding_disarm(binding_state *state);
+
+/* It has run. A tick from here on counts anew, so that the hook can be taken out for good. */
+static inline void binding_leave(binding_state *state, lua_State *before) {
+    state->watch.runs++;
+    state->watch.thread = before;
+    if (state->watch.late)
+        binding_disarm(state);
+}
+
+/* Is this a finaliser? No lua_gc works in one, and nothing can wait. */
+static inline bool binding_in_finaliser(lua_State *L) {
+    return lua_gc(L, LUA_GCCOUNT) < 0;
 }
 
 /* A string is made of `size` bytes of input. Short ones are too few bytes to matter to the collector's pace. */

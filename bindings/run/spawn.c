@@ -17,11 +17,12 @@ enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
    a piece of the C stack. */
 #define MOST_CANCELLING 100
 
-/* A Task userdata (behind its box); user value 1 is the table of results. */
+/* A Task userdata (behind its box). User value 1 is, before it starts, the function, or a table of it and its arguments; then
+   the table of results. */
 typedef struct task_handle {
     mp_object object;
     binding_task *task; /* NULL: ended */
-    int arguments;      /* of the function, before it starts */
+    int arguments;      /* of the function */
     int status;         /* LUA_OK, LUA_YIELD for cancelled, else failed */
     int count;
 } task_handle;
@@ -30,16 +31,46 @@ static bool is_active(const mp_object *object) {
     return ((const task_handle *)object)->task != NULL;
 }
 
+/* handle -> ; what it is to run goes to the task's coroutine only now: a script may know that from an earlier task, and begin or
+   close it. */
+static bool prepare(lua_State *L, const task_handle *handle) {
+    lua_State *co = handle->task->co;
+    if (!lua_checkstack(co, handle->arguments + LUA_MINSTACK))
+        return false;
+    if (lua_getiuservalue(L, -1, 1) == LUA_TFUNCTION) {
+        lua_xmove(L, co, 1);
+    } else {
+        for (int i = 0; i <= handle->arguments; i++) {
+            lua_rawgeti(L, -1, i + 1);
+            lua_xmove(L, co, 1);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, 1);
+    return true;
+}
+
+static void start(task_handle *handle) {
+    binding_task *task = handle->task;
+    lua_State *L = task->state->L;
+    binding_push(L, &handle->object);
+    bool ready = !task->doomed && prepare(L, handle);
+    lua_pop(L, 1);
+    if (ready)
+        binding_resume(task, handle->arguments);
+    else
+        binding_discard(task);
+}
+
 static void step(mp_object *object, int number) {
     task_handle *handle = (task_handle *)object;
     if (number == STEP_WAKE)
         binding_wake(object, ~UINT64_C(0));
     else if (number == STEP_CANCEL)
         binding_cancel_spawned(object);
-    else if (handle->task && handle->task->doomed)
-        binding_discard(handle->task);
     else if (handle->task)
-        binding_resume(handle->task, handle->arguments);
+        start(handle);
 }
 
 static const mp_behaviour behaviour = {(enum mp_kind)CLASS_TASK, is_active, step, NULL, NULL};
@@ -62,6 +93,8 @@ static int keep_results(lua_State *L) {
 void binding_spawned_ended(binding_task *task, int status, int count) {
     lua_State *L = task->state->L;
     task_handle *handle = task->owner;
+    if (!handle)
+        return; /* it has been finalised: the state ends */
     handle->task = NULL;
     handle->status = status;
     lua_pushcfunction(L, keep_results);
@@ -78,7 +111,10 @@ void binding_spawned_ended(binding_task *task, int status, int count) {
 
 static task_handle *check_task(lua_State *L, int parameters) {
     binding_takes(L, 1 + parameters);
-    return (task_handle *)binding_object(binding_check_userdata(L, 1, CLASS_TASK));
+    task_handle *handle = (task_handle *)binding_object(binding_check_userdata(L, 1, CLASS_TASK));
+    if (!handle->object.loop)
+        luaL_argerror(L, 1, "the object has been collected");
+    return handle;
 }
 
 void binding_start_spawned(mp_object *object) {
@@ -98,26 +134,40 @@ void binding_cancel_spawned(mp_object *object) {
         binding_discard(handle->task);
 }
 
+/* fn, … -> the same in one value: fn itself, or a table; it stands at index 1 */
+static void pack(lua_State *L, int arguments) {
+    if (arguments == 0)
+        return;
+    lua_createtable(L, arguments + 1, 0);
+    lua_insert(L, 1);
+    for (int i = arguments + 1; i >= 1; i--)
+        lua_rawseti(L, 1, i);
+}
+
 /* moonport.spawn(fn, ...) -> task */
 static int module_spawn(lua_State *L) {
     binding_state *state = binding_state_of(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
     int arguments = lua_gettop(L) - 1;
-    binding_box *box = binding_new_box(L, state, CLASS_TASK, sizeof(task_handle));
+    pack(L, arguments);
+    binding_box *box = binding_new_box(L, state, CLASS_TASK, sizeof(task_handle)); /* 2 */
     task_handle *handle = (task_handle *)binding_object(box);
     mp_object_init(&handle->object, state->loop, &behaviour);
-    binding_made(L, -1);
+    binding_made(L, 2);
     lua_insert(L, 1);
+    lua_setiuservalue(L, 1, 1);
     binding_anchor(L, 1, &handle->object);
     mp_object_check(&handle->object);
-    binding_task *task = binding_new_task(state, state->hooks->spawned, L, arguments);
+    binding_task *task = binding_take_task(state);
     if (!task)
         return luaL_error(L, "spawn: out of memory");
+    task->kind = state->hooks->spawned;
+    task->on = NULL;
     task->owner = handle;
+    task->context.of_run = box->of_run;
+    binding_belong(task, box->generation);
     handle->task = task;
     handle->arguments = arguments;
-    task->context.of_run = box->of_run;
-    task->context.generation = box->generation;
     if (box->of_run && box->generation->staging)
         box->start_staged = true;
     else
@@ -207,14 +257,17 @@ static int task_tostring(lua_State *L) {
     return 1;
 }
 
+/* One that is active is anchored: the state ends. */
+static void destroy(mp_object *object) {
+    task_handle *handle = (task_handle *)object;
+    if (handle->task)
+        handle->task->owner = NULL;
+    handle->task = NULL;
+    mp_object_destroy(object);
+}
+
 static int task_gc(lua_State *L) {
-    task_handle *handle = (task_handle *)binding_object(lua_touserdata(L, 1));
-    if (!handle->object.loop)
-        return 0;
-    int anchor = handle->object.anchor;
-    mp_object_destroy(&handle->object);
-    binding_forget(L, binding_box_of(&handle->object), anchor);
-    return 0;
+    return binding_finalise(L, destroy);
 }
 
 void binding_open_spawn(lua_State *L, binding_state *state) {

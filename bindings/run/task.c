@@ -54,6 +54,7 @@ binding_task *binding_take_task(binding_state *state) {
 }
 
 static void free_task(binding_state *state, binding_task *task) {
+    *(binding_task **)lua_getextraspace(task->co) = NULL; /* a script may keep the coroutine */
     luaL_unref(state->L, LUA_REGISTRYINDEX, task->co_reference);
     mp_ring_remove(&task->link);
     free(task);
@@ -62,6 +63,14 @@ static void free_task(binding_state *state, binding_task *task) {
 void binding_open_tasks(lua_State *L, binding_state *state) {
     state->tasks = binding_allocate(L, sizeof *state->tasks);
     mp_ring_init(&state->tasks->all);
+    lua_pushliteral(L, "a handler can't yield: it waits with moonport.sleep, receive, lines or waitFor...");
+    state->tasks->cant_yield = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushliteral(L, "the script has closed or resumed the coroutine of a handler that was waiting");
+    state->tasks->lost = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushliteral(L, "a handler that waits goes on when what it waits for has come");
+    state->tasks->not_yours = luaL_ref(L, LUA_REGISTRYINDEX);
+    state->tasks->nobody = lua_newthread(L);
+    (void)luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void binding_free_tasks(binding_state *state) {
@@ -69,8 +78,7 @@ void binding_free_tasks(binding_state *state) {
         binding_task *task = MP_CONTAINER(link, binding_task, link);
         next = link->next;
         mp_delay_stop(&task->wait.delay, state->loop);
-        if (task->suspended)
-            binding_unreference(task->context.generation);
+        binding_unreference(task->context.generation);
         free(task);
     }
     mp_ring_init(&state->tasks->all);
@@ -79,6 +87,7 @@ void binding_free_tasks(binding_state *state) {
 
 void binding_give_back(binding_task *task) {
     binding_state *state = task->state;
+    assert(!task->context.generation && !task->taken && task->wait.outcome != WAIT_RUNNING);
     if (state->tasks->spare_count >= MOST_SPARES) {
         free_task(state, task);
         return;
@@ -105,7 +114,6 @@ binding_task *binding_new_task(binding_state *state, const binding_task_kind *ki
     }
     lua_xmove(L, task->co, arguments + 1);
     task->kind = kind;
-    task->context.generation = NULL;
     task->on = NULL;
     return task;
 }
@@ -145,23 +153,23 @@ void binding_take_wait(binding_box *box, binding_wait *wait) {
     binding_object(box)->awaited = box->waits != NULL;
 }
 
-void binding_link_wait(lua_State *L, binding_wait *wait) {
-    binding_anchor(L, 1, wait->object);
+void binding_link_wait(binding_wait *wait) {
     binding_put_wait(binding_box_of(wait->object), wait, NULL);
     wait->object->awaited = true;
     count_wait(wait->object, 1);
 }
 
-static void unlink_wait(binding_wait *wait) {
+void binding_unlink_wait(binding_wait *wait) {
     binding_take_wait(binding_box_of(wait->object), wait);
     count_wait(wait->object, -1);
     mp_object_check(wait->object);
+    wait->object = NULL;
 }
 
 void binding_end_wait(binding_wait *wait, int outcome) {
     mp_delay_stop(&wait->delay, wait->loop);
     if (wait->object)
-        unlink_wait(wait);
+        binding_unlink_wait(wait);
     wait->outcome = outcome;
 }
 
@@ -223,10 +231,8 @@ static void suspended(binding_task *task) {
     binding_state *state = task->state;
     if (!task->suspended) {
         task->suspended = true;
-        if (task->context.generation) {
-            binding_reference(task->context.generation);
+        if (task->context.generation)
             task->context.generation->handlers++;
-        }
         state->tasks->count++;
         mp_loop_ref(state->loop);
         if (task->on) {
@@ -271,29 +277,41 @@ static void tell_unseen(binding_task *task) {
     }
 }
 
-/* Closes the to-be-closed variables of a task that has failed or is cancelled. */
-static void close_coroutine(binding_task *task, lua_State *from) {
+/* Closes the to-be-closed variables of a task that has failed or is cancelled. Gives LUA_OK or, if one of them or what it
+   ran before has thrown, leaves the last error on top of its stack. */
+static int close_coroutine(binding_task *task) {
+    lua_State *before = binding_enter(task->state, task->co);
 #if LUA_VERSION_RELEASE_NUM >= 50406
-    lua_closethread(task->co, from);
+    int status = lua_closethread(task->co, task->state->L);
 #else
-    (void)from;
-    lua_resetthread(task->co);
+    int status = lua_resetthread(task->co);
 #endif
+    binding_leave(task->state, before);
+    return status;
 }
 
 /* Its kind is told of its error. */
 static void fail(binding_task *task) {
     if (task->kind->failed)
         task->kind->failed(task);
+    task->told = true;
 }
 
-/* The task has ended: with `count` results on its stack, or an error value. */
-static void over(binding_task *task, int status, int count) {
-    binding_state *state = task->state;
+/* The object that the handler ran on is let go of. */
+static void leave_object(binding_task *task) {
     mp_object *on = task->on;
-    bool cancelled = task->doomed; /* not by what the report calls: that comes too late */
-    if (status != LUA_OK && !cancelled)
-        fail(task);
+    if (!on)
+        return;
+    tell_unseen(task); /* first: a close that waits for this handler is to wait for that signal's, too */
+    update_working(task);
+    on->holds--;
+    mp_object_check(on);
+}
+
+/* The task is over: with `count` results on its stack, or an error value. */
+static void end(binding_task *task, int status, int count, bool cancelled) {
+    binding_state *state = task->state;
+    binding_generation *generation = task->context.generation;
     if (task->kind->ended)
         task->kind->ended(task, cancelled ? LUA_YIELD : status, count);
     while (task->taken)
@@ -302,40 +320,95 @@ static void over(binding_task *task, int status, int count) {
         task->suspended = false;
         state->tasks->count--;
         mp_loop_unref(state->loop);
-        if (task->context.generation) {
-            task->context.generation->handlers--;
-            binding_unreference(task->context.generation);
-        }
-        if (on) {
-            tell_unseen(
-                task); /* first: a close that waits for this handler is to wait for that signal's, too */
-            update_working(task);
-            on->holds--;
-            mp_object_check(on);
-        }
+        if (generation)
+            generation->handlers--;
+        leave_object(task);
     }
-    if (status == LUA_OK) {
+    task->context.generation = NULL;
+    binding_unreference(generation);
+    if (status == LUA_OK)
         binding_give_back(task);
-    } else {
-        close_coroutine(task, state->L);
+    else
         free_task(state, task);
-    }
 }
 
-/* By `runs` the watchdog tells one handler from the next: its hook is taken out, if at all, after that has changed. */
-static void disarm(binding_state *state) {
-    if (state->watch.late) {
-        lua_sethook(state->watch.late, NULL, 0, 0);
-        state->watch.late = NULL;
+/* Closes the variables of a task that ends otherwise than by returning. What they throw is told as any error; the last one is
+   on top of its stack then. `error`: one is there already. */
+static void close_variables(binding_task *task, bool error) {
+    lua_State *L = task->state->L;
+    bool copied = error && lua_checkstack(L, 2);
+    if (copied) {
+        lua_pushvalue(task->co, -1);
+        lua_xmove(task->co, L, 1);
+    }
+    bool threw = close_coroutine(task) != LUA_OK;
+    if (threw && copied) {
+        lua_pushvalue(task->co, -1);
+        lua_xmove(task->co, L, 1);
+        threw = !lua_rawequal(L, -1, -2);
+        lua_pop(L, 1);
+    }
+    if (threw)
+        fail(task);
+    if (copied && !threw) {
+        lua_settop(task->co, 0);
+        lua_pushvalue(L, -1);
+        lua_xmove(L, task->co, 1);
+    }
+    if (copied)
+        lua_pop(L, 1);
+}
+
+/* The task has thrown what is on top of its stack. */
+static void broke(binding_task *task, int status) {
+    bool cancelled = task->doomed; /* not by what the report calls: that comes too late */
+    if (!cancelled)
+        fail(task);
+    close_variables(task, true);
+    end(task, status, 0, cancelled);
+}
+
+/* The script has closed the waiting coroutine, or resumed it: it isn't touched any more. The task fails in another one. */
+static void lost(binding_task *task) {
+    binding_state *state = task->state;
+    if (task->wait.outcome == WAIT_RUNNING)
+        binding_end_wait(&task->wait, WAIT_CANCELLED);
+    *(binding_task **)lua_getextraspace(task->co) = NULL;
+    luaL_unref(state->L, LUA_REGISTRYINDEX, task->co_reference);
+    task->entered = true;
+    task->co_reference = LUA_NOREF;
+    lua_pushcfunction(state->L, make_coroutine);
+    lua_pushlightuserdata(state->L, task);
+    if (lua_pcall(state->L, 1, 0, 0) !=
+        LUA_OK) { /* then nobody is told; its stack is still there, and not ours */
+        lua_pop(state->L, 1);
+        task->co = state->tasks->nobody;
+        lua_settop(task->co, 0);
+    }
+    lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->tasks->lost);
+    broke(task, LUA_ERRRUN);
+}
+
+void binding_abandon(binding_box *box) {
+    mp_object *object = binding_object(box);
+    binding_state *state = object->loop->owner;
+    assert(!box->waits);
+    binding_untaken(box);
+    if (!box->weak || object->holds == 0)
+        return; /* what is anchored vanishes at the end of the state alone, with the tasks */
+    for (mp_ring *link = state->tasks->all.next; link != &state->tasks->all; link = link->next) {
+        binding_task *task = MP_CONTAINER(link, binding_task, link);
+        if (task->on == object)
+            task->on = NULL;
     }
 }
 
 void binding_end_handler(binding_task *task) {
-    task->state->watch.runs++;
-    disarm(task->state);
+    binding_leave(task->state, task->co);
     while (task->taken)
         binding_untaken(task->taken);
     task->on = NULL;
+    binding_unreference(task->context.generation);
     task->context.generation = NULL;
 }
 
@@ -343,38 +416,43 @@ void binding_resume(binding_task *task, int arguments) {
     binding_state *state = task->state;
     binding_context *before = state->running;
     int count = 0;
+    assert(!task->entered && task->wait.outcome != WAIT_RUNNING);
+    if ((task->suspended || task->sliced) && lua_status(task->co) != LUA_YIELD) {
+        lost(task);
+        return;
+    }
+    assert(task->suspended || lua_gettop(task->co) >= arguments);
     state->running = &task->context;
     task->entered = true;
-    state->watch.runs++;
+    lua_State *outer = binding_enter(state, task->co);
     int status = lua_resume(task->co, state->L, arguments, &count);
-    disarm(state);
+    binding_leave(state, outer);
     state->running = before;
     if (state->pace)
         state->pace(state);
-    if (status == LUA_YIELD && task->wait.outcome == WAIT_RUNNING) {
+    if (status == LUA_OK) {
+        end(task, status, count, task->doomed);
+    } else if (status != LUA_YIELD) {
+        broke(task, status);
+    } else if (task->wait.outcome == WAIT_RUNNING) {
         task->entered = false;
         suspended(task);
         if (task->doomed)
             binding_cancel(task);
-        return;
-    }
-    if (status == LUA_YIELD && task->sliced) {
+    } else if (task->sliced) {
         task->entered = false;
-        return;
-    }
-    if (status == LUA_YIELD) {
+    } else {
         lua_settop(task->co, 0);
-        lua_pushliteral(task->co,
-                        "a handler can't yield: it waits with moonport.sleep, receive, lines or waitFor...");
-        status = LUA_ERRRUN;
+        lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->tasks->cant_yield);
+        broke(task, LUA_ERRRUN);
     }
-    over(task, status, count);
 }
 
 void binding_discard(binding_task *task) {
+    assert(!task->suspended && !task->entered);
     task->doomed = true;
     lua_settop(task->co, 0);
-    over(task, LUA_OK, 0);
+    end(task, LUA_OK, 0, true);
 }
 
 void binding_cancel(binding_task *task) {
@@ -382,14 +460,18 @@ void binding_cancel(binding_task *task) {
     task->doomed = true;
     if (task->entered || (!task->suspended && !task->sliced))
         return; /* it runs and ends where it would wait, or it ends already */
+    if (lua_status(task->co) != LUA_YIELD) {
+        lost(task);
+        return;
+    }
     if (task->wait.outcome == WAIT_RUNNING)
         binding_end_wait(&task->wait, WAIT_CANCELLED);
     binding_context *before = state->running;
     state->running = NULL;
     task->entered = true;
     state->tasks->cancelling++;
-    close_coroutine(task, state->L);
+    close_variables(task, false);
     state->tasks->cancelling--;
     state->running = before;
-    over(task, LUA_ERRRUN, 0);
+    end(task, LUA_ERRRUN, 0, true);
 }

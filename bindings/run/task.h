@@ -7,6 +7,8 @@
 #define BINDING_TASK_H
 
 #include "loop/repetition.h"
+#include <assert.h>
+
 #include "loop/timer.h"
 #include "object/box.h"
 #include "object/generation.h"
@@ -20,9 +22,12 @@ struct binding_wait {
     mp_loop *loop;
     mp_object *object; /* NULL: only time */
     bool (*test)(const binding_wait *wait);
-    bool lets_close;  /* waits for the end: the waiting handler doesn't hold it up (D4) */
-    uint64_t signals; /* those that are worth a test */
-    uint64_t mark;    /* counter at the start */
+    lua_KFunction k;      /* goes on when it is over, */
+    lua_KContext context; /* with this, */
+    int top;              /* and so many values on the stack */
+    bool lets_close;      /* waits for the end: the waiting handler doesn't hold it up (D4) */
+    uint64_t signals;     /* those that are worth a test */
+    uint64_t mark;        /* counter at the start */
     mp_delay delay;
     int outcome;
 };
@@ -52,6 +57,7 @@ struct binding_task {
     bool entered;  /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
     bool working;  /* counted in on->at_work (D4) */
     bool doomed;   /* to be cancelled as soon as it waits */
+    bool told;     /* an error of it has been told */
     bool sliced;   /* interrupted by its hook: goes on in the next turn */
     mp_object *on; /* the object of the handler's signal */
     enum mp_signal signal;
@@ -64,15 +70,24 @@ typedef struct binding_tasks {
     mp_ring all;
     binding_task *spares;
     unsigned spare_count;
-    unsigned count;              /* suspended or waiting to start */
-    unsigned cancelling;         /* being cancelled, each by the one before */
-    uint64_t errors;             /* of handlers, ever */
-    mp_repetitions *repetitions; /* of them in the log */
-    uint64_t resume_errors;      /* of those the ones in connectionResumed */
+    unsigned count;                  /* suspended or waiting to start */
+    unsigned cancelling;             /* being cancelled, each by the one before */
+    uint64_t errors;                 /* of handlers, ever */
+    mp_repetitions *repetitions;     /* of them in the log */
+    uint64_t resume_errors;          /* of those the ones in connectionResumed */
+    int cant_yield, lost, not_yours; /* references: what errors say */
+    lua_State *nobody;               /* the coroutine of a lost task where there is no memory for another */
 } binding_tasks;
 
 static inline binding_task *binding_running_task(const binding_state *state) {
     return (binding_task *)state->running;
+}
+
+/* The task runs code of the generation, and refers to it until it is over. */
+static inline void binding_belong(binding_task *task, binding_generation *generation) {
+    assert(!task->context.generation);
+    binding_reference(generation);
+    task->context.generation = generation;
 }
 
 /* Makes what tasks need of the state. Raises on lack of memory. */
@@ -111,8 +126,14 @@ void binding_taken(binding_state *state, binding_box *box);
 /* Forgets a socket that vanishes or whose handler has ended. */
 void binding_untaken(binding_box *box);
 
-/* Puts a wait into the ring of those on its object, which is at index 1. Raises on lack of memory. */
-void binding_link_wait(lua_State *L, binding_wait *wait);
+/* Puts a wait into the ring of those on its object. */
+void binding_link_wait(binding_wait *wait);
+
+/* The other way round: its object is about to vanish. */
+void binding_unlink_wait(binding_wait *wait);
+
+/* No task has anything to do with the object from here on, which is about to vanish; its waits have been unlinked. */
+void binding_abandon(binding_box *box);
 
 /* Puts a wait, or a mark, which has no test, in front of one in the ring; NULL: last. And takes it out. */
 void binding_put_wait(binding_box *box, binding_wait *wait, binding_wait *before);

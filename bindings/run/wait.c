@@ -6,8 +6,8 @@
  */
 #include "run/wait.h"
 
+#include <assert.h>
 #include <math.h>
-#include <string.h>
 
 #include "loop/reserve.h"
 #include "object/arguments.h"
@@ -82,6 +82,19 @@ static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFu
     return k(L, LUA_OK, context);
 }
 
+/* A task goes on. Where it is the script that resumes the coroutine, not the loop, it stays as it is: the script gets nil and
+   a message. */
+static int go_on(lua_State *L, int status, lua_KContext address) {
+    const binding_wait *wait = (const binding_wait *)address; // NOLINT(performance-no-int-to-ptr)
+    const binding_state *state = wait->task->state;
+    lua_settop(L, wait->top);
+    if (binding_running_task(state) == wait->task)
+        return wait->k(L, status, wait->context);
+    lua_pushnil(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->tasks->not_yours);
+    return lua_yieldk(L, 2, address, go_on);
+}
+
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k,
                     lua_KContext context) {
     binding_state *state = binding_state_of(L);
@@ -90,6 +103,8 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     bool timed = request->msec >= 0 && request->msec < HUGE_VAL;
     if (task && task_of(L) == task && lua_isyieldable(L))
         wait = &task->wait;
+    else if (binding_in_finaliser(L))
+        return luaL_error(L, "cannot wait here: in a finaliser");
     else if (state->driver->looping || task)
         return luaL_error(L, task && task_of(L) != task
                                  ? "cannot wait here: in a coroutine of the script's own"
@@ -98,22 +113,52 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
         return luaL_error(L, "cannot wait here: out of memory");
     if (timed && !mp_reserve_is_whole())
         return luaL_error(L, "not enough memory");
-    memset(wait, 0, sizeof *wait);
-    wait->loop = state->loop;
-    wait->task = wait == &driven ? NULL : task;
-    wait->object = request->object;
-    wait->test = request->test;
-    wait->signals = request->signals;
-    wait->mark = request->mark;
-    wait->lets_close = request->lets_close;
-    wait->outcome = WAIT_RUNNING;
+    if (request->object)
+        binding_anchor(L, 1, request->object); /* raises, perhaps; only then has anything changed */
+    *wait = (binding_wait){
+        .loop = state->loop,
+        .task = wait == &driven ? NULL : task,
+        .object = request->object,
+        .test = request->test,
+        .signals = request->signals,
+        .mark = request->mark,
+        .lets_close = request->lets_close,
+        .k = k,
+        .context = context,
+        .top = lua_gettop(L),
+        .outcome = WAIT_RUNNING,
+    };
     if (wait->object)
-        binding_link_wait(L, wait);
+        binding_link_wait(wait);
     if (timed)
         mp_delay_start(&wait->delay, state->loop, request->msec, on_deadline);
     if (wait == &driven)
         return drive(L, state, wait, k, context);
-    return lua_yieldk(L, 0, context, k);
+    return lua_yieldk(L, 0, (lua_KContext)wait, go_on);
+}
+
+/* Waits whose object vanishes: of those that wait for it none can go on but one whose coroutine the script has closed. */
+static void let_go(binding_box *box) {
+    while (box->waits) {
+        binding_wait *wait = box->waits;
+        assert(!is_mark(wait));
+        binding_unlink_wait(wait);
+        mp_delay_stop(&wait->delay, wait->loop);
+        mp_delay_start(&wait->delay, wait->loop, 0, on_deadline);
+    }
+}
+
+int binding_finalise(lua_State *L, void (*destroy)(mp_object *object)) {
+    binding_box *box = lua_touserdata(L, 1);
+    mp_object *object = binding_object(box);
+    if (!object->loop)
+        return 0;
+    int anchor = object->anchor;
+    let_go(box);
+    binding_abandon(box);
+    destroy(object);
+    binding_forget(L, box, anchor);
+    return 0;
 }
 
 int binding_outcome(lua_State *L) {

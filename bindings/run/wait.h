@@ -45,6 +45,9 @@ void binding_wake(mp_object *object, uint64_t signals);
 /* Ends the waits on `object` from the loop, as if their time were up: for an end that no signal tells. */
 void binding_expire_waits(mp_object *object);
 
+/* The finaliser of an object, which is at index 1: ends its waits, has `destroy` end its C object, and forgets it. */
+int binding_finalise(lua_State *L, void (*destroy)(mp_object *object));
+
 /* Makes what waits need of the state. Raises on lack of memory. */
 void binding_open_waits(lua_State *L, binding_state *state);
 

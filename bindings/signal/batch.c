@@ -23,7 +23,7 @@ typedef struct batch_run {
 /* Is the handler all that there is to run, if there is one? */
 static bool is_simple(mp_stream *socket) {
     const binding_box *box = binding_box_of(&socket->object);
-    return !socket->object.blocked && !box->waits && box->busy_reading == 0 &&
+    return !socket->object.blocked && !box->weak && !box->waits && box->busy_reading == 0 &&
            !binding_may_be_connected(box, MP_SIGNAL_READY_READ) && !binding_is_behind(socket);
 }
 
@@ -77,7 +77,6 @@ static mp_stream *emit_some(binding_state *state, mp_stream *socket) {
     }
     task->on = &socket->object;
     task->signal = MP_SIGNAL_READY_READ;
-    task->context.generation = NULL;
     task->kind = &kind;
     lua_pushcfunction(task->co, run_handlers);
     lua_pushlightuserdata(task->co, &batch);

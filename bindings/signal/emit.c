@@ -64,7 +64,7 @@ void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal
     task->on = object;
     task->signal = signal;
     task->context.of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
-    task->context.generation = server ? binding_box_of(&server->object)->generation : box->generation;
+    binding_belong(task, server ? binding_box_of(&server->object)->generation : box->generation);
     if (task->context.generation)
         task->context.generation->calls++;
 }
@@ -105,7 +105,10 @@ static bool push_from_prototype(binding_state *state, lua_State *L, int name) {
     lua_pushcfunction(L, protected_lookup);
     lua_pushvalue(L, -2);
     lua_pushvalue(L, name);
-    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+    lua_State *before = binding_enter(state, L);
+    int status = lua_pcall(L, 2, 1, 0);
+    binding_leave(state, before);
+    if (status == LUA_OK)
         return !lua_isnil(L, -1);
     mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: %s", lua_tostring(L, name),
            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the prototype's __index");

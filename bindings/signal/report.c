@@ -85,7 +85,8 @@ static int describe(lua_State *L) {
     }
     push_subject(L, task);
     lua_pushfstring(L, "%s: %s", lua_tostring(L, 4), message);
-    lua_pushstring(L, text + lua_rawlen(L, 2) + 1);
+    text += strlen(message); /* a newline, and the traceback; or nothing */
+    lua_pushstring(L, *text ? text + 1 : text);
     lua_remove(L, 4);
     return 3;
 }
@@ -109,7 +110,7 @@ static void abort_connection(binding_task *task) {
     case MP_TIMER: mp_timer_stop((mp_timer *)on); break;
     case MP_TCP_SERVER:
         /* A handler that failed before it took its connection must not leave that for the next client's handler. */
-        if (!took && task->signal == MP_SIGNAL_NEW_CONNECTION) {
+        if (!took && !task->told && task->signal == MP_SIGNAL_NEW_CONNECTION) {
             mp_stream *socket = mp_tcp_server_next_pending((mp_tcp_server *)on);
             if (socket)
                 mp_stream_abort(socket);
@@ -150,7 +151,10 @@ static void report(binding_task *task, bool of_batch) {
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
     lua_pushboolean(L, of_batch);
-    if (lua_pcall(L, 2, 3, 0) == LUA_OK) {
+    lua_State *before = binding_enter(state, L); /* __tostring is the script's */
+    int status = lua_pcall(L, 2, 3, 0);
+    binding_leave(state, before);
+    if (status == LUA_OK) {
         size_t length, trace_length;
         const char *line = lua_tolstring(L, -2, &length), *trace = lua_tolstring(L, -1, &trace_length);
         size_t text_length;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "moonport.h"
+#include "signal/report.h"
 #include "script/environment.h"
 #include "script/error.h"
 #include "script/source.h"
@@ -93,10 +94,12 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
     lua_pop(L, 1);
 }
 
+static void chunk_failed(binding_task *task);
 static void chunk_ended(binding_task *task, int status, int count);
 
 /* Of main chunks. Their errors are the load's. */
-static const binding_task_kind kind = {.name = "main chunk", .lasting = true, .ended = chunk_ended};
+static const binding_task_kind kind = {
+    .name = "main chunk", .lasting = true, .failed = chunk_failed, .ended = chunk_ended};
 
 /* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises what is wrong with the script. */
 static int prepare(lua_State *L) {
@@ -138,6 +141,21 @@ static void set_error(program_load *load, char *text) {
     load->message = load->error ? strlen(load->error) : 0;
 }
 
+/* Its stack tells where. What a variable throws that is closed behind the first error, or as the chunk is given up, is told as
+   any error. */
+static void chunk_failed(binding_task *task) {
+    program_load *load = task->owner;
+    size_t message = 0;
+    if (task->told || task->doomed) {
+        binding_report(task);
+    } else if (load->late != refused) {
+        char *text = program_error_text(load->state->L, task->co, &message);
+        set_error(load, text);
+        if (text)
+            load->message = message;
+    }
+}
+
 static void chunk_ended(binding_task *task, int status, int count) {
     program_load *load = task->owner;
     bool threw = status != LUA_OK && status != LUA_YIELD;
@@ -145,15 +163,8 @@ static void chunk_ended(binding_task *task, int status, int count) {
     lua_sethook(task->co, NULL, 0, 0);
     load->task = NULL;
     load->outcome = load->late || threw ? LOAD_FAILED : status == LUA_OK ? LOAD_SUCCEEDED : LOAD_CANCELLED;
-    if (threw && load->late != refused) {
-        size_t message = 0;
-        char *text = program_error_text(load->state->L, task->co, &message);
-        set_error(load, text);
-        if (text)
-            load->message = message;
-    } else if (load->outcome != LOAD_SUCCEEDED && !load->error) {
+    if (load->outcome != LOAD_SUCCEEDED && !load->error)
         set_error(load, strdup(load->late ? load->late : "cancelled")); /* it has caught the error of that */
-    }
     load->ended(load);
 }
 
@@ -282,7 +293,7 @@ static void begin(program_load *load, int arguments) {
     binding_task *task = load->task;
     task->owner = load;
     task->context.of_run = true;
-    task->context.generation = load->generation;
+    binding_belong(task, load->generation);
     if (load->generation->staging)
         lua_sethook(task->co, on_count, LUA_MASKCOUNT, HOOK_INTERVAL);
     run_slice(load, count);
