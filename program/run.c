@@ -19,6 +19,7 @@
 #include "script/c_module.h"
 #include "script/check.h"
 #include "script/environment.h"
+#include "script/globals.h"
 #include "script/source.h"
 
 /* --- what the bindings ask of the program ---------------------------------------------------------------------------- */
@@ -122,6 +123,7 @@ static int open_libraries(lua_State *L) {
     binding_push_module(L, state, lua_gettop(L));
     lua_setfield(L, -3, "moonport");
     lua_pop(L, 2);
+    program_share_globals(L);
     state->host = &host;
     state->program = self;
     state->loop->log_level = self->options.log_level;

@@ -11,6 +11,7 @@
 
 #include "generation/succession.h"
 #include "script/c_module.h"
+#include "script/globals.h"
 
 #define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
@@ -66,6 +67,7 @@ void program_commit_reload(program_reload *self) {
     binding_reference(old);
     self->environment = take_environment(&self->next);
     binding_commit_generation(new, &report);
+    program_keep_globals(self->state->L);
     program_report_success(&self->report, self->next.started, &report);
     if (self->options->rollback_errors >= 0 && !self->restores) {
         program_begin_probation(&self->probation, before, calls, errors);

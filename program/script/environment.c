@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "script/globals.h"
 #include "script/require.h"
 #include "script/search.h"
 #include "system/file.h"
@@ -148,11 +149,8 @@ void program_push_environment(lua_State *L, const program_options *options, int 
     lua_getglobal(L, "require");
     lua_setfield(L, environment, PROGRAM_REQUIRE);
 
-    lua_newtable(L);
+    program_push_globals(L);
     int globals = lua_gettop(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
-    copy_fields(L, globals + 1, globals);
-    lua_pop(L, 1);
     lua_pushvalue(L, globals);
     lua_setfield(L, globals, "_G");
     lua_getfield(L, environment, PROGRAM_LOADED);

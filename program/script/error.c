@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "script/globals.h"
 #include "signal/report.h"
 
 /* So deep a place is looked for: finding a level takes as long as it is deep. */
@@ -22,7 +23,7 @@ static bool asserted(lua_State *L, lua_State *co, const char *message) {
         return false;
     lua_getinfo(co, "f", &where);
     lua_xmove(co, L, 1);
-    lua_getglobal(L, "assert");
+    program_push_standard_global(L, "assert");
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;

@@ -14,6 +14,7 @@
 #include "signal/report.h"
 #include "script/environment.h"
 #include "script/error.h"
+#include "script/globals.h"
 #include "script/source.h"
 
 #define SLICE 1.0          /* milliseconds */
@@ -91,7 +92,7 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
     load->environment = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_getfield(L, environment, PROGRAM_GLOBALS);
     set_arg(L, load->options, lua_gettop(L));
-    lua_pop(L, 1);
+    program_register_globals(L, load->generation->number);
 }
 
 static void chunk_failed(binding_task *task);
@@ -106,14 +107,10 @@ static int prepare(lua_State *L) {
     program_load *load = lua_touserdata(L, 1);
     const program_options *options = load->options;
     int from = (int)lua_tointeger(L, 2);
-    if (lua_gettop(L) < 3) {
+    if (lua_gettop(L) < 3)
         load->generation = binding_push_new_module(L, load->state);
-    } else {
+    else
         load->generation = load->state->generations.current;
-        lua_pushglobaltable(L);
-        set_arg(L, options, lua_gettop(L)); /* installed modules look for it there */
-        lua_pop(L, 1);
-    }
     push_environment(L, load, 3, from);
     if (!load->generation->staging && options->script) {
         lua_pushstring(L, options->script);

@@ -11,6 +11,7 @@
 #include "library.h"
 #include "script/c_module.h"
 #include "script/environment.h"
+#include "script/globals.h"
 #include "script/search.h"
 #include "script/source.h"
 
@@ -84,6 +85,7 @@ static int require_shared(lua_State *L) {
     }
     if (status != LUA_OK)
         return lua_error(L);
+    program_collect_globals(L);
     program_watch_c_modules(L, lua_upvalueindex(1));
     return lua_gettop(L) - 8;
 }
