@@ -11,6 +11,7 @@
 #include "object/arguments.h"
 #include "object/box.h"
 #include "object/class.h"
+#include "object/suggestion.h"
 #include "object/surplus.h"
 
 static mp_address *check_self(lua_State *L, int parameters) {
@@ -27,6 +28,7 @@ static void push_host_address(lua_State *L, binding_state *state, const mp_addre
 
 /* nil, "what: 'text' is not a(n) kind", code */
 static int fail(lua_State *L, const char *what, const char *text, const char *kind) {
+    text = binding_shown(L, text);
     lua_pushnil(L);
     lua_pushfstring(L, "%s: '%s' is not %s", what, text, kind);
     lua_pushstring(L, mp_fault_code(MP_FAULT_HOST_NOT_FOUND));
@@ -121,7 +123,7 @@ static int host_address_is_in_subnet(lua_State *L) {
     } else {
         const char *text = luaL_checklstring(L, 2, &length);
         if (mp_address_parse_subnet(text, length, &network, &bits) < 0)
-            return luaL_argerror(L, 2, lua_pushfstring(L, "'%s' is not a subnet", text));
+            return luaL_argerror(L, 2, lua_pushfstring(L, "'%s' is not a subnet", binding_shown(L, text)));
     }
     lua_pushboolean(L, mp_address_in_subnet(address, &network, bits));
     return 1;

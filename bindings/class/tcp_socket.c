@@ -73,7 +73,7 @@ static int tcp_socket_connect_to_host(lua_State *L) {
     enum mp_fault fault = mp_tcp_socket_connect(socket, host, port, open_mode, protocol);
     if (fault == MP_FAULT_NONE)
         return binding_result(L, "", fault);
-    lua_pushfstring(L, "connectToHost %s:%d", host, (int)port);
+    lua_pushfstring(L, "connectToHost %s:%d", binding_shown(L, host), (int)port);
     return binding_fail(L, lua_tostring(L, -1), fault);
 }
 

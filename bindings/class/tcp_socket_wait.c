@@ -12,6 +12,7 @@
 #include "net/tcp_socket.h"
 #include "object/arguments.h"
 #include "object/result.h"
+#include "object/suggestion.h"
 #include "run/wait.h"
 
 #define check_socket(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
@@ -297,7 +298,7 @@ static lua_Integer check_wanted(lua_State *L) {
         return A_LINE;
     if (text && strcmp(text, "all") == 0)
         return ALL;
-    const char *what = text ? lua_pushfstring(L, "'%s'", text) : luaL_typename(L, 2);
+    const char *what = text ? lua_pushfstring(L, "'%s'", binding_shown(L, text)) : luaL_typename(L, 2);
     return luaL_argerror(L, 2,
                          lua_pushfstring(L, "a number of bytes, 'line' or 'all' expected, got %s", what));
 }

@@ -42,7 +42,7 @@ void binding_check_address(lua_State *L, int index, mp_address *address) {
     if (strcmp(text, "localhost") == 0)
         text = "127.0.0.1", length = strlen(text);
     if (mp_address_parse(address, text, length) < 0)
-        luaL_argerror(L, index, lua_pushfstring(L, "'%s' is not an address", text));
+        luaL_argerror(L, index, lua_pushfstring(L, "'%s' is not an address", binding_shown(L, text)));
 }
 
 uint16_t binding_check_port(lua_State *L, int index, const char *what) {
@@ -53,7 +53,7 @@ uint16_t binding_check_port(lua_State *L, int index, const char *what) {
     if (!exact && !lua_isstring(L, index))
         luaL_error(L, "%s: a port is a number, not a %s", what, luaL_typename(L, index));
     if (!exact)
-        luaL_error(L, "%s: port %s is not a%s number", what, lua_tostring(L, index),
+        luaL_error(L, "%s: port %s is not a%s number", what, binding_shown(L, lua_tostring(L, index)),
                    lua_type(L, index) == LUA_TNUMBER ? " whole" : "");
     if (port < 0 || port > 65535)
         luaL_error(L, "%s: port %I is not between 0 and 65535", what, port);

@@ -72,10 +72,11 @@ enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char 
         return (enum mp_signal)signal;
     const char *nearest = binding_nearest(name, name_of_kind, &kind);
     if (nearest)
-        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name, nearest);
+        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, binding_shown(L, name),
+                   nearest);
     if ((elsewhere = signal_of_another(kind, name)) >= 0)
         raise_elsewhere(L, kind, name, elsewhere);
-    luaL_error(L, "%s has no signal '%s'", owners[kind].name, name);
+    luaL_error(L, "%s has no signal '%s'", owners[kind].name, binding_shown(L, name));
     return MP_SIGNAL_COUNT;
 }
 

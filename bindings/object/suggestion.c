@@ -13,6 +13,9 @@
 /* Longer names are like none. */
 #define MOST_LETTERS 40
 
+/* So many bytes of a text stand in a message. */
+#define MOST_SHOWN 100
+
 /* So many letters may be wrong. */
 #define MOST_WRONG 2
 
@@ -79,10 +82,19 @@ const char *binding_nearest(const char *name, binding_name_list names, const voi
     return nearest;
 }
 
+const char *binding_shown(lua_State *L, const char *text) {
+    if (strlen(text) <= MOST_SHOWN)
+        return lua_pushstring(L, text);
+    lua_pushlstring(L, text, MOST_SHOWN);
+    lua_pushliteral(L, "...");
+    lua_concat(L, 2);
+    return lua_tostring(L, -1);
+}
+
 int binding_raise_unknown(lua_State *L, int index, const char *what, const char *name,
                           binding_name_list names, const void *list) {
     const char *nearest = binding_nearest(name, names, list);
-    const char *text = lua_pushfstring(L, "unknown %s '%s'", what, name);
+    const char *text = lua_pushfstring(L, "unknown %s '%s'", what, binding_shown(L, name));
     if (nearest)
         text = lua_pushfstring(L, "%s; did you mean '%s'?", text, nearest);
     return luaL_argerror(L, index, text);

@@ -17,6 +17,9 @@ typedef const char *(*binding_name_list)(const void *list, int i);
  */
 const char *binding_nearest(const char *name, binding_name_list names, const void *list);
 
+/* Pushes what a message shows of a text that somebody has given: all of it, or its beginning. Valid while it is on the stack. */
+const char *binding_shown(lua_State *L, const char *text);
+
 /* Raises for the argument at `index`: "unknown open mode 'Rad'; did you mean 'Read'?". */
 int binding_raise_unknown(lua_State *L, int index, const char *what, const char *name,
                           binding_name_list names, const void *list);

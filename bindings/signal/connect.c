@@ -67,7 +67,7 @@ static void check_connect_option(lua_State *L) {
         return;
     }
     const char *nearest = name ? binding_nearest(name, binding_listed_name, names) : NULL;
-    const char *what = luaL_tolstring(L, -2, NULL);
+    const char *what = binding_shown(L, luaL_tolstring(L, -2, NULL));
     if (nearest)
         luaL_error(L, "connect: unknown option '%s'; did you mean '%s'?", what, nearest);
     luaL_error(L, "connect: unknown option '%s'", what);

@@ -1,0 +1,177 @@
+-- SPDX-License-Identifier: MIT
+-- Random calls of everything that docs/types has, with arguments of all types, on objects in all states, and random
+-- fields put into them: nothing crashes, hangs or is left behind, and what raises says in words what was wrong. The
+-- seed is in the spec's name; MOONPORT_SPEC_SEED is another one, MOONPORT_SPEC_CALLS how many calls.
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+local calls = tonumber(os.getenv "MOONPORT_SPEC_CALLS") or os.getenv "MOONPORT_SPEC_GC" and 200 or 2000
+local seeds = { tonumber(os.getenv "MOONPORT_SPEC_SEED") or 1 }
+if not os.getenv "MOONPORT_SPEC_SEED" then seeds[2], seeds[3] = 2, 3 end
+
+-- What would end the spec itself, or keep for good what it is given.
+local left = { quit = true, run = true, reload = true, persist = true }
+
+-- Name, owner and expression of each call; `o` is the object, `a` the arguments.
+local function functions()
+  local list = {}
+  for line in io.lines "docs/types/moonport.lua" do
+    local owner, name = line:match "^function (%w+)[.:](%w+)%("
+    if not owner then
+      name = line:match "^%-%-%-@field (%w+) fun%(.-%): moonport.HostAddress"
+      owner = name and "HostAddress"
+    end
+    if owner and not left[name] then
+      local callee = line:find(":", 1, true) and line:find("^function") and ("o:%s("):format(name)
+        or owner == "HostAddress" and ("m.HostAddress.%s("):format(name) or ("m.%s("):format(name)
+      local chunk = ("local m, o, a = ... local r = table.pack(%stable.unpack(a, 1, a.n))) return r"):format(callee)
+      list[#list + 1] = { owner = owner, name = name, call = assert(load(chunk, "=call")) }
+    end
+  end
+  assert(#list > 150)
+  return list
+end
+
+-- Anew for each spec: tables of it become prototypes, in which objects are put.
+local function anything()
+  local broken = setmetatable({}, { __tostring = function() error {} end, __index = function() error {} end,
+    __len = function() return -1 end, __name = 5 })
+  return {
+    true, false, 0, 1, -1, 2, 7, 0.5, -0.5, -2, 255, 256, 65535, 65536, 1e308, math.huge, -math.huge, 0 / 0,
+    math.maxinteger, math.mininteger, 2 ^ 31, 2 ^ 53, "", "x", "\n", "a\0b", "5", "-1", "0x10", "1e2", ("y"):rep(70000),
+    "line", "all", "localhost", "127.0.0.1", "::1", "any", "nobody.invalid", "10.0.0.0/8", "::/0", "ReadOnly",
+    "ReadWrite|Text", "ReadOnly|", "|", "ConnectedState", "UnconnectedState", "IPv4Protocol", "AnyIPProtocol",
+    "KeepAliveOption", "LingerOption", "ShareAddress", "TolerantConversion", "readyRead", "newConnection", "timeout",
+    "stateChanged", "connection", {}, { 1, 2 }, { singleShot = true }, { singleShot = 1 }, broken, function() end,
+    tostring, coroutine.create(print), io.stdout, moonport.HostAddress "127.0.0.1", moonport.HostAddress(),
+  }
+end
+
+-- Objects in all states: what is made is ended by `finish`.
+local function world()
+  local made = {}
+  local function keep(object)
+    made[#made + 1] = object
+    return object
+  end
+  local server, lonely = keep(moonport.TcpServer()), keep(moonport.TcpServer())
+  assert(server:listen "127.0.0.1")
+  local connected, closing, refused = keep(moonport.TcpSocket()), keep(moonport.TcpSocket()), keep(moonport.TcpSocket())
+  connected:connectToHost("127.0.0.1", server:serverPort())
+  closing:connectToHost("127.0.0.1", server:serverPort())
+  refused:connectToHost("127.0.0.1", helper.unusedPort())
+  assert(connected:waitForConnected(helper.timeout) and closing:waitForConnected(helper.timeout))
+  refused:waitForConnected(helper.timeout)
+  closing:write(("z"):rep(1 << 20))
+  closing:disconnectFromHost()
+  local accepted = keep(helper.eventually(function() return server:nextPendingConnection() end))
+  local connecting = keep(moonport.TcpSocket())
+  connecting:connectToHost("nobody.invalid", 80)
+  local ended = moonport.spawn(function() return 1, nil, 3 end)
+  ended:join()
+  local running = keep(moonport.spawn(moonport.sleep, -1))
+  local timer = keep(moonport.Timer())
+  timer:start(1)
+  return made, {
+    TcpServer = { server, lonely },
+    TcpSocket = { connected, accepted, closing, refused, connecting, keep(moonport.TcpSocket()) },
+    Timer = { timer, keep(moonport.Timer()) },
+    Task = { ended, running },
+    HostAddress = { moonport.HostAddress "::ffff:10.1.2.3", moonport.HostAddress(), moonport.HostAddress.Any },
+  }
+end
+
+local enders = { TcpServer = "close", TcpSocket = "abort", Timer = "stop", Task = "cancel" }
+
+local function finish(made)
+  for _, object in ipairs(made) do
+    local name = type(object) == "userdata" and enders[getmetatable(object)]
+    if name and name ~= "cancel" then object:blockSignals(false) end
+    if name then pcall(object[name], object) end
+  end
+end
+
+-- Is it a text for people: what was called or stored, and why not?
+local function inWords(message)
+  return type(message) == "string" and not message:find "0x%x%x%x" and not message:find("(nil)", 1, true)
+    and not message:find "__" and not message:find "newindex" and not message:find "attempt to"
+    and not message:find "'%?'" and not message:find "userdata value" and not message:find "[%z\1-\8]"
+    and #message < 300
+end
+
+describe("Random calls", function()
+  local list = functions()
+
+  for _, seed in ipairs(seeds) do
+    it(("of everything with anything, seed %d: no crash, nothing left, and errors in words"):format(seed), function()
+      math.randomseed(seed)
+      local errors = moonport.stats().handlerErrors
+      local made, objects = world()
+      local values = anything()
+      local all = {}
+      for _, of in pairs(objects) do table.move(of, 1, #of, #all + 1, all) end
+
+      local function any()
+        if math.random(6) == 1 then return nil end
+        if math.random(6) == 1 then return all[math.random(#all)] end
+        return values[math.random(#values)]
+      end
+
+      local function arguments(one)
+        local given = { n = math.random(0, 4) }
+        for i = 1, given.n do given[i] = any() end
+        -- no descriptor of this process, and nobody else's host
+        if one.name == "setSocketDescriptor" and tonumber(given[1]) then given[1] = tonumber(given[1]) + 100000 end
+        if one.name == "connectToHost" and type(given[1]) == "number" then given[1] = "127.0.0.1" end
+        return given
+      end
+
+      local function object(one)
+        local of = objects[math.random(8) == 1 and "TcpSocket" or one.owner] or { moonport }
+        return of[math.random(#of)]
+      end
+
+      local bad = {}
+      local function check(what, ok, message)
+        if not ok and not inWords(message) then bad[#bad + 1] = what .. ": " .. tostring(message) end
+      end
+
+      local function keepResults(results)
+        for i = 1, results.n do
+          if type(results[i]) == "userdata" then made[#made + 1] = results[i] end
+        end
+      end
+
+      for i = 1, calls do
+        local one = list[math.random(#list)]
+        local target, given = object(one), arguments(one)
+        if math.random(10) == 1 then
+          local fields = math.random(3) == 1 and objects.TcpServer[1].connection or target
+          if one.owner ~= "moonport" and getmetatable(target) ~= "Task" and getmetatable(target) ~= "HostAddress" then
+            local key, value = any(), any()
+            -- What is in a prototype already may be changed to anything: no call of what can't be called.
+            if fields == objects.TcpServer[1].connection and type(key) == "string" then value = tostring end
+            check("a field", pcall(function() fields[key] = value end))
+          end
+        elseif type(target) ~= "userdata" or type(target[one.name]) == "function" or target == moonport then
+          made[#made + 1] = moonport.spawn(function()
+            local ok, results = pcall(one.call, moonport, target, given)
+            check(one.owner .. "." .. one.name, ok, results)
+            if ok then keepResults(results) end
+          end)
+        end
+        if i % 20 == 0 then moonport.sleep(0) end
+      end
+      helper.settle(5)
+      moonport.onError(nil)
+      moonport.onReload(nil)
+      moonport.onQuit(nil)
+      finish(made)
+      helper.settle(1)
+      finish(made)
+      assert.same({}, bad)
+      assert.equal(errors, moonport.stats().handlerErrors)
+    end)
+  end
+end)
