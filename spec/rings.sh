@@ -3,7 +3,7 @@
 # own, so that a crash or a hang costs one failure and no other file's results. The counts come from records that are
 # written as things happen (spec/report.lua), never from what a runner prints last.
 
-ring_names=(unit api host scripts qt regress install gc program valgrind)
+ring_names=(unit api host scripts qt regress install gc program valgrind sweep)
 declare -A ring_titles=(
   [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
   [api]="spec/api in process, with ASan and UBSan"
@@ -15,6 +15,7 @@ declare -A ring_titles=(
   [gc]="api, qt and regress with a full collection at each allocation"
   [program]="spec/api inside the program, with ASan and UBSan"
   [valgrind]="specs tagged #valgrind with the release build, under valgrind"
+  [sweep]="a part of ./dev sweep, with the release build and with ASan and UBSan"
 )
 
 # spec_files RING: the files that belong to a ring
@@ -22,6 +23,7 @@ spec_files() {
   local folder
   case $1 in
     unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.c ;;
+    sweep) echo spec/sweep/sweep.py ;;
     gc) spec_files api; spec_files qt; spec_files regress ;;
     program) spec_files api ;;
     valgrind) { spec_files gc; spec_files host; spec_files scripts; } | tr '\n' '\0' | xargs -0 -r grep -l '#valgrind' ;;
@@ -146,6 +148,20 @@ unit_ring() {
   echo "0 1 0" >>"$work/tally"
 }
 
+# Each program takes about 10 s.
+sweep_ring() {
+  local program log=$work/sweep
+  for program in build/moonport=500 build/asan/moonport=150; do
+    python3 "$1" --jobs "$parallel" --program "${program%=*}" --part "${program#*=}" >"$log" 2>&1 </dev/null
+    if ! tail -n 1 "$log" | awk -v tally="$work/tally" -v OFS=' ' \
+      '/^[0-9]+ passed, [0-9]+ failed$/ { print $1, $3, 0 >>tally; seen = 1 } END { exit !seen }'; then
+      echo "0 1 0" >>"$work/tally"
+    fi
+    printf '  %s with %s: %s\n' "$1" "${program%=*}" "$(tail -n 1 "$log")"
+    sed -n '/^  [a-z0-9_]*: [0-9]* passed, 0 failed$/d; $d; s/^/    | /p' "$log"
+  done
+}
+
 finish() {
   local p f s
   read -r p f s < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$work/tally")
@@ -189,7 +205,7 @@ run_tests() {
     if [ ${#rings[@]} -gt 0 ]; then
       [[ " ${rings[*]} " == *" $ring "* ]] || continue
     elif [ ${#files[@]} -gt 0 ]; then
-      case $ring in gc | program | valgrind) continue ;; esac
+      case $ring in gc | program | valgrind | sweep) continue ;; esac
     fi
     mapfile -t all < <(spec_files "$ring" | sed '/^$/d')
     chosen=("${all[@]}")
@@ -203,7 +219,11 @@ run_tests() {
     fi
     [ ${#chosen[@]} -gt 0 ] || continue
     echo "== $ring: ${ring_titles[$ring]}"
-    if [ "$ring" = unit ]; then unit_ring "${chosen[@]}"; else spec_ring "$ring" "${chosen[@]}"; fi
+    case $ring in
+      unit) unit_ring "${chosen[@]}" ;;
+      sweep) sweep_ring "${chosen[@]}" ;;
+      *) spec_ring "$ring" "${chosen[@]}" ;;
+    esac
   done
   if [ ! -s "$work/tally" ]; then
     echo "dev: nothing to run: ${*:-no tests yet}" >&2

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What fails in a run: the file that is shared with faults.c, and the errnos that each function can have."""
+import errno
+import mmap
+import struct
+
+HEAD = struct.Struct("=IIIIiI")
+CALLS = struct.Struct("=64I")
+NAME = 20
+SIZE = HEAD.size + CALLS.size + 64 * NAME
+EVER = NOTHING = 0xFFFFFFFF
+
+ONE_BYTE, HALF = -1, -2
+SHORT = {"one byte": ONE_BYTE, "half": HALF}
+
+# Of the errnos that the manual pages give those that have other causes than a bug of ours, such as EBADF.
+ERRORS = {
+    "memory": "ENOMEM",
+    "mmap": "ENOMEM",
+    "mprotect": "ENOMEM",
+    "socket": "EMFILE ENFILE ENOBUFS ENOMEM EACCES EAFNOSUPPORT",
+    "bind": "EADDRINUSE EADDRNOTAVAIL EACCES ENOMEM ENOBUFS",
+    "listen": "EADDRINUSE ENOMEM ENOBUFS",
+    "accept4": "EAGAIN EINTR ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM ENETDOWN ENOPROTOOPT EHOSTDOWN"
+    " ENONET EHOSTUNREACH ENETUNREACH EOPNOTSUPP ETIMEDOUT",
+    "connect": "EINTR ECONNREFUSED ETIMEDOUT ENETUNREACH EHOSTUNREACH EADDRNOTAVAIL EADDRINUSE EACCES EPERM EAGAIN"
+    " ENOBUFS ENOMEM ECONNRESET",
+    "shutdown": "ENOTCONN ENOBUFS",
+    "getsockopt": "ENOBUFS ENOMEM ENOPROTOOPT",
+    "setsockopt": "ENOBUFS ENOMEM ENOPROTOOPT EINVAL",
+    "getsockname": "ENOBUFS ENOMEM",
+    "recv": "EINTR EAGAIN ECONNRESET ETIMEDOUT EHOSTUNREACH ENOMEM ENOBUFS EIO short",
+    "recvfrom": "EINTR EAGAIN ECONNREFUSED ENOMEM ENOBUFS",
+    "send": "EINTR EAGAIN ECONNRESET EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH EPERM EACCES ENOMEM ENOBUFS EIO short",
+    "sendmsg": "EINTR EAGAIN ECONNRESET EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH EPERM EACCES ENOMEM ENOBUFS EIO short",
+    "read": "EINTR EAGAIN EIO ENOMEM short",
+    "write": "EINTR EAGAIN EIO ENOSPC EPIPE short",
+    "epoll_create1": "EMFILE ENFILE ENOMEM ENOSYS",
+    "epoll_ctl": "ENOMEM ENOSPC",
+    "epoll_wait": "EINTR",
+    "eventfd": "EMFILE ENFILE ENOMEM ENODEV EINVAL",
+    "inotify_init1": "EMFILE ENFILE ENOMEM",
+    "inotify_add_watch": "EACCES ENOENT ENOMEM ENOSPC",
+    "fcntl": "ENOMEM EMFILE EINTR",
+    "ioctl": "ENOTTY EINVAL",
+    "open": "EINTR EMFILE ENFILE ENOMEM EACCES ENOENT EIO",
+    "close": "EINTR EIO ENOSPC",
+    "stat": "EACCES ENOENT ENOMEM EIO",
+    "fstat": "ENOMEM EIO EOVERFLOW",
+    "lstat": "EACCES ENOENT ENOMEM EIO",
+    "readlink": "EACCES ENOENT ENOMEM EIO",
+    "fopen": "EINTR EMFILE ENFILE ENOMEM EACCES ENOENT EIO",
+    "fgets": "EIO ENOMEM",
+    "fwrite": "EIO ENOSPC EPIPE EAGAIN",
+    "fclose": "EIO ENOSPC EINTR",
+}
+
+
+def errors(function):
+    """What the function can fail with -> (name, number), and short counts as numbers below 0."""
+    for word in ERRORS[function].split():
+        if word == "short":
+            yield from SHORT.items()
+        else:
+            yield word, getattr(errno, word)
+
+
+class Faults:
+    """The shared file."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "wb") as file:
+            file.write(bytes(SIZE))
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), SIZE)
+
+    def arm(self, number=0, first=0, last=0, error=0):
+        self.memory[:] = bytes(SIZE)
+        HEAD.pack_into(self.memory, 0, 0, number, first, last, error, 0)
+
+    def lift(self):
+        struct.pack_into("=I", self.memory, 12, 0)
+
+    def failed(self):
+        return HEAD.unpack_from(self.memory)[5]
+
+    def names(self):
+        at = HEAD.size + CALLS.size
+        return [
+            self.memory[at + i * NAME : at + (i + 1) * NAME].rstrip(b"\0").decode()
+            for i in range(HEAD.unpack_from(self.memory)[0])
+        ]
+
+    def calls(self):
+        return dict(zip(self.names(), CALLS.unpack_from(self.memory, HEAD.size)))
