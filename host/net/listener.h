@@ -15,6 +15,8 @@ struct mp_listener {
     mp_network *network;
     mp_tcp_server *server; /* NULL: it has gone. A server begins with its mp_object. */
     ev_io watcher;         /* watcher.fd is the listening descriptor, -1 = none */
+    mp_address address;    /* where it listens, as the system says; Null: not an IP address */
+    uint16_t port;
     mp_limits limits;      /* of its connections */
     mp_ring pending, open; /* rings of mp_stream.link, oldest first */
     size_t pending_count, open_count;

@@ -102,7 +102,23 @@ void mp_tcp_server_unclaim(mp_tcp_server *server) {
 
 /* --- listening ------------------------------------------------------------------------------------------------- */
 
-static enum mp_fault open_listener(const mp_address *address, uint16_t port, int backlog, int *out) {
+/* Where it listens is asked once, when that may still fail. 0 or -errno. A Unix-domain listener has no such address. */
+static int find_address(mp_listener *listener, int fd) {
+    static const uint8_t zeros[16];
+    mp_address *address = &listener->address;
+    int v6_only = 1, result = mp_system_local_address(fd, address, &listener->port);
+    if (result == -EAFNOSUPPORT)
+        listener->port = 0;
+    if (result == 0 && address->protocol == MP_PROTOCOL_IPV6 &&
+        memcmp(address->bytes, zeros, sizeof zeros) == 0)
+        result = mp_system_get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only);
+    if (!v6_only)
+        mp_address_set_any(address);
+    return result == -EAFNOSUPPORT ? 0 : result;
+}
+
+static enum mp_fault open_listener(mp_listener *listener, const mp_address *address, uint16_t port,
+                                   int backlog, int *out) {
     bool v4 = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN;
     enum mp_attempt attempt = MP_ATTEMPT_SOCKET;
     mp_address v4_any;
@@ -131,6 +147,8 @@ static enum mp_fault open_listener(const mp_address *address, uint16_t port, int
         attempt = MP_ATTEMPT_LISTEN;
         result = mp_system_listen(fd, backlog);
     }
+    if (result == 0)
+        result = find_address(listener, fd);
     if (result < 0) {
         mp_system_close(fd);
         return mp_fault_from_errno(attempt, -result);
@@ -151,7 +169,7 @@ enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *addr
     int fd = -1;
     if (mp_tcp_server_is_listening(server))
         return MP_FAULT_ALREADY_LISTENING;
-    enum mp_fault fault = open_listener(address, port, server->backlog, &fd);
+    enum mp_fault fault = open_listener(server->listener, address, port, server->backlog, &fd);
     if (fault != MP_FAULT_NONE) {
         server->fault = (uint8_t)fault;
         mp_object_check(&server->object);
@@ -174,7 +192,7 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
         mp_object_check(&server->object);
         return MP_FAULT_INVALID_DESCRIPTOR;
     }
-    if (!mp_reserve_is_whole()) {
+    if (!mp_reserve_is_whole() || find_address(server->listener, fd) < 0) {
         server->fault = MP_FAULT_RESOURCE;
         mp_object_check(&server->object);
         return MP_FAULT_RESOURCE;
@@ -193,15 +211,12 @@ int mp_tcp_server_descriptor(const mp_tcp_server *server) {
 }
 
 void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port) {
-    int fd = mp_tcp_server_listener(server)->watcher.fd, v6_only = 1;
+    const mp_listener *listener = mp_tcp_server_listener(server);
+    bool listening = listener->watcher.fd >= 0;
     mp_address_set_null(address);
-    *port = 0;
-    if (fd < 0 || mp_system_local_address(fd, address, port) < 0)
-        return;
-    static const uint8_t zeros[16];
-    if (address->protocol == MP_PROTOCOL_IPV6 && memcmp(address->bytes, zeros, sizeof zeros) == 0 &&
-        mp_system_get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only) == 0 && !v6_only)
-        mp_address_set_any(address);
+    if (listening)
+        *address = listener->address;
+    *port = listening ? listener->port : 0;
 }
 
 /* --- connections ----------------------------------------------------------------------------------------------------- */
