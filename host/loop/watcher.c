@@ -111,7 +111,7 @@ static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_readable *readable = MP_CONTAINER(watcher, mp_readable, watcher);
     mp_loop *loop = readable->loop;
     (void)ev;
-    (void)revents;
+    readable->deaf = (revents & EV_ERROR) != 0;
     readable->ready(readable);
     mp_loop_settle(loop);
 }
@@ -119,6 +119,7 @@ static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
 void mp_readable_start(mp_readable *readable, mp_loop *loop, int fd, void (*ready)(mp_readable *readable)) {
     readable->loop = loop;
     readable->ready = ready;
+    readable->deaf = false;
     ev_io_init(&readable->watcher, on_readable, fd, EV_READ);
     ev_io_start(loop->ev, &readable->watcher);
 }

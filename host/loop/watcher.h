@@ -59,6 +59,7 @@ void mp_wakeup_send(mp_wakeup *wakeup);
 typedef struct mp_readable {
     ev_io watcher;
     mp_loop *loop;
+    bool deaf; /* the poll can't watch it: `ready` is called for that, and no more */
     void (*ready)(struct mp_readable *readable);
 } mp_readable;
 

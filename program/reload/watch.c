@@ -105,6 +105,13 @@ static void note_change(void *context, const mp_change *change) {
 
 static void on_events(mp_readable *events) {
     program_watch *watch = MP_CONTAINER(events, program_watch, events);
+    if (events->deaf) { /* nobody tells of changes any more */
+        mp_readable_stop(events);
+        mp_system_close(watch->fd);
+        watch->fd = -1;
+        look_in(watch, POLL);
+        return;
+    }
     mp_system_read_changes(watch->fd, note_change, watch);
 }
 

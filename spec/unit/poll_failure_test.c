@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "loop/watcher.h"
 #include "service.h"
 
 static struct {
@@ -144,11 +145,39 @@ static void takes_no_attempt_for_a_connection(void **fixture) {
     close(listener);
 }
 
+static int words; /* of a descriptor that is read, and at last of one that can't be */
+
+static void on_readable(mp_readable *readable) {
+    words += readable->deaf ? 100 : 1;
+}
+
+static void tells_who_reads_that_it_is_deaf(void **fixture) {
+    mp_readable readable;
+    int ends[2];
+    (void)fixture;
+    turns();
+    words = 0;
+    assert_int_equal(pipe(ends), 0);
+    mp_readable_start(&readable, state->loop, ends[0], on_readable);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    turn(state);
+    assert_int_equal(words, 1);
+    mp_readable_stop(&readable);
+    mp_readable_start(&readable, state->loop, ends[0], on_readable);
+    fail_with(ENOSPC, 1);
+    turns();
+    assert_int_equal(words, 101);
+    mp_readable_stop(&readable);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ends_a_connection_with_an_error, start, end),
         cmocka_unit_test_setup_teardown(tells_of_a_listener_and_tries_it_again, start, end),
         cmocka_unit_test_setup_teardown(takes_no_attempt_for_a_connection, start, end),
+        cmocka_unit_test_setup_teardown(tells_who_reads_that_it_is_deaf, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

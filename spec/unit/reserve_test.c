@@ -90,7 +90,11 @@ static const char service[] = "local moonport = require 'moonport'\n"
                               "local server = moonport.TcpServer()\n"
                               "server:setMaxPendingConnections(10000)\n"
                               "shortages = 0\n"
-                              "function server:acceptError(code) shortages = shortages + 1 end\n"
+                              "local timer = moonport.Timer()\n"
+                              "function server:acceptError(code)\n"
+                              "  shortages = shortages + 1\n"
+                              "  _, message = pcall(timer.start, timer, 1)\n"
+                              "end\n"
                               "function server.connection:readyRead() self:write(self:readAll()) end\n"
                               "assert(server:listen '127.0.0.1')\n"
                               "return server:serverPort()\n";
@@ -133,6 +137,9 @@ static void accepting_rests_and_everybody_is_served_in_the_end(void **unused) {
         turn(state);
     }
     assert_in_range(count, 1, MANY - 1);
+    lua_getglobal(L, "message");
+    assert_non_null(strstr(lua_tostring(L, -1), "not enough memory"));
+    lua_pop(L, 1);
     recover();
     mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
     for (int i = 0; i < count; i++)

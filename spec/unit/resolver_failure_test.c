@@ -6,6 +6,7 @@
  */
 #include "resolver_fixture.h"
 
+#include <sys/epoll.h>
 #include <sys/resource.h>
 
 static dns_record records[] = {
@@ -104,6 +105,32 @@ static void reads_the_configuration_when_it_can(void **state) {
     assert_int_equal(status_of("missing.test"), -ENOENT);
 }
 
+static int unwatched; /* sockets that the poll is to refuse */
+
+/* Overrides libc's, for libev. */
+__attribute__((visibility("default"))) int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event) {
+    if (what != EPOLL_CTL_ADD || unwatched == 0)
+        return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);
+    unwatched--;
+    errno = ENOSPC;
+    return -1;
+}
+
+static void ends_what_no_answer_would_be_seen_of(void **state) {
+    outcome one = {0}, other = {0};
+    (void)state;
+    ev_run(here.loop, EVRUN_NOWAIT); /* the server's sockets are watched */
+    start(&one, "one.test");
+    start(&other, "large.test");
+    unwatched = 1;
+    WAIT_FOR(one.calls == 1 && other.calls == 1);
+    assert_int_equal(unwatched, 0);
+    assert_int_equal(one.status, -ENOMEM);
+    assert_int_equal(other.status, -ENOMEM);
+    assert_idle();
+    assert_int_equal(look_up(&one, "one.test"), 0);
+}
+
 /* A process that was busy for so long. */
 static void takes_an_answer_that_is_there_when_its_time_is_over(void **state) {
     outcome one = {0};
@@ -122,6 +149,7 @@ static const struct CMUnitTest tests[] = {
     TEST(tells_of_a_shortage_where_no_hosts_file_is_read),
     TEST(does_not_take_an_unreadable_hosts_file_for_an_empty_one),
     TEST(reads_the_configuration_when_it_can),
+    TEST(ends_what_no_answer_would_be_seen_of),
     TEST(takes_an_answer_that_is_there_when_its_time_is_over),
 };
 
