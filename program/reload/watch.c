@@ -5,6 +5,7 @@
  */
 #include "reload/watch.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct program_watched_file {
     mp_file_status seen;   /* at the last look */
     int folder;            /* number of the folder it is in, all links followed */
     bool writing;          /* was changed in place, and not closed since */
+    bool used;             /* by a version that counts */
     char *name;            /* in that folder */
     char path[];
 };
@@ -48,13 +50,32 @@ static void look_soon(program_watch *watch) {
 
 /* --- where files are ------------------------------------------------------------------------------------------------- */
 
+/* Nothing tells of some changes: they are looked for from time to time. */
+static void poll_files(program_watch *watch, int error) {
+    if (watch->polls)
+        return;
+    watch->polls = true;
+    mp_log(watch->loop->log_level, MP_LOG_WARNING,
+           "--watch: the system can't tell of all changes (%s): files are looked at twice a second",
+           strerror(-error));
+    if (!watch->looks_soon)
+        look_in(watch, POLL);
+}
+
+/* Is it the folder's fault that it can't be watched? Then it is not there, and one on the way to it is. */
+static bool is_missing(int error) {
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
+}
+
 /* Watches the folder of the first `length` bytes of the path. -> its number, or -1 */
-static int watch_folder(const program_watch *watch, const char *path, size_t length, bool contents) {
+static int watch_folder(program_watch *watch, const char *path, size_t length, bool contents) {
     char folder[PATH_MAX];
     while (length > 0 && path[length - 1] != '/')
         length--;
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
     int number = mp_system_watch_folder(watch->fd, folder, contents);
+    if (number < 0 && !is_missing(number))
+        poll_files(watch, number);
     return number < 0 ? -1 : number;
 }
 
@@ -71,7 +92,7 @@ static bool follow(const char *path, size_t length, char *next) {
 }
 
 /* Watches the folders of all names on the way to the file by this path. */
-static void watch_way(const program_watch *watch, program_watched_file *file, const char *path, int links) {
+static void watch_way(program_watch *watch, program_watched_file *file, const char *path, int links) {
     char next[PATH_MAX];
     for (size_t length = 0; path[length];) {
         length += strspn(path + length, "/");
@@ -115,7 +136,7 @@ static void on_events(mp_readable *events) {
     mp_system_read_changes(watch->fd, note_change, watch);
 }
 
-static void find_file(const program_watch *watch, program_watched_file *file) {
+static void find_file(program_watch *watch, program_watched_file *file) {
     if (watch->fd >= 0 && strlen(file->path) < PATH_MAX)
         watch_way(watch, file, file->path, 0);
 }
@@ -138,6 +159,7 @@ static bool look_at_files(program_watch *watch, double now, bool *incomplete) {
         changed = true;
         *incomplete = *incomplete || status.size == 0 || file->writing;
     }
+    watch->stray = watch->stray || watch->moved;
     watch->moved = false;
     return changed;
 }
@@ -152,7 +174,7 @@ static void on_look(mp_delay *look) {
         look_soon(watch);
         return;
     }
-    if (watch->fd < 0)
+    if (watch->polls)
         look_in(watch, POLL);
     if (!changed)
         return;
@@ -161,11 +183,11 @@ static void on_look(mp_delay *look) {
     watch->changed(watch);
 }
 
-static bool is_watched(const program_watch *watch, const char *path) {
-    for (const program_watched_file *file = watch->files; file; file = file->next)
-        if (strcmp(file->path, path) == 0)
-            return true;
-    return false;
+static program_watched_file *find_watched(const program_watch *watch, const char *path) {
+    program_watched_file *file = watch->files;
+    while (file && strcmp(file->path, path) != 0)
+        file = file->next;
+    return file;
 }
 
 /* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not there; true: it is a C module. */
@@ -177,6 +199,7 @@ static void watch_file(program_watch *watch, lua_State *L, const char *path) {
     }
     memcpy(file->path, path, strlen(path) + 1);
     file->next = watch->files;
+    file->used = true;
     watch->files = file;
     find_file(watch, file);
     (void)mp_system_file_status(path, &file->loaded);
@@ -199,16 +222,65 @@ static int watch_sources(lua_State *L) {
         if (!lua_istable(L, i))
             continue;
         lua_getfield(L, i, PROGRAM_SOURCES);
-        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-            if (!is_watched(watch, lua_tostring(L, -2)))
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            program_watched_file *file = find_watched(watch, lua_tostring(L, -2));
+            if (file)
+                file->used = true;
+            else
                 watch_file(watch, L, lua_tostring(L, -2));
+        }
     }
     return 0;
+}
+
+static void free_file(program_watched_file *file) {
+    free(file->name);
+    free(file);
+}
+
+static void forget_unused(program_watch *watch) {
+    for (program_watched_file **place = &watch->files, *file; (file = *place);) {
+        if (file->used) {
+            place = &file->next;
+            continue;
+        }
+        *place = file->next;
+        free_file(file);
+        watch->stray = true;
+    }
+}
+
+static void close_changes(program_watch *watch) {
+    if (watch->fd < 0)
+        return;
+    mp_readable_stop(&watch->events);
+    mp_system_close(watch->fd);
+    watch->fd = -1;
+}
+
+static void open_changes(program_watch *watch) {
+    watch->fd = mp_system_open_changes();
+    if (watch->fd >= 0)
+        mp_readable_start(&watch->events, watch->loop, watch->fd, on_events);
+    else
+        poll_files(watch, watch->fd);
+}
+
+/* Watches the folders of the files that there are, and no others. What changes meanwhile is seen by the look afterwards. */
+static void watch_anew(program_watch *watch) {
+    watch->stray = false;
+    close_changes(watch);
+    open_changes(watch);
+    for (program_watched_file *file = watch->files; file; file = file->next)
+        find_file(watch, file);
+    look_soon(watch);
 }
 
 void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading) {
     if (!watch->loop)
         return;
+    for (program_watched_file *file = watch->files; file; file = file->next)
+        file->used = false;
     lua_pushcfunction(L, watch_sources);
     lua_pushlightuserdata(L, watch);
     lua_rawgeti(L, LUA_REGISTRYINDEX, serving);
@@ -217,7 +289,11 @@ void program_update_watch(program_watch *watch, lua_State *L, int serving, int l
         mp_log(watch->loop->log_level, MP_LOG_WARNING, "--watch: %s: some files are not watched",
                lua_tostring(L, -1));
         lua_pop(L, 1);
+        return;
     }
+    forget_unused(watch);
+    if (watch->stray)
+        watch_anew(watch);
 }
 
 void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(program_watch *watch),
@@ -225,26 +301,18 @@ void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(pr
     watch->loop = loop;
     watch->changed = changed;
     watch->owner = owner;
-    watch->fd = mp_system_open_changes();
-    if (watch->fd >= 0)
-        mp_readable_start(&watch->events, loop, watch->fd, on_events);
-    else
-        look_in(watch, POLL);
+    open_changes(watch);
 }
 
 void program_stop_watch(program_watch *watch) {
     if (!watch->loop)
         return;
     mp_delay_stop(&watch->look, watch->loop);
-    if (watch->fd >= 0) {
-        mp_readable_stop(&watch->events);
-        mp_system_close(watch->fd);
-    }
+    close_changes(watch);
     while (watch->files) {
         program_watched_file *file = watch->files;
         watch->files = file->next;
-        free(file->name);
-        free(file);
+        free_file(file);
     }
     watch->loop = NULL;
 }

@@ -21,8 +21,10 @@ typedef struct program_watch {
     program_watched_file *files;
     double changed_at; /* when a look found a file changed last */
     bool moved;        /* a folder or link may be another one than it was */
+    bool stray;        /* folders may be watched that no file is in any more */
+    bool polls;        /* some folder can't be watched */
     bool looks_soon;
-    int fd; /* tells of changes; -1: nothing does, they are looked for from time to time */
+    int fd; /* tells of changes; -1: nothing does */
     mp_readable events;
     mp_delay look;
     void (*changed)(struct program_watch *watch); /* from the loop */
@@ -33,8 +35,8 @@ typedef struct program_watch {
 void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(program_watch *watch),
                          void *owner);
 
-/* Watches also the files of these environments, references or LUA_NOREF: of the version that serves, and of the one that is
-   being loaded. */
+/* Watches the files of these environments, references or LUA_NOREF, and no others: of the version that serves, and of the one that
+   is being loaded. */
 void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading);
 
 /* Safe for one that was never started. */
