@@ -341,7 +341,7 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
         return 1;
     }
     if (is_full(socket)) { /* the peer's doing: no reason to raise */
-        socket->fault = MP_FAULT_READ_BUFFER_FULL;
+        mp_stream_line_too_long(socket);
         lua_pushnil(L);
         return 1;
     }

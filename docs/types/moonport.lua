@@ -476,7 +476,8 @@ function TcpSocket:receive(what, msec) end
 
 ---For line in socket:lines() do … end: each line, waiting for it as long as it takes, until the end; the last one
 ---may lack its "\n". With true the line ends stay. A line longer than the read buffer ends the
----loop too, and error() is "ReadBufferFullError" then; the connection stays as it is.
+---loop too, and error() is "ReadBufferFullError" then; unless somebody reads on, the connection is closed when the
+---handler has ended.
 ---@param keepEnd? boolean # false if left out
 ---@return fun(): string|nil
 function TcpSocket:lines(keepEnd) end

@@ -277,6 +277,7 @@ void mp_stream_step(mp_object *object, int number) {
         mp_object_defer(object, STEP_CLOSE);
         break;
     case STEP_CLOSE: mp_stream_try_close(stream); break;
+    case STEP_UNREAD: mp_stream_close_unread(stream); break;
     case STEP_FORGET:
         if (stream->flags & FLAG_FINAL)
             mp_stream_class_of(stream)->forget(stream);

@@ -49,6 +49,10 @@ enum mp_fault mp_stream_close_write_channel(mp_stream *stream);
 /* Called when a handler that was at work on the stream has ended: a close may have waited for it (D4). */
 void mp_stream_handler_ended(mp_stream *stream);
 
+/* A line is longer than the read buffer, READ_BUFFER_FULL: if nobody is at work on the stream or reads on, it is closed, as by
+   disconnect, once the running handler has returned or waits. */
+void mp_stream_line_too_long(mp_stream *stream);
+
 /* For the upcall `arrived`: the next stream that has received something, whose handlers are to run on it; NULL: there is none. What
    those of the stream before left unread becomes that stream's own. `receiver` is the last one, or NULL if it is destroyed. */
 mp_stream *mp_stream_next_arrival(mp_network *network);

@@ -78,6 +78,19 @@ void mp_stream_try_close(mp_stream *stream) {
 void mp_stream_handler_ended(mp_stream *stream) {
     if (stream->state == MP_STATE_CLOSING && stream->phase == PHASE_REMOTE_CLOSE)
         mp_object_defer(&stream->object, STEP_CLOSE);
+    else if (stream->fault == MP_FAULT_READ_BUFFER_FULL)
+        mp_object_defer(&stream->object, STEP_UNREAD);
+}
+
+void mp_stream_line_too_long(mp_stream *stream) {
+    stream->fault = MP_FAULT_READ_BUFFER_FULL;
+    mp_object_defer(&stream->object, STEP_UNREAD);
+}
+
+void mp_stream_close_unread(mp_stream *stream) {
+    if (stream->fault == MP_FAULT_READ_BUFFER_FULL && stream->state == MP_STATE_CONNECTED &&
+        !mp_stream_has_room(stream) && stream->object.at_work == 0)
+        mp_stream_disconnect(stream);
 }
 
 /* Neither side sends any more: the close that the peer's end brings where half-open mode doesn't keep it. */

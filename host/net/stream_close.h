@@ -18,6 +18,7 @@ enum {
     STEP_CLOSE_CONNECTED,
     STEP_CLOSING,
     STEP_CLOSE,
+    STEP_UNREAD,
     STEP_FORGET
 };
 
@@ -26,6 +27,10 @@ void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderl
 
 /* STEP_CLOSE: ends a ClosingState whose work is done. */
 void mp_stream_try_close(mp_stream *stream);
+
+/* STEP_UNREAD: closes a connection whose line is too long and whose input nobody reads on: nothing could come any more, not even its
+   end. */
+void mp_stream_close_unread(mp_stream *stream);
 
 /* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No signal. */
 void mp_stream_shut(mp_stream *stream, bool gently);

@@ -25,6 +25,64 @@ describe("a line that is longer than the read buffer", function()
     assert.equal(errors, moonport.stats().handlerErrors)
   end)
 
+  it("ends the connection when the handler has ended and nobody reads on: else it would stay for ever", function()
+    for how, handler in pairs {
+      newConnection = function(server)
+        function server:newConnection()
+          local socket = self:nextPendingConnection()
+          for line in socket:lines() do socket:write(line .. "\n") end
+          moonport.sleep(5)
+          socket:write "too long\n"
+        end
+      end,
+      readyRead = function(server)
+        function server.connection:readyRead()
+          for line in self:lines() do self:write(line .. "\n") end
+          self:write "too long\n"
+        end
+      end,
+      task = function(server)
+        function server:newConnection()
+          local socket = self:nextPendingConnection()
+          moonport.spawn(function()
+            for line in socket:lines() do socket:write(line .. "\n") end
+            socket:write "too long\n"
+          end)
+        end
+      end,
+    } do
+      local server <close> = moonport.TcpServer()
+      server:setReadBufferSize(8)
+      handler(server)
+      assert(server:listen "127.0.0.1")
+      local client = helper.connect(server:serverPort())
+      client:send(("one\n%s\n"):format(("x"):rep(1000)))
+      assert.equal("one\ntoo long\n", client:receiveAll(), how)
+      helper.eventually(function() return server:connectionCount() == 0 end, how)
+      client:close()
+    end
+  end)
+
+  it("leaves the connection open if somebody reads on", function()
+    local server <close> = moonport.TcpServer()
+    server:setReadBufferSize(8)
+    function server:newConnection()
+      local socket <close> = self:nextPendingConnection()
+      while socket:state() == "ConnectedState" do
+        for line in socket:lines() do socket:write(line .. "\n") end
+        if socket:error() == "ReadBufferFullError" then socket:write(("skipped %d\n"):format(socket:skip(8))) end
+      end
+    end
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    client:send "one\n01234567"
+    assert.equal("one\n", client:receiveLine())
+    assert.equal("skipped 8\n", client:receiveLine())
+    client:send "two\n"
+    assert.equal("two\n", client:receiveLine())
+    client:close()
+  end)
+
   it("is not told as the reason of the end that comes later", function()
     local server <close> = moonport.TcpServer()
     server:setReadBufferSize(4)
