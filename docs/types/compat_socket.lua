@@ -10,11 +10,12 @@
 ---@field sinkt table<string, function>
 local socket = {}
 
----From now on require "socket" gives this module, to the script and to libraries that don't have LuaSocket yet.
+---From now on require "socket" returns this module, to the script and to all libraries that haven't loaded LuaSocket
+---yet.
 ---@return moonport.compat.socket
 function socket.install() end
 
----A fresh object, of any family.
+---A new object, of any family.
 ---@return moonport.compat.tcp
 function socket.tcp() end
 
@@ -26,7 +27,7 @@ function socket.tcp4() end
 ---@return moonport.compat.tcp
 function socket.tcp6() end
 
----A connected client.
+---A connected client; family is "inet" or "inet6".
 ---@param host string
 ---@param port integer|string
 ---@param localHost? string
@@ -35,6 +36,7 @@ function socket.tcp6() end
 ---@return moonport.compat.tcp|nil, string|nil
 function socket.connect(host, port, localHost, localPort, family) end
 
+---The same by IPv4.
 ---@param host string
 ---@param port integer|string
 ---@param localHost? string
@@ -42,6 +44,7 @@ function socket.connect(host, port, localHost, localPort, family) end
 ---@return moonport.compat.tcp|nil, string|nil
 function socket.connect4(host, port, localHost, localPort) end
 
+---The same by IPv6.
 ---@param host string
 ---@param port integer|string
 ---@param localHost? string
@@ -52,11 +55,11 @@ function socket.connect6(host, port, localHost, localPort) end
 ---A listening server; "*" is every IPv4 address.
 ---@param host string
 ---@param port integer|string
----@param backlog? integer # 32 if left out
+---@param backlog? integer # default 32
 ---@return moonport.compat.tcp|nil, string|nil
 function socket.bind(host, port, backlog) end
 
----Waits until one of them can be read or accepted, or written to.
+---Waits until one of them can be read, accepted or written to.
 ---@param readers moonport.compat.tcp[]|nil
 ---@param writers moonport.compat.tcp[]|nil
 ---@param seconds? number
@@ -71,28 +74,28 @@ function socket.gettime() end
 ---@param seconds number
 function socket.sleep(seconds) end
 
----A try that calls the finalizer first when it raises.
+---Returns a try that calls finalizer before it raises.
 ---@param finalizer? function
 ---@return function
 function socket.newtry(finalizer) end
 
----Its arguments; raises the second if the first is false or nil.
+---Returns its arguments; raises the second if the first is false or nil.
 ---@param ... any
 ---@return any ...
 function socket.try(...) end
 
----The function, with what try raises given back as nil and a message.
+---Wraps fn: what try raises becomes nil and a message.
 ---@param fn function
 ---@return function
 function socket.protect(fn) end
 
----Without the first n.
+---The arguments without the first n.
 ---@param n integer
 ---@param ... any
 ---@return any ...
 function socket.skip(n, ...) end
 
----Picks a source or sink by its name.
+---Chooses a source or sink by its name.
 ---@param makers table<string, function>
 ---@return function
 function socket.choose(makers) end
@@ -114,7 +117,7 @@ function socket.source(name, tcp, length) end
 ---@class moonport.compat.tcp
 local tcp = {}
 
----Connects; after "timeout" it goes on, ask again.
+---Connects; after "timeout" the attempt goes on, so call it again.
 ---@param host string
 ---@param port integer|string
 ---@return 1|nil, string|nil
@@ -126,8 +129,8 @@ function tcp:connect(host, port) end
 ---@return 1|nil, string|nil
 function tcp:bind(host, port) end
 
----Makes a server of it.
----@param backlog? integer # 32 if left out
+---Turns it into a server.
+---@param backlog? integer # default 32
 ---@return 1|nil, string|nil
 function tcp:listen(backlog) end
 
@@ -135,34 +138,37 @@ function tcp:listen(backlog) end
 ---@return moonport.compat.tcp|nil, string|nil
 function tcp:accept() end
 
----Gives the index of the last byte sent; or nil, message and that index.
+---Returns the index of the last byte sent; or nil, message and that index.
 ---@param bytes string
----@param first? integer # 1 if left out
----@param last? integer # -1 if left out
+---@param first? integer # default 1
+---@param last? integer # default -1
 ---@return integer|nil, string|nil, integer|nil
 function tcp:send(bytes, first, last) end
 
----A line, all, or a number of bytes; or nil, message, and what had come.
+---"*l": a line, without CR and LF; "*a": everything until the peer closes; or a number of bytes. Or nil, message, and
+---what had arrived. prefix is put in front, and counts.
 ---@param pattern? "*l"|"*a"|integer
 ---@param prefix? string # Put in front; it counts.
 ---@return string|nil, string|nil, string|nil
 function tcp:receive(pattern, prefix) end
 
----nil or a negative number: none. 0: nothing waits.
+---Nil or a negative number: no time-out. 0: nothing waits. Both modes bound a call as a whole; the smaller one
+---applies.
 ---@param seconds number|nil
 ---@param mode? "b"|"t"
 ---@return 1
 function tcp:settimeout(seconds, mode) end
 
----Those of "b" and "t"; -1: none.
+---The time-outs of "b" and "t"; -1: none.
 ---@return number, number
 function tcp:gettimeout() end
 
+---"send", "receive", "both".
 ---@param how? "both"|"send"|"receive"
 ---@return 1
 function tcp:shutdown(how) end
 
----Sends what is queued and closes.
+---Sends what is queued and closes; also at the end of a <close> variable.
 ---@return 1
 function tcp:close() end
 
@@ -174,6 +180,7 @@ function tcp:getsockname() end
 ---@return string|nil, integer|string|nil, "inet"|"inet6"|nil
 function tcp:getpeername() end
 
+---"inet4" or "inet6".
 ---@return "inet4"|"inet6"
 function tcp:getfamily() end
 
@@ -181,7 +188,7 @@ function tcp:getfamily() end
 ---@return integer
 function tcp:getfd() end
 
----Whether something lies there that receive gives at once.
+---Whether data is there that receive returns at once.
 ---@return boolean
 function tcp:dirty() end
 
@@ -189,17 +196,22 @@ function tcp:dirty() end
 ---@return integer, integer, number
 function tcp:getstats() end
 
+---Sets them.
 ---@param received? integer
 ---@param sent? integer
 ---@param age? number
 ---@return 1
 function tcp:setstats(received, sent, age) end
 
+---"tcp-nodelay", "keepalive", "tcp-keepidle", "tcp-keepintvl", "tcp-keepcnt", "recv-buffer-size", "send-buffer-size";
+---"reuseaddr" and "ipv6-v6only" are on; "linger" and "reuseport" can't be set. Raises for others. Before connecting,
+---the value is kept until then.
 ---@param name string
 ---@param value boolean|integer
 ---@return 1|nil, string|nil
 function tcp:setoption(name, value) end
 
+---The value of the option.
 ---@param name string
 ---@return boolean|integer|nil, string|nil
 function tcp:getoption(name) end

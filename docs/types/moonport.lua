@@ -33,7 +33,7 @@
 ---| "ClosingState" # what is queued is still sent
 
 ---@alias moonport.SocketOption
----| "LowDelayOption" # TCP_NODELAY; on at first
+---| "LowDelayOption" # TCP_NODELAY; on by default
 ---| "KeepAliveOption" # SO_KEEPALIVE
 ---| "MulticastTtlOption"
 ---| "MulticastLoopbackOption"
@@ -78,24 +78,23 @@
 ---@field newConnection? fun(self: moonport.TcpServer)
 ---The same, right before newConnection.
 ---@field pendingConnectionAvailable? fun(self: moonport.TcpServer)
----Accepting failed, mostly with "SocketResourceError": out of descriptors. Accepting rests until there are some
----again, see the guide limits. Once for each shortage.
+---Accepting failed, mostly with "SocketResourceError": out of descriptors. The server accepts again when there are
+---some, see the guide limits. Once per shortage.
 ---@field acceptError? fun(self: moonport.TcpServer, code: moonport.Code)
----After a reload, once for each open connection that the server has taken over, before that connection's next event.
+---After a reload, once for each open connection that the server took over, before that connection's next event.
 ---@field connectionResumed? fun(self: moonport.TcpServer, socket: moonport.TcpSocket)
 ---@field connection moonport.TcpSocket|table # The prototype of its connections: handlers, data, methods.
 local TcpServer = {}
 
 ---Listens. Port 0: the system chooses, see serverPort. "any" takes IPv4 and IPv6 with one socket, "::" only IPv6,
 ---"0.0.0.0" only IPv4. Fails with AddressInUseError, SocketAddressNotAvailableError, SocketAccessError,
----SocketResourceError, UnsupportedSocketOperationError, or OperationError if it listens already. SO_REUSEADDR is
----set.
----@param address? moonport.Address # "any" if left out
----@param port? integer # 0 if left out
+---SocketResourceError, UnsupportedSocketOperationError, or OperationError if it listens already. Sets SO_REUSEADDR.
+---@param address? moonport.Address # default "any"
+---@param port? integer # default 0
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpServer:listen(address, port) end
 
----Stops listening. Connections that nobody has taken are closed, those taken stay. Also called at the end of a
+---Stops listening. Closes the connections that nobody has taken; those taken stay. Also called at the end of a
 ---<close> variable.
 function TcpServer:close() end
 
@@ -111,16 +110,16 @@ function TcpServer:serverAddress() end
 ---@return integer
 function TcpServer:serverPort() end
 
----For the next listen: how many clients the system lets wait to be accepted.
+---For the next listen: how many clients may wait in the system to be accepted.
 ---@param n integer
 function TcpServer:setListenBacklogSize(n) end
 
----4096 at first on Linux: the largest that its headers name (D12).
+---Default 4096 on Linux: the largest that its headers name (D12).
 ---@return integer
 function TcpServer:listenBacklogSize() end
 
----Takes over a descriptor that already listens. Fails with UnsupportedSocketOperationError if it doesn't,
----OperationError if the server listens already.
+---Adopts a descriptor that already listens, for instance systemd's. Fails with UnsupportedSocketOperationError if the
+---descriptor doesn't listen, OperationError if the server listens already.
 ---@param fd integer
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpServer:setSocketDescriptor(fd) end
@@ -133,87 +132,88 @@ function TcpServer:socketDescriptor() end
 ---@return moonport.Code
 function TcpServer:serverError() end
 
----Its words, "" if there was none.
+---The words of that error, "" if there was none.
 ---@return string
 function TcpServer:errorString() end
 
----Takes the connection that has waited longest, nil if none does. One taken late may have data already, or have
----ended.
+---Takes the connection that has waited longest; nil if none waits. A connection that you take late may already have
+---data, or be closed.
 ---@return moonport.TcpSocket|nil
 function TcpServer:nextPendingConnection() end
 
----Whether a connection can be taken.
+---Whether a connection waits to be taken.
 ---@return boolean
 function TcpServer:hasPendingConnections() end
 
----Suspends the handler until a connection can be taken, at once if one can. Accepts although paused. Fails with
----SocketTimeoutError, or OperationError if the server doesn't listen (any more).
----@param msec? number # 0 if left out
+---Suspends the handler until a connection can be taken; returns at once if one can. Accepts even when paused. Fails
+---with SocketTimeoutError, or OperationError if the server doesn't listen (any more).
+---@param msec? number # default 0
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpServer:waitForNewConnection(msec) end
 
----How many may wait to be taken; further clients wait in the backlog. 0 or less accepts nothing. Raising it goes on
----accepting.
+---How many may wait to be taken; further clients wait in the backlog. 0 or less accepts nothing. When you raise it,
+---accepting goes on.
 ---@param n integer
 function TcpServer:setMaxPendingConnections(n) end
 
----30 at first.
+---Default 30.
 ---@return integer
 function TcpServer:maxPendingConnections() end
 
----Accepts no more; clients wait in the backlog.
+---Stops accepting; clients wait in the backlog.
 function TcpServer:pauseAccepting() end
 
 ---Accepts again, also after acceptError.
 function TcpServer:resumeAccepting() end
 
----Over its open connections that were taken, as they are now: for socket in server:connections() do … end. They
----may be closed in the loop.
+---Over the open connections that were taken, as they are at the call: for socket in server:connections() do … end.
+---The loop may close them.
 ---@return fun(): moonport.TcpSocket|nil
 function TcpServer:connections() end
 
----How many these are.
+---The number of these.
 ---@return integer
 function TcpServer:connectionCount() end
 
----At most so many connections at once, waiting ones included; further clients wait in the backlog. 0: no limit.
+---At most this many connections at once, including those that wait to be taken; further clients wait in the backlog.
+---0: no limit.
 ---@param n integer
 function TcpServer:setMaxConnections(n) end
 
----0 at first.
+---Default 0.
 ---@return integer
 function TcpServer:maxConnections() end
 
----Bytes that may lie unread in a connection; 0: no limit.
+---How many bytes may be unread in a connection; 0: no limit.
 ---@param n integer
 function TcpServer:setReadBufferSize(n) end
 
----16777216 at first.
+---Default 16777216.
 ---@return integer
 function TcpServer:readBufferSize() end
 
----Bytes that may wait to be sent; 0: no limit.
+---How many bytes may wait to be sent; 0: no limit.
 ---@param n integer
 function TcpServer:setWriteBufferLimit(n) end
 
----16777216 at first.
+---Default 16777216.
 ---@return integer
 function TcpServer:writeBufferLimit() end
 
----Unsent bytes over which a connection isn't read; 0: off.
+---With more unsent bytes than this, a connection isn't read; 0: off.
 ---@param n integer
 function TcpServer:setHighWaterMark(n) end
 
----1048576 at first.
+---Default 1048576.
 ---@return integer
 function TcpServer:highWaterMark() end
 
----Time without a byte either way after which a connection ends; 0, -1 or infinite: none, another negative number
+---A connection ends after this time without a byte either way; 0, -1 or infinite: never, another negative number
 ---raises.
 ---@param msec number
 function TcpServer:setIdleTimeout(msec) end
 
----Milliseconds, 0 at first: none.
+---Milliseconds, default 0: never.
 ---@return number
 function TcpServer:idleTimeout() end
 
@@ -221,78 +221,80 @@ function TcpServer:idleTimeout() end
 ---@param allow boolean
 function TcpServer:setAllowHalfOpen(allow) end
 
----False at first.
+---Default false.
 ---@return boolean
 function TcpServer:allowHalfOpen() end
 
----True: its signals are dropped, not kept, until blockSignals(false). Gives what was set before.
+---True: drops its signals until blockSignals(false), and doesn't keep them. Returns what was set before.
 ---@param block boolean
 ---@return boolean
 function TcpServer:blockSignals(block) end
 
----Whether they are.
+---Whether signals are blocked.
 ---@return boolean
 function TcpServer:signalsBlocked() end
 
 ---One connection: QTcpSocket.
 ---@class moonport.TcpSocket: moonport.Object
----Something has arrived; not again for what is left unread. While its handler waits it isn't delivered again; what
----came unseen is signalled once at the handler's end.
+---Data has arrived; not again for what is left unread. It isn't delivered again while its handler waits: what arrives
+---meanwhile is signalled once, when the handler ends.
 ---@field readyRead? fun(self: moonport.TcpSocket)
----So many bytes went to the system; not recursive in the same way.
+---n bytes went to the system; like readyRead, not again while its handler waits.
 ---@field bytesWritten? fun(self: moonport.TcpSocket, n: integer)
----The connection is there; not for accepted ones.
+---The connection is established; not for accepted ones.
 ---@field connected? fun(self: moonport.TcpSocket)
----A connection has ended; the last of its signals.
+---The connection has ended; its last signal.
 ---@field disconnected? fun(self: moonport.TcpSocket)
 ---The name was looked up.
 ---@field hostFound? fun(self: moonport.TcpSocket)
----The state has changed.
+---The state changed.
 ---@field stateChanged? fun(self: moonport.TcpSocket, state: moonport.SocketState)
 ---A failure that no call returns.
 ---@field errorOccurred? fun(self: moonport.TcpSocket, code: moonport.Code)
----The script has called close or abort.
+---The script called close or abort.
 ---@field aboutToClose? fun(self: moonport.TcpSocket)
----No more will arrive; what is there can still be read.
+---No more data will arrive; you can still read what is there.
 ---@field readChannelFinished? fun(self: moonport.TcpSocket)
 local TcpSocket = {}
 
----Begins to connect; the rest is told by signals, or use waitForConnected. host is a name or an address; a name's
----addresses are raced, IPv6 first (D15); after 30 s it gives up with SocketTimeoutError. Clears both buffers and
----the error. protocol "IPv4Protocol" or "IPv6Protocol" takes only such addresses. Fails with OperationError unless
----Unconnected or Bound, with HostNotFoundError for an address of the other family, SocketResourceError.
+---Begins to connect; signals or waitForConnected report the rest. host is a name or an address ("any" means 0.0.0.0,
+---this host). The addresses of a name are raced, IPv6 first (D15). A name beyond ASCII, in UTF-8, is looked up in its
+---ASCII form. After 30 s it gives up with SocketTimeoutError. Clears both buffers and the error. protocol
+---"IPv4Protocol" or "IPv6Protocol" takes only such addresses. Fails with OperationError unless Unconnected or Bound,
+---HostNotFoundError for an address of the other family, SocketResourceError.
 ---@param host moonport.Address
 ---@param port integer
----@param openMode? moonport.OpenMode # "ReadWrite" if left out
----@param protocol? moonport.Protocol # "AnyIPProtocol" if left out
+---@param openMode? moonport.OpenMode # default "ReadWrite"
+---@param protocol? moonport.Protocol # default "AnyIPProtocol"
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:connectToHost(host, port, openMode, protocol) end
 
----Sends what is queued, then closes; unread data stays. While connecting: as soon as connected. Without effect when
+---Sends what is queued, then closes; unread data stays. While connecting: as soon as connected. No effect when
 ---Unconnected.
 function TcpSocket:disconnectFromHost() end
 
----Drops unread data, then as disconnectFromHost. The socket may be used anew. Also called at the end of a <close>
----variable.
+---Drops unread data, then does as disconnectFromHost. You can use the socket again. Also called at the end of a
+---<close> variable.
 function TcpSocket:close() end
 
 ---Closes at once; drops both buffers.
 function TcpSocket:abort() end
 
----Takes a local address before connecting. bind(port, mode) works too. Modes, to be joined with a vertical bar:
+---Takes a local address before connecting. bind(port, mode) works too. Modes, joined with a vertical bar:
 ---"ShareAddress", "DontShareAddress", "ReuseAddressHint". Fails, and signals errorOccurred, with AddressInUseError,
 ---SocketAddressNotAvailableError, SocketAccessError, UnfinishedSocketOperationError (not Unconnected).
----@param address? moonport.Address # "any" if left out
----@param port? integer # 0 if left out
----@param mode? moonport.BindMode # "DefaultForPlatform" if left out
+---@param address? moonport.Address # default "any"
+---@param port? integer # default 0
+---@param mode? moonport.BindMode # default "DefaultForPlatform"
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:bind(address, port, mode) end
 
----Takes over a stream socket or pipe, which it closes from now on; if it had blocked it does so again then. Never
----signals connected. Fails with UnsupportedSocketOperationError.
+---Adopts a stream socket or pipe, and closes it from now on. If the descriptor was blocking, it is blocking again
+---then, and when the program ends. state is "ConnectedState", "BoundState" or "UnconnectedState"; others raise. Never
+---signals connected. Fails with UnsupportedSocketOperationError ("Invalid socket descriptor").
 ---@param fd integer
----@param state? "ConnectedState"|"BoundState"|"UnconnectedState" # "ConnectedState" if left out
----@param openMode? moonport.OpenMode # "ReadWrite" if left out
+---@param state? "ConnectedState"|"BoundState"|"UnconnectedState" # default "ConnectedState"
+---@param openMode? moonport.OpenMode # default "ReadWrite"
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:setSocketDescriptor(fd, state, openMode) end
 
@@ -308,11 +310,11 @@ function TcpSocket:state() end
 ---@return moonport.Code
 function TcpSocket:error() end
 
----Its words.
+---The words of that error.
 ---@return string
 function TcpSocket:errorString() end
 
----Has a descriptor or is open; so true after the peer has closed.
+---Whether it has a descriptor or is open; so still true after the peer has closed.
 ---@return boolean
 function TcpSocket:isValid() end
 
@@ -328,7 +330,7 @@ function TcpSocket:localAddress() end
 ---@return integer
 function TcpSocket:localPort() end
 
----Nil unless connected. An IPv4 peer of a server on "any" is ::ffff:a.b.c.d; after connectToHost("any", …) it is the
+---Nil unless connected. An IPv4 peer of a server on "any" is ::ffff:a.b.c.d. After connectToHost("any", …) it is the
 ---address of this host that was reached.
 ---@return string|nil
 function TcpSocket:peerAddress() end
@@ -345,11 +347,11 @@ function TcpSocket:peerName() end
 ---@return moonport.TcpServer|nil
 function TcpSocket:server() end
 
----Bytes that have arrived, in total.
+---Total bytes that have arrived.
 ---@return integer
 function TcpSocket:bytesRead() end
 
----Bytes that the system has taken, in total.
+---Total bytes that the system has taken.
 ---@return integer
 function TcpSocket:bytesSent() end
 
@@ -358,12 +360,12 @@ function TcpSocket:bytesSent() end
 ---@return string|nil, string|nil, moonport.Code|nil
 function TcpSocket:read(maxSize) end
 
----What is there, "" if nothing is; never fails.
+---Everything that is there, "" if nothing is; never fails.
 ---@return string
 function TcpSocket:readAll() end
 
----Up to and with the next "\n", at most maxSize bytes (D13); what is there if there is no "\n", so ask canReadLine,
----or use receive "line". Fails at the end.
+---Everything up to and including the next "\n", at most maxSize bytes (D13). If there is no "\n", what is there: so
+---ask canReadLine first, or use receive "line". Fails at the end.
 ---@param maxSize? integer
 ---@return string|nil, string|nil, moonport.Code|nil
 function TcpSocket:readLine(maxSize) end
@@ -372,12 +374,12 @@ function TcpSocket:readLine(maxSize) end
 ---@return boolean
 function TcpSocket:canReadLine() end
 
----As read, and leaves it there.
+---As read, but leaves the bytes there.
 ---@param maxSize integer
 ---@return string|nil, string|nil, moonport.Code|nil
 function TcpSocket:peek(maxSize) end
 
----Throws bytes away; how many. Fails at the end, skip(0) too.
+---Discards at most maxSize bytes; returns how many. Fails at the end, skip(0) too.
 ---@param maxSize integer
 ---@return integer|nil, string|nil, moonport.Code|nil
 function TcpSocket:skip(maxSize) end
@@ -386,8 +388,8 @@ function TcpSocket:skip(maxSize) end
 ---@return string|nil, string|nil, moonport.Code|nil
 function TcpSocket:getChar() end
 
----Puts a byte back in front; a string of one, or 0 to 255. Fails with UnfinishedSocketOperationError within a
----transaction.
+---Puts a byte back in front; c is a string of one byte, or 0 to 255. Fails with UnfinishedSocketOperationError within
+---a transaction.
 ---@param c string|integer
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:ungetChar(c) end
@@ -396,157 +398,159 @@ function TcpSocket:ungetChar(c) end
 ---@return integer
 function TcpSocket:bytesAvailable() end
 
----Nothing can be read now; true on a live connection too.
+---True if nothing can be read now, also on a live connection.
 ---@return boolean
 function TcpSocket:atEnd() end
 
----From now on what is read can be put back. Fails with UnfinishedSocketOperationError within one.
+---What is read from now on can be put back. Fails with UnfinishedSocketOperationError within a transaction.
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:startTransaction() end
 
----What was read is gone. Fails likewise without one.
+---Removes what was read for good. Fails with the same code without a transaction.
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:commitTransaction() end
 
----What was read is there again. Fails likewise without one.
+---Puts back what was read. Fails with the same code without a transaction.
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:rollbackTransaction() end
 
----Whether within one.
+---Whether a transaction is open.
 ---@return boolean
 function TcpSocket:isTransactionStarted() end
 
----Queues all of data, or its first maxSize bytes; they leave together when the running handler has returned or
----waits, at the latest behind those of 15 other sockets that became readable with this one.
----Allowed as soon as connectToHost was called, and in ClosingState. Fails with WriteBufferFullError, taking
----nothing, over the limit; OperationError if not open or read-only; UnknownSocketError if not connected. None of
----these is signalled.
+---Queues all of data, or its first maxSize bytes. They are sent together when the running handler returns or waits,
+---at the latest after those of 15 other sockets that became readable with this one. Allowed from connectToHost on,
+---and in ClosingState. Fails with WriteBufferFullError over the limit, and then queues nothing; OperationError if not
+---open, read-only or after closeWriteChannel; UnknownSocketError if not connected. None of these is signalled.
 ---@param data string
 ---@param maxSize? integer
 ---@return integer|nil, string|nil, moonport.Code|nil
 function TcpSocket:write(data, maxSize) end
 
----Writes one byte, a string of one or 0 to 255; fails as write.
+---Writes one byte: a string of one byte, or 0 to 255; fails as write does.
 ---@param c string|integer
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:putChar(c) end
 
----Bytes that are queued.
+---How many bytes are queued.
 ---@return integer
 function TcpSocket:bytesToWrite() end
 
----Sends now what the system takes; true if anything was sent.
+---Sends now what the system takes; true if it sent anything.
 ---@return boolean
 function TcpSocket:flush() end
 
----Sends what is queued, then tells the peer that no more comes. Reading goes on; when the peer ends too, the connection
----closes by itself. Later writes fail with OperationError.
+---Sends what is queued, then tells the peer that no more comes; while connecting, as soon as connected. The state
+---stays Connected, and reading goes on. When the peer ends too, the connection closes by itself, also with
+---setAllowHalfOpen(true). Later writes fail with OperationError. A second call does no harm. Fails with
+---UnknownSocketError if not connected, UnsupportedSocketOperationError on a pipe that is read; closes a pipe that is
+---only written.
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:closeWriteChannel() end
 
----Fails as connecting does. When the time is up the attempt is given up: SocketTimeoutError.
----@param msec? number # 30000 if left out
+---Waits until connected. Fails as connecting does. When the time is up it gives up the attempt: SocketTimeoutError.
+---@param msec? number # default 30000
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForConnected(msec) end
 
----Waits for new data, although some may be there. Fails at the end, and with SocketTimeoutError, which is signalled
+---Waits for new data, even if there is unread data. Fails at the end, and with SocketTimeoutError, which is signalled
 ---as well; the connection stays.
----@param msec? number # 30000 if left out
+---@param msec? number # default 30000
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForReadyRead(msec) end
 
 ---Waits until something was sent. Fails at once if nothing is queued; otherwise as above.
----@param msec? number # 30000 if left out
+---@param msec? number # default 30000
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForBytesWritten(msec) end
 
----Waits for the end. Fails with UnknownSocketError if Unconnected, while connecting as that fails; otherwise as above.
----@param msec? number # 30000 if left out
+---Waits for the end of the connection. Fails with UnknownSocketError if Unconnected; while connecting, as connecting
+---fails; otherwise as above.
+---@param msec? number # default 30000
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:waitForDisconnected(msec) end
 
----Waits for a number of bytes, for "line" (without its "\n" or "\r\n"), or for "all" until the peer or the
----script has ended the connection.
----Otherwise nil, message, code, and a fourth value: what had come, which is taken. Codes: SocketTimeoutError (not
----signalled), RemoteHostClosedError and others at the end, ReadBufferFullError.
+---Waits for a number of bytes, for "line" (without its "\n" or "\r\n"), or for "all" until the peer or the script
+---ends the connection. Otherwise returns nil, message, code, and as a fourth value what had arrived, which it takes
+---from the socket. Codes: SocketTimeoutError (not signalled), RemoteHostClosedError and others at the end,
+---ReadBufferFullError.
 ---@param what integer|"line"|"all"
----@param msec? number # 30000 if left out
+---@param msec? number # default 30000
 ---@return string|nil, string|nil, moonport.Code|nil, string|nil
 function TcpSocket:receive(what, msec) end
 
----For line in socket:lines() do … end: each line, waiting for it as long as it takes, until the end; the last one
----may lack its "\n". With true the line ends stay. A line longer than the read buffer ends the
----loop too, and error() is "ReadBufferFullError" then; unless somebody reads on, the connection is closed when the
----handler has ended.
----@param keepEnd? boolean # false if left out
+---for line in socket:lines() do … end: waits for each line, as long as it takes, until the end. The last line may
+---lack its "\n". With true the line ends stay. A line longer than the read buffer ends the loop too; then error() is
+---"ReadBufferFullError". Unless somebody reads on, the connection is closed when the handler has ended.
+---@param keepEnd? boolean # default false
 ---@return fun(): string|nil
 function TcpSocket:lines(keepEnd) end
 
----Bytes that may lie unread; 0: no limit.
+---How many bytes may be unread; 0: no limit.
 ---@param n integer
 function TcpSocket:setReadBufferSize(n) end
 
----16777216 at first.
+---Default 16777216.
 ---@return integer
 function TcpSocket:readBufferSize() end
 
----Bytes that may wait to be sent; 0: no limit.
+---How many bytes may wait to be sent; 0: no limit.
 ---@param n integer
 function TcpSocket:setWriteBufferLimit(n) end
 
----16777216 at first.
+---Default 16777216.
 ---@return integer
 function TcpSocket:writeBufferLimit() end
 
----Unsent bytes over which the socket isn't read; 0: off.
+---With more unsent bytes than this, the socket isn't read; 0: off.
 ---@param n integer
 function TcpSocket:setHighWaterMark(n) end
 
----1048576 at first.
+---Default 1048576.
 ---@return integer
 function TcpSocket:highWaterMark() end
 
----Time without a byte either way after which the connection ends with errorOccurred("SocketTimeoutError"); 0, -1 or
----infinite: none, another negative number raises.
+---The connection ends with errorOccurred("SocketTimeoutError") after this time without a byte either way; 0, -1 or
+---infinite: never, another negative number raises.
 ---@param msec number
 function TcpSocket:setIdleTimeout(msec) end
 
----Milliseconds, 0 at first: none.
+---Milliseconds, default 0: never.
 ---@return number
 function TcpSocket:idleTimeout() end
 
----True: when the peer has finished sending, only readChannelFinished is signalled; the connection stays until the
+---True: when the peer has finished sending, only readChannelFinished is signalled, and the connection stays until the
 ---script closes it.
 ---@param allow boolean
 function TcpSocket:setAllowHalfOpen(allow) end
 
----False at first.
+---Default false.
 ---@return boolean
 function TcpSocket:allowHalfOpen() end
 
----Value is an integer or a boolean. While connecting it is kept, and set before the connection comes about (D32);
----refused then, it is logged. Fails with UnknownSocketError without a descriptor otherwise,
+---value is an integer or a boolean. While connecting, the value is kept, and set before the connection is established
+---(D32); if the system refuses it then, that is logged. Otherwise fails with UnknownSocketError without a descriptor,
 ---UnsupportedSocketOperationError if the system refuses.
 ---@param name moonport.SocketOption
 ---@param value integer|boolean
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:setSocketOption(name, value) end
 
----Nil without a descriptor; while connecting what was set, or nil.
+---Nil without a descriptor; while connecting, what was set, or nil.
 ---@param name moonport.SocketOption
 ---@return integer|nil
 function TcpSocket:socketOption(name) end
 
 ---Clears both buffers and the error; connectToHost does it by itself.
----@param openMode? moonport.OpenMode # "ReadWrite" if left out
+---@param openMode? moonport.OpenMode # default "ReadWrite"
 ---@return true
 function TcpSocket:open(openMode) end
 
----"NotOpen", "ReadWrite", "ReadOnly" ….
+---"NotOpen", "ReadWrite", "ReadOnly" …
 ---@return moonport.OpenMode
 function TcpSocket:openMode() end
 
----From connectToHost until close or abort; stays true when the peer closes.
+---True from connectToHost (or acceptance) until close or abort; stays true when the peer closes.
 ---@return boolean
 function TcpSocket:isOpen() end
 
@@ -558,7 +562,7 @@ function TcpSocket:isReadable() end
 ---@return boolean
 function TcpSocket:isWritable() end
 
----There is no position to go to.
+---A connection has no positions.
 ---@return true
 function TcpSocket:isSequential() end
 
@@ -571,7 +575,7 @@ function TcpSocket:pos() end
 ---@return nil, string, moonport.Code
 function TcpSocket:seek(pos) end
 
----Fails likewise.
+---Fails with the same code.
 ---@return nil, string, moonport.Code
 function TcpSocket:reset() end
 
@@ -579,12 +583,12 @@ function TcpSocket:reset() end
 ---@return integer
 function TcpSocket:size() end
 
----True: reads drop every "\r"; receive gives the bytes as they came. Fails with OperationError if not open.
+---True: reads drop every "\r", but receive returns the bytes as they came. Fails with OperationError if not open.
 ---@param enabled boolean
 ---@return true|nil, string|nil, moonport.Code|nil
 function TcpSocket:setTextModeEnabled(enabled) end
 
----False at first.
+---Default false.
 ---@return boolean
 function TcpSocket:isTextModeEnabled() end
 
@@ -596,39 +600,39 @@ function TcpSocket:readChannelCount() end
 ---@return integer
 function TcpSocket:writeChannelCount() end
 
----True: its signals are dropped, not kept, until blockSignals(false); data still arrives. Gives what was set
+---True: drops its signals until blockSignals(false), and doesn't keep them; data still arrives. Returns what was set
 ---before.
 ---@param block boolean
 ---@return boolean
 function TcpSocket:blockSignals(block) end
 
----Whether they are.
+---Whether signals are blocked.
 ---@return boolean
 function TcpSocket:signalsBlocked() end
 
 ---Calls a handler after a time: QTimer.
 ---@class moonport.Timer: moonport.Object
----Its time is up. A loop that was late gives one timeout, not several. While its handler waits, further timeouts
----run the handler beside it.
+---Its time is up. A loop that was late gives one timeout, not several. While its handler waits, further timeouts run
+---the handler again beside it.
 ---@field timeout? fun(self: moonport.Timer)
 local Timer = {}
 
----Starts it, or starts it anew; with msec sets the interval first.
+---Starts the timer, or starts it again; with msec, sets the interval first.
 ---@param msec? number
 function Timer:start(msec) end
 
----No more timeouts. Also called at the end of a <close> variable.
+---Stops it: no more timeouts. Also called at the end of a <close> variable.
 function Timer:stop() end
 
----A single-shot timer is inactive already when its handler runs.
+---Whether it runs; a single-shot timer is already inactive when its handler runs.
 ---@return boolean
 function Timer:isActive() end
 
----A running timer starts anew. Negative or infinite raises. 0: once a turn of the loop.
+---Sets the interval; a running timer starts again. Negative or infinite raises. 0: once per turn of the loop.
 ---@param msec number
 function Timer:setInterval(msec) end
 
----Milliseconds, 0 at first.
+---Milliseconds, default 0.
 ---@return number
 function Timer:interval() end
 
@@ -636,20 +640,20 @@ function Timer:interval() end
 ---@param single boolean
 function Timer:setSingleShot(single) end
 
----False at first.
+---Default false.
 ---@return boolean
 function Timer:isSingleShot() end
 
----Milliseconds until the next timeout, 0 if it is due, -1 if it isn't active.
+---Milliseconds until the next timeout, 0 if it is due, -1 if the timer isn't active.
 ---@return number
 function Timer:remainingTime() end
 
----True: timeouts are dropped until blockSignals(false). Gives what was set before.
+---True: drops timeouts until blockSignals(false). Returns what was set before.
 ---@param block boolean
 ---@return boolean
 function Timer:blockSignals(block) end
 
----Whether they are.
+---Whether signals are blocked.
 ---@return boolean
 function Timer:signalsBlocked() end
 
@@ -705,18 +709,18 @@ function HostAddress:isPrivateUse() end
 ---@return boolean
 function HostAddress:isGlobal() end
 
----"10.0.0.0/8", "10.0.0.0/255.0.0.0", "fe80::/10"; or a network's address and the number of bits. Another family is
----false, but for mapped addresses (D31); what is no subnet raises.
+---"10.0.0.0/8", "10.0.0.0/255.0.0.0", "fe80::/10"; or a network's address and the number of bits. False for another
+---family, except for mapped addresses (D31); raises if it isn't a subnet.
 ---@param subnet moonport.Address
 ---@param bits? integer
 ---@return boolean
 function HostAddress:isInSubnet(subnet, bits) end
 
----With other spellings of one address: ::ffff:127.0.0.1, ::127.0.0.1 and 127.0.0.1; "any", "::" and "0.0.0.0"; ::1
----and 127.0.0.1. mode allows one of these only: "ConvertV4MappedToIPv4", "ConvertV4CompatToIPv4",
----"ConvertUnspecifiedAddress", "ConvertLocalHost"; or none: "StrictConversion".
+---True also for other spellings of one address: ::ffff:127.0.0.1, ::127.0.0.1 and 127.0.0.1; "any", "::" and
+---"0.0.0.0"; ::1 and 127.0.0.1. mode allows only one of these: "ConvertV4MappedToIPv4", "ConvertV4CompatToIPv4",
+---"ConvertUnspecifiedAddress", "ConvertLocalHost"; several joined by a bar; or none: "StrictConversion".
 ---@param other moonport.Address
----@param mode? moonport.Conversion # "TolerantConversion" if left out
+---@param mode? moonport.Conversion # default "TolerantConversion"
 ---@return boolean
 function HostAddress:isEqual(other, mode) end
 
@@ -733,18 +737,18 @@ function HostAddress:toIPv6Address() end
 local Task = {}
 
 ---Suspends the caller until the task has ended. Fails with TaskFailedError and the task's message if it ended by an
----error, OperationError if it was cancelled, SocketTimeoutError if it still runs after msec. May be called again,
----and by several. Raises when a task joins itself.
----@param msec? number # -1 if left out
+---error, OperationError if it was cancelled, SocketTimeoutError if it still runs after msec. You may call it again,
+---and from several places. A task that joins itself raises.
+---@param msec? number # default -1
 ---@return any ...
 function Task:join(msec) end
 
----Ends it where it waits; its variables with <close> are closed. False if it had ended. A task that cancels itself
----ends there.
+---Ends the task where it waits, and closes its variables with <close>. False if the task was over already. A task
+---that cancels itself ends there.
 ---@return boolean
 function Task:cancel() end
 
----False once it has ended.
+---False once the task is over.
 ---@return boolean
 function Task:isActive() end
 
@@ -753,20 +757,20 @@ function Task:isActive() end
 
 ---@class moonport.Stats
 ---@field connections integer # Connections that are open now.
----@field accepted integer # Connections that came in, in total.
----@field connected integer # Connections that went out, in total.
+---@field accepted integer # Total connections accepted.
+---@field connected integer # Total connections made.
 ---@field bytesRead integer
 ---@field bytesSent integer
----@field handlerErrors integer # Errors in handlers and tasks, in total.
+---@field handlerErrors integer # Total errors in handlers and tasks.
 ---@field iterations integer # Turns of the loop.
 ---@field objects integer # Servers, sockets, timers and tasks that exist now.
 ---@field tasks integer # Tasks and handlers that wait now.
----@field generation integer # The number of the run that serves.
+---@field generation integer # The number of the run that serves now.
 ---@field reload? moonport.ReloadStats # Only in the program.
 ---@field memory integer # Bytes that Lua uses.
 
----One line on standard error; a format as string.format's, or a lone value. Never raises for what it is given: the line
----then says what doesn't suit.
+---Each writes one line to standard error: a format as for string.format, or a single value. Never raises for its
+---arguments: the line then says what doesn't fit.
 ---@class moonport.Log
 ---@field debug fun(format?: any, ...: any)
 ---@field info fun(format?: any, ...: any)
@@ -778,20 +782,21 @@ function Task:isActive() end
 ---@field log moonport.Log
 local moonport = {}
 
----A fresh one.
+---Creates a server.
 ---@return moonport.TcpServer
 function moonport.TcpServer() end
 
----A fresh one.
+---Creates a socket.
 ---@return moonport.TcpSocket
 function moonport.TcpSocket() end
 
----A fresh one.
+---Creates a timer.
 ---@return moonport.Timer
 function moonport.Timer() end
 
----An address of a text, or of an IPv4 address's number; Null without either. Fails with HostNotFoundError if it is
----none. A table that can be called, and holds what moonport.HostAddressClass says.
+---Creates an address from a text, or from the number of an IPv4 address; without either it is Null. Fails with
+---HostNotFoundError if the text isn't an address. It is a table that can be called, and holds what
+---moonport.HostAddressClass says.
 ---@param text? string|integer|moonport.HostAddress
 ---@return moonport.HostAddress|nil, string|nil, moonport.Code|nil
 function moonport.HostAddress(text) end
@@ -808,14 +813,14 @@ function moonport.HostAddress(text) end
 ---@field fromIPv6Address fun(bytes: string): moonport.HostAddress of the 16 bytes that toIPv6Address gives
 ---@field parseSubnet fun(text: string): moonport.HostAddress|nil, integer|string, moonport.Code|nil # network, bits
 
----Runs fn once in msec; stop prevents it.
+---Runs fn once after msec; stop prevents that.
 ---@param msec number
 ---@param fn fun(self: moonport.Timer)
 ---@return moonport.Timer
 function moonport.singleShot(msec, fn) end
 
----A further handler for a signal, after those that the object has. options: { singleShot = true } runs it once.
----Raises for an unknown signal or option.
+---Adds a handler for a signal, after those that the object has. options: { singleShot = true } runs it once. Raises
+---for an unknown signal or option, and says which was meant.
 ---@param object moonport.Object
 ---@param signal string
 ---@param fn fun(self: any, ...: any)
@@ -823,13 +828,14 @@ function moonport.singleShot(msec, fn) end
 ---@return moonport.Connection
 function moonport.connect(object, signal, fn, options) end
 
----Ends it; false if it had ended. One that the running emission hasn't reached yet isn't called.
+---Removes the handler; false if it was removed already. A handler that the running emission hasn't reached yet isn't
+---called.
 ---@param connection moonport.Connection
 ---@return boolean
 function moonport.disconnect(connection) end
 
----After an error in a handler or task was logged, fn(text, object, signal) is called as a handler of its own; text
----has the traceback; object and signal are nil for a task. nil removes it.
+---After an error in a handler or task is logged, fn(text, object, signal) is called as a handler of its own. text has
+---the traceback. For a task, object and signal are nil. nil removes the function.
 ---@param fn? fun(text: string, object: moonport.Object|nil, signal: string|nil)
 function moonport.onError(fn) end
 
@@ -839,12 +845,12 @@ function moonport.onError(fn) end
 ---@return moonport.Task
 function moonport.spawn(fn, ...) end
 
----Suspends the calling handler or task. -1: until it is cancelled; another negative time has passed already.
+---Suspends the calling handler or task. -1: until it is cancelled; any other negative time counts as already over.
 ---@param msec number
 ---@return true
 function moonport.sleep(msec) end
 
----Milliseconds of a clock that nobody can set. It begins anywhere: for differences only.
+---Milliseconds of a clock that nobody can set. It starts anywhere: use it only for differences.
 ---@return integer
 function moonport.now() end
 
@@ -853,15 +859,16 @@ function moonport.now() end
 function moonport.hrtime() end
 
 ---Stops the program gracefully. status: 0 to 255.
----@param status? integer # 0 if left out
+---@param status? integer # default 0
 function moonport.quit(status) end
 
----Runs the loop until nothing is left or quit; gives the status. Only in a plain lua5.4; inside the program it
----raises.
+---Runs the loop until nothing is left or quit is called; returns the status. Only in a plain lua5.4; inside the
+---program it raises.
 ---@return integer
 function moonport.run() end
 
----The value that an earlier generation has put there under the name; init is put there the first time.
+---Returns the value that an earlier generation stored under the name; the first time it stores init. Tables and
+---objects keep their identity.
 ---@param name any
 ---@param init? any
 ---@return any
@@ -870,39 +877,43 @@ function moonport.persist(name, init) end
 ---@class moonport.ReloadStats
 ---@field generation integer
 ---@field count integer # Reloads that took over.
----@field failures integer # Reloads that came to nothing.
----@field resumeErrors integer # connectionResumed handlers that have thrown.
+---@field failures integer # Reloads that failed.
+---@field resumeErrors integer # connectionResumed handlers that raised an error.
 ---@field duration number # Of the last one, in ms.
 ---@field time? number # Of the last one, seconds since 1970.
 ---@field lastError? string
 ---@field older { generation: integer, connections: integer, handlers: integer, source: string }[]
 
 ---@class moonport.ReloadReport
----@field generation integer # That serves now.
+---@field generation integer # The one that serves now.
 ---@field duration number # ms
----@field error? string # Why it has failed, with its traceback.
+---@field error? string # Why it failed, with a traceback.
 ---@field kept? integer # Listeners that were taken over.
 ---@field added? integer
 ---@field closed? integer
 ---@field connections? integer
 
----Loads the script anew, between two events.
+---Loads the script again, between two events. Fails with UnfinishedSocketOperationError if there is no script file
+---(standard input, plain Lua) or the program is stopping.
 ---@return true|nil, string|nil, moonport.Code|nil
 function moonport.reload() end
 
----Sets the function that is told of each reload.
+---fn(ok, report) is called after each reload, as a task. report has generation, duration (ms), and kept, added,
+---closed (listeners) and connections, or error. nil removes the function.
 ---@param fn? fun(ok: boolean, report: moonport.ReloadReport)
 function moonport.onReload(fn) end
 
----Sets the function that is called when the program is told to stop, before its connections are closed. It may wait.
+---When the program is told to stop, its listeners close, and fn() is called, as a task. It may wait for connections
+---to end or for data to be saved. When it returns, the connections are closed. The grace time bounds all of that.
+---quit(n) in it changes the exit status. nil removes the function. Only in the program.
 ---@param fn? fun()
 function moonport.onQuit(fn) end
 
----The number of the run that the calling code belongs to.
+---The number of the run to which the calling code belongs, from 1.
 ---@return integer
 function moonport.generation() end
 
----Has newer code taken over since the calling code was loaded?
+---Whether newer code has taken over since the calling code was loaded; a long loop asks it to know when to end.
 ---@return boolean
 function moonport.stale() end
 

@@ -4,7 +4,7 @@
 
 ---Helpers for tests of services.
 ---@class moonport.test
----@field timeout number # Milliseconds of a wait that isn't told: 5000, or MOONPORT_TEST_TIMEOUT of the environment.
+---@field timeout number # Default of waits in milliseconds: 5000, or MOONPORT_TEST_TIMEOUT of the environment.
 local test = {}
 
 ---@class moonport.test.Options
@@ -12,11 +12,11 @@ local test = {}
 ---@field arguments? (string|number)[]
 ---@field options? (string|number)[] # Of the program.
 ---@field environment? table<string, string|number|false> # Variables; false removes one.
----@field listeners? integer # How many to wait for: 1 if left out.
+---@field listeners? integer # How many to wait for; default 1.
 ---@field timeout? number # Milliseconds for the start.
 ---@field program? string # The moonport program.
 
----Starts a script, and waits until it listens.
+---Starts the script with the arguments, and waits until it listens. Or start(options).
 ---@param script string|moonport.test.Options
 ---@param ... string|number # The script's arguments.
 ---@return moonport.test.Service
@@ -24,12 +24,12 @@ function test.start(script, ...) end
 
 ---Connects to a port, or to a TcpServer of this process.
 ---@param port integer|moonport.TcpServer
----@param host? string # "127.0.0.1" if left out
+---@param host? string # default "127.0.0.1"
 ---@param msec? number
 ---@return moonport.test.Client
 function test.connect(port, host, msec) end
 
----Calls condition until it gives something true, and gives that.
+---Calls condition until it returns something true, and returns that. what names it in the failure.
 ---@generic T
 ---@param condition fun(): T
 ---@param msec? number
@@ -40,14 +40,14 @@ function test.eventually(condition, msec, what) end
 ---Ends all services and clients.
 function test.cleanup() end
 
----A script that runs in a process of its own.
+---A script in a process of its own.
 ---@class moonport.test.Service
----@field port integer # Of its first listener.
+---@field port integer # That of its first listener.
 ---@field listeners { host: string, port: integer }[]
 ---@field pid integer
 local Service = {}
 
----A client of it, or of another of its ports.
+---Connects to it, or to another of its ports.
 ---@param port? integer
 ---@param msec? number
 ---@return moonport.test.Client
@@ -61,7 +61,7 @@ function Service:log() end
 ---@return string
 function Service:output() end
 
----Waits for a line of the log that fits; each line is found once. Gives the captures, or the line.
+---Waits for a line of the log that matches the Lua pattern. Each line is found once. Returns the captures, or the line.
 ---@param pattern string
 ---@param msec? number
 ---@return string ...
@@ -85,12 +85,13 @@ function Service:signal(name) end
 ---@return boolean
 function Service:isRunning() end
 
----Waits for its end. Gives its exit status, 128 + n when a signal n ended it.
+---Waits until it ends; returns its exit status, 128 + n if signal n ended it.
 ---@param msec? number
 ---@return integer
 function Service:wait(msec) end
 
----Ends it with SIGTERM. Gives its exit status.
+---Ends it with SIGTERM and waits; returns its exit status. Its clients whose peer has closed close too, so that it
+---needn't wait for them.
 ---@param msec? number
 ---@return integer
 function Service:stop(msec) end
@@ -98,7 +99,8 @@ function Service:stop(msec) end
 ---Ends it with SIGKILL.
 function Service:kill() end
 
----Ends it. Raises if it has failed before by itself, unasked.
+---Ends it, by force if necessary; also at the end of a <close> variable. Raises if it failed by itself before and the
+---test hasn't asked with wait or stop.
 function Service:close() end
 
 ---A connection to a service.
@@ -106,12 +108,12 @@ function Service:close() end
 ---@field socket moonport.TcpSocket
 local Client = {}
 
----Sends.
+---Sends the bytes.
 ---@param bytes string
 ---@return moonport.test.Client
 function Client:send(bytes) end
 
----A number of bytes, a line without its end, or all until the peer closes.
+---A number of bytes, a "line" without its "\n" or "\r\n", or "all" until the peer closes.
 ---@param what integer|"line"|"all"
 ---@param msec? number
 ---@return string
@@ -123,13 +125,14 @@ function Client:receive(what, msec) end
 ---@return string
 function Client:expect(bytes, msec) end
 
----The next line is this, apart from its end.
+---The next line is this, without its "\n" or "\r\n".
 ---@param line string
 ---@param msec? number
 ---@return string
 function Client:expectLine(line, msec) end
 
----Reads until the Lua pattern is found, and takes all up to its end. Gives the captures, or what fits.
+---Reads until it finds the Lua pattern, and takes everything up to the end of the match. End the pattern with what
+---surely ends the message, such as "\n": more may be on its way. Returns the captures, or the match.
 ---@param pattern string
 ---@param msec? number
 ---@return string ...
@@ -140,12 +143,12 @@ function Client:expectMatch(pattern, msec) end
 ---@return "closed"|"reset"
 function Client:expectEnd(msec) end
 
----Nothing comes for so long, and the peer stays.
----@param msec? number # 50 if left out
+---Nothing comes for that time, and the peer stays connected.
+---@param msec? number # default 50
 function Client:expectNothing(msec) end
 
 ---Tells the peer that no more comes; reading goes on.
 function Client:closeWriteChannel() end
 
----Closes it.
+---Closes it; also at the end of a <close> variable.
 function Client:close() end
