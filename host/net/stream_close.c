@@ -170,6 +170,8 @@ void mp_stream_close(mp_stream *stream) {
     close_device(stream);
     if (stream->state == MP_STATE_UNCONNECTED && stream->watcher.fd >= 0)
         mp_stream_shut(stream, false); /* a descriptor that was adopted unconnected */
+    if (stream->state == MP_STATE_UNCONNECTED)
+        mp_stream_release_carrier(stream);
     mp_stream_disconnect(stream);
 }
 
@@ -178,6 +180,7 @@ void mp_stream_abort(mp_stream *stream) {
     mp_write_queue_clear(&stream->out, &mp_stream_network(stream)->chunks);
     if (stream->state != MP_STATE_UNCONNECTED || stream->watcher.fd >= 0)
         finish(stream, false);
+    mp_stream_release_carrier(stream);
 }
 
 void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {

@@ -256,8 +256,10 @@ bool mp_stream_say_goodbye(mp_stream *stream) {
     if (!carrier || !carrier->transport->goodbye || carrier->stage != CARRIER_OPEN ||
         carrier->goodbye == GOODBYE_SAID)
         return true;
-    if (carrier->suspended)
+    if (carrier->suspended) {
+        carrier->goodbye = GOODBYE_BEGUN;
         return false;
+    }
     mp_transport_result result = carrier->transport->goodbye(stream);
     bool later = result.outcome == MP_TRANSPORT_AGAIN || result.outcome == MP_TRANSPORT_SUSPENDED;
     carrier->goodbye = later ? GOODBYE_BEGUN : GOODBYE_SAID;
@@ -267,6 +269,8 @@ bool mp_stream_say_goodbye(mp_stream *stream) {
 
 /* A failure is the peer's doing: reading tells of it. */
 void mp_stream_end_writing(mp_stream *stream) {
-    if ((stream->flags & FLAG_WRITE_CLOSED) && mp_stream_unsent(stream) == 0 && mp_stream_say_goodbye(stream))
+    bool shaking = (stream->flags & FLAG_CARRIED) && stream->extras->carrier.stage == CARRIER_HANDSHAKING;
+    if ((stream->flags & FLAG_WRITE_CLOSED) && !shaking && mp_stream_unsent(stream) == 0 &&
+        mp_stream_say_goodbye(stream))
         (void)mp_system_shutdown_write(stream->watcher.fd);
 }

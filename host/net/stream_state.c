@@ -34,10 +34,11 @@ void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
 static int carried_events(const mp_stream *stream, bool reads, bool writes) {
     const mp_carrier *carrier = &stream->extras->carrier;
     int events = carrier->beside;
-    if (carrier->suspended || carrier->stage == CARRIER_GONE)
+    if (carrier->suspended || carrier->stage == CARRIER_GONE ||
+        (stream->state != MP_STATE_CONNECTED && stream->state != MP_STATE_CLOSING))
         return 0;
     if (carrier->stage == CARRIER_HANDSHAKING)
-        return carrier->receive_waits ? carrier->receive_waits : EV_READ;
+        return events | (carrier->receive_waits ? carrier->receive_waits : EV_READ);
     if (reads)
         events |= carrier->receive_waits ? carrier->receive_waits : EV_READ;
     if (writes || carrier->goodbye == GOODBYE_BEGUN)
@@ -139,8 +140,8 @@ void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result
         return;
     mp_carrier *carrier = &stream->extras->carrier;
     bool again = result->outcome == MP_TRANSPORT_AGAIN;
-    *waits = again ? result->wants : 0;
-    carrier->beside = again ? 0 : result->wants;
+    *waits = again ? result->waits : 0;
+    carrier->beside = result->wants;
     carrier->suspended = result->outcome == MP_TRANSPORT_SUSPENDED;
     if (result->outcome == MP_TRANSPORT_BROKEN || result->outcome == MP_TRANSPORT_TRUNCATED) {
         carrier->stage = CARRIER_GONE;

@@ -169,6 +169,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     }
     mp_connector *connector = new_connector(stream, host, port);
     if (!connector) {
+        mp_stream_release_carrier(stream);
         mp_object_check(&stream->object);
         return MP_FAULT_RESOURCE;
     }

@@ -29,12 +29,14 @@ enum mp_transport_outcome {
     MP_TRANSPORT_BROKEN     /* `fault` has ended the connection */
 };
 
-/* `wants` is of EV_READ | EV_WRITE. With AGAIN it is what the call waits for: receive may have to wait for room to send, and send for
-   something to receive; 0 is its own direction. With any other outcome it is what the transport wants beside, also of a stream
-   that isn't read: an answer of its own that has to leave. It holds until the next call. */
+/* `waits` and `wants` are of EV_READ | EV_WRITE. A call that was AGAIN `waits` for one or both: receive may have to wait for room to
+   send, and send for something to receive; 0 is its own direction. With any outcome but SUSPENDED the transport `wants` the others
+   beside, also of a stream that isn't read: an answer of its own has to leave. That holds until the next call, and when it comes send is
+   called, with what is queued or nothing. */
 typedef struct mp_transport_result {
     ssize_t n; /* bytes of the stream's, with BYTES */
     uint8_t outcome;
+    uint8_t waits;
     uint8_t wants;
     uint8_t fault; /* enum mp_fault, with TRUNCATED and BROKEN */
 } mp_transport_result;
@@ -47,7 +49,8 @@ typedef struct mp_transport {
     int (*begin)(mp_stream *stream, const char *unread, size_t size);
     /* Moves at most `size` bytes of the peer's to `data`: goes on over its records until `size` or AGAIN; BYTES if there are any. */
     mp_transport_result (*receive)(mp_stream *stream, void *data, size_t size);
-    /* Takes bytes to send. After AGAIN it is offered the same ones again, no fewer. `count` 0: there are none, it sends what it has. */
+    /* Takes bytes to send. After AGAIN it is offered the same ones again, no fewer. `count` 0: there are none, it sends what it has. No
+       other function sends what this one has taken, or answers in front of it. */
     mp_transport_result (*send)(mp_stream *stream, const struct iovec *vectors, int count);
     /* Before anything else may move: called when the connection is there and each time that the descriptor is ready. */
     mp_transport_result (*handshake)(mp_stream *stream);
