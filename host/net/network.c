@@ -36,6 +36,10 @@ int mp_network_new(const mp_upcalls *loop_upcalls, const mp_network_upcalls *upc
     mp_ring_init(&network->outgoing);
     mp_ring_init(&network->connecting);
     mp_ring_init(&network->starving);
+    mp_ring_init(&network->soon);
+    ev_idle_init(&network->at_soon, mp_stream_call_those);
+    ev_set_priority(&network->at_soon, EV_MAXPRI); /* in each turn, however much is ready */
+    network->at_soon.data = network;
     *out = network;
     return 0;
 }
@@ -44,7 +48,8 @@ void mp_network_free(mp_network *network) {
     if (!network)
         return;
     assert(mp_ring_is_empty(&network->servers) && mp_ring_is_empty(&network->outgoing) &&
-           !network->dirty_head);
+           mp_ring_is_empty(&network->soon) && !network->dirty_head);
+    ev_idle_stop(network->loop.ev, &network->at_soon);
     ev_timer_stop(network->loop.ev, &network->relief);
     mp_resolver_free(network->resolver);
     mp_linger_end(network);

@@ -73,6 +73,8 @@ struct mp_network {
     mp_ring servers, outgoing; /* all servers; streams that no listener accepted */
     mp_ring connecting;        /* mp_connector: connects in progress */
     mp_ring starving;          /* mp_starving */
+    mp_ring soon;              /* streams whose transport is called in the next turn, see stream_state.h */
+    ev_idle at_soon;
     mp_lingering *lingering;
     uint64_t *owned; /* descriptors, a bit each, see descriptor.h */
     size_t owned_words;

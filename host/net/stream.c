@@ -121,13 +121,6 @@ static bool hand_over(mp_stream *stream, const mp_arrival *arrival) {
     return false;
 }
 
-/* A transport may hold more than one receive took, of which the poll doesn't tell. */
-static void feed_pending(mp_stream *stream) {
-    const mp_transport *transport = stream->extras->carrier.transport;
-    if (transport->has_pending && transport->has_pending(stream))
-        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
-}
-
 mp_stream *mp_stream_next_arrival(mp_network *network) {
     mp_stream *stream = network->receiver;
     if (stream && !mp_stream_keep_rest(stream))
@@ -139,8 +132,6 @@ mp_stream *mp_stream_next_arrival(mp_network *network) {
             continue;
         assert(stream->flags & FLAG_ARRIVED);
         stream->flags &= ALL_BUT(FLAG_ARRIVED);
-        if (stream->flags & FLAG_CARRIED)
-            feed_pending(stream);
         /* An earlier handler may have begun to close it. */
         if (stream->state == MP_STATE_CONNECTED && !(stream->flags & FLAG_READ_ENDED) &&
             hand_over(stream, arrival))
@@ -181,7 +172,8 @@ static void shake_hands(mp_stream *stream) {
     mp_stream_end_writing(stream);
     if (stream->state == MP_STATE_CLOSING)
         mp_object_defer(&stream->object, STEP_CLOSE);
-    ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ); /* what has come with it */
+    if ((stream->flags & FLAG_CARRIED) && stream->watcher.fd >= 0)
+        mp_stream_call_soon(stream); /* for what has come with it */
 }
 
 /* Either direction may have waited for the other: whatever the descriptor is ready for, both are tried. */
@@ -197,7 +189,8 @@ static void on_carried(mp_stream *stream) {
         receive(stream);
     if (!(stream->flags & FLAG_CARRIED) || carrier->stage != CARRIER_OPEN)
         return;
-    (void)flush(stream, true);
+    if (!(stream->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
+        (void)flush(stream, true);
     if ((stream->flags & FLAG_CARRIED) && carrier->goodbye == GOODBYE_BEGUN &&
         mp_stream_say_goodbye(stream)) {
         mp_stream_end_writing(stream);
@@ -347,7 +340,7 @@ bool mp_stream_establish(mp_stream *stream, int fd) {
     ev_io_set(&stream->watcher, fd, EV_READ);
     ev_io_start(network->loop.ev, &stream->watcher);
     if (stream->flags & FLAG_CARRIED)
-        ev_feed_event(network->loop.ev, &stream->watcher, EV_READ); /* the handshake may be ours to begin */
+        mp_stream_call_soon(stream); /* the handshake may be ours to begin */
     if (mp_stream_watch_idle(stream) < 0)
         mp_stream_fail(stream, MP_FAULT_RESOURCE);
     return stream->state == MP_STATE_CONNECTED;

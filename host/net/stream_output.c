@@ -204,6 +204,8 @@ static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
             carrier->offered = result.outcome == MP_TRANSPORT_AGAIN ? total(vectors, count) : 0;
     } while (result.outcome == MP_TRANSPORT_BYTES && stream->out.bytes > 0);
     *sent = before - mp_stream_unsent(stream);
+    if (carrier)
+        mp_stream_hear_pending(stream); /* it may have received */
     if (result.outcome == MP_TRANSPORT_BROKEN)
         return (mp_part_result){MP_BROKEN, result.fault};
     return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
@@ -264,6 +266,7 @@ bool mp_stream_say_goodbye(mp_stream *stream) {
     bool later = result.outcome == MP_TRANSPORT_AGAIN || result.outcome == MP_TRANSPORT_SUSPENDED;
     carrier->goodbye = later ? GOODBYE_BEGUN : GOODBYE_SAID;
     mp_stream_note_carrier(stream, &result, &carrier->send_waits);
+    mp_stream_hear_pending(stream);
     return !later;
 }
 

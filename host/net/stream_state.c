@@ -58,6 +58,8 @@ void mp_stream_update_watcher(mp_stream *stream) {
     if ((stream->watcher.events & (EV_READ | EV_WRITE)) == events &&
         ev_is_active(&stream->watcher) == (events != 0))
         return;
+    if ((stream->flags & FLAG_CARRIED) && ev_is_pending(&stream->watcher))
+        mp_stream_call_soon(stream); /* libev forgets the call */
     ev_io_stop(ev, &stream->watcher);
     ev_io_set(&stream->watcher, stream->watcher.fd, events);
     if (events)
@@ -70,10 +72,8 @@ void mp_stream_hear(mp_stream *stream, uint32_t flags) {
         return;
     stream->flags &= ALL_BUT(flags);
     mp_stream_update_watcher(stream);
-    if ((stream->flags & FLAG_CARRIED) && stream->watcher.fd >= 0 &&
-        stream->extras->carrier.transport->has_pending &&
-        stream->extras->carrier.transport->has_pending(stream))
-        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
+    if (stream->flags & FLAG_CARRIED)
+        mp_stream_hear_pending(stream);
 }
 
 const mp_limits *mp_stream_limits(const mp_stream *stream) {
@@ -125,6 +125,34 @@ const char *mp_stream_fault_text(const mp_stream *stream) {
     return own ? extras->fault_text : mp_fault_text(stream->fault);
 }
 
+void mp_stream_call_soon(mp_stream *stream) {
+    mp_network *network = mp_stream_network(stream);
+    assert((stream->flags & FLAG_CARRIED) && stream->watcher.fd >= 0);
+    if (stream->extras->carrier.soon.next)
+        return;
+    mp_ring_append(&network->soon, &stream->extras->carrier.soon);
+    ev_idle_start(network->loop.ev, &network->at_soon);
+}
+
+void mp_stream_hear_pending(mp_stream *stream) {
+    const mp_carrier *carrier = &stream->extras->carrier;
+    if (stream->watcher.fd >= 0 && !(stream->flags & DEAF) && mp_stream_is_carrying(stream) &&
+        carrier->receive_waits == 0 && carrier->transport->has_pending &&
+        carrier->transport->has_pending(stream))
+        mp_stream_call_soon(stream);
+}
+
+void mp_stream_call_those(struct ev_loop *ev, ev_idle *watcher, int revents) {
+    mp_network *network = watcher->data;
+    (void)revents;
+    ev_idle_stop(ev, watcher);
+    while (!mp_ring_is_empty(&network->soon)) {
+        mp_stream_extras *extras = MP_CONTAINER(network->soon.next, mp_stream_extras, carrier.soon);
+        mp_ring_remove(&extras->carrier.soon);
+        ev_feed_event(ev, &extras->stream->watcher, EV_READ);
+    }
+}
+
 /* Keeps the words for a fault, which go with the transport. Without memory those of the table do. */
 static void keep_fault_text(mp_stream *stream, enum mp_fault fault) {
     mp_stream_extras *extras = stream->extras;
@@ -158,6 +186,8 @@ size_t mp_stream_carrier_unsent(const mp_stream *stream) {
 void mp_stream_release_carrier(mp_stream *stream) {
     if (!(stream->flags & FLAG_CARRIED))
         return;
+    if (stream->extras->carrier.soon.next)
+        mp_ring_remove(&stream->extras->carrier.soon);
     if (stream->extras->carrier.transport->release)
         stream->extras->carrier.transport->release(stream);
     stream->extras->carrier = (mp_carrier){0};

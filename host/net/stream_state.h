@@ -122,6 +122,7 @@ typedef struct mp_carrier {
     uint8_t send_waits;
     uint8_t beside; /* what it wants of the poll whatever the stream does */
     size_t offered; /* bytes at the head of the queue that it will be offered again */
+    mp_ring soon;   /* in the network's `soon`, or nowhere */
 } mp_carrier;
 
 /* What few streams need; a class may have more behind it (mp_stream_class.extras_size). */
@@ -256,6 +257,16 @@ static inline bool mp_stream_is_carrying(const mp_stream *stream) {
     return !(stream->flags & FLAG_CARRIED) ||
            (stream->extras->carrier.stage == CARRIER_OPEN && !stream->extras->carrier.suspended);
 }
+
+/* Has the transport, there is one, called in the next turn although the poll may tell of nothing. Not in this one: a peer that always
+   has more would keep all others from it. */
+void mp_stream_call_soon(mp_stream *stream);
+
+/* The same if the stream hears and the transport holds input, of which the poll doesn't tell. */
+void mp_stream_hear_pending(mp_stream *stream);
+
+/* Calls those of the network that are to be called; its idle watcher's. */
+void mp_stream_call_those(struct ev_loop *ev, ev_idle *watcher, int revents);
 
 /* Takes what a call of the transport says beside its outcome: what it waits for (`waits`: of which direction), whether it rests,
    words for a fault. A pipe says nothing. */

@@ -28,7 +28,7 @@ int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, vo
     mp_stream_hear(stream, FLAG_READ_FULL);
     mp_stream_update_watcher(stream);
     if (connected)
-        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ);
+        mp_stream_call_soon(stream);
     return 0;
 }
 
@@ -37,6 +37,5 @@ void mp_stream_transport_resume(mp_stream *stream) {
         return;
     stream->extras->carrier.suspended = false;
     mp_stream_update_watcher(stream);
-    if (stream->watcher.fd >= 0)
-        ev_feed_event(stream->object.loop->ev, &stream->watcher, EV_READ | EV_WRITE);
+    mp_stream_call_soon(stream);
 }
