@@ -36,7 +36,7 @@ static bool can_send(const mp_stream *stream) {
     if (stream->watcher.fd < 0 || stream->state < MP_STATE_CONNECTED)
         return false;
     if (stream->flags & (FLAG_CARRIED | FLAG_CONGESTED))
-        return !(stream->flags & FLAG_CONGESTED) && mp_stream_is_carrying(stream) &&
+        return !(stream->flags & (FLAG_CONGESTED | FLAG_WRITE_FAILED)) && mp_stream_is_carrying(stream) &&
                (mp_stream_unsent(stream) > 0 || stream->extras->carrier.beside != 0);
     return stream->out.bytes > 0;
 }

@@ -188,6 +188,7 @@ void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {
         return;
     if (stream->extras)
         mp_idle_unwatch(&stream->extras->idle);
+    mp_stream_end_carrier(stream);
     mp_stream_drop_output(stream);
     mp_stream_remote_closed(stream, fault, false);
 }

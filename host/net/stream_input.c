@@ -120,7 +120,9 @@ static ssize_t receive_carried(mp_stream *stream, void *data, size_t size, mp_pa
         *part = (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
     else if (result.outcome == MP_TRANSPORT_TRUNCATED || result.outcome == MP_TRANSPORT_BROKEN)
         *part = (mp_part_result){MP_BROKEN, result.fault};
-    if ((stream->flags & FLAG_CARRIED) && result.outcome == MP_TRANSPORT_BYTES)
+    if (part->outcome == MP_BROKEN)
+        mp_stream_end_carrier(stream);
+    else if ((stream->flags & FLAG_CARRIED) && result.outcome == MP_TRANSPORT_BYTES)
         mp_stream_hear_pending(stream);
     return result.outcome == MP_TRANSPORT_BYTES ? result.n : 0;
 }

@@ -198,11 +198,14 @@ static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
         result = transport->send(stream, vectors, count);
         if (carrier)
             mp_stream_note_carrier(stream, &result, &carrier->send_waits);
-        if (result.outcome == MP_TRANSPORT_BYTES)
+        if (result.outcome == MP_TRANSPORT_BYTES) {
+            assert(result.n > 0 || count == 0);
             mp_write_queue_consume(&stream->out, chunks(stream), (size_t)result.n);
+        }
         if (carrier)
             carrier->offered = result.outcome == MP_TRANSPORT_AGAIN ? total(vectors, count) : 0;
     } while (result.outcome == MP_TRANSPORT_BYTES && stream->out.bytes > 0);
+    assert(mp_stream_unsent(stream) <= before);
     *sent = before - mp_stream_unsent(stream);
     if (carrier)
         mp_stream_hear_pending(stream); /* it may have received */

@@ -33,7 +33,7 @@ void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
 /* What a stream with a transport waits for: receive and send may each have to wait for the other direction. */
 static int carried_events(const mp_stream *stream, bool reads, bool writes) {
     const mp_carrier *carrier = &stream->extras->carrier;
-    int events = carrier->beside;
+    int events = stream->flags & FLAG_WRITE_FAILED ? 0 : carrier->beside;
     if (carrier->suspended || carrier->stage == CARRIER_GONE ||
         (stream->state != MP_STATE_CONNECTED && stream->state != MP_STATE_CLOSING))
         return 0;
@@ -153,6 +153,14 @@ void mp_stream_call_those(struct ev_loop *ev, ev_idle *watcher, int revents) {
     }
 }
 
+void mp_stream_end_carrier(mp_stream *stream) {
+    if (!(stream->flags & FLAG_CARRIED))
+        return;
+    stream->extras->carrier.stage = CARRIER_GONE;
+    stream->flags |= FLAG_WRITE_FAILED;
+    mp_stream_update_watcher(stream);
+}
+
 /* Keeps the words for a fault, which go with the transport. Without memory those of the table do. */
 static void keep_fault_text(mp_stream *stream, enum mp_fault fault) {
     mp_stream_extras *extras = stream->extras;
@@ -171,16 +179,14 @@ void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result
     *waits = again ? result->waits : 0;
     carrier->beside = result->wants;
     carrier->suspended = result->outcome == MP_TRANSPORT_SUSPENDED;
-    if (result->outcome == MP_TRANSPORT_BROKEN || result->outcome == MP_TRANSPORT_TRUNCATED) {
-        carrier->stage = CARRIER_GONE;
+    if (result->outcome == MP_TRANSPORT_BROKEN || result->outcome == MP_TRANSPORT_TRUNCATED)
         keep_fault_text(stream, result->fault);
-    }
     mp_stream_update_watcher(stream);
 }
 
 size_t mp_stream_carrier_unsent(const mp_stream *stream) {
     const mp_transport *transport = stream->extras->carrier.transport;
-    return transport->unsent ? transport->unsent(stream) : 0;
+    return transport->unsent && !(stream->flags & FLAG_WRITE_FAILED) ? transport->unsent(stream) : 0;
 }
 
 void mp_stream_release_carrier(mp_stream *stream) {

@@ -268,11 +268,14 @@ void mp_stream_hear_pending(mp_stream *stream);
 /* Calls those of the network that are to be called; its idle watcher's. */
 void mp_stream_call_those(struct ev_loop *ev, ev_idle *watcher, int revents);
 
+/* It has failed: the transport, if there is one, is called no more, and nothing can be sent. */
+void mp_stream_end_carrier(mp_stream *stream);
+
 /* Takes what a call of the transport says beside its outcome: what it waits for (`waits`: of which direction), whether it rests,
    words for a fault. A pipe says nothing. */
 void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result, uint8_t *waits);
 
-/* Bytes that the transport, there is one, has taken and not sent. */
+/* Bytes that the transport, there is one, has taken and not sent; 0 when it never will. */
 size_t mp_stream_carrier_unsent(const mp_stream *stream);
 
 /* Bytes of output that are not with the system yet. */

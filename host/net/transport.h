@@ -26,7 +26,7 @@ enum mp_transport_outcome {
     MP_TRANSPORT_TRUNCATED, /* receive: the connection has ended, and the peer hasn't said so: `fault` */
     MP_TRANSPORT_AGAIN,     /* nothing can move until the descriptor is ready, see `wants` */
     MP_TRANSPORT_SUSPENDED, /* nothing is to be called until mp_stream_transport_resume */
-    MP_TRANSPORT_BROKEN     /* `fault` has ended the connection */
+    MP_TRANSPORT_BROKEN /* `fault` has ended the connection; of send: if it is the peer's end, what came before is received first */
 };
 
 /* `waits` and `wants` are of EV_READ | EV_WRITE. A call that was AGAIN `waits` for one or both: receive may have to wait for room to
@@ -56,8 +56,9 @@ typedef struct mp_transport {
     mp_transport_result (*handshake)(mp_stream *stream);
     /* The stream sends no more: tells the peer so. Called when all else has left; doesn't wait for the peer's. */
     mp_transport_result (*goodbye)(mp_stream *stream);
-    bool (*has_pending)(const mp_stream *stream); /* input that the poll doesn't tell of */
-    size_t (*unsent)(const mp_stream *stream);    /* bytes taken by send that are not with the system yet */
+    bool (*has_pending)(const mp_stream *stream); /* input, or an end, that the poll doesn't tell of */
+    /* Of the bytes that send has taken those that the system hasn't yet: no more than were taken, whatever becomes of them. */
+    size_t (*unsent)(const mp_stream *stream);
     const char *(*fault_text)(
         const mp_stream *stream);       /* words for its last fault; NULL: those of the table */
     void (*release)(mp_stream *stream); /* frees its state; nothing is called after it */

@@ -265,10 +265,10 @@ static ssize_t gather(record_transport *own, const struct iovec *vectors, int co
     return n;
 }
 
-static mp_transport_result send_vectors(mp_stream *stream, const struct iovec *vectors, int count) {
+static mp_transport_result send_some(mp_stream *stream, const struct iovec *vectors, int count) {
     record_transport *own = state_of(stream);
     own->calls++;
-    own->late |= !own->heard || (own->said && count > 0);
+    own->late |= !own->heard || (own->said && count > 0) || own->failed;
     compare(own, vectors, count);
     if (own->suspends)
         return suspended();
@@ -304,6 +304,12 @@ static mp_transport_result send_vectors(mp_stream *stream, const struct iovec *v
     }
     own->record = (size_t)n;
     return bytes(own, (size_t)n);
+}
+
+static mp_transport_result send_vectors(mp_stream *stream, const struct iovec *vectors, int count) {
+    mp_transport_result result = send_some(stream, vectors, count);
+    state_of(stream)->failed |= result.outcome == MP_TRANSPORT_BROKEN;
+    return result;
 }
 
 static mp_transport_result goodbye(mp_stream *stream) {

@@ -53,13 +53,13 @@ typedef struct record_transport {
     record_bytes taken;       /* in begin */
     unsigned retried;         /* sends that followed one that had to wait */
     bool cheated;             /* it was offered something else then, or less */
-    bool late; /* something was to be sent or received before the handshake, or after the goodbye */
+    bool late; /* something was to be sent or received before the handshake, after the goodbye or a failure */
     /* Its own. */
     record_bytes raw, plain, out; /* received, opened, to be sent */
     size_t record;                /* bytes of the stream's in the record that is on its way */
     record_bytes offered;         /* to the send that had to wait */
     size_t committed;             /* bytes of those that are a record by now */
-    bool greeted, heard, ended, told, parted, said, unticked, broken;
+    bool greeted, heard, ended, told, parted, said, failed, unticked, broken;
     int suspended;
     const char *text;
 } record_transport;
