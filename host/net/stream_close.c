@@ -71,8 +71,10 @@ void mp_stream_try_close(mp_stream *stream) {
     if (stream->phase != PHASE_BROKEN && !(stream->flags & FLAG_WRITE_FAILED) &&
         !mp_stream_say_goodbye(stream))
         return; /* on_event goes on */
-    finish(stream,
-           !(stream->flags & (FLAG_READ_ENDED | FLAG_WRITE_FAILED | FLAG_PIPE)) && stream->bytes_sent > 0);
+    /* A transport has said its goodbye, whatever else was sent, and its peer's is not the descriptor's end. */
+    bool carried = stream->flags & FLAG_CARRIED;
+    finish(stream, !(stream->flags & (FLAG_WRITE_FAILED | FLAG_PIPE)) &&
+                       (carried || (!(stream->flags & FLAG_READ_ENDED) && stream->bytes_sent > 0)));
 }
 
 void mp_stream_handler_ended(mp_stream *stream) {
@@ -159,7 +161,7 @@ void mp_stream_open(mp_stream *stream, int open_mode) {
     stream->flags &= ALL_BUT(FLAG_TRANSACTION);
     stream->flags |= FLAG_OPENED;
     mp_stream_hear(stream, FLAG_READ_FULL);
-    stream->fault = MP_FAULT_NONE;
+    mp_stream_clear_fault(stream);
     stream->open_mode = (uint8_t)open_mode;
     mp_stream_drop_output(stream);
     if (stream->state == MP_STATE_CLOSING)

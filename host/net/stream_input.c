@@ -94,6 +94,17 @@ void mp_stream_drop_arrival(mp_stream *stream) {
     stream->flags &= ALL_BUT(FLAG_ARRIVED);
 }
 
+const char *mp_stream_arrival(const mp_stream *stream, size_t *size) {
+    const mp_network *network = mp_stream_network(stream);
+    *size = 0;
+    for (uint32_t i = 0; (stream->flags & FLAG_ARRIVED) && i < network->arrival_count; i++)
+        if (network->arrivals[i].stream == stream) {
+            *size = network->arrivals[i].size;
+            return network->input->data + network->arrivals[i].start;
+        }
+    return "";
+}
+
 /* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
 static void arrived(mp_stream *stream, uint32_t size) {
     mp_network *network = mp_stream_network(stream);

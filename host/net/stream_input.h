@@ -56,6 +56,9 @@ bool mp_stream_keep_rest(mp_stream *stream);
 /* Drops what has arrived for the stream: it has a FLAG_ARRIVED, and its descriptor goes. */
 void mp_stream_drop_arrival(mp_stream *stream);
 
+/* What has arrived for the stream and waits for its handlers; *size is 0 if there is nothing. */
+const char *mp_stream_arrival(const mp_stream *stream, size_t *size);
+
 /* Drops what nobody has read, and the buffer with it. */
 void mp_stream_drop_input(mp_stream *stream);
 

@@ -112,6 +112,8 @@ enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
         return MP_FAULT_NOT_CONNECTED;
     if (stream->flags & FLAG_WRITE_CLOSED)
         return MP_FAULT_WRITE_CHANNEL_CLOSED;
+    if ((stream->flags & FLAG_CARRIED) && stream->extras->carrier.goodbye != GOODBYE_UNSAID)
+        return MP_FAULT_NOT_CONNECTED; /* without a transport the connection would have ended by now */
     /* A single large write to an empty queue is the script's own decision. */
     size_t unsent = mp_stream_unsent(stream);
     if (unsent == 0)

@@ -125,6 +125,14 @@ const char *mp_stream_fault_text(const mp_stream *stream) {
     return own ? extras->fault_text : mp_fault_text(stream->fault);
 }
 
+void mp_stream_clear_fault(mp_stream *stream) {
+    stream->fault = MP_FAULT_NONE;
+    if (!stream->extras)
+        return;
+    free(stream->extras->fault_text);
+    stream->extras->fault_text = NULL;
+}
+
 void mp_stream_call_soon(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
     assert((stream->flags & FLAG_CARRIED) && stream->watcher.fd >= 0);

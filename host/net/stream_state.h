@@ -240,8 +240,11 @@ static inline bool mp_stream_is_valid(const mp_stream *stream) {
     return stream->watcher.fd >= 0 || stream->open_mode != MP_NOT_OPEN;
 }
 
-/* Qt's words for its last fault, or the transport's. */
+/* Qt's words for its last fault, or the transport's, which stay until the next connection. */
 const char *mp_stream_fault_text(const mp_stream *stream);
+
+/* There is no fault any more, nor words for one. */
+void mp_stream_clear_fault(mp_stream *stream);
 
 /* --- the transport ------------------------------------------------------------------------------------------------- */
 

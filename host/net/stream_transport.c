@@ -6,8 +6,28 @@
 #include "net/stream_transport.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "net/stream_input.h"
+
+/* It takes what is unread, and what has arrived and would be so in a moment. */
+static int begin_transport(mp_stream *stream, const mp_transport *transport) {
+    size_t size, more;
+    const char *unread = mp_stream_peek(stream, &size), *arrived = mp_stream_arrival(stream, &more);
+    mp_buffer *both = NULL;
+    if (!transport->begin)
+        return 0;
+    if (more > 0) {
+        if (mp_buffer_append(&both, unread, size) < 0 || mp_buffer_append(&both, arrived, more) < 0) {
+            free(both);
+            return -ENOMEM;
+        }
+        unread = both->data + both->start;
+    }
+    int result = transport->begin(stream, unread, size + more);
+    free(both);
+    return result;
+}
 
 int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state) {
     bool connected = stream->state == MP_STATE_CONNECTED;
@@ -16,14 +36,14 @@ int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, vo
         return -ENOMEM;
     stream->extras->carrier = (mp_carrier){.transport = transport, .state = state};
     stream->flags |= FLAG_CARRIED;
-    size_t size;
-    const char *unread = mp_stream_peek(stream, &size);
-    int result = transport->begin ? transport->begin(stream, unread, size) : 0;
+    int result = begin_transport(stream, transport);
     if (result < 0) {
         stream->extras->carrier = (mp_carrier){0};
         stream->flags &= ALL_BUT(FLAG_CARRIED);
         return result;
     }
+    if (stream->flags & FLAG_ARRIVED)
+        mp_stream_drop_arrival(stream);
     mp_stream_drop_input(stream);
     mp_stream_hear(stream, FLAG_READ_FULL);
     mp_stream_update_watcher(stream);

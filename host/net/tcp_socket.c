@@ -178,7 +178,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     mp_stream_drop_input(stream);
     forget(stream);
     stream->flags &= KEPT_ALWAYS | FLAG_KEEP_DESCRIPTOR | FLAG_PIPE | FLAG_CARRIED;
-    stream->fault = MP_FAULT_NONE;
+    mp_stream_clear_fault(stream);
     stream->open_mode = (uint8_t)open_mode;
     mp_tcp_socket_extras(socket)->connector = connector;
     mp_stream_set_state(stream, MP_STATE_HOST_LOOKUP);

@@ -89,7 +89,7 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
     mp_tcp_socket_class.forget(stream);
     stream->flags &= KEPT_ALWAYS;
     stream->flags |= FLAG_KEEP_DESCRIPTOR | (is_socket ? 0 : FLAG_PIPE);
-    stream->fault = MP_FAULT_NONE;
+    mp_stream_clear_fault(stream);
     stream->open_mode = (uint8_t)open_mode;
     if (state == MP_STATE_CONNECTED) {
         (void)mp_system_peer_address(fd, &socket->peer, &stream->port);

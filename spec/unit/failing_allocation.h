@@ -31,7 +31,7 @@ static bool fails(failure *f) {
     return f->armed && ++f->count >= f->from && f->count <= f->to;
 }
 
-static void *allocate(void *context, void *old, size_t old_size, size_t size) {
+static inline void *allocate(void *context, void *old, size_t old_size, size_t size) {
     (void)context;
     if (size == 0) {
         free(old);
