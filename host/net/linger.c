@@ -97,7 +97,7 @@ bool mp_linger(mp_network *network, int fd) {
     mp_loop_ref(&network->loop);
     ev_io_init(&lingering->watcher, on_input, fd, EV_READ);
     lingering->watcher.data = lingering;
-    ev_io_start(network->loop.ev, &lingering->watcher);
+    mp_loop_watch(&network->loop, &lingering->watcher);
     lingering->received = 0;
     lingering->unsent = unsent;
     lingering->patience = unsent > 0 ? TICKS_STALLED : TICKS_SILENT;

@@ -132,7 +132,7 @@ static bool begin(mp_race *race, mp_attempt_slot *slot) {
     if (result == 0)
         won(slot);
     else
-        ev_io_start(ev_of(race), &slot->watcher);
+        mp_loop_watch(&race->network->loop, &slot->watcher);
     return true;
 }
 

@@ -338,7 +338,7 @@ bool mp_stream_establish(mp_stream *stream, int fd) {
         mp_ring_append(&network->outgoing, &stream->link);
     ev_io_stop(network->loop.ev, &stream->watcher);
     ev_io_set(&stream->watcher, fd, EV_READ);
-    ev_io_start(network->loop.ev, &stream->watcher);
+    mp_loop_watch(&network->loop, &stream->watcher);
     if (stream->flags & FLAG_CARRIED)
         mp_stream_call_soon(stream); /* the handshake may be ours to begin */
     if (mp_stream_watch_idle(stream) < 0)

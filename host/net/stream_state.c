@@ -47,7 +47,6 @@ static int carried_events(const mp_stream *stream, bool reads, bool writes) {
 }
 
 void mp_stream_update_watcher(mp_stream *stream) {
-    struct ev_loop *ev = stream->object.loop->ev;
     if (stream->watcher.fd < 0)
         return;
     bool reads = stream->state == MP_STATE_CONNECTED && !(stream->flags & DEAF);
@@ -60,10 +59,10 @@ void mp_stream_update_watcher(mp_stream *stream) {
         return;
     if ((stream->flags & FLAG_CARRIED) && ev_is_pending(&stream->watcher))
         mp_stream_call_soon(stream); /* libev forgets the call */
-    ev_io_stop(ev, &stream->watcher);
+    ev_io_stop(stream->object.loop->ev, &stream->watcher);
     ev_io_set(&stream->watcher, stream->watcher.fd, events);
     if (events)
-        ev_io_start(ev, &stream->watcher);
+        mp_loop_watch(stream->object.loop, &stream->watcher);
 }
 
 void mp_stream_hear(mp_stream *stream, uint32_t flags) {

@@ -39,7 +39,7 @@ void mp_tcp_server_update(mp_tcp_server *server) {
         ev_io_stop(listener->network->loop.ev, &listener->watcher);
         return;
     }
-    ev_io_start(listener->network->loop.ev, &listener->watcher);
+    mp_loop_watch(&listener->network->loop, &listener->watcher);
     if (listener->kept >= 0) /* the poll doesn't tell of it */
         ev_feed_event(listener->network->loop.ev, &listener->watcher, EV_READ);
 }
@@ -183,6 +183,8 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     (void)ev;
     listener->references++;
     if (revents & EV_ERROR) { /* the poll can't watch it, and libev has stopped the watcher */
+        /* Else one that is started again in this very turn passes for one that is watched already. */
+        ev_io_set(watcher, watcher->fd, EV_READ);
         rest(listener->server, MP_FAULT_RESOURCE);
         mp_loop_settle(loop);
     }

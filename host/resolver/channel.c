@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/loop.h"
 #include "loop/reserve.h"
 #include "system/system.h"
 
@@ -103,6 +104,10 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
     if (readable || writable) {
         ev_io_set(&watcher->io, fd, (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
         ev_io_start(channel->loop, &watcher->io);
+        /* That the poll can't watch it is told behind a wait, as in mp_loop_watch. */
+        ev_timer_stop(channel->loop, &channel->overdue);
+        ev_timer_set(&channel->overdue, MP_DOUBT, 0.);
+        ev_timer_start(channel->loop, &channel->overdue);
     } else {
         *at = watcher->next;
         free(watcher);
