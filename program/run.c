@@ -7,6 +7,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,12 +35,6 @@ static bool on_reload(binding_state *state) {
     return program_want_reload(&self->reload);
 }
 
-static void on_failed(binding_state *state, const binding_generation *generation, const char *message,
-                      const mp_address *peer) {
-    program *self = state->program;
-    program_note_failure(&self->reload.probation, generation, message, peer);
-}
-
 static void on_stats(binding_state *state, lua_State *L) {
     const program *self = state->program;
     program_add_statistics(&self->reload.report, L);
@@ -54,7 +49,6 @@ static const binding_host host = {.adopt = program_adopt_input,
                                   .quit = on_quit,
                                   .refuse = program_refuse,
                                   .reload = on_reload,
-                                  .failed = on_failed,
                                   .stats = on_stats,
                                   .trim = on_trim};
 
@@ -165,7 +159,15 @@ int program_run(program *self) {
     lua_pop(L, 1);
     if (self->options.check)
         return program_check(L, &self->options);
-    program_watch_signals(&self->stop, self->state, self->options.grace, on_stop, self);
+    int result = mp_bell_start(&self->bell, self->state->loop);
+    if (result < 0) {
+        char why[128];
+        snprintf(why, sizeof why, "no way to be told of signals: %s", strerror(-result));
+        program_complain(why);
+        self->state->host = &ended;
+        return 1;
+    }
+    program_watch_signals(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
     if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout))
         fail(self, "--handler-timeout: no timer");
@@ -173,12 +175,13 @@ int program_run(program *self) {
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
     if (!self->failed)
-        program_start_script(&self->reload, module);
+        program_start_script(&self->reload, &self->bell, module);
     if (!self->failed)
         mp_loop_run(self->state->loop);
     program_stop_watchdog(&self->watchdog);
     program_stop_reload(&self->reload);
     program_unwatch_signals(&self->stop);
+    mp_bell_stop(&self->bell);
     self->state->host = &ended;
     return self->failed ? 1 : self->state->driver->quit_status;
 }

@@ -19,6 +19,7 @@ typedef struct program {
     lua_State *L;
     binding_state *state;
     bool failed;
+    mp_bell bell; /* for signals */
     program_stop stop;
     program_watchdog watchdog;
     program_reload reload;

@@ -101,8 +101,8 @@ static void on_told(mp_wakeup *told) {
 
 /* Deadly, if nobody did this. */
 static void on_user_signal(mp_interrupt *interrupt) {
-    mp_log(interrupt->loop->log_level, MP_LOG_INFO, "%s is ignored: nothing handles it",
-           interrupt->watcher.signum == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
+    mp_log(interrupt->wakeup.loop->log_level, MP_LOG_INFO, "%s is ignored: nothing handles it",
+           interrupt->number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
 }
 
 static void handle_signals(void (*handler)(int)) {
@@ -112,12 +112,12 @@ static void handle_signals(void (*handler)(int)) {
     (void)mp_system_handle_signal(SIGQUIT, handler == SIG_DFL ? SIG_DFL : mp_system_die);
 }
 
-void program_watch_signals(program_stop *self, binding_state *state, double grace,
+void program_watch_signals(program_stop *self, mp_bell *bell, binding_state *state, double grace,
                            void (*begun)(program_stop *stop), void *owner) {
     *self = (program_stop){.state = state, .grace = grace, .begun = begun, .owner = owner};
-    mp_wakeup_start(&self->told, state->loop, on_told);
-    mp_interrupt_start(&self->user[0], state->loop, SIGUSR1, on_user_signal);
-    mp_interrupt_start(&self->user[1], state->loop, SIGUSR2, on_user_signal);
+    mp_wakeup_start(&self->told, bell, on_told);
+    mp_interrupt_start(&self->user[0], bell, SIGUSR1, on_user_signal);
+    mp_interrupt_start(&self->user[1], bell, SIGUSR2, on_user_signal);
     signalled = self;
     handle_signals(on_signal);
 }

@@ -10,6 +10,7 @@
 
 #include <signal.h>
 
+#include "loop/bell.h"
 #include "loop/timer.h"
 #include "loop/watcher.h"
 #include "object/state.h"
@@ -28,7 +29,7 @@ typedef struct program_stop {
 } program_stop;
 
 /* Stops at signals from now on. */
-void program_watch_signals(program_stop *stop, binding_state *state, double grace,
+void program_watch_signals(program_stop *stop, mp_bell *bell, binding_state *state, double grace,
                            void (*begun)(program_stop *stop), void *owner);
 
 /* Begins to stop, if it hasn't. */

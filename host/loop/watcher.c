@@ -54,57 +54,6 @@ void mp_each_turn_stop(mp_each_turn *each) {
         ev_prepare_stop(each->loop->ev, &each->watcher);
 }
 
-/* --- signals of the system ----------------------------------------------------------------------------------------- */
-
-static void on_interrupt(struct ev_loop *ev, ev_signal *watcher, int revents) {
-    mp_interrupt *interrupt = MP_CONTAINER(watcher, mp_interrupt, watcher);
-    mp_loop *loop = interrupt->loop;
-    (void)ev;
-    (void)revents;
-    interrupt->raised(interrupt);
-    mp_loop_settle(loop);
-}
-
-void mp_interrupt_start(mp_interrupt *interrupt, mp_loop *loop, int number,
-                        void (*raised)(mp_interrupt *interrupt)) {
-    interrupt->loop = loop;
-    interrupt->raised = raised;
-    ev_signal_init(&interrupt->watcher, on_interrupt, number);
-    ev_signal_start(loop->ev, &interrupt->watcher);
-}
-
-void mp_interrupt_stop(mp_interrupt *interrupt) {
-    if (interrupt->loop)
-        ev_signal_stop(interrupt->loop->ev, &interrupt->watcher);
-}
-
-/* --- a word from a signal handler ---------------------------------------------------------------------------------- */
-
-static void on_wakeup(struct ev_loop *ev, ev_async *watcher, int revents) {
-    mp_wakeup *wakeup = MP_CONTAINER(watcher, mp_wakeup, watcher);
-    mp_loop *loop = wakeup->loop;
-    (void)ev;
-    (void)revents;
-    wakeup->woken(wakeup);
-    mp_loop_settle(loop);
-}
-
-void mp_wakeup_start(mp_wakeup *wakeup, mp_loop *loop, void (*woken)(mp_wakeup *wakeup)) {
-    wakeup->loop = loop;
-    wakeup->woken = woken;
-    ev_async_init(&wakeup->watcher, on_wakeup);
-    ev_async_start(loop->ev, &wakeup->watcher);
-}
-
-void mp_wakeup_stop(mp_wakeup *wakeup) {
-    if (wakeup->loop)
-        ev_async_stop(wakeup->loop->ev, &wakeup->watcher);
-}
-
-void mp_wakeup_send(mp_wakeup *wakeup) {
-    ev_async_send(wakeup->loop->ev, &wakeup->watcher);
-}
-
 /* --- descriptors --------------------------------------------------------------------------------------------------- */
 
 static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
@@ -121,7 +70,7 @@ void mp_readable_start(mp_readable *readable, mp_loop *loop, int fd, void (*read
     readable->ready = ready;
     readable->deaf = false;
     ev_io_init(&readable->watcher, on_readable, fd, EV_READ);
-    ev_io_start(loop->ev, &readable->watcher);
+    mp_loop_watch(loop, &readable->watcher);
 }
 
 void mp_readable_stop(mp_readable *readable) {

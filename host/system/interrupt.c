@@ -6,6 +6,12 @@
 #include "system/interrupt.h"
 
 #include <errno.h>
+#include <stdint.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#else
+#include <fcntl.h>
+#endif
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -14,6 +20,49 @@
 int mp_system_handle_signal(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     return sigaction(number, &action, NULL) < 0 ? -errno : 0;
+}
+
+int mp_system_open_bell(int fds[2]) {
+#ifdef __linux__
+    fds[0] = fds[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return fds[0] < 0 ? -errno : 0;
+#else
+    return pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0 ? -errno : 0;
+#endif
+}
+
+void mp_system_silence_bell(int fd) {
+    uint64_t read_by_now;
+    while (read(fd, &read_by_now, sizeof read_by_now) > 0)
+        ;
+}
+
+void mp_system_close_bell(int fds[2]) {
+    close(fds[0]);
+    if (fds[1] != fds[0])
+        close(fds[1]);
+}
+
+/* A bell that is full is one that rings. */
+void mp_system_give_notice(mp_notice *notice) {
+    uint64_t one = 1;
+    int error = errno;
+    notice->given = 1;
+    (void)!write(notice->fd, &one, sizeof one);
+    errno = error;
+}
+
+/* A handler has no other way to know. */
+static mp_notice *notices[NSIG];
+
+static void on_signal(int number) {
+    mp_system_give_notice(notices[number]);
+}
+
+void mp_system_notice_signal(int number, mp_notice *notice) {
+    if (notice)
+        notices[number] = notice;
+    (void)mp_system_handle_signal(number, notice ? on_signal : SIG_DFL);
 }
 
 static void do_nothing(int number) {

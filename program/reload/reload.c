@@ -69,7 +69,6 @@ void program_commit_reload(program_reload *self) {
     binding_commit_generation(new, &report);
     program_keep_globals(self->state->L);
     program_report_success(&self->report, self->next.started, &report);
-    program_renew_failures(&self->probation);
     if (self->options->rollback_errors >= 0 && !self->restores) {
         program_begin_probation(&self->probation, before, calls, errors);
         self->restore_wanted = false; /* that was for the code before */
@@ -201,8 +200,8 @@ void program_init_reload(program_reload *self, binding_state *state, const progr
     program_init_report(&self->report, state, options->script);
 }
 
-void program_start_script(program_reload *self, int module) {
-    mp_interrupt_start(&self->hangup, self->state->loop, SIGHUP, on_hangup);
+void program_start_script(program_reload *self, mp_bell *bell, int module) {
+    mp_interrupt_start(&self->hangup, bell, SIGHUP, on_hangup);
     if (self->options->watch)
         program_start_watch(&self->watch, self->state->loop, on_files_changed, self);
     self->stage = RELOAD_FIRST;

@@ -9,6 +9,7 @@
 #ifndef PROGRAM_RELOAD_H
 #define PROGRAM_RELOAD_H
 
+#include "loop/bell.h"
 #include "options.h"
 #include "reload/probation.h"
 #include "reload/report.h"
@@ -48,7 +49,7 @@ void program_init_reload(program_reload *reload, binding_state *state, const pro
                          void (*failed)(program_reload *reload, const char *error), void *owner);
 
 /* Runs the script for the first time, and takes wishes for other versions from then on. `module`: see program_load_first. */
-void program_start_script(program_reload *reload, int module);
+void program_start_script(program_reload *reload, mp_bell *bell, int module);
 
 /* Loads the script anew in the next turn. False: there is no file to load, or the program is stopping. */
 bool program_want_reload(program_reload *reload);
