@@ -35,6 +35,12 @@ static bool on_reload(binding_state *state) {
     return program_want_reload(&self->reload);
 }
 
+static void on_failed(binding_state *state, const binding_generation *generation, const char *message,
+                      const mp_address *peer) {
+    program *self = state->program;
+    program_note_failure(&self->reload.probation, generation, message, peer);
+}
+
 static void on_stats(binding_state *state, lua_State *L) {
     const program *self = state->program;
     program_add_statistics(&self->reload.report, L);
@@ -49,6 +55,7 @@ static const binding_host host = {.adopt = program_adopt_input,
                                   .quit = on_quit,
                                   .refuse = program_refuse,
                                   .reload = on_reload,
+                                  .failed = on_failed,
                                   .stats = on_stats,
                                   .trim = on_trim};
 

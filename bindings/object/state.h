@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "data/address.h"
 #include "net/network.h"
 
 typedef struct binding_state binding_state;
@@ -32,6 +33,9 @@ typedef struct binding_host {
     void (*refuse)(lua_State *L, const char *name);
     /* moonport.reload; false: there is nothing to load, or the program stops. */
     bool (*reload)(binding_state *state);
+    /* Code of this generation has failed with this message, for this peer of a server of ours, or NULL. */
+    void (*failed)(binding_state *state, const binding_generation *generation, const char *message,
+                   const mp_address *peer);
     /* Adds to the table of moonport.stats, which is on top. */
     void (*stats)(binding_state *state, lua_State *L);
     /* Memory is worth giving back to the system. */

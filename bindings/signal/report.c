@@ -141,6 +141,15 @@ static void call_on_error(binding_state *state, binding_task *failed, int report
     binding_resume(task, failed->on ? 3 : 1);
 }
 
+/* The peer, of a server of ours, for which it has failed; or NULL. */
+static const mp_address *peer_of(const binding_task *task) {
+    const mp_object *object = task->taken ? binding_object(task->taken) : task->on;
+    if (!object || object->behaviour->kind != MP_TCP_SOCKET || !mp_stream_server((const mp_stream *)object))
+        return NULL;
+    const mp_address *peer = &((const mp_tcp_socket *)object)->peer;
+    return mp_address_is_null(peer) ? NULL : peer;
+}
+
 static void report(binding_task *task, bool of_batch) {
     binding_state *state = task->state;
     lua_State *L = state->L;
@@ -166,6 +175,8 @@ static void report(binding_task *task, bool of_batch) {
             mp_log_trace(state->loop->log_level, MP_LOG_ERROR, line, length, trace, trace_length);
         if (generation && !generation->first_error)
             generation->first_error = strdup(text);
+        if (generation && state->host)
+            state->host->failed(state, generation, text, peer_of(task));
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s handler: %s",

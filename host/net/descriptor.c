@@ -57,8 +57,16 @@ void mp_descriptor_stop_awaiting(mp_starving *starving) {
 }
 
 void mp_descriptor_freed(mp_network *network) {
+    mp_ring told;
+    mp_ring_init(&told);
+    /* Who waits again is told the next time. */
     while (!mp_ring_is_empty(&network->starving)) {
-        mp_starving *starving = MP_CONTAINER(network->starving.next, mp_starving, link);
+        mp_ring *link = network->starving.next;
+        mp_ring_remove(link);
+        mp_ring_append(&told, link);
+    }
+    while (!mp_ring_is_empty(&told)) {
+        mp_starving *starving = MP_CONTAINER(told.next, mp_starving, link);
         mp_ring_remove(&starving->link);
         starving->freed(starving);
     }

@@ -242,3 +242,18 @@ mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *prev
     mp_ring *link = previous ? previous->link.next : network->servers.next;
     return link == &network->servers ? NULL : MP_CONTAINER(link, mp_tcp_server, link);
 }
+
+bool mp_tcp_server_has_other_peer(const mp_network *network, const mp_address *address, unsigned most) {
+    for (mp_ring *at = network->servers.next; at != &network->servers; at = at->next) {
+        mp_listener *listener = MP_CONTAINER(at, mp_tcp_server, link)->listener;
+        unsigned looked = 0;
+        for (mp_ring *link = listener->open.next; link != &listener->open && looked < most;
+             link = link->next) {
+            const mp_tcp_socket *socket = (const mp_tcp_socket *)mp_stream_of_link(link);
+            if (!mp_address_equal(&socket->peer, address))
+                return true;
+            looked++;
+        }
+    }
+    return false;
+}

@@ -93,6 +93,9 @@ void mp_tcp_server_update(mp_tcp_server *server);
 /* QTcpServer::resumeAccepting; also ends the rest after acceptError. */
 void mp_tcp_server_resume(mp_tcp_server *server);
 
+/* Is one of the connections of the network's servers with a peer of another address? So many of each server's are looked at. */
+bool mp_tcp_server_has_other_peer(const mp_network *network, const mp_address *address, unsigned most);
+
 /* The server after `previous` (NULL: the first), or NULL. */
 mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *previous);
 

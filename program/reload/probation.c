@@ -5,20 +5,92 @@
  */
 #include "reload/probation.h"
 
+#include <string.h>
+
+#include "net/tcp_server.h"
 #include "object/generation.h"
 
 #define PROBATION 10000.0 /* milliseconds that new code is on trial */
 #define LOOK 50.0         /* milliseconds between two looks */
 #define LEAST_CALLS 10    /* before a share means anything */
+#define MOST_PEERS 1000   /* connections of a server that are looked at for other peers */
 
 static double share(uint64_t errors, uint64_t calls) {
     return calls > 0 ? 100.0 * (double)errors / (double)calls : 0;
 }
 
-static bool fails_too_often(const program_probation *probation) {
-    const binding_generation *now = probation->state->generations.current;
-    return now->calls >= LEAST_CALLS && share(now->errors, now->calls) > probation->allowed &&
-           share(probation->errors, probation->calls) <= probation->allowed;
+/* --- the errors of a version ------------------------------------------------------------------------------------------ */
+
+/* Of the first line of a message, FNV-1a; the number of the script's line is left out, since it changes from version to version. */
+static uint64_t hash_of(const char *message) {
+    uint64_t hash = 0xcbf29ce484222325U;
+    bool placed = false;
+    for (const char *at = message; *at && *at != '\n'; at++) {
+        if (*at == ':' && !placed && at[1] >= '0' && at[1] <= '9') {
+            at += 1 + strspn(at + 1, "0123456789");
+            placed = true;
+            if (!*at)
+                break;
+        }
+        hash = (hash ^ (unsigned char)*at) * 0x100000001b3U;
+    }
+    return hash;
+}
+
+static bool is_known(const program_failures *failures, uint64_t hash) {
+    unsigned count = failures->count < PROGRAM_KNOWN_ERRORS ? failures->count : PROGRAM_KNOWN_ERRORS;
+    for (unsigned i = 0; i < count; i++)
+        if (failures->known[i] == hash)
+            return true;
+    return false;
+}
+
+static void know(program_failures *failures, uint64_t hash) {
+    if (!is_known(failures, hash))
+        failures->known[failures->count++ % PROGRAM_KNOWN_ERRORS] = hash;
+}
+
+void program_note_failure(program_probation *self, const binding_generation *generation, const char *message,
+                          const mp_address *peer) {
+    program_failures *now = &self->now;
+    if (self->allowed < 0 || generation != self->state->generations.current)
+        return;
+    uint64_t hash = hash_of(message);
+    know(now, hash);
+    if (is_known(&self->before, hash))
+        return;
+    now->errors++;
+    if (peer && !now->has_peer) {
+        now->peer = *peer;
+        now->has_peer = true;
+    } else if (!peer || !mp_address_equal(peer, &now->peer)) {
+        now->of_several = true;
+    }
+}
+
+void program_renew_failures(program_probation *self) {
+    program_failures *before = &self->before, *now = &self->now;
+    unsigned count = now->count < PROGRAM_KNOWN_ERRORS ? now->count : PROGRAM_KNOWN_ERRORS;
+    for (unsigned i = 0; i < count; i++)
+        know(before, now->known[i]);
+    *now = (program_failures){0};
+    self->others = false;
+}
+
+/* --- the trial ------------------------------------------------------------------------------------------------------ */
+
+/* A service behind a proxy has one peer, and it is no stranger. */
+static void look_for_others(program_probation *self) {
+    const mp_network *network = mp_network_of(self->state->loop);
+    if (!self->others && self->now.has_peer)
+        self->others = mp_tcp_server_has_other_peer(network, &self->now.peer, MOST_PEERS);
+}
+
+static bool fails_too_often(program_probation *self) {
+    const binding_generation *now = self->state->generations.current;
+    look_for_others(self);
+    return now->calls >= LEAST_CALLS && share(self->now.errors, now->calls) > self->allowed &&
+           share(self->errors, self->calls) <= self->allowed && (self->now.of_several || !self->others);
 }
 
 static void on_look(mp_delay *look) {
@@ -29,7 +101,7 @@ static void on_look(mp_delay *look) {
         mp_log(
             loop->log_level, MP_LOG_ERROR,
             "generation %u: %llu of %llu handler calls failed; going back to the code before. The first error: %s",
-            now->number, (unsigned long long)now->errors, (unsigned long long)now->calls,
+            now->number, (unsigned long long)probation->now.errors, (unsigned long long)now->calls,
             now->first_error ? now->first_error : "unknown");
         probation->failed(probation);
     } else if (mp_loop_now() > probation->ends) {

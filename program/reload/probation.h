@@ -9,6 +9,19 @@
 #include "loop/timer.h"
 #include "object/state.h"
 
+#define PROGRAM_KNOWN_ERRORS 64
+
+/* The errors of one version, as far as they count. */
+typedef struct program_failures {
+    uint64_t known
+        [PROGRAM_KNOWN_ERRORS]; /* hashes of their messages, the last of them, and of earlier versions' */
+    unsigned count;             /* ever known */
+    uint64_t errors;
+    mp_address peer; /* of the first that had one */
+    bool has_peer;
+    bool of_several; /* of another peer, or of none */
+} program_failures;
+
 typedef struct program_probation {
     binding_state *state;
     double allowed;  /* per cent of the calls that may fail; negative: there is no probation */
@@ -16,6 +29,8 @@ typedef struct program_probation {
     mp_delay look;
     double ends;
     uint64_t calls, errors; /* of the code before, at the commit */
+    program_failures now, before;
+    bool others; /* peers of several addresses have been seen since */
     /* The new code has failed too often; it is on trial no longer, but `environment` is kept. From the loop. */
     void (*failed)(struct program_probation *probation);
     void *owner; /* of `failed` */
@@ -27,6 +42,14 @@ void program_init_probation(program_probation *probation, binding_state *state, 
 /* Begins with code that has just taken over from one that had so many calls and errors. Takes over the reference to that one's
    environment. */
 void program_begin_probation(program_probation *probation, int environment, uint64_t calls, uint64_t errors);
+
+/* Code of this generation has failed with this message, for a peer or none. Errors that the code before had as well don't count, and
+   those of one peer alone don't while there are others. */
+void program_note_failure(program_probation *probation, const binding_generation *generation,
+                          const char *message, const mp_address *peer);
+
+/* Another version serves: its errors are counted from 0, and what was known stays known. */
+void program_renew_failures(program_probation *probation);
 
 /* The code before is forgotten. */
 void program_end_probation(program_probation *probation);

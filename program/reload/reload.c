@@ -69,6 +69,7 @@ void program_commit_reload(program_reload *self) {
     binding_commit_generation(new, &report);
     program_keep_globals(self->state->L);
     program_report_success(&self->report, self->next.started, &report);
+    program_renew_failures(&self->probation);
     if (self->options->rollback_errors >= 0 && !self->restores) {
         program_begin_probation(&self->probation, before, calls, errors);
         self->restore_wanted = false; /* that was for the code before */
