@@ -1,4 +1,4 @@
-# Makes a C file that holds the modules of lua/moonport:   cmake -D OUTPUT=library_modules.c -P lua/embed.cmake
+# Generates a C file with the modules of lua/moonport:   cmake -D OUTPUT=library_modules.c -P lua/embed.cmake
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/../cmake/bytes.cmake)

@@ -1,20 +1,20 @@
 -- Chat: people in rooms talk line by line.   moonport chat.lua [port [address]]
--- Come in with: nc 127.0.0.1 7000
+-- Connect with: nc 127.0.0.1 7000
 local moonport = require "moonport"
 
-local longest = 1000 -- bytes of a line; the rest of it is cut
+local longest = 1000 -- bytes of a line; the rest of it is dropped
 local help = "/nick NAME, /join ROOM, /who, /rooms, /quit; anything else is said to the room"
 
--- What lasts when the code is reloaded is kept here, and on the sockets: socket.name and socket.room.
+-- A reload keeps these tables, and the fields of sockets: socket.name and socket.room.
 local rooms = moonport.persist("rooms", {}) -- the name of a room -> the set of sockets in it
 local guests = moonport.persist("guests", { count = 0 })
 
 local server = moonport.TcpServer()
-local person = server.connection -- what every connection of this server can and does
+local person = server.connection -- the handlers and methods of every connection of this server
 
 local function tell(room, text)
   for someone in pairs(rooms[room]) do
-    if not someone:write(text .. "\n") then -- does not keep up with reading: the write buffer is full
+    if not someone:write(text .. "\n") then -- doesn't read fast enough: the write buffer is full
       rooms[room][someone] = nil
       someone:abort()
     end

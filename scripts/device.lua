@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A lamp that isn't one, to try gateway.lua with.   moonport device.lua [id [port [address]]]
--- As left out: lamp-1, port 7070 of 127.0.0.1. It obeys "on" and "off", tells its "state", and comes again when the
--- connection has ended, unless another lamp of its name has taken its place.
+-- A simulated lamp, to try gateway.lua with.   moonport device.lua [id [port [address]]]
+-- The defaults are lamp-1 and port 7070 of 127.0.0.1. It obeys "on" and "off", and answers "state". When its connection
+-- ends it connects again, unless another lamp of its name has taken its place.
 local moonport = require "moonport"
 
 local id, port, address = arg[1] or "lamp-1", math.tointeger(tonumber(arg[2] or 7070)), arg[3] or "127.0.0.1"
@@ -27,7 +27,7 @@ local function beat(socket, seconds)
   end
 end
 
--- Everything from hello to the end. -> why it ended, whether to come again
+-- Everything from hello to the end. -> why it ended, whether to connect again
 local function serve(socket)
   socket:connectToHost(address, port)
   local connected, problem = socket:waitForConnected(5000)

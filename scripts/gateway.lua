@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Gateway: devices that speak small binary messages, and people who look at them and command them over HTTP.
---   moonport gateway.lua [device port [HTTP port [address]]]      as left out: 7070, 8080, 127.0.0.1
+-- Gateway: devices that speak small binary messages, and people who watch and command them over HTTP.
+--   moonport gateway.lua [device port [HTTP port [address]]]      defaults: 7070, 8080, 127.0.0.1
 -- A device to try it with: moonport device.lua lamp-1, and then http://127.0.0.1:8080/ in a browser, or
 --   curl http://127.0.0.1:8080/devices
 --   curl --json '{"command":"on"}' http://127.0.0.1:8080/devices/lamp-1/command
--- Needs lua-cjson. It trusts everybody who reaches its ports: put it where only yours do.
+-- Needs lua-cjson. It trusts everybody who reaches its ports: make sure that only your own devices and people do.
 --
--- A message is its length (4 bytes, the highest first) and that many bytes, the first of which says what it is; the
--- rest is packed as string.pack(">…") does it:
+-- A message is its length (4 bytes, the highest first) and that many bytes. The first of them is the type; the others
+-- are packed as string.pack(">…") does it:
 --   the device says     1 hello: s1 id, s1 kind; once and first
 --                       2 heartbeat: I1 battery in per cent, i2 temperature in hundredths of a degree
 --                       3 answer: I4 number of the command, s2 text
@@ -24,11 +24,11 @@ local longest = 64 * 1024   -- bytes of a message
 local most = 1000           -- devices
 local every = 10            -- seconds between heartbeats, as devices are told
 local silence = 25          -- seconds without a message after which a device is dropped
-local greeting = 5          -- seconds to say hello in
+local greeting = 5          -- seconds that a device has to say hello
 local patience = 10         -- seconds to wait for the answer to a command
 local pending = 16          -- commands of one device that wait for their answers
 
--- What lasts when the code is reloaded; and what is known of a device lasts on its socket.
+-- What a reload keeps. What is known of a device is kept on its socket.
 local devices = moonport.persist("devices", {}) -- id -> socket
 local kept = moonport.persist("gateway", { commands = 0 })
 
@@ -41,7 +41,7 @@ function device:say(kind, format, ...)
   return self:write(string.pack(">s4", string.pack(">B" .. format, kind, ...)))
 end
 
--- Takes it off the list, and tells those who wait for its answers.
+-- Removes the device from the list, and ends the waits for its answers.
 function device:leave(reason)
   if self.id and devices[self.id] == self then
     devices[self.id] = nil
@@ -64,7 +64,7 @@ local function count()
   return n
 end
 
--- What a device may say: how it is packed, and what is done. A text that is returned is why the device is dismissed.
+-- What a device may say: the format, and the function for it. If that returns a text, the device is dismissed with it.
 local messages = {}
 
 messages[1] = { format = ">s1s1", hear = function(self, id, kind)
@@ -86,12 +86,12 @@ end }
 messages[3] = { format = ">I4s2", hear = function(self, number, text)
   local command = self.commands[number]
   if not utf8.len(text) then return "bad message" end
-  if not command then return end -- it comes too late
+  if not command then return end -- too late
   command.answer = text
   command.wait:cancel()
 end }
 
--- -> nothing, or why the device is dismissed
+-- -> nothing, or the reason to dismiss the device
 function device:hear(text)
   local message = messages[text:byte()]
   local fields = message and table.pack(pcall(string.unpack, message.format, text, 2))
@@ -128,7 +128,7 @@ function watch:timeout()
   for socket in server:connections() do
     local allowed = socket.id and silence or greeting
     if socket.dismissed then
-      socket:abort() -- doesn't take even the goodbye
+      socket:abort() -- doesn't even read the goodbye
     elseif now - socket.heard > allowed * 1000 then
       socket:dismiss(("no message for %d s"):format(allowed))
     end
@@ -147,7 +147,7 @@ local function command(socket, text)
     return nil, 503, "it doesn't read its commands"
   end
   socket.commands[number] = one
-  local timeUp = one.wait:join() -- ended before by the answer, or by the device's end
+  local timeUp = one.wait:join() -- the answer, or the device's end, ends it earlier
   socket.commands[number] = nil
   if one.answer then return one.answer end
   if timeUp then return nil, 504, "no answer in time" end
@@ -194,7 +194,7 @@ local function page()
 end
 
 local function give(socket, request)
-  -- This type can't be sent by a form of another site in somebody's browser.
+  -- A form of another site in somebody's browser can't send this type.
   local kind = request.headers["content-type"] or ""
   if not kind:lower():find "^application/json" then return answer(415, { error = "send application/json" }) end
   local sound, value = pcall(json.decode, request.body)
@@ -240,7 +240,7 @@ if address ~= "localhost" and not moonport.HostAddress(address) then error("no a
 
 server:setReadBufferSize(longest + 4)
 server:setWriteBufferLimit(256 * 1024)
-server:setMaxConnections(most + 100) -- with those that haven't said hello
+server:setMaxConnections(most + 100) -- including those that haven't said hello yet
 moonport.onQuit(function() web:finish() end)
 assert(server:listen(address, devicePort))
 assert(web:listen(address, webPort))

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Web server: the files of a folder, and routes that speak JSON.   moonport http.lua [port [address [folder]]]
--- As left out: port 8080 of 127.0.0.1, and the folder where it is started. Look at it with a browser, or
+-- The defaults are port 8080 of 127.0.0.1 and the folder in which you start it. Open it in a browser, or use
 --   curl http://127.0.0.1:8080/api/status
 --   curl --json '{"text":"hello"}' http://127.0.0.1:8080/api/notes
 -- `moonport --log-level debug http.lua` logs each request. Needs luafilesystem and lua-cjson.
@@ -23,7 +23,7 @@ if not port or port < 0 or port > 65535 then error("no port: " .. arg[1], 0) end
 if address ~= "localhost" and not moonport.HostAddress(address) then error("no address: " .. address, 0) end
 if lfs.attributes(folder, "mode") ~= "directory" then error("no folder: " .. folder, 0) end
 
--- What lasts when the code is reloaded.
+-- What a reload keeps.
 local kept = moonport.persist("http", { requests = 0, since = os.time(), notes = {} })
 
 local function answer(status, value)
@@ -34,7 +34,7 @@ local function complaint(status, text)
   return answer(status, json.encode { error = text })
 end
 
--- Path -> method -> what answers it. Put yours here, and save: with --watch it is served at once.
+-- Path -> method -> the function that answers. Put yours here, and save: with --watch it is served at once.
 local routes = {}
 
 routes["/api/status"] = {
@@ -83,6 +83,6 @@ local server = httpServer(function(request)
   return request.method == "OPTIONS" and 204 or 405, { Allow = allowed(route) }
 end)
 
-moonport.onQuit(function() server:finish() end) -- downloads get the grace time to end
+moonport.onQuit(function() server:finish() end) -- gives downloads the grace time to finish
 assert(server:listen(address, port))
 moonport.log.info("http: listening on %s port %d, serving %s", server:serverAddress(), server:serverPort(), folder)

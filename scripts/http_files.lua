@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- The files of a folder as answers to HTTP requests: `local files = httpFiles "public"`, and files(request) gives
--- status, headers and body for http_server.lua. With ranges, conditional requests, index.html for a folder.
+-- The files of a folder as answers to HTTP requests: `local files = httpFiles "public"`. files(request) returns status,
+-- headers and body for http_server.lua. It knows ranges, conditional requests, and index.html for a folder.
 --
--- What is not served, 404: names that begin with a dot (but .well-known), so also "..", however it is written; symbolic
--- links, wherever they lead; anything that is neither file nor folder. The folder itself may be a link.
+-- It answers these with 404: names that begin with a dot (except .well-known), so also "..", however it is written;
+-- symbolic links, wherever they lead; anything that is neither file nor folder. The folder itself may be a link.
 --
--- Files are read as ordinary files are, without waiting for the disk in the loop's stead: this suits local disks.
+-- Reading a file blocks the loop until the disk answers. This suits local disks.
 local lfs = require "lfs"
 local message = require "http_message"
 
@@ -26,7 +26,7 @@ local function problem(status, text)
   return status, plain, text .. "\n"
 end
 
--- The name of the file for a path, and what lfs says of it. -> name, attributes | nil
+-- The name of the file for a path, and its attributes from lfs. -> name, attributes | nil
 local function find(folder, path)
   local name, attributes = folder, { mode = "directory" }
   for part in path:gmatch "[^/]+" do
@@ -38,8 +38,8 @@ local function find(folder, path)
   return name, attributes
 end
 
--- Tag and date of a file. None of one that has changed in the last two seconds: its date counts whole seconds, so it
--- could change once more and keep it.
+-- Tag and date of a file. A file that changed in the last two seconds has neither: its date counts whole seconds, so
+-- the file could change once more and keep its date.
 local function validators(attributes)
   if os.time() - attributes.modification < 2 then return nil end
   return ('"%x-%x-%x"'):format(attributes.ino, attributes.size, attributes.modification), attributes.modification
@@ -55,7 +55,7 @@ local function tagged(list, tag, weakly)
   return false
 end
 
--- What the conditions of a request make of it (RFC 9110, 13.2.2). -> 412, 304 or nil
+-- What the conditions of a request lead to (RFC 9110, 13.2.2). -> 412, 304 or nil
 local function precondition(headers, tag, time)
   if headers["if-match"] then
     if not tagged(headers["if-match"], tag, false) then return 412 end
@@ -73,15 +73,15 @@ end
 
 local function number(digits) return #digits > 15 and math.maxinteger or tonumber(digits) end
 
--- The part of the file that is asked for. -> first, last | false: there is no such part | nil: the whole
--- Several parts at once get the whole; so does a part of another version of the file (If-Range).
+-- The part of the file that the request asks for. -> first, last | false: there is no such part | nil: the whole file
+-- Several parts at once get the whole file; so does a part of another version of the file (If-Range).
 local function range(request, size, tag, time)
   local header, condition = request.headers.range, request.headers["if-range"]
   if not header or request.method ~= "GET" then return nil end
   if condition and condition ~= tag and not (time and condition == message.date(time)) then return nil end
   local first, last = header:lower():match "^bytes=%s*(%d*)%-(%d*)%s*$"
   if not first or first == "" and last == "" then return nil end
-  if first == "" then -- the last so many bytes
+  if first == "" then -- the last `last` bytes
     local count = math.min(number(last), size)
     if count == 0 then return false end
     return size - count, size - 1
@@ -92,7 +92,7 @@ local function range(request, size, tag, time)
   return first, math.min(last, size - 1)
 end
 
--- What the system said to opening a file, in HTTP's words.
+-- The system's errors for opening a file, as HTTP statuses.
 local refusals = { [2] = 404, [13] = 403, [20] = 404, [23] = 503, [24] = 503 } -- ENOENT, EACCES, ENOTDIR, E(N,M)FILE
 
 local function serve(folder, request)
@@ -101,7 +101,7 @@ local function serve(folder, request)
   local name, attributes = find(folder, path)
   if not name then return problem(404, "no such file") end
   if attributes.mode == "directory" then
-    if path:sub(-1) ~= "/" then -- without the slash, the page's relative links would lead astray
+    if path:sub(-1) ~= "/" then -- without the slash, the page's relative links would be wrong
       local query = request.query ~= "" and "?" .. request.query or ""
       return 301, { Location = request.path:gsub("^/+", "/") .. "/" .. query }
     end
@@ -112,7 +112,7 @@ local function serve(folder, request)
   end
   if attributes.mode ~= "file" then return problem(404, "no such file") end
 
-  local tag, time = validators(attributes) -- of before the opening: at worst they are older than the content
+  local tag, time = validators(attributes) -- from before the file is opened: at worst they are older than the content
   local headers = {
     ["Content-Type"] = types[name:match "%.(%w+)$" and name:match("%.(%w+)$"):lower()] or "application/octet-stream",
     ["X-Content-Type-Options"] = "nosniff",

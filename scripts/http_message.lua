@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- HTTP/1.1 messages from bytes and to bytes (RFC 9110, RFC 9112), for http_server.lua. It knows no sockets: what has
--- arrived is handed in, and what isn't complete yet is handed in again together with what follows.
+-- HTTP/1.1 messages from bytes and to bytes (RFC 9110, RFC 9112), for http_server.lua. It knows no sockets: the caller
+-- passes what has arrived, and passes an incomplete rest again together with what follows.
 --
 -- It is strict where leniency lets two servers see different requests in the same bytes (request smuggling): lines end
--- with CRLF, nothing else; no folded lines, no blank before a colon, no control characters; one Host, one
+-- only with CRLF; there are no folded lines, no blank before a colon, no control characters; one Host, one
 -- Content-Length, and never that together with Transfer-Encoding.
 local message = {}
 
@@ -18,14 +18,14 @@ message.limits = {
 
 local methods = { GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true }
 
--- Fields that must not come twice; others are joined with commas.
+-- Fields that must not occur twice; others are joined with commas.
 local single = {
   host = true, ["content-length"] = true, ["transfer-encoding"] = true, ["content-type"] = true,
   range = true, ["if-range"] = true, ["if-modified-since"] = true, ["if-unmodified-since"] = true, authorization = true,
 }
 
--- Where the line that begins at `at` ends, and whether it does so with CRLF; false if with anything else, nil if that
--- can't be said yet. What there is of a line that hasn't ended counts as the line.
+-- Where the line that begins at `at` ends, and whether it ends with CRLF: false if it ends otherwise, nil if that isn't
+-- known yet. An unfinished line counts as far as it is there.
 local function lineEnd(text, at)
   local stop = at - 1
   repeat stop = find(text, "%c", stop + 1) until not stop or byte(text, stop) ~= 9
@@ -35,7 +35,7 @@ local function lineEnd(text, at)
   return stop, following and following == 10
 end
 
--- Without the blanks at both ends; from the end by hand, as a pattern would try each blank within in turn.
+-- Removes the blanks at both ends. At the end it does so by hand: a pattern would try each blank within in turn.
 local function trim(text, from, to)
   from = find(text, "[^ \t]", from)
   while byte(text, to) == 32 or byte(text, to) == 9 do to = to - 1 end
@@ -90,8 +90,8 @@ local function understand(request, limits)
   return frame(request, limits)
 end
 
---- The head of the request that begins at `from`.
---- -> request, the position after the head | nil: more is needed | nil, status, why: answer so, and close
+--- Parses the head of the request that begins at `from`.
+--- -> request, the position after the head | nil: more is needed | nil, status, why: answer that, and close
 --- request: method, target, path and query (as they came, see message.decode), minor (of HTTP/1.), headers (names in
 --- lower case), keepAlive, expectsContinue, and length or chunked if it has a body.
 function message.head(text, from, limits)
@@ -124,7 +124,7 @@ function message.head(text, from, limits)
   return request, stop + 2
 end
 
---- What gathers the body of a request: `body.done`, and then `body.text`. Between the two, message.feed.
+--- The state of reading a request's body: `body.done`, and then `body.text`. Call message.feed until it is done.
 function message.body(request)
   if request.chunked then return { left = 0, size = 0, state = "size" } end
   local length = request.length or 0
@@ -152,7 +152,7 @@ function chunkLine.ending(body, line)
   return true
 end
 
-function chunkLine.trailer(body, line, limits) -- read over
+function chunkLine.trailer(body, line, limits) -- skipped
   body.trailer = (body.trailer or 0) + #line
   if body.trailer > limits.head then return nil, 431, "the trailer is too long" end
   body.done = line == ""
@@ -161,7 +161,7 @@ function chunkLine.trailer(body, line, limits) -- read over
 end
 
 --- Feeds the body with text from position `at` on.
---- -> the position after what was used; what is left is handed in again with what follows | nil, status, why
+--- -> the position after what was used; pass the rest again together with what follows | nil, status, why
 function message.feed(body, text, at, limits)
   while not body.done do
     if body.left > 0 then
@@ -207,7 +207,7 @@ message.reasons = {
   [505] = "HTTP Version Not Supported",
 }
 
---- A time (of os.time) as HTTP writes it, and back; nil for what is none of the three forms (RFC 9110, 5.6.7).
+--- A time (of os.time) as HTTP writes it, and back; nil for a text in none of the three forms (RFC 9110, 5.6.7).
 function message.date(time) return os.date("!%a, %d %b %Y %H:%M:%S GMT", time) end
 
 local months = {}
@@ -229,10 +229,10 @@ function message.time(text)
   return ((days * 24 + hours) * 60 + minutes) * 60 + seconds // 1
 end
 
-local second, date = nil, nil -- Date is written anew once a second
+local second, date = nil, nil -- Date is formatted once a second
 
---- The head of a response. `length` is that of the body, nil where none may be told (204, 304); `connection` "close",
---- "keep-alive" or nil. A line end in a field raises: somebody else's text could begin a field or a body of its own.
+--- The head of a response. `length` is that of the body, nil where it must not be stated (204, 304); `connection`
+--- "close", "keep-alive" or nil. A line end in a field raises: text from others could begin a field or body of its own.
 function message.response(status, headers, length, connection)
   local time = os.time()
   if time ~= second then second, date = time, message.date(time) end

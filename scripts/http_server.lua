@@ -4,11 +4,12 @@
 --   local server = httpServer(function(request) return 200, { ["Content-Type"] = "text/plain" }, "hello\n" end)
 --   assert(server:listen("127.0.0.1", 8080))
 --
--- The function gets each request (see http_message.lua) with its whole body in request.body, may wait, and returns
--- status, headers, and the body: a string, or { file = handle, offset = 0, length = n }, a part of an open file, which
--- is sent piece by piece as fast as the client reads, and closed. An error in it answers 500.
+-- The function gets each request (see http_message.lua) with its whole body in request.body. It may wait. It returns
+-- status, headers, and the body: a string, or { file = handle, offset = 0, length = n }. That is a part of an open
+-- file; the server sends it piece by piece, as fast as the client reads, and closes the file. An error in the function
+-- answers 500.
 --
--- A connection between two requests is in no code's hands: after a reload its next request is served by the new code.
+-- Between two requests no code runs for a connection: after a reload, the new code serves its next request.
 local moonport = require "moonport"
 local message = require "http_message"
 
@@ -16,15 +17,15 @@ local defaults = {
   line = message.limits.line, head = message.limits.head, headers = message.limits.headers, body = message.limits.body,
   headTime = 10000,     -- milliseconds from the first byte of a head to its last: 408
   bodyTime = 60000,     -- the same for a body: 408
-  idleTime = 60000,     -- without a byte either way; between two requests, or from who doesn't read: closed
+  idleTime = 60000,     -- without a byte either way, between two requests or from a client that doesn't read: closed
   connections = 1000,   -- further ones wait in the backlog
 }
-local unread = 64 * 1024   -- bytes that may lie unread in a connection; more than a head
+local unread = 64 * 1024   -- bytes that may be unread in a connection; more than a head
 local unsent = 256 * 1024  -- bytes that may wait to be sent; above, neither files nor requests are read
 local block = 64 * 1024    -- bytes of a file in one piece
-local turn = 100           -- pipelined requests that are served before others have their turn
+local turn = 100           -- pipelined requests that are served before others run
 
--- What there is after position `at`, waiting if it is no more than was known. -> text | nil, code
+-- Returns what there is after position `at`; waits if that is no more than before. -> text | nil, code
 local function more(socket, text, at, deadline)
   socket:skip(at - 1)
   local left, now = #text - at + 1, socket:peek(unread)
@@ -34,10 +35,10 @@ local function more(socket, text, at, deadline)
   return socket:peek(unread)
 end
 
--- Waits until the client has read most of what it was sent. -> true | nil: it has gone
+-- Waits until the client has read most of what was sent to it. -> true | nil: it disconnected
 local function drain(socket)
   while socket:bytesToWrite() > unsent do
-    if not socket:waitForBytesWritten(-1) then return nil end -- not for ever: there is the idle time-out
+    if not socket:waitForBytesWritten(-1) then return nil end -- the idle time-out bounds this
   end
   return true
 end
@@ -47,7 +48,7 @@ local function sendFile(socket, body)
   body.file:seek("set", body.offset)
   while left > 0 do
     local piece = body.file:read(math.min(left, block))
-    if not piece or not socket:write(piece) then return nil end -- the file has shrunk, or the client has gone
+    if not piece or not socket:write(piece) then return nil end -- the file shrank, or the client disconnected
     left = left - #piece
     if left > 0 and not drain(socket) then return nil end
   end
@@ -66,12 +67,12 @@ local function respond(socket, request, status, headers, body)
     if not file then
       socket:write(body)
     elseif not sendFile(socket, body) then
-      socket:abort() -- so that the client doesn't take the part for the whole
+      socket:abort() -- so that the client doesn't mistake the part for the whole
       return false
     end
   end
   if request.keepAlive then return true end
-  socket:disconnectFromHost() -- what is queued is still sent, and what still comes is thrown away
+  socket:disconnectFromHost() -- sends what is queued, and discards what still arrives
   return false
 end
 
@@ -113,7 +114,7 @@ local function answerTo(socket, answer, request)
   return respond(socket, request, status, headers or {}, body)
 end
 
--- Serves what has arrived. A part of a request is waited for; where none has begun there is nothing to wait for.
+-- Serves what has arrived. Waits for the rest of a request that has begun, but not for a request to begin.
 local function serve(socket, answer, limits)
   local text, at, deadline, served = socket:peek(unread) or "", 1, nil, 0
   while true do
@@ -146,11 +147,10 @@ local function serve(socket, answer, limits)
   end
 end
 
---- A TcpServer that answers HTTP requests by the function; limits (as left out: defaults above). Listening is left to
---- the caller.
+--- A TcpServer that answers HTTP requests with the function. limits: the defaults are above. The caller lets it listen.
 return function(answer, limits)
   limits = setmetatable(limits or {}, { __index = defaults })
-  assert(limits.line <= limits.head and limits.head < unread, "a head must fit into what may lie unread")
+  assert(limits.line <= limits.head and limits.head < unread, "a head must fit into what may be unread")
   local server = moonport.TcpServer()
   server:setReadBufferSize(unread)
   server:setIdleTimeout(limits.idleTime)

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Key-value server that speaks the Redis protocol (RESP2): strings that may expire, and publish and subscribe.
+-- Key-value server that speaks the Redis protocol (RESP2): strings that may expire, publish and subscribe.
 --   moonport kv.lua [PORT [ADDRESS [FILE [SAVE]]]]        6379 of 127.0.0.1, kv.resp, 60 seconds
 --   redis-cli set greeting hello
--- What is in FILE is there again at the next start. It is saved every SAVE seconds if something has changed (0: never),
--- by the commands SAVE and BGSAVE, and when the program is told to stop. A crash loses what came after the last save.
--- Who can connect may read and write everything: keep it on an address that only friends reach.
+-- The next start reads FILE again. kv.lua saves it every SAVE seconds if something changed (0: never), by the commands
+-- SAVE and BGSAVE, and when the program is told to stop. A crash loses what came after the last save.
+-- Whoever can connect may read and write everything: keep it on an address that only friends reach.
 local moonport = require "moonport"
 local glob = require "kv_glob"
 local keys = require "kv_keys"
@@ -17,15 +17,15 @@ if not port or port < 0 or port > 65535 then error("no port: " .. arg[1], 0) end
 if not moonport.HostAddress(address) then error("no address: " .. address, 0) end
 if not interval or interval < 0 then error("not a number of seconds: " .. arg[4], 0) end
 
--- Bytes that may wait to be sent: over `most` no further request of a connection is served until half of it has gone;
--- a subscriber that lets more than `behind` pile up is dropped.
+-- Bytes that may wait to be sent. Over `most`, a connection's next request isn't served until half of it is sent. A
+-- subscriber that lets more than `behind` pile up is dropped.
 local most, behind = 1 << 20, 8 << 20
 
 local log = moonport.log
 local integer, text, array, failure = protocol.integer, protocol.string, protocol.array, protocol.error
 local ok, null = protocol.ok, protocol.null
 
--- Who has subscribed to what: channel or pattern -> set of sockets. A socket has the set of its own, and their number.
+-- Who subscribes to what: channel or pattern -> set of sockets. A socket has the set of its own, and their number.
 local topics = moonport.persist("topics", { channels = {}, patterns = {} })
 local totals = moonport.persist("totals", { commands = 0, since = os.time(), clients = 0 })
 
@@ -33,7 +33,7 @@ local server = moonport.TcpServer()
 
 -- Commands -----------------------------------------------------------------------------------------------------------
 
--- NAME -> { how many words, with the name (negative: at least); function(words, socket) -> reply }
+-- NAME -> { number of words, with the name (negative: at least); function(words, socket) -> reply }
 local commands = {}
 for name, command in pairs(keys) do commands[name] = command end
 
@@ -125,7 +125,7 @@ commands.QUIT = { -1, function(_, socket)
   return ok
 end }
 
-commands.SAVE = { 1, function() -- this client waits, nobody else does
+commands.SAVE = { 1, function() -- only this client waits
   local saved, why = store.save(path)
   return saved and ok or failure("ERR " .. why)
 end }
@@ -222,7 +222,7 @@ end
 
 local client = server.connection
 
--- Serves requests that have come, and answers them together. -> may there be more?
+-- Serves the requests that have arrived, and answers them together. -> whether there may be more
 function client:serve()
   local available = self:bytesAvailable()
   if self.busy or self.leaving or available < (self.need or 1) or self:bytesToWrite() > most then return false end
@@ -248,7 +248,7 @@ function client:serve()
     end
   until not words or self.leaving or size > most
   self:skip(pos - 1)
-  if not self:write(table.concat(replies)) then self.leaving = true end -- it has gone
+  if not self:write(table.concat(replies)) then self.leaving = true end -- it disconnected
   self.busy = nil
   if self.leaving then self:disconnectFromHost() end
   return true

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The commands of kv.lua on keys: strings, numbers and when they expire. None knows who asked for it.
+-- The commands of kv.lua on keys: strings, numbers and expiry. No command knows which client asked.
 local moonport = require "moonport"
 local glob = require "kv_glob"
 local protocol = require "kv_protocol"
@@ -12,7 +12,7 @@ local integer, text, array, failure = protocol.integer, protocol.string, protoco
 local ok, null, whole, notInteger = protocol.ok, protocol.null, protocol.whole, protocol.notInteger
 local syntax = failure "ERR syntax error"
 
--- NAME -> { how many words, with the name (negative: at least); function(words) -> reply }
+-- NAME -> { number of words, with the name (negative: at least); function(words) -> reply }
 local commands = {}
 
 commands.GET = { 2, function(words)
@@ -20,7 +20,7 @@ commands.GET = { 2, function(words)
   return value and text(value) or null
 end }
 
--- unit: milliseconds of one. -> when it expires | nil, reply
+-- unit: the milliseconds of one unit. -> when it expires | nil, reply
 local function deadline(word, unit, name)
   local amount = whole(word)
   if not amount then return nil, notInteger end
@@ -116,7 +116,7 @@ commands.PERSIST = { 2, function(words)
   return integer(expires and 1 or 0)
 end }
 
--- Replies of any size would let one request take all memory.
+-- Without this bound, one request could take all memory.
 local function bounded(list)
   local size = 0
   for _, value in ipairs(list) do size = size + (value and #value or 0) + 16 end

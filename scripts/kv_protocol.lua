@@ -44,8 +44,8 @@ local function words(line)
   end
 end
 
--- A line with a number behind its first character. -> number, position behind the line; nil if it has not come yet;
--- false if it is too long or no number
+-- Reads a line with a number after its first character. -> number, position after the line; nil if the line isn't there
+-- yet; false if it is too long or has no number
 local function header(data, pos)
   local number, behind = data:match("^.(%-?%d+)\r\n()", pos)
   if number and #number < 19 then return tonumber(number), behind end
@@ -55,9 +55,9 @@ local function header(data, pos)
   return false, line ~= nil
 end
 
---- The next request in `data` from `pos` on. `state` is a table that remembers one of which a part has come; that part
---- need not be given again. -> arguments, position behind it; or nil, position, bytes that are needed from there at the
---- least; or nil, nil, what is wrong
+--- The next request in `data` from `pos` on. `state` is a table that keeps the part of a request that has arrived;
+--- don't pass that part again. -> arguments, position after it; or nil, position, the least number of bytes needed from
+--- there; or nil, nil, what is wrong
 function protocol.parse(state, data, pos)
   local list = state.list
   while not list do
@@ -101,7 +101,7 @@ function protocol.parse(state, data, pos)
   return list, pos
 end
 
---- What Redis takes as an integer: without blanks, a plus or leading noughts. -> integer, or nil
+--- What Redis takes as an integer: without blanks, a plus or leading zeros. -> integer, or nil
 function protocol.whole(word)
   return (word:find "^-?[1-9]%d*$" or word == "0") and math.tointeger(tonumber(word)) or nil
 end

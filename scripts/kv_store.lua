@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- The keys of kv.lua, which may expire, and their file. A save writes what was there when it began, a little in each
--- turn of the loop: meanwhile the table is left as it is, and changes are kept beside it.
+-- turn of the loop. Meanwhile the table doesn't change; changes are kept beside it.
 local moonport = require "moonport"
 local protocol = require "kv_protocol"
 
 local store = {}
 
--- What lasts when the code is reloaded. An entry is a string, or { string, when it expires } in moonport.now's time.
+-- What a reload keeps. An entry is a string, or { string, when it expires } in moonport.now's time.
 local kept = moonport.persist("kv", {
   entries = {},  -- key -> entry
-  frozen = nil,  -- entries, while they are being saved
-  changes = {},  -- key -> entry or false: what has changed since
+  frozen = nil,  -- entries, while a save writes them
+  changes = {},  -- key -> entry or false: what changed since
   saving = nil,  -- the task that saves
   count = 0,     -- keys
   volatile = {}, -- key -> when it expires
@@ -36,7 +36,7 @@ local function find(key)
   return entry or nil
 end
 
---- Takes a key away. -> was there one?
+--- Removes a key. -> whether it was there
 function store.delete(key)
   local entry = find(key)
   if entry == nil then return false end
@@ -54,7 +54,7 @@ function store.get(key)
   store.delete(key)
 end
 
---- Sets a value, and when it expires (moonport.now's time; nil: never).
+--- Sets a value, and when it expires (in moonport.now's time; nil: never).
 function store.set(key, value, expires)
   if find(key) == nil then kept.count = kept.count + 1 end
   kept.volatile[key] = expires
@@ -66,7 +66,7 @@ function store.clear()
   kept.entries, kept.changes, kept.volatile, kept.count = {}, {}, {}, 0
 end
 
---- All keys that fit a Lua pattern.
+--- All keys that match a Lua pattern.
 function store.keys(pattern)
   local list = {}
   for _, map in ipairs { kept.entries, kept.changes } do
@@ -83,8 +83,8 @@ function store.saving() return kept.saving ~= nil and kept.saving:isActive() end
 function store.dirty() return kept.dirty end
 function store.lastSave() return kept.saved end
 
---- Drops some of the keys that have expired, without anybody asking for them.
-local at -- the last one that was looked at and is there
+--- Drops some of the expired keys that nobody asks for.
+local at -- the last key that was looked at and is there
 function store.expire(most)
   local time = now()
   local key = kept.volatile[at or ""] and at
@@ -99,16 +99,17 @@ end
 
 -- The file -----------------------------------------------------------------------------------------------------------
 
--- It holds commands of the protocol, SET for each key and a last one that tells their number, so that
--- `redis-cli --pipe <FILE` loads it into any Redis. It is written beside and renamed at the end: there is always a
--- whole one. Lua has no fsync: what was saved outlives this program, but not for sure a power cut within half a minute.
+-- It holds commands of the protocol: SET for each key, and a last one that has their number. So
+-- `redis-cli --pipe <FILE` loads it into any Redis. A save writes a new file and renames it at the end, so there is
+-- always a complete one. Lua has no fsync: a save survives the end of this program, but perhaps not a power cut within
+-- half a minute.
 local last = "ECHO"
 
 local function command(...)
   return protocol.array { ... }
 end
 
--- Lets others have their turn when this one has lasted a millisecond.
+-- Lets others run when this task has run for a millisecond.
 local function pause(since)
   if now() - since < 1 then return since end
   moonport.sleep(0)
@@ -118,7 +119,7 @@ end
 local function thaw()
   local since, changes, key = now(), kept.changes, nil
   kept.frozen = nil
-  repeat -- each change goes back into the entries; what is set meanwhile goes there at once
+  repeat -- moves each change back into the entries; what is set meanwhile goes there directly
     local entry
     key, entry = next(changes, key)
     if key then
@@ -136,7 +137,7 @@ local function write(path)
   local since, count = now(), 0
   local wall, time = os.time() * 1000, now()
   kept.frozen = kept.entries
-  for key, entry in pairs(kept.frozen) do -- nobody else touches this table now
+  for key, entry in pairs(kept.frozen) do -- nothing changes this table now
     local text
     if type(entry) == "string" then
       text = command("SET", key, entry)
@@ -158,7 +159,7 @@ local function write(path)
   return ended and count, why
 end
 
--- A save that was under way when the code was reloaded goes on with the old code, or has ended with it.
+-- A save that was running at a reload goes on with the old code, or has ended with it.
 local recovery = moonport.spawn(function()
   if store.saving() then kept.saving:join() else thaw() end
 end)
@@ -173,15 +174,16 @@ local function save(path)
   return count
 end
 
---- Saves what is there now; waits until it is done, before that for a save that is under way. -> number of keys, or nil
---- and why not
+--- Saves what is there now, after a save that is running, and waits until that is done. -> number of keys, or nil and
+--- why not
 function store.save(path)
   while store.saving() do kept.saving:join() end
   kept.saving = moonport.spawn(save, path)
   return kept.saving:join()
 end
 
---- Reads the file, if there is one. -> number of keys; raises if it isn't whole, or can't be read: it would be replaced
+--- Reads the file, if there is one. -> number of keys; raises if it is incomplete or unreadable, since a save
+--- would replace it
 function store.load(path)
   local file <close>, why, code = io.open(path, "rb")
   if not file and code == 2 then return 0 end -- ENOENT

@@ -1,24 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- A test double for a TCP server: plays a script of steps with whoever connects, and says what was not as expected.
+-- A test double for a TCP server: plays a script of steps with each client, and reports what was not as expected.
 --   moonport mock.lua PORT STEPS.lua [NAME=VALUE…]        exit status 0: all was as expected, 1: it wasn't
--- STEPS.lua gives a list of steps, for each connection, or { connections = { STEPS, STEPS, … }, others = STEPS }: the
--- first is for the first client, and so on; when the last is over, and there are no `others`, the mock ends. A step:
+-- STEPS.lua returns a list of steps for each connection, or { connections = { STEPS, STEPS, … }, others = STEPS }:
+-- the first list is for the first client, and so on. Without `others`, the mock ends when the last is over. A step:
 --   { expect = "PING\r\n" }               these bytes come next
---   { match = "^GET (%S+).-\r\n\r\n" }    what comes next fits a Lua pattern; its captures go to the next answer
---   { bytes = 4 }                         so many bytes come; they go to the next answer
---   { check = function(text) … end }      is given what has come, and gives the number of bytes that it takes, nil if
---                                         it wants more, or false and what is wrong
---   { delay = 500 }                       milliseconds
---   { answer = "+PONG\r\n" }              sent; or a function of the captures that gives it
---   { loop = STEPS, times = 3 }           without times: until the client ends the connection
---   "drop"                                says nothing more, whatever comes, until the client goes
---   "finish"                              ends the sending side; the client may still send
---   "close", "reset"                      ends the connection in order, or by a reset (RST)
+--   { match = "^GET (%S+).-\r\n\r\n" }    what comes next matches a Lua pattern; its captures go to the next answer
+--   { bytes = 4 }                         this many bytes come; they go to the next answer
+--   { check = function(text) … end }      gets what has arrived; returns how many bytes it takes, nil to get more, or
+--                                         false and what is wrong
+--   { delay = 500 }                       waits, milliseconds
+--   { answer = "+PONG\r\n" }              sends it; a function of the captures may return it instead
+--   { loop = STEPS, times = 3 }           repeats; without times until the client ends the connection
+--   "drop"                                says nothing more, whatever comes, until the client disconnects
+--   "finish"                              closes the sending side; the client may still send
+--   "close", "reset"                      closes the connection in order, or resets it (RST)
 -- Several in one, { expect = "a", delay = 10, answer = "b" }, happen in the order of this list. After the last step the
 -- client has to end the connection without another byte.
 local settings = {
   wait = 10000, -- milliseconds that the client may take to send what is expected next
-  within = 0,   -- milliseconds after which the mock ends, with what has not happened until then as unmet; 0: never
+  within = 0,   -- milliseconds after which the mock ends; what hasn't happened by then is unmet; 0: never
 }
 
 local moonport = require "moonport"
@@ -42,7 +42,7 @@ local kinds = {
 }
 local words = { drop = true, finish = true, close = true, reset = true }
 
--- A list of steps as it is played: { { name, value, times, where }, … }
+-- A list of steps in the form in which it is played: { { name, value, times, where }, … }
 local function compile(steps, where)
   if type(steps) ~= "table" then error(("%s: %s: no list of steps"):format(path, where), 0) end
   local list = {}
@@ -72,7 +72,7 @@ else
   others = compile(script, "each connection")
 end
 
--- What lasts when the code is reloaded: connections so far, those that are over, and what was not as expected.
+-- What a reload keeps: the number of connections, of those that are over, and of what was not as expected.
 local seen = moonport.persist("mock", { count = 0, over = 0, unmet = 0 })
 local playing = moonport.persist("playing", {}) -- number of a connection -> where it is
 
@@ -83,15 +83,15 @@ end
 
 -- Playing it ---------------------------------------------------------------------------------------------------------
 
-local ended = {} -- thrown where the client may end, and has
+local ended = {} -- raised when the client ends where it may
 
 local function shown(text)
   local cut = #text > 80 and text:sub(1, 80) .. "…" or text
   return '"' .. cut:gsub('[%c\\"]', { ["\r"] = "\\r", ["\n"] = "\\n", ["\\"] = "\\\\", ['"'] = '\\"' }) .. '"'
 end
 
--- Waits until test(text), of what has come, gives a number of bytes to take, and perhaps captures. -> the captures.
--- Where the client may end, it also may take its time.
+-- Calls test(text) with what has arrived until it returns a number of bytes to take, and perhaps captures. -> captures
+-- Where the client may end, there is no time-out.
 local function await(play, what, test)
   local socket, deadline = play.socket, nil
   while true do
@@ -108,7 +108,7 @@ local function await(play, what, test)
       local more, _, code = socket:waitForReadyRead(deadline and math.max(deadline - moonport.now(), 0) or -1)
       if not more and play.mayEnd then error(ended, 0) end
       if not more then
-        why = code == "SocketTimeoutError" and ("no more in %d ms"):format(settings.wait) or "the client has ended"
+        why = code == "SocketTimeoutError" and ("no more in %d ms"):format(settings.wait) or "the connection ended"
       end
     end
     if why then error({ ("%s expected, but %s; came: %s"):format(what, why, shown(text)) }, 0) end
@@ -148,7 +148,7 @@ function actions.answer(play, answer)
   if type(answer) == "function" then answer = answer(table.unpack(captures, 1, captures.n)) end
   local sent, why = play.socket:write(answer)
   if not sent then error({ "it can't be answered: " .. why }, 0) end
-  moonport.sleep(0) -- so that it has gone before what comes next
+  moonport.sleep(0) -- so that it is sent before the next step
 end
 
 function actions.delay(_, msec) moonport.sleep(msec) end
@@ -213,7 +213,7 @@ function server:newConnection()
   local ok, problem = pcall(function()
     run(play, steps)
     if play.done then return end
-    play.at, play.mayEnd = "behind its last step", true
+    play.at, play.mayEnd = "after its last step", true
     await(play, "the end", function(text) if text ~= "" then return false, "more came" end end)
   end)
   if ok or problem == ended then
@@ -227,12 +227,12 @@ end
 
 server:setAllowHalfOpen(true)
 
--- The end: what is left of the script has not been met.
+-- The end: reports the rest of the script as unmet.
 moonport.onQuit(function()
   for number, play in pairs(playing) do
-    if not play.done and not play.mayEnd then unmet("connection %d, %s: has not come to its end", number, play.at) end
+    if not play.done and not play.mayEnd then unmet("connection %d, %s: not finished", number, play.at) end
   end
-  for number = seen.count + 1, sequence and #sequence or 0 do unmet("connection %d: nobody has connected", number) end
+  for number = seen.count + 1, sequence and #sequence or 0 do unmet("connection %d: nobody connected", number) end
   log.info("mock: %d connections, %d unmet", seen.count, seen.unmet)
   moonport.quit(seen.unmet > 0 and 1 or 0)
 end)

@@ -1,20 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- TCP load balancer: passes each connection on to the upstream that has the fewest.
+-- TCP load balancer: passes each connection on to the upstream with the fewest connections.
 --   moonport proxy.lua [ADDRESS:]PORT UPSTREAM… [NAME=VALUE…]        an upstream is HOST:PORT
 --   moonport --grace 30000 proxy.lua any:8080 10.0.0.1:80 10.0.0.2:80 get=/health
--- An upstream that can't be reached is left out until a check finds it again, and the client gets the next one. Either
--- end may half-close; a reset is passed on. SIGTERM lets open connections end, for as long as --grace says.
+-- An upstream that can't be reached is skipped until a check reaches it again, and the client gets the next one. Either
+-- end may half-close; a reset is passed on. After SIGTERM, open connections have the time of --grace to end.
 local settings = {
   connect = 3000, -- milliseconds that connecting to an upstream may take
   check = 2000,   -- how often each upstream is checked, by connecting to it
-  get = "",       -- and, if this is set, by an HTTP request for this path, to be answered with 2xx or 3xx
-  idle = 300000,  -- a connection with no byte either way for so long is closed; 0: never
-  status = 60000, -- how often the log tells how things are, if that has changed
-  clients = 0,    -- how many at once, further ones wait; 0: as many as there are descriptors for, two each
+  get = "",       -- if set, also by an HTTP request for this path, which must be answered with 2xx or 3xx
+  idle = 300000,  -- a connection without a byte either way for this time is closed; 0: never
+  status = 60000, -- how often the log reports the status, if it changed
+  clients = 0,    -- at most this many at once, further ones wait; 0: as many as descriptors allow, two each
 }
 
--- What a connection costs at most, whoever is slow: each direction holds `chunk` unread bytes, and nothing is added to
--- what waits to be sent once that is `queue`.
+-- The most memory that a connection takes, whoever is slow: each direction holds `chunk` unread bytes, and queues
+-- nothing more once `queue` bytes wait to be sent.
 local chunk, queue = 64 * 1024, 256 * 1024
 
 local moonport = require "moonport"
@@ -27,8 +27,8 @@ local function endpoint(text)
   return host or "127.0.0.1", port
 end
 
--- The upstreams by their names, kept over reloads: { name, host, port, up, connections, total }. Each socket knows the
--- one on the other side as socket.other; that to an upstream knows which as socket.target.
+-- The upstreams by their names, kept over reloads: { name, host, port, up, connections, total }. socket.other is the
+-- socket on the other side; socket.target is the upstream of a socket that leads to one.
 local known = moonport.persist("upstreams", {})
 local targets, address, port = {}, nil, nil
 
@@ -63,7 +63,7 @@ local function mark(target, up, why)
   end
 end
 
--- The one with the fewest connections, those that are up before the others, among equal ones each in its turn.
+-- The upstream with the fewest connections: those that are up first, and equal ones in turn.
 local turn = 0
 
 local function choose(tried)
@@ -79,12 +79,12 @@ local function choose(tried)
   return best
 end
 
--- Is the upstream well? -> true or false, and why
+-- Checks an upstream. -> true or false, and why
 local function probe(target)
   local socket <close> = moonport.TcpSocket()
   socket:connectToHost(target.host, target.port)
   local well, why, code = socket:waitForConnected(settings.connect)
-  if code == "SocketResourceError" then return target.up end -- it is not to blame
+  if code == "SocketResourceError" then return target.up end -- not the upstream's fault
   if well and settings.get ~= "" then
     socket:write(("GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n"):format(settings.get, target.name))
     well, why = socket:receive("line", settings.connect)
@@ -115,7 +115,7 @@ local function reset(socket)
   socket:abort()
 end
 
--- Passes on what has come from one side, as far as the other keeps up, and then how it has ended.
+-- Passes on what arrived from one side, as far as the other keeps up, and then that side's end.
 local function pass(from)
   local to = from.other
   if not to or to:state() ~= "ConnectedState" or to:bytesToWrite() >= queue then return end
@@ -131,7 +131,7 @@ local function pass(from)
   end
 end
 
--- What both sides do.
+-- The handlers of both sides.
 local side = {}
 
 function side:readyRead()
@@ -143,7 +143,7 @@ function side:bytesWritten()
 end
 
 function side:readChannelFinished()
-  if self:state() ~= "ConnectedState" then return end -- it has gone altogether
+  if self:state() ~= "ConnectedState" then return end -- closed in both directions
   self.finished = true
   pass(self)
 end
@@ -152,7 +152,7 @@ function side:disconnected()
   local other, target = self.other, self.target
   if target then target.connections, self.target = target.connections - 1, nil end
   if not other then return end
-  other:setIdleTimeout(settings.idle) -- what is left is to be sent, if it is taken
+  other:setIdleTimeout(settings.idle) -- bounds the time to send what is left
   if not (self.finished and self.ended) then
     self.finished, self.broken = nil, true
     pass(self)
@@ -161,7 +161,7 @@ end
 
 local wire
 
--- Connects a client to an upstream, and as long as that fails to another one.
+-- Connects a client to an upstream; if that fails, to the next one, and so on.
 local function serve(client)
   client.tried = client.tried or {}
   while client:state() == "ConnectedState" do
@@ -200,7 +200,7 @@ function wire(upstream)
   function upstream:errorOccurred()
     local client = self.other
     if not client or self.used or self.ended then return end
-    client.other, self.other = nil, nil -- it went before anything was sent: the client needn't know
+    client.other, self.other = nil, nil -- it closed before anything was sent: the client needn't know
     mark(self.target, false, self:errorString())
     serve(client)
   end
@@ -212,17 +212,17 @@ function server:newConnection()
   serve(self:nextPendingConnection())
 end
 
-function server.connectionResumed(_, client) -- reloaded: connections to upstreams get the new handlers as well
+function server.connectionResumed(_, client) -- after a reload: connections to upstreams get the new handlers as well
   if client.other then wire(client.other) end
 end
 
 server:setReadBufferSize(chunk)
-server:setHighWaterMark(0) -- each direction is held up by its own receiver alone
+server:setHighWaterMark(0) -- only its own receiver slows a direction down
 server:setAllowHalfOpen(true)
 server:setIdleTimeout(settings.idle)
 server:setMaxConnections(math.floor(settings.clients))
 
--- Telling and ending -----------------------------------------------------------------------------------------------
+-- Status and end ---------------------------------------------------------------------------------------------------
 
 local function report()
   local open, parts = 0, {}

@@ -1,4 +1,4 @@
-# Makes a C file that holds the template of `moonport new`:   cmake -D OUTPUT=program_template.c -P template/embed.cmake
+# Generates a C file with the template of `moonport new`:   cmake -D OUTPUT=program_template.c -P template/embed.cmake
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/../cmake/bytes.cmake)

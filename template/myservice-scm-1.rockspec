@@ -2,11 +2,11 @@ rockspec_format = "3.0"
 package = "myservice"
 version = "scm-1"
 
--- `luarocks make` asks for no source; where the project is published, say so here.
+-- `luarocks make` needs no source. If you publish the project, say here where it is.
 source = { url = "git+file:///usr/src/myservice" }
 
 description = {
-  summary = "Answers commands, a line each",
+  summary = "Answers commands, one per line",
   license = "MIT",
 }
 
@@ -17,4 +17,4 @@ build = {
   modules = {},
   install = { bin = { ["myservice"] = "myservice.lua" } },
 }
-deploy = { wrap_bin_scripts = false } -- its first line has moonport run it
+deploy = { wrap_bin_scripts = false } -- its first line runs it with moonport

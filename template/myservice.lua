@@ -1,5 +1,5 @@
 #!/usr/bin/env moonport
--- myservice: answers commands, a line each.   moonport myservice.lua [port [address]]
+-- myservice: answers commands, one per line.   moonport myservice.lua [port [address]]
 -- Talk to it with: nc 127.0.0.1 7000
 local moonport = require "moonport"
 
@@ -7,13 +7,13 @@ local longest = 1024           -- bytes of a line
 local most = 1000              -- connections at once; further clients wait
 local patience = 5 * 60 * 1000 -- milliseconds without a byte after which a connection ends
 
--- Locals are fresh after a reload. What is to last is kept by persist, or as a field of a connection.
+-- A reload makes fresh locals. It keeps what is in persist, or in a field of a connection.
 local totals = moonport.persist("totals", { requests = 0 })
 
 local server = moonport.TcpServer()
 local client = server.connection -- handlers, data and methods that every connection has
 
--- A command is given the connection, and what follows its name in the line. It returns the answer, or nil and what is
+-- A command gets the connection, and the text after its name in the line. It returns the answer, or nil and what is
 -- wrong.
 local commands = {}
 
@@ -25,7 +25,7 @@ end
 function commands.sleep(_, seconds)
   seconds = tonumber(seconds)
   if not seconds or not (seconds >= 0 and seconds <= 60) then return nil, "sleep how many seconds, up to 60?" end
-  moonport.sleep(seconds * 1000) -- a handler may wait: this client does, all others go on
+  moonport.sleep(seconds * 1000) -- a handler may wait: only this client waits, all others go on
   return "good morning"
 end
 
@@ -41,9 +41,9 @@ function commands.help()
 end
 
 function commands.quit(self)
-  self:readAll() -- whatever follows is not answered
+  self:readAll() -- doesn't answer what follows
   self:write "ok bye\n"
-  self:disconnectFromHost() -- once all is sent
+  self:disconnectFromHost() -- once everything is sent
 end
 
 function client:answer(line)
@@ -64,7 +64,7 @@ function client:readyRead()
 end
 
 function client:errorOccurred(code)
-  if code == "RemoteHostClosedError" then return end -- it has left, as clients do
+  if code == "RemoteHostClosedError" then return end -- it disconnected, as clients do
   moonport.log.info("%s: %s", self:peerAddress(), self:errorString())
 end
 

@@ -1,5 +1,5 @@
--- For tests of one's own services: starts scripts, connects to them, and waits for what they say. Loaded under busted
--- it also ends what a test has left.
+-- For tests of your own services: starts scripts, connects to them, and waits for what they say. Under busted it also
+-- ends what a test leaves behind.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -9,12 +9,12 @@ local failure = require "moonport.test.failure"
 local process = require "moonport.test.process"
 
 local test = {
-  timeout = tonumber(os.getenv "MOONPORT_TEST_TIMEOUT") or 5000, -- milliseconds, where a call isn't told
+  timeout = tonumber(os.getenv "MOONPORT_TEST_TIMEOUT") or 5000, -- milliseconds, the default of calls
 }
 
 function Client.timeout() return test.timeout end
 
-local open = {} -- clients and services, in the order of their making
+local open = {} -- clients and services, in the order in which they were made
 
 local function opened(thing)
   open[#open + 1] = thing
@@ -33,7 +33,7 @@ function test.start(script, ...)
   return opened(service)
 end
 
---- A client of a port, or of a TcpServer of this process.
+--- Connects to a port, or to a TcpServer of this process. -> the client
 function test.connect(port, host, msec)
   if type(port) == "userdata" then
     host = host or port:serverAddress()
@@ -45,7 +45,7 @@ function test.connect(port, host, msec)
   return opened(client)
 end
 
---- Waits until condition() is true. -> what it gave
+--- Waits until condition() is true. -> its result
 function test.eventually(condition, msec, what)
   msec = msec or test.timeout
   local deadline = moonport.now() + msec
@@ -73,10 +73,10 @@ local function closeFrom(count)
   if problem then error(problem, 0) end
 end
 
---- Ends all services and clients that are still there.
+--- Ends all services and clients that are still open.
 function test.cleanup() closeFrom(0) end
 
--- Under busted: what an `it` has opened is closed at its end, the rest at the very end, which nothing may hold up.
+-- Under busted: closes at the end of an `it` what it opened, and the rest at the very end, which nothing may delay.
 local busted = package.loaded["busted.runner"] and package.loaded.busted and require "busted"
 if type(busted) == "table" and busted.subscribe then
   local before = 0

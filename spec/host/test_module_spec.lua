@@ -123,15 +123,15 @@ describe("moonport.test", function()
       function() service:expectOutput("milk", 20) end)
     assert.matches("service%.lua did not end within 20 ms\n", failing(function() service:wait(20) end))
     service:stop()
-    assert.matches('expected a line like "milk" in its log: the service has ended\n.* has ended with status 0;',
+    assert.matches('expected a line like "milk" in its log: the service ended\n.* ended with status 0;',
       failing(function() service:expectLog "milk" end))
     assert.matches("^connect to 127.0.0.1 port %d+: Connection refused\n", failing(function() service:connect() end))
   end)
 
   it("tells why a service does not start, and leaves none behind", function()
-    assert.matches("%.lua has ended before it listened\n.* has ended with status 1; the end of its log:\n.*no tea",
+    assert.matches("%.lua ended before it listened\n.* ended with status 1; the end of its log:\n.*no tea",
       failing(function() start { source = "error 'no tea'" } end))
-    assert.matches("%.lua has ended before it listened\n.* has ended with status 0;",
+    assert.matches("%.lua ended before it listened\n.* ended with status 0;",
       failing(function() start { source = "" } end))
     assert.matches("^/no/program: No such file or directory$",
       failing(function() start { program = "/no/program" } end))
@@ -191,13 +191,13 @@ describe("moonport.test", function()
   end)
 
   it("makes an error of a service's failure that nobody has asked about", function()
-    for signal, text in pairs { ABRT = "was ended by signal 6", TERM = false } do
+    for signal, text in pairs { ABRT = "was killed by signal 6", TERM = false } do
       local service = start { arguments = { 0 } }
       os.execute(("kill -%s %d"):format(signal, service.pid))
       test.eventually(function() return not service:isRunning() end)
       local ok, problem = pcall(test.cleanup)
       assert.equal(signal == "TERM", ok)
-      text = text and "^the service has failed:\n.* " .. text .. "; the end of its log:" or "nil"
+      text = text and "^the service failed:\n.* " .. text .. "; the end of its log:" or "nil"
       assert.matches(text, tostring(problem))
     end
     local service = start { arguments = { 0 } }
@@ -205,6 +205,6 @@ describe("moonport.test", function()
     test.eventually(function() return not service:isRunning() end)
     local ok, problem = pcall(test.cleanup)
     assert.is_false(ok)
-    assert.matches("has ended with status 7", problem)
+    assert.matches("ended with status 7", problem)
   end)
 end)

@@ -103,7 +103,7 @@ describe("scripts/mock.lua", function()
     assert.equal("in order", client:receive "all")
     local plain = helper.connect(service.port)
     plain:send "x"
-    assert.equal("answer", plain:receive(6)) -- has gone before the reset
+    assert.equal("answer", plain:receive(6)) -- sent before the reset
     assert.equal("reset", plain:waitForEnd())
     client = service:connect()
     client:send("x"):expectEnd()
@@ -117,7 +117,7 @@ describe("scripts/mock.lua", function()
   it("tells what was not as expected, and resets such a client", function()
     for steps, case in pairs {
       ['return { { expect = "hello" } }'] = { "help", '%(expect%): "hello" expected, but other bytes came; .*"help"' },
-      ['return { { expect = "a" } }'] = { "ab", 'behind its last step: the end expected, but more came; came: "b"' },
+      ['return { { expect = "a" } }'] = { "ab", 'after its last step: the end expected, but more came; came: "b"' },
       ['return { { expect = "a" }, { bytes = 4 } }'] = { "a\r\n", "step 2 .*: 4 bytes expected, but no more in 50 ms" },
       ['return { { match = "^x\\n" } }'] = { "", 'step 1 %(match%): the pattern "^x\\n" expected, but no more' },
       ['return { { bytes = 1 }, { check = function() return false, "too odd" end } }'] = { "x", "but too odd" },
@@ -137,7 +137,7 @@ describe("scripts/mock.lua", function()
     local service <close> = mock 'return { { expect = "hello" } }'
     local client = service:connect()
     client:send("he"):close()
-    service:expectLog 'unmet: connection 1, step 1 .* but the client has ended; came: "he"'
+    service:expectLog 'unmet: connection 1, step 1 .* but the connection ended; came: "he"'
     assertUnmet(1, service)
 
     local missed <close> = mock 'return { connections = { { { expect = "a" } }, { { expect = "b" } }, {} } }'
@@ -145,7 +145,7 @@ describe("scripts/mock.lua", function()
     client:send("a"):close()
     missed:expectLog "connection 1 is over"
     assert.equal(1, missed:stop())
-    for i = 2, 3 do missed:expectLog(("unmet: connection %d: nobody has connected"):format(i)) end
+    for i = 2, 3 do missed:expectLog(("unmet: connection %d: nobody connected"):format(i)) end
 
     local many <close> = mock 'return { connections = { { "drop" } } }'
     local held = many:connect()
@@ -157,7 +157,7 @@ describe("scripts/mock.lua", function()
 
     local slow <close> = mock('return { { expect = "a" } }', "within=100")
     held = slow:connect()
-    slow:expectLog "unmet: connection 1, step 1 %(expect%): has not come to its end"
+    slow:expectLog "unmet: connection 1, step 1 %(expect%): not finished"
     assert.equal(1, slow:wait())
     held:close()
   end)

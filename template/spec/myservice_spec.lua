@@ -1,4 +1,4 @@
--- Each test has a service of its own, on a free port; it is ended with the test.
+-- Each test starts a service of its own on a free port; it ends with the test.
 local test = require "moonport.test"
 
 describe("myservice", function()
@@ -23,7 +23,7 @@ describe("myservice", function()
     sleeper:expectLine "ok good morning"
   end)
 
-  it("takes no line without end", function()
+  it("refuses a line that never ends", function()
     local client = test.start("myservice.lua", 0):connect()
     client:send(("x"):rep(5000))
     client:expectLine "error a line has at most 1024 bytes"

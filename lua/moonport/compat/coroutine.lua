@@ -1,6 +1,6 @@
--- Waits inside a coroutine that a library makes. The host can't suspend such a coroutine, as its resumer waits for a
--- value. With install, coroutine.resume and coroutine.wrap see that it wants to wait, wait in its place, and go on with
--- it: its resumer notices nothing.
+-- Waits inside a coroutine that a library makes. The host can't suspend such a coroutine: the library that resumed it
+-- expects a value. After install, coroutine.resume and coroutine.wrap see that the coroutine wants to wait, wait in its
+-- place, and then resume it. The library notices nothing.
 -- SPDX-License-Identifier: MIT
 
 local key = "moonport.compat.coroutine"
@@ -17,7 +17,7 @@ local function returned(ok, ...)
   error((...), 0)
 end
 
---- fn(...), which waits; where it can't, whoever has resumed this coroutine calls it.
+--- Calls fn(...), which waits. Where it can't wait, the caller of resume calls it instead.
 local function outside(fn, ...)
   if not state.within[running()] then return fn(...) end
   return returned(yield(state.wait, fn, ...))

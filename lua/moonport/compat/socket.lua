@@ -1,4 +1,4 @@
--- LuaSocket's interface on moonport's waits: a call suspends its handler or task, never the loop.
+-- LuaSocket's interface on top of moonport's waits: a call suspends its handler or task, never the loop.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -51,12 +51,12 @@ end
 
 local epoch = os.time() - moonport.hrtime() / 1e9
 
---- Seconds since 1970, as a number with a fraction: exact as a difference, else to a second.
+--- Seconds since 1970, as a number with a fraction: exact for differences, otherwise to a second.
 function socket.gettime()
   return epoch + moonport.hrtime() / 1e9
 end
 
---- Suspends the caller for so many seconds.
+--- Suspends the caller for that many seconds.
 function socket.sleep(seconds)
   passage.outside(moonport.sleep, math.max(seconds, 0) * 1000)
 end
@@ -77,7 +77,7 @@ end
 local readSignals = { "readyRead", "readChannelFinished", "disconnected" }
 local writeSignals = { "bytesWritten", "connected", "errorOccurred", "disconnected" }
 
--- Waits until something has happened to one of them, or the time is up.
+-- Waits until something happens to one of them, or the time is up.
 local function waitForAny(readers, writers, msec)
   local sleeper = moonport.spawn(moonport.sleep, -1)
   local connections = {}
@@ -103,11 +103,11 @@ local function waitForAny(readers, writers, msec)
   for _, connection in ipairs(connections) do moonport.disconnect(connection) end
 end
 
---- Those of the readers that can be read from or have a connection to accept, and those of the writers that can be
---- written to or have failed to connect; "timeout" as well if there are none.
+--- Returns the readers that can be read from or have a connection to accept, and the writers that can be written to or
+--- failed to connect; also "timeout" if there are none.
 function socket.select(readers, writers, seconds)
   local till = seconds and seconds >= 0 and moonport.hrtime() / 1e6 + seconds * 1000 or math.huge
-  passage.outside(moonport.sleep, 0) -- what the system has is seen
+  passage.outside(moonport.sleep, 0) -- lets the loop see what the system has
   while true do
     local readable, writable = ready(readers, "readable"), ready(writers, "writable")
     if readable[1] or writable[1] then return readable, writable end
@@ -122,7 +122,7 @@ end
 -- What try raises and protect catches.
 local Problem = { __tostring = function(self) return tostring(self[1]) end }
 
---- A try that calls the finalizer before it raises.
+--- Returns a try that calls the finalizer before it raises.
 function socket.newtry(finalizer)
   return function(...)
     local ok, problem = ...
@@ -132,7 +132,7 @@ function socket.newtry(finalizer)
   end
 end
 
---- Its arguments, if the first is true; else raises the second for protect.
+--- Returns its arguments if the first is true; otherwise raises the second for protect.
 socket.try = socket.newtry()
 
 local function caught(ok, problem, ...)
@@ -141,12 +141,12 @@ local function caught(ok, problem, ...)
   error(problem, 0)
 end
 
---- The function, with what try raises given back as nil and a message.
+--- Wraps the function: what try raises becomes nil and a message.
 function socket.protect(fn)
   return function(...) return caught(pcall(fn, ...)) end
 end
 
---- Its arguments without the first n.
+--- Returns its arguments without the first n.
 function socket.skip(n, ...) return select(n + 1, ...) end
 
 -- Sources and sinks of LTN12 ------------------------------------------------------------------------------------------
@@ -206,12 +206,12 @@ end
 socket.sinkt.default, socket.sourcet.default = socket.sinkt["keep-open"], socket.sourcet["until-closed"]
 socket.sink, socket.source = socket.choose(socket.sinkt), socket.choose(socket.sourcet)
 
--- Standing in for LuaSocket -------------------------------------------------------------------------------------------
+-- In LuaSocket's place ------------------------------------------------------------------------------------------------
 
---- From now on `require "socket"` gives this module, to the script and to installed libraries alike, and their calls
---- may wait inside coroutines. Libraries that have LuaSocket already keep it.
+--- From now on `require "socket"` returns this module, to the script and to installed libraries alike, and their calls
+--- may wait inside coroutines. Libraries that have loaded LuaSocket already keep it.
 function socket.install()
-  local globals = debug.getregistry()[2] -- LUA_RIDX_GLOBALS: of the installed modules, in the program and elsewhere
+  local globals = debug.getregistry()[2] -- LUA_RIDX_GLOBALS: those of the installed modules
   local shared = globals.require "moonport.compat.socket"
   passage.install()
   globals.package.loaded.socket = shared

@@ -1,4 +1,4 @@
--- A connection to a service under test: what it sends, and what it expects to come, in time.
+-- A connection to a service under test: it sends, and expects what comes, in time.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -9,7 +9,7 @@ local quoted = failure.quoted
 local Client = { __name = "moonport.test.Client" }
 Client.__index = Client
 
---- `about()` gives lines about the service, for failures.
+--- `about()` returns lines about the service, for failures.
 function Client.connect(host, port, msec, about)
   local socket = moonport.TcpSocket()
   socket:setAllowHalfOpen(true)
@@ -24,19 +24,19 @@ function Client.connect(host, port, msec, about)
   return self
 end
 
---- Closes its side too if the peer has: else a service that stops waits for it.
+--- Closes its side too if the peer has closed: otherwise a service that stops would wait for it.
 function Client:giveWay()
   if self.finished then self.socket:disconnectFromHost() end
 end
 
--- Reads what has come. -> true if something has
+-- Reads what has arrived. -> whether there was anything
 local function read(self)
   local bytes = self.socket:readAll()
   self.unread = self.unread .. bytes
   return bytes ~= ""
 end
 
--- Waits until find(unread) gives the number of bytes to take. -> the bytes, or nil and why there aren't enough
+-- Waits until find(unread) returns the number of bytes to take. -> the bytes, or nil and why there aren't enough
 local function take(self, find, msec)
   local began = moonport.now()
   while true do
@@ -57,7 +57,7 @@ local function take(self, find, msec)
     end
     local _, _, code = self.socket:waitForReadyRead(msec - spent)
     if code and code ~= "SocketTimeoutError" and not read(self) then
-      -- In good order if the socket, which is half-open, is still Connected, or both ends have closed.
+      -- The end is orderly if the socket, which is half-open, is still Connected, or if both sides have closed.
       local orderly = code == "UnknownSocketError" or self.socket:state() == "ConnectedState"
       self.ended = orderly and "closed" or "reset"
     end
@@ -82,7 +82,7 @@ function Client:send(bytes)
   return self
 end
 
---- n bytes, a "line" without its end, or "all" until the peer closes.
+--- Reads n bytes, a "line" without its end, or "all" until the peer closes.
 function Client:receive(what, msec)
   local find = finders[what] or function(unread) return #unread >= what and what end
   local bytes, why = take(self, find, msec or Client.timeout())
@@ -111,7 +111,7 @@ function Client:expectLine(line, msec)
   return came
 end
 
---- Reads until the pattern is found in what has come, and takes all up to its end. -> its captures, or what it fits
+--- Reads until it finds the pattern, and takes everything up to the end of the match. -> the captures, or the match
 function Client:expectMatch(pattern, msec)
   failure.needString(pattern, "expectMatch")
   local from = 1
@@ -134,7 +134,7 @@ function Client:expectEnd(msec)
   return self.ended
 end
 
---- Nothing comes for so long, and the peer stays.
+--- Nothing comes for that time, and the peer stays connected.
 function Client:expectNothing(msec)
   local bytes = take(self, function(unread, ended)
     return (unread ~= "" or ended) and #unread

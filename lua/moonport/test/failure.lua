@@ -1,9 +1,9 @@
--- How the helpers of moonport.test fail: at the place of the test's own line, with what was expected and what came.
+-- How the helpers of moonport.test fail: at the test's own line, with what was expected and what came.
 -- SPDX-License-Identifier: MIT
 
 local failure = {}
 
-local longest = 300 -- bytes that are shown of what came
+local longest = 300 -- bytes shown of what came
 
 --- Bytes as a person reads them: "a\r\n\x00".
 function failure.quoted(bytes)
@@ -14,16 +14,16 @@ function failure.quoted(bytes)
   return ('"%s"%s'):format(shown, #bytes > longest and (" and %d bytes more"):format(#bytes - longest) or "")
 end
 
---- Raises, where the test has called the helper `name`, if its first argument isn't a string: that is a mistake in the
---- test.
+--- Raises, at the line where the test called the helper `name`, if its first argument isn't a string: that is a mistake
+--- in the test.
 function failure.needString(value, name)
   if type(value) == "string" then return end
   local got = value == nil and "no value" or type(value)
   error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, got), 3)
 end
 
---- Fails where the test has called the helper: `depth` functions above the one that calls this. Under busted this is a
---- failure, not an error.
+--- Fails at the line where the test called the helper: `depth` functions above the one that calls this. Under busted
+--- this is a failure, not an error.
 function failure.raise(text, depth)
   local at = debug.getinfo(2 + depth, "Sl")
   if at and at.currentline > 0 then text = ("%s:%d: %s"):format(at.short_src, at.currentline, text) end

@@ -20,11 +20,11 @@ local function reap(self)
   return self.status
 end
 
--- What is told about the service where something fails.
+-- Lines about the service, for failures.
 local function about(self)
   local state = not reap(self) and "is running"
-    or self.endedBy and ("was ended by signal %d"):format(self.endedBy)
-    or ("has ended with status %d"):format(self.status)
+    or self.endedBy and ("was killed by signal %d"):format(self.endedBy)
+    or ("ended with status %d"):format(self.status)
   local text = ("\n%s %s; the end of its log:"):format(self.script, state)
   local list = {}
   for line in self.errors:gmatch "[^\n]+" do list[#list + 1] = line end
@@ -32,7 +32,7 @@ local function about(self)
   return text
 end
 
--- Takes over a pipe; what comes is added to self[name].
+-- Adopts a pipe, and adds what comes to self[name].
 local function collect(self, fd, name)
   local socket = moonport.TcpSocket()
   assert(socket:setSocketDescriptor(fd, "ConnectedState", "ReadOnly"))
@@ -50,7 +50,7 @@ local function waitUntil(condition, msec)
   until false
 end
 
--- The program ends with its pipes; a child of its own may hold them longer.
+-- Waits until the program has ended and its pipes are closed; but a child of its own may keep those open longer.
 local function waitForEnd(self, msec)
   local function ended()
     for client in pairs(self.clients) do client:giveWay() end
@@ -64,7 +64,7 @@ local function waitForEnd(self, msec)
   return true
 end
 
--- Notes which listeners the log tells of.
+-- Notes the listeners that the log names.
 local function findListeners(self)
   for host, port, next in self.errors:gmatch("debug listening on (%S+):(%d+)\n()", self.searched) do
     host = host:match "^%[(.*)%]$" or host
@@ -97,7 +97,7 @@ function Service.start(options, msec)
   local wanted = options.listeners or 1
   waitUntil(function() return findListeners(self) >= wanted or reap(self) end, msec)
   if findListeners(self) < wanted then
-    local why = reap(self) and "has ended before it listened" or ("did not listen within %d ms"):format(msec)
+    local why = reap(self) and "ended before it listened" or ("did not listen within %d ms"):format(msec)
     waitForEnd(self, reap(self) and 0 or -1)
     local text = ("%s %s%s"):format(self.script, why, about(self))
     self:kill()
@@ -107,7 +107,7 @@ function Service.start(options, msec)
   return self
 end
 
---- A client connected to the service, or to another port of it.
+--- Connects to the service, or to another port of it. -> the client
 function Service:connect(port, msec)
   local host = self.host
   for _, listener in ipairs(self.listeners) do
@@ -122,10 +122,10 @@ function Service:connect(port, msec)
   return self.opened(client)
 end
 
---- All of its log so far: what it wrote to standard error.
+--- Its whole log so far: what it wrote to standard error.
 function Service:log() return self.errors end
 
---- All that it has written to standard output.
+--- Everything that it has written to standard output.
 function Service:output() return self.written end
 
 --- Writes to its standard input.
@@ -143,7 +143,7 @@ local function expect(self, name, pattern, msec)
     return ended and self.out:state() == "UnconnectedState" and self.err:state() == "UnconnectedState" and {}
   end, msec)
   if not found or not found[1] then
-    local why = found and "the service has ended" or ("none came within %d ms"):format(msec)
+    local why = found and "the service ended" or ("none came within %d ms"):format(msec)
     local where = name == "errors" and "log" or "output"
     failure.raise(("expected a line like %s in its %s: %s%s"):format(failure.quoted(pattern), where, why, about(self)),
       1) -- it is tail-called
@@ -151,7 +151,7 @@ local function expect(self, name, pattern, msec)
   return table.unpack(found, 1, found.n)
 end
 
---- Waits for a line of the log that fits; each is found once. -> its captures, or the line
+--- Waits for a line of the log that matches; each is found once. -> the captures, or the line
 function Service:expectLog(pattern, msec)
   failure.needString(pattern, "expectLog")
   return expect(self, "errors", pattern, msec or Client.timeout())
@@ -171,7 +171,7 @@ function Service:signal(name)
   if not reap(self) then assert(process.kill(self.pid, name)) end
 end
 
---- Waits for its end. -> exit status (128 + n after signal n)
+--- Waits until it ends. -> exit status (128 + n after signal n)
 function Service:wait(msec)
   msec = msec or Client.timeout()
   if not waitForEnd(self, msec) then
@@ -201,14 +201,14 @@ function Service:kill()
   waitForEnd(self, Client.timeout())
 end
 
---- The end of a test: it is ended; a failure of its own before that, of which the test has not asked, is an error.
+--- Ends it with its test. If it failed by itself before, and the test hasn't asked for its end, that is an error.
 function Service:close()
   local failed = reap(self) and self.status ~= 0 and not self.known and waitForEnd(self, 0)
   local text = failed and about(self)
   if not reap(self) then process.kill(self.pid, "TERM") end
   if not waitForEnd(self, 2000) then self:kill() end
   self.known = true
-  if text then error("the service has failed:" .. text, 0) end
+  if text then error("the service failed:" .. text, 0) end
 end
 
 Service.__close = Service.close

@@ -1,4 +1,4 @@
--- LuaSocket's TCP object on a TcpSocket or TcpServer: a call waits in its own handler or task only.
+-- LuaSocket's TCP object on top of a TcpSocket or TcpServer: a call suspends only its own handler or task.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -6,7 +6,7 @@ local outside = require "moonport.compat.coroutine".outside
 
 local sendBuffer = 65536 -- bytes that may be queued when send returns, as in the system's own buffer
 
--- What LuaSocket says for moonport's codes. Texts of the system are for those that have no code of their own.
+-- LuaSocket's texts for moonport's codes. Those without a code of their own have the system's text.
 local words = {
   SocketTimeoutError = "timeout",
   ConnectionRefusedError = "connection refused",
@@ -27,7 +27,7 @@ local function said(message, code)
   return words[code] or message
 end
 
--- Milliseconds, with their fraction: less than one is a time-out, too.
+-- Milliseconds, with a fraction: less than one is a time-out, too.
 local function now() return moonport.hrtime() / 1e6 end
 
 local Tcp = {}
@@ -50,7 +50,7 @@ function Tcp.new(protocol)
   }, Tcp)
 end
 
--- The socket's handler knows only the flags: it must not keep the object, which closes it when nobody has it any more.
+-- The socket's handler refers only to the flags, not to the object: the object closes the socket when it is collected.
 local function use(self, socket)
   local flags = {}
   function socket.readChannelFinished() flags.finished = true end
@@ -174,7 +174,7 @@ end
 
 -- Receiving -----------------------------------------------------------------------------------------------------------
 
--- Takes what `take(socket)` gives, as often as it needs to be, until it says that it is done. -> done, or nil and why
+-- Calls `take(socket)`, and waits for more in between, until it says that it is done. -> done, or nil and why
 local function fill(self, parts, take)
   local socket, till = self.socket, deadline(self)
   if not socket or self.deaf then return nil, "closed" end
@@ -192,7 +192,7 @@ local function fill(self, parts, take)
       if code == "SocketTimeoutError" then
         if socket:bytesAvailable() == 0 then return nil, "timeout" end
       elseif code then
-        ended = true -- what is left is still taken
+        ended = true -- but takes what is left
       end
     end
   end
@@ -294,13 +294,13 @@ end
 
 Tcp.__close = Tcp.close
 
-function Tcp:__gc() pcall(self.close, self) end -- at the end of the program there may be nothing left to close
+function Tcp:__gc() pcall(self.close, self) end -- at the end of the program nothing may be left to close
 
 local families = { IPv4Protocol = "inet", IPv6Protocol = "inet6" }
 
 local function family(address) return families[moonport.HostAddress(address):protocol()] end
 
---- The port is a string, as LuaSocket has it.
+--- The port is a string, as in LuaSocket.
 function Tcp:getsockname()
   local address, port
   if self.server then
