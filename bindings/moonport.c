@@ -6,6 +6,7 @@
 #include "moonport.h"
 
 #include "class/host_address.h"
+#include "class/lookup.h"
 #include "class/tcp_server.h"
 #include "class/tcp_socket.h"
 #include "class/timer.h"
@@ -251,8 +252,12 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
         {"reload", module_reload},
         {NULL, NULL},
     };
-    const luaL_Reg *const parts[] = {functions, binding_connection_functions, binding_spawn_functions,
-                                     binding_wait_functions, binding_persist_functions};
+    const luaL_Reg *const parts[] = {functions,
+                                     binding_lookup_functions,
+                                     binding_connection_functions,
+                                     binding_spawn_functions,
+                                     binding_wait_functions,
+                                     binding_persist_functions};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         lua_pushlightuserdata(L, state);

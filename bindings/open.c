@@ -7,6 +7,7 @@
 #include "open.h"
 
 #include "class/host_address.h"
+#include "class/lookup.h"
 #include "class/tcp_server.h"
 #include "class/tcp_socket.h"
 #include "class/timer.h"
@@ -147,6 +148,7 @@ binding_state *binding_open(lua_State *L) {
     binding_open_tcp_server(L, state);
     binding_open_timer(L, state);
     binding_open_host_address(L, state);
+    binding_open_lookup(L, state);
     binding_open_spawn(L, state);
     binding_open_connections(L, state);
     binding_open_writing(L, state);

@@ -55,8 +55,8 @@ binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size
     return box;
 }
 
-static const char *const class_names[CLASS_COUNT] = {"TcpServer",   "TcpSocket", "Timer",
-                                                     "HostAddress", "Task",      "Connection"};
+static const char *const class_names[CLASS_COUNT] = {"TcpServer", "TcpSocket",  "Timer", "HostAddress",
+                                                     "Task",      "Connection", "Lookup"};
 
 void binding_forget(lua_State *L, binding_box *box, int anchor) {
     if (anchor != 0)

@@ -21,7 +21,7 @@ typedef struct binding_wait binding_wait;
 typedef struct binding_generation binding_generation;
 
 /* Userdata classes; those of signal.h come first, with the same numbers. */
-enum { CLASS_HOST_ADDRESS = MP_KIND_COUNT, CLASS_TASK, CLASS_CONNECTION, CLASS_COUNT };
+enum { CLASS_HOST_ADDRESS = MP_KIND_COUNT, CLASS_TASK, CLASS_CONNECTION, CLASS_LOOKUP, CLASS_COUNT };
 
 /* What the program does for the bindings; in a plain Lua there is none. */
 typedef struct binding_host {

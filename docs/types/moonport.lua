@@ -850,6 +850,15 @@ function moonport.spawn(fn, ...) end
 ---@return true
 function moonport.sleep(msec) end
 
+---Waits for the addresses of a name, and does not connect: those that connectToHost would try, in its order, and for
+---how many seconds they are known to hold (0: not known). When one family has answered it waits at most a second for
+---the other. A literal address is its own answer, "any" is "0.0.0.0". Fails with HostNotFoundError or
+---SocketResourceError.
+---@param name string
+---@param protocol? moonport.Protocol # "AnyIPProtocol" if left out
+---@return string[]|nil, integer|string, moonport.Code|nil
+function moonport.lookup(name, protocol) end
+
 ---Milliseconds of a clock that nobody can set. It starts anywhere: use it only for differences.
 ---@return integer
 function moonport.now() end

@@ -246,6 +246,8 @@ static void on_delivery(struct ev_loop *loop, ev_timer *timer, int events) {
     for (int i = 0; i < DELIVERIES_MAX && !mp_ring_is_empty(&resolver->ready); i++) {
         mp_lookup *lookup = MP_CONTAINER(resolver->ready.next, mp_lookup, link);
         mp_query *query = detach(resolver, lookup);
+        int64_t left = query->state == MP_QUERY_KEPT ? query->due - now_in_milliseconds() : 0;
+        lookup->lifetime = left > 0 ? (int)(left / 1000) : 0;
         arm_delivery(resolver); /* for the others, if the requester runs the loop */
         lookup->done(lookup, query->status, query->addresses, query->count);
         mp_query_release(query);

@@ -43,7 +43,13 @@ struct mp_lookup {
     mp_ring link;
     mp_query *query; /* NULL: idle */
     mp_lookup_done *done;
+    int lifetime;
 };
+
+/* In `done`: seconds for which the addresses are still known to hold; 0 for those that weren't asked for. */
+static inline int mp_lookup_lifetime(const mp_lookup *lookup) {
+    return lookup->lifetime;
+}
 
 /* Makes a resolver on `loop`, reading no file. Returns 0 or -ENOMEM. To be freed before the loop. */
 int mp_resolver_new(struct ev_loop *loop, mp_resolver **out);
