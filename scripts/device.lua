@@ -44,11 +44,11 @@ local function serve(socket)
     elseif kind == 130 then
       local number, text = string.unpack(">I4s2", message, 2)
       local answer = obey(text)
-      moonport.log.info("device: told %q: %s", text, answer)
+      moonport.log.info("device: command %q: %s", text, answer)
       say(socket, 3, "I4s2", number, answer)
     elseif kind == 131 then
       local reason = string.unpack(">s1", message, 2)
-      return "told goodbye: " .. reason, not reason:find "^replaced"
+      return "goodbye: " .. reason, not reason:find "^replaced"
     end
   end
 end

@@ -22,7 +22,7 @@ local httpServer = require "http_server"
 
 local longest = 64 * 1024   -- bytes of a message
 local most = 1000           -- devices
-local every = 10            -- seconds between heartbeats, as devices are told
+local every = 10            -- seconds between heartbeats, sent to each device
 local silence = 25          -- seconds without a message after which a device is dropped
 local greeting = 5          -- seconds that a device has to say hello
 local patience = 10         -- seconds to wait for the answer to a command

@@ -80,7 +80,7 @@ local function refuse(socket, status, why)
   respond(socket, { keepAlive = false, minor = 1 }, status, { ["Content-Type"] = "text/plain" }, why .. "\n")
 end
 
--- Reads a request's body. -> the text after it and the position there | nil: the connection has ended
+-- Reads a request's body. -> the text after it and the position there | nil: the connection ended
 local function readBody(socket, request, text, at, limits)
   local body, deadline = message.body(request), moonport.now() + limits.bodyTime
   local status, why

@@ -810,7 +810,7 @@ function moonport.HostAddress(text) end
 ---@field LocalHost moonport.HostAddress 127.0.0.1
 ---@field LocalHostIPv6 moonport.HostAddress ::1
 ---@field Broadcast moonport.HostAddress 255.255.255.255
----@field fromIPv6Address fun(bytes: string): moonport.HostAddress of the 16 bytes that toIPv6Address gives
+---@field fromIPv6Address fun(bytes: string): moonport.HostAddress from the 16 bytes that toIPv6Address returns
 ---@field parseSubnet fun(text: string): moonport.HostAddress|nil, integer|string, moonport.Code|nil # network, bits
 
 ---Runs fn once after msec; stop prevents that.
