@@ -46,17 +46,16 @@ static int to_ascii(char folded[MP_NAME_SIZE], const char *name) {
     }
     return 0;
 }
-#else
-static int to_ascii(char folded[MP_NAME_SIZE], const char *name) {
-    (void)folded;
-    (void)name;
-    return -ENOTSUP;
-}
 #endif
 
 int mp_name_fold(char folded[MP_NAME_SIZE], const char *name) {
-    if (!is_ascii(name))
-        return to_ascii(folded, name);
-    copy(folded, name);
-    return 0;
+    if (is_ascii(name)) {
+        copy(folded, name);
+        return 0;
+    }
+#ifdef MOONPORT_IDN
+    return to_ascii(folded, name);
+#else
+    return -ENOTSUP;
+#endif
 }

@@ -1,6 +1,6 @@
--- A descriptor that was adopted with HostLookupState, ConnectingState, ClosingState or ListeningState could not be closed, or was
--- never closed by itself, and kept the program running: no event leads out of these states then. Fix: they are refused as the mistake
--- that they are. And one that can't be adopted keeps nothing running.
+-- A descriptor that was adopted with HostLookupState, ConnectingState, ClosingState or ListeningState could not be
+-- closed, or was never closed by itself, and kept the program running: no event leads out of these states then. Fix:
+-- they are refused as the mistake that they are. And one that can't be adopted keeps nothing running.
 --
 -- SPDX-License-Identifier: MIT
 

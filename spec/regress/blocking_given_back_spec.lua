@@ -1,14 +1,14 @@
--- setSocketDescriptor(0) on a terminal left it non-blocking: the flag belongs to what is open, and that is the shell's too, whose next
--- program then failed with "Resource temporarily unavailable". Fix: what was adopted blocks again when it is closed, and when the
--- program ends, whatever ends it but SIGKILL.
+-- setSocketDescriptor(0) on a terminal left it non-blocking: the flag belongs to what is open, and that is the
+-- shell's too, whose next program then failed with "Resource temporarily unavailable". Fix: what was adopted blocks
+-- again when it is closed, and when the program ends, whatever ends it but SIGKILL.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local program = os.getenv "MOONPORT" or "build/asan/moonport"
 
--- The shell's descriptor 3 is a FIFO, and the program's standard input and output are the same opening. -> is it non-blocking
--- when the program has ended?, its exit status, stderr
+-- The shell's descriptor 3 is a FIFO, and the program's standard input and output are the same opening. -> is it
+-- non-blocking when the program has ended?, its exit status, stderr
 local function left(source)
   local script = helper.file([[
     local moonport = require "moonport"

@@ -1,6 +1,7 @@
--- A service that answers and closes while its client is still sending (an HTTP server's 413) reset the connection, and the client
--- lost the answer. Cause: only what was unread at that moment kept the descriptor open; what came later met a closed one, and the
--- system answers that with a reset. Fix: where the peer has sent lately, its bytes are thrown away until it ends.
+-- A service that answers and closes while its client is still sending (an HTTP server's 413) reset the connection,
+-- and the client lost the answer. Cause: only what was unread at that moment kept the descriptor open; what came
+-- later met a closed one, and the system answers that with a reset. Fix: where the peer has sent lately, its bytes
+-- are thrown away until it ends.
 --
 -- SPDX-License-Identifier: MIT
 

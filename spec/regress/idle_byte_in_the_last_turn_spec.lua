@@ -1,5 +1,6 @@
--- A byte that came while the script was busy, and the idle time-out was over meanwhile, was dropped with its connection. Cause: the
--- time-out's timer ran before what is readable was received. Fix: it runs behind that, and a connection whose bytes are there isn't idle.
+-- A byte that came while the script was busy, and the idle time-out was over meanwhile, was dropped with its
+-- connection. Cause: the time-out's timer ran before what is readable was received. Fix: it runs behind that, and a
+-- connection whose bytes are there isn't idle.
 --
 -- SPDX-License-Identifier: MIT
 

@@ -1,11 +1,10 @@
--- Out of descriptors, connectToHost to a name failed with HostNotFoundError, and proxies took it for the upstream's fault. Cause:
--- c-ares says of a socket that it can't have the same as of servers that refuse, and takes files that it can't open for missing
--- ones. Fix: the resolver looks for itself whether there are descriptors.
+-- Out of descriptors, connectToHost to a name failed with HostNotFoundError, and proxies took it for the upstream's
+-- fault. Cause: c-ares says of a socket that it can't have the same as of servers that refuse, and takes files that
+-- it can't open for missing ones. Fix: the resolver looks for itself whether there are descriptors.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
-local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 local posix = helper.posix
 

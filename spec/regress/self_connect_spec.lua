@@ -1,5 +1,6 @@
--- A connect to a port of this machine on which nobody listens was "connected" when the system had chosen that very port for our end:
--- TCP lets two ends meet that open at once, and here both are one. Fix: that is refused, and the port is free at once.
+-- A connect to a port of this machine on which nobody listens was "connected" when the system had chosen that very
+-- port for our end: TCP lets two ends meet that open at once, and here both are one. Fix: that is refused, and the
+-- port is free at once.
 --
 -- SPDX-License-Identifier: MIT
 

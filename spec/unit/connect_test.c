@@ -22,10 +22,10 @@
 static double skew;
 
 /* Overrides libc's. */
-__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *time) {
-    int result = (int)syscall(SYS_clock_gettime, clock, time);
-    if (result == 0 && clock == CLOCK_MONOTONIC)
-        time->tv_sec += (time_t)skew;
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock_id, struct timespec *tp) {
+    int result = (int)syscall(SYS_clock_gettime, clock_id, tp);
+    if (result == 0 && clock_id == CLOCK_MONOTONIC)
+        tp->tv_sec += (time_t)skew;
     return result;
 }
 

@@ -21,11 +21,11 @@
 static double clock_now = 1000;
 
 /* Overrides libc's. */
-__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *time) {
-    if (clock != CLOCK_MONOTONIC)
-        return (int)syscall(SYS_clock_gettime, clock, time);
-    time->tv_sec = (time_t)clock_now;
-    time->tv_nsec = (long)((clock_now - (double)time->tv_sec) * 1e9);
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock_id, struct timespec *tp) {
+    if (clock_id != CLOCK_MONOTONIC)
+        return (int)syscall(SYS_clock_gettime, clock_id, tp);
+    tp->tv_sec = (time_t)clock_now;
+    tp->tv_nsec = (long)((clock_now - (double)tp->tv_sec) * 1e9);
     return 0;
 }
 

@@ -57,7 +57,8 @@ static void cuts_names_that_are_too_long(void **state) {
     assert_int_equal(mp_name_fold(folded, name), 0);
     assert_int_equal(strlen(folded), MP_NAME_SIZE - 1);
 #ifdef MOONPORT_IDN
-    memcpy(name, "\303\274", 2);
+    name[0] = '\303';
+    name[1] = '\274';
     assert_int_equal(mp_name_fold(folded, name), 0);
     assert_string_equal(folded, "");
 #endif

@@ -24,9 +24,9 @@ static struct {
 } failing;
 
 /* Overrides libc's, for libev. */
-__attribute__((visibility("default"))) int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event) {
-    if (what == EPOLL_CTL_DEL || failing.times == 0)
-        return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);
+__attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event) {
+    if (op == EPOLL_CTL_DEL || failing.times == 0)
+        return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
     failing.times--;
     errno = failing.error;
     return -1;

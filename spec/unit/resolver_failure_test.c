@@ -108,9 +108,9 @@ static void reads_the_configuration_when_it_can(void **state) {
 static int unwatched; /* sockets that the poll is to refuse */
 
 /* Overrides libc's, for libev. */
-__attribute__((visibility("default"))) int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event) {
-    if (what != EPOLL_CTL_ADD || unwatched == 0)
-        return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);
+__attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event) {
+    if (op != EPOLL_CTL_ADD || unwatched == 0)
+        return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
     unwatched--;
     errno = ENOSPC;
     return -1;
