@@ -73,7 +73,7 @@ static int set_idle_timeout(lua_State *L, enum mp_kind kind) {
 
 /* object:idleTimeout() -> msec, 0 = none */
 static int idle_timeout(lua_State *L, enum mp_kind kind) {
-    lua_pushnumber(L, limits_of(L, kind)->idle_timeout);
+    binding_push_msec(L, limits_of(L, kind)->idle_timeout);
     return 1;
 }
 

@@ -9,6 +9,7 @@
 
 #include "loop/reserve.h"
 #include "loop/timer.h"
+#include "object/arguments.h"
 #include "object/generation.h"
 #include "object/object.h"
 #include "object/surplus.h"
@@ -96,7 +97,7 @@ static int timer_set_interval(lua_State *L) {
 
 /* timer:interval() -> msec */
 static int timer_interval(lua_State *L) {
-    lua_pushnumber(L, check_timer(L, 0)->interval);
+    binding_push_msec(L, check_timer(L, 0)->interval);
     return 1;
 }
 
@@ -116,7 +117,7 @@ static int timer_is_single_shot(lua_State *L) {
 
 /* timer:remainingTime() -> msec, 0 if overdue, -1 if inactive */
 static int timer_remaining_time(lua_State *L) {
-    lua_pushnumber(L, mp_timer_remaining(check_timer(L, 0)));
+    lua_pushinteger(L, (lua_Integer)ceil(fmin(mp_timer_remaining(check_timer(L, 0)), 1e15)));
     return 1;
 }
 

@@ -68,6 +68,14 @@ double binding_check_msec(lua_State *L, int index, double otherwise) {
     return msec < 0 && msec != -1 ? 0 : msec;
 }
 
+void binding_push_msec(lua_State *L, double msec) {
+    lua_Integer whole;
+    if (lua_numbertointeger(msec, &whole) && (double)whole == msec)
+        lua_pushinteger(L, whole);
+    else
+        lua_pushnumber(L, msec);
+}
+
 size_t binding_check_size(lua_State *L, int index, const char *what) {
     lua_Integer size = luaL_checkinteger(L, index);
     if (size < 0)

@@ -19,6 +19,9 @@ uint16_t binding_check_port(lua_State *L, int index, const char *what);
 /* Milliseconds to wait: -1 or infinite is for ever, another negative number has passed, 0; `otherwise` if there is none. */
 double binding_check_msec(lua_State *L, int index, double otherwise);
 
+/* Pushes a time in milliseconds that a script has set: an integer if it is whole, as "%d" wants it. */
+void binding_push_msec(lua_State *L, double msec);
+
 /* Bytes, or another count that is not negative. */
 size_t binding_check_size(lua_State *L, int index, const char *what);
 

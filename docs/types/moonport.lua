@@ -644,8 +644,8 @@ function Timer:setSingleShot(single) end
 ---@return boolean
 function Timer:isSingleShot() end
 
----Milliseconds until the next timeout, 0 if it is due, -1 if the timer isn't active.
----@return number
+---Milliseconds until the next timeout, rounded up, 0 if it is due, -1 if the timer isn't active.
+---@return integer
 function Timer:remainingTime() end
 
 ---True: drops timeouts until blockSignals(false). Returns what was set before.
@@ -888,14 +888,14 @@ function moonport.persist(name, init) end
 ---@field count integer # Reloads that took over.
 ---@field failures integer # Reloads that failed.
 ---@field resumeErrors integer # connectionResumed handlers that raised an error.
----@field duration number # Of the last one, in ms.
----@field time? number # Of the last one, seconds since 1970.
+---@field duration integer # Of the last one, in ms.
+---@field time? integer # Of the last one, seconds since 1970.
 ---@field lastError? string
 ---@field older { generation: integer, connections: integer, handlers: integer, source: string }[]
 
 ---@class moonport.ReloadReport
 ---@field generation integer # The one that serves now.
----@field duration number # ms
+---@field duration integer # ms
 ---@field error? string # Why it failed, with a traceback.
 ---@field kept? integer # Listeners that were taken over.
 ---@field added? integer

@@ -6,6 +6,7 @@
 #include "reload/report.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,8 +105,7 @@ static int push_report(lua_State *L) {
     lua_pushboolean(L, commit != NULL);
     lua_newtable(L);
     set_integer(L, "generation", report->state->generations.current->number);
-    lua_pushnumber(L, report->last_duration);
-    lua_setfield(L, -2, "duration");
+    set_integer(L, "duration", (lua_Integer)ceil(report->last_duration));
     if (commit) {
         set_integer(L, "kept", commit->kept);
         set_integer(L, "added", commit->added);
@@ -163,12 +163,9 @@ void program_add_statistics(const program_reload_report *report, lua_State *L) {
     set_integer(L, "count", report->reloads);
     set_integer(L, "failures", report->failures);
     set_integer(L, "resumeErrors", (lua_Integer)report->state->tasks->resume_errors);
-    lua_pushnumber(L, report->last_duration);
-    lua_setfield(L, -2, "duration");
-    if (report->last_time > 0) {
-        lua_pushnumber(L, report->last_time);
-        lua_setfield(L, -2, "time");
-    }
+    set_integer(L, "duration", (lua_Integer)ceil(report->last_duration));
+    if (report->last_time > 0)
+        set_integer(L, "time", (lua_Integer)report->last_time);
     if (report->last_error) {
         lua_pushstring(L, report->last_error);
         lua_setfield(L, -2, "lastError");
