@@ -3,15 +3,15 @@ rockspec_format = "3.0"
 package = "moonport"
 version = "scm-1"
 
--- `luarocks make` takes the folder that it runs in and asks for no source; `./dev rock` packs a rock with its source in it.
+-- `luarocks make` uses the folder in which it runs and needs no source; `./dev rock` packs a rock with the source in it.
 source = { url = "git+file:///usr/src/moonport" }
 
 description = {
   summary = "A network host driven by Lua",
   detailed = [[
-moonport runs network services written in Lua: a C program owns the event loop and the sockets (libev, c-ares), and the
-script says, with the classes of Qt's network module, what happens on them. Handlers may wait, and a saved script changes
-the running service without a connection lost.]],
+moonport runs network services written in Lua. A C program owns the event loop and the sockets (libev, c-ares). The script
+says what happens on them, with the classes of Qt's network module. Handlers may wait. Save the script, and the running
+service changes without losing a connection.]],
   license = "MIT",
 }
 
@@ -22,8 +22,8 @@ external_dependencies = {
   CARES = { header = "ares.h", library = "cares" },
 }
 
--- Not the type "cmake", which goes by what an earlier build left in the folder: CMake keeps the libraries that were found
--- then, and refuses a folder that has been moved.
+-- Not the type "cmake", which uses what an earlier build left in the folder: CMake keeps the libraries that it found
+-- then, and refuses a folder that was moved.
 build = {
   type = "command",
   build_command = [[$(CMAKE) --fresh -S . -B build.luarocks ]] ..

@@ -855,7 +855,7 @@ function moonport.sleep(msec) end
 ---the other. A literal address is its own answer, "any" is "0.0.0.0". Fails with HostNotFoundError or
 ---SocketResourceError.
 ---@param name string
----@param protocol? moonport.Protocol # "AnyIPProtocol" if left out
+---@param protocol? moonport.Protocol # default "AnyIPProtocol"
 ---@return string[]|nil, integer|string, moonport.Code|nil
 function moonport.lookup(name, protocol) end
 
