@@ -112,14 +112,18 @@ static const binding_hooks hooks = {&spawned, binding_collect_soon, follow_up};
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
+/* Memory may have run out before all of it was made. */
 static int state_gc(lua_State *L) {
     binding_state *state = lua_touserdata(L, 1);
     binding_finalise_orphans(L);
-    binding_free_tasks(state);
+    if (state->tasks)
+        binding_free_tasks(state);
     binding_unreference(state->generations.staging);
     binding_unreference(state->generations.current);
-    mp_repetitions_free(state->tasks->repetitions);
-    state->tasks->repetitions = NULL;
+    if (state->tasks) {
+        mp_repetitions_free(state->tasks->repetitions);
+        state->tasks->repetitions = NULL;
+    }
     if (state->loop)
         mp_network_free(mp_network_of(state->loop));
     state->loop = NULL;

@@ -212,7 +212,7 @@ static size_t shortened(int fd, size_t size, int error) {
 
 /* After some errors a connection has ended. */
 static int end(int fd, int error) {
-    if (error == ECONNRESET || error == EPIPE || error == ETIMEDOUT)
+    if ((error == ECONNRESET || error == EPIPE || error == ETIMEDOUT) && is_stream(fd))
         syscall(SYS_shutdown, fd, SHUT_RDWR);
     if (error > 0)
         errno = error;
