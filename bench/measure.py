@@ -24,11 +24,11 @@ PATIENCE = 120  # seconds for whatever a load is asked to do
 
 
 class Failure(Exception):
-    """A server or the load ended badly. The run goes on without them, and ends with exit status 1."""
+    """A server or the load ended badly. The run goes on without it, and ends with exit status 1."""
 
 
 class Machine:
-    """Which CPU the server has and which the load."""
+    """The CPUs of the server and of the load."""
 
     def __init__(self, shared):
         cpus = sorted(os.sched_getaffinity(0))
@@ -37,7 +37,7 @@ class Machine:
 
     @staticmethod
     def prepare(cpu):
-        """What a child does before exec: its CPU, all the descriptors it may have, death with its parent."""
+        """Sets up a child before exec: its CPU, as many descriptors as possible, death with its parent."""
         def act():
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             os.sched_setaffinity(0, {cpu})
@@ -53,7 +53,7 @@ def free_port():
 
 
 class Server:
-    """A running server, in a process group of its own, so that nothing of it is left behind."""
+    """A running server, in a process group of its own, so that it leaves nothing behind."""
 
     def __init__(self, machine, command, wrapper=()):
         self.port, self.wrapped = free_port(), bool(wrapper)
@@ -89,7 +89,7 @@ class Server:
         os.remove(self.log)
 
     def innermost(self):
-        """The server itself, inside the tool that counts: that writes down its sums when the server ends."""
+        """The server itself, below the counting tool, which writes its sums when the server ends."""
         pid = self.process.pid
         if self.wrapped:
             children = f"/proc/{pid}/task/{pid}/children"
@@ -111,7 +111,7 @@ class Server:
 
 
 class Load:
-    """A load that has opened its connections and takes a turn when it is told to."""
+    """A load that has opened its connections, and takes a turn on request."""
 
     def __init__(self, machine, server, arguments):
         self.server, self.received = server, b""
@@ -164,7 +164,7 @@ class Load:
         return self.read_until("")
 
     def finish(self):
-        """Lets it close its connections, and see that the server does too."""
+        """Has it close its connections, and check that the server does too."""
         self.process.stdin.close()
         self.process.stdin = None
         return self.read_until(None)
@@ -212,7 +212,7 @@ class Bench:
         self.tell("")
 
     def turns(self, row, peers):
-        """All the servers run, one has work at a time, for short: what disturbs one disturbs all."""
+        """All servers run, and one at a time has work for a short while: what disturbs one disturbs all."""
         with contextlib.ExitStack() as stack:
             loads = {}
             for peer in peers:
@@ -272,7 +272,7 @@ class Bench:
         self.results.add(row, peer, (self.round, turn), {"start_ms": float(done.stdout.split()[1])})
 
     def size(self, row, peers):
-        """Stripped sizes of the program and of what it is linked with, but for what systems share."""
+        """Stripped sizes of the program and of the libraries it needs, except those that systems have anyway."""
         if self.round > 0:
             return
         shared = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|resolv|lua5\.4|ev|cares)\.so")
@@ -299,7 +299,7 @@ class Bench:
         self.count(row, peers, "instructions", wrapper, out, total, 4000, 24000)
 
     def count(self, row, peers, key, wrapper, out, total, few, many):
-        """What a request costs by a tool that counts: the difference of two runs, so all else cancels out."""
+        """What a request costs by a counting tool: the difference of two runs, so that all else cancels out."""
         if self.round > 0:
             return
         for peer in peers:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The peers and the rows of the table: what is run, which figures are shown, what moonport shall reach."""
+"""The peers and the rows of the table: what is run, which figures are shown, what moonport aims at."""
 
 import os
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ ALL = tuple(name for name in PEERS if name != "closures")
 
 @dataclass
 class Figure:
-    """One line of the table, out of what the load reports. A limit is one of the ratio where there is a peer
-    to compare with, else of the value itself."""
+    """One line of the table, from what the load reports. A limit applies to the ratio if there is a peer to
+    compare with, otherwise to the value itself."""
 
     key: str
     title: str
@@ -56,28 +56,28 @@ class Row:
     moonport: str = ""  # its script, where it isn't echo.lua
     tool: str = "turns"  # a function of measure.py
     turns: int = 6  # of each peer in a round
-    beside: list = field(default_factory=list)  # what a second load of the same peer has more
+    beside: list = field(default_factory=list)  # additional options of a second load of the same peer
     slow: tuple = ()  # peers that take only one turn
 
 
 ROWS = [
     Row("echo64", ["echo", "-c", "50", "-s", "64", "-n", "15000"], [
-        Figure("cpu_ns", "echo 64 bytes, 50 connections: CPU a request", "µs", "epoll",
+        Figure("cpu_ns", "echo 64 bytes, 50 connections: CPU per request", "µs", "epoll",
                {"moonport": 1.08}, 1e-3),
-        Figure("per_second", "  requests a second", "k/s", "epoll", {}, 1e-3),
+        Figure("per_second", "  requests per second", "k/s", "epoll", {}, 1e-3),
     ], peers=tuple(PEERS), turns=10),
     Row("pipeline", ["echo", "-c", "50", "-s", "64", "-d", "16", "-n", "200000"], [
-        Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU a request", "µs", "epoll",
+        Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU per request", "µs", "epoll",
                {"moonport": 1.05}, 1e-3),
     ], turns=12),
     Row("echo4k", ["echo", "-c", "50", "-s", "4096", "-n", "15000"], [
-        Figure("cpu_ns", "echo 4 KiB, 50 connections: CPU a request", "µs", "epoll", {}, 1e-3),
+        Figure("cpu_ns", "echo 4 KiB, 50 connections: CPU per request", "µs", "epoll", {}, 1e-3),
     ]),
     Row("echo1", ["echo", "-c", "1", "-s", "64", "-n", "6000"], [
-        Figure("cpu_ns", "echo 64 bytes, 1 connection: CPU a request", "µs", "epoll", {}, 1e-3),
+        Figure("cpu_ns", "echo 64 bytes, 1 connection: CPU per request", "µs", "epoll", {}, 1e-3),
     ]),
     Row("bulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"], [
-        Figure("cpu_ns", "bulk 1 MiB, 4 connections: CPU a MiB", "µs", "libev", {"moonport": 1.10}, 1e-3),
+        Figure("cpu_ns", "bulk 1 MiB, 4 connections: CPU per MiB", "µs", "libev", {"moonport": 1.10}, 1e-3),
     ], turns=12),
     Row("connect", ["connect", "-c", "50", "-n", "3000"], [
         Figure("cpu_ns", "connect, echo, close: CPU each", "µs", "epoll",
@@ -87,18 +87,18 @@ ROWS = [
         Figure("cpu_ns", "  one after another", "µs", "epoll", {}, 1e-3),
     ], peers=tuple(PEERS)),
     Row("fanout", ["fanout", "-c", "10000", "-n", "1"], [
-        Figure("cpu_ns", "64 bytes to 10,000 connections: CPU a message", "µs", "epoll",
+        Figure("cpu_ns", "64 bytes to 10,000 connections: CPU per message", "µs", "epoll",
                {"moonport": 1.15}, 1e-3),
     ], moonport="fanout.lua", slow=("qt",)),
     Row("beside", ["echo", "-c", "50", "-n", "10000"], [
-        Figure("beside_ratio", "echo beside 15,000 idle connections: of the CPU without", "x", "",
+        Figure("beside_ratio", "echo beside 15,000 idle connections: CPU as a ratio to without", "x", "",
                {"moonport": 1.05}),
     ], beside=["-i", "15000"], slow=("qt",)),
     Row("idle", ["idle", "-c", "50", "-i", "15000", "-n", "50"], [
         Figure("idle_bytes", "15,000 idle connections: memory each", "B", "", {"moonport": 400}),
-        Figure("kept_bytes", "  kept of that after they are closed", "B", "", {"moonport": 100}),
-        Figure("open_first_ns", "  CPU of opening one, at the first", "µs", "", {}, 1e-3),
-        Figure("open_ratio", "  at the 15,000th, of that", "x"),
+        Figure("kept_bytes", "  still kept after they are closed", "B", "", {"moonport": 100}),
+        Figure("open_first_ns", "  CPU of opening one, at the start", "µs", "", {}, 1e-3),
+        Figure("open_ratio", "  at the 15,000th, as a ratio to that", "x"),
     ], peers=tuple(PEERS), tool="alone"),
     Row("latency", ["echo", "-c", "1000", "-r", "20000", "-n", "10000"], [
         Figure("p50_us", "1,000 connections, 20,000 requests/s: p50", "µs", "epoll", quiet=True),
@@ -122,9 +122,9 @@ ROWS = [
         Figure("kib", "program and the libraries it brings, stripped", "KiB", "", {"moonport": 500}),
     ], peers=("moonport",), tool="size"),
     Row("syscalls", [], [
-        Figure("calls", "system calls a request (echo64)", "", "", {"moonport": 2.05}),
+        Figure("calls", "system calls per request (echo64)", "", "", {"moonport": 2.05}),
     ], tool="strace"),
     Row("instructions", [], [
-        Figure("instructions", "instructions a request, user space (echo64)", "", "epoll"),
+        Figure("instructions", "instructions per request, user space (echo64)", "", "epoll"),
     ], peers=("epoll", "libev", "moonport", "luv", "cqueues", "qt"), tool="callgrind"),
 ]

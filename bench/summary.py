@@ -11,8 +11,8 @@ BEGIN, END = "<!-- figures: written by bench/summary.py -->", "<!-- end of figur
 
 # A row's title in the page; what README.md calls it.
 ROWS = {
-    "echo 64 bytes, 50 connections: CPU a request": "processor time of the server for an echo, µs",
-    "bulk 1 MiB, 4 connections: CPU a MiB": "for 1 MiB there and back, µs",
+    "echo 64 bytes, 50 connections: CPU per request": "processor time of the server for an echo, µs",
+    "bulk 1 MiB, 4 connections: CPU per MiB": "for 1 MiB there and back, µs",
     "connect, echo, close: CPU each": "for connect, echo, close, µs",
     "15,000 idle connections: memory each": "memory of an idle connection, bytes",
     "start to listening": "start to listening, ms",

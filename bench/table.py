@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What came out, as a table for people, as Markdown, and as a plot."""
+"""The results as a table for people, as Markdown, and as a plot."""
 
 import datetime
 import os

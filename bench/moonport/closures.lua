@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The echo service in Qt's shape, with a handler of its own for each connection: moonport closures.lua PORT
+-- The echo service as in Qt, with a handler of its own for each connection: moonport closures.lua PORT
 
 local moonport = require "moonport"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- What begins with '*' goes to every connection, all else is echoed: moonport fanout.lua PORT
+-- Sends what begins with "*" to every connection, and echoes everything else: moonport fanout.lua PORT
 
 local moonport = require "moonport"
 

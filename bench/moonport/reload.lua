@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- An echo service that is loaded anew under its connections, and gives each of them a field and a handler then:
+-- An echo service that is reloaded while it has connections, and then sets a field and a handler on each of them:
 -- moonport reload.lua PORT
 
 local moonport = require "moonport"

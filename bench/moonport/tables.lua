@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- An echo service that keeps 200 MiB of live tables, as a service keeps its users: records in rooms. Each
--- request changes a record and leaves garbage behind, and one in a hundred replaces the record, so that the
--- collector has to go through all of it again and again. On stderr there is a line at the end of each of the
--- collector's cycles, and one for each pause longer than those before it, as CPU time between two ticks of a
--- millisecond: moonport tables.lua PORT
+-- An echo service that keeps 200 MiB of live tables, as a service keeps its users: records in rooms. Each request
+-- changes a record and leaves garbage behind, and one in a hundred replaces the record, so the collector has to go
+-- through everything again and again. stderr gets a line at the end of each of the collector's cycles, and a line
+-- for each pause longer than those before it, in CPU time between two ticks of a millisecond:
+-- moonport tables.lua PORT
 
 local moonport = require "moonport"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The same echo server on cqueues, one coroutine a connection: lua5.4 cqueues.lua PORT
+-- The same echo server on cqueues, one coroutine per connection: lua5.4 cqueues.lua PORT
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
