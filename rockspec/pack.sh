@@ -6,8 +6,8 @@
 pack_rock() {
   local url=${1:-} version=scm name rockspec rock folder=$root/build/rock
   [ "$(git -C "$root" describe --tags --exact-match 2>/dev/null)" != "v$(project_version)" ] || version=$(project_version)
-  [ "$version" != scm ] || [ -z "$url" ] || fail "only a release is published: the last commit has no tag v$(project_version)" 2
-  [ -z "$(git -C "$root" status --porcelain)" ] || echo "dev: changes that are not committed will not be in the rock" >&2
+  [ "$version" != scm ] || [ -z "$url" ] || fail "tag the last commit v$(project_version) first: only a release is published" 2
+  [ -z "$(git -C "$root" status --porcelain)" ] || echo "dev: the rock leaves out what is not committed" >&2
   name=moonport-$version
   rockspec=$name-1.rockspec
   rock=$name-1.src.rock

@@ -7,10 +7,12 @@ complaints=0
 check() {
   local name=$1 pattern=$2 output status n
   shift 2
+  progress "Checking: $name"
   output=$("$@" 2>&1)
   status=$?
   n=$(grep -cE "$pattern" <<<"$output")
   [ "$n" -gt 0 ] || [ $status -eq 0 ] || n=1
+  progress ""
   if [ "$n" -gt 0 ]; then
     printf '== %s\n%s\n' "$name" "$output"
     complaints=$((complaints + n))

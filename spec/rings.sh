@@ -3,7 +3,13 @@
 # own, so that a crash or a hang costs one failure and no other file's results. The counts come from records that are
 # written as things happen (spec/report.lua), never from what a runner prints last.
 
+# shellcheck source=spec/times.sh
+. "$root/spec/times.sh"
+
 ring_names=(unit api host scripts qt regress install gc program valgrind sweep)
+# "quick" is all of these but for specs that wait for real time to pass (#slow in their name): the whole library and the
+# bindings, on the build with the sanitizers.
+quick_rings=(unit api qt regress)
 declare -A ring_titles=(
   [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
   [api]="spec/api in process, with ASan and UBSan"
@@ -34,6 +40,11 @@ spec_files() {
   esac
 }
 
+# slow_files FILE…: those that wait for real time to pass, in this run
+slow_files() {
+  [ -n "$exclude" ] || grep -l '#slow' "$@"
+}
+
 # Becomes what is run for one spec file of a ring.
 run_ring_file() {
   local ring=$1 file=$2 libasan
@@ -52,7 +63,7 @@ run_ring_file() {
       ;;
     *)
       [ "$ring" != gc ] || export MOONPORT_SPEC_GC=stress
-      LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" "$file"
+      LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" ${exclude:+"$exclude"} "$file"
       ;;
   esac
 }
@@ -69,14 +80,15 @@ count() {
 
 # Runs one spec file; prints its line, with its output if something failed; adds its counts to the tally.
 spec_file() {
-  local ring=$1 file=$2 limit=300 status why="" p f s
+  local ring=$1 file=$2 limit=300 began=${EPOCHREALTIME/./} status why="" p f s
   local log="$work/$ring-${file//\//-}"
   local results=$log.results
+  echo "$ring $file $EPOCHSECONDS" >>"$work/started"
   : >"$results"
   case $ring in gc | valgrind) limit=1200 MOONPORT_SPEC_TIMEOUT=30000 ;; *) MOONPORT_SPEC_TIMEOUT=5000 ;; esac
   export MOONPORT_SPEC_RESULTS=$results MOONPORT_SPEC_TIMEOUT
   export -f run_ring_file
-  export root
+  export root exclude
   timeout --kill-after=10 "$limit" bash -c 'run_ring_file "$@"' - "$ring" "$file" >"$log" 2>&1 </dev/null &
   trap 'kill $!; exit' TERM
   wait $!
@@ -90,9 +102,10 @@ spec_file() {
     why="exit status $status after the last spec"
   fi
   [ -z "$why" ] || f=$((f + 1))
-  echo "$p $f $s" >>"$work/tally"
   {
     flock 9
+    echo "$p $f $s $ring $file $(((${EPOCHREALTIME/./} - began) / 1000))" >>"$work/tally"
+    progress ""
     printf '  %s: %s\n' "$file" "$(summary "$p" "$f" "$s")"
     sed -n 's/^skipped /    skipped: /p' "$results"
     if [ "$f" -gt 0 ]; then
@@ -102,12 +115,18 @@ spec_file() {
   } 9>"$work/lock"
 }
 
+# Files that wait for real time to pass (#slow) need no core of their own.
 spec_ring() {
-  local ring=$1 file
+  local ring=$1 file pid slots waiting=()
   shift
   for file; do
-    while [ "$(jobs -rp | wc -l)" -ge "$parallel" ]; do wait -n; done
+    while
+      slots=$parallel
+      for pid in "${waiting[@]}"; do ! kill -0 "$pid" 2>/dev/null || slots=$((slots + 1)); done
+      [ "$(jobs -rp | wc -l)" -ge "$slots" ]
+    do wait -n; done
     spec_file "$ring" "$file" &
+    [ -z "$(slow_files "$file")" ] || waiting+=($!)
   done
   wait
 }
@@ -117,9 +136,11 @@ spec_ring() {
 unit_ring() {
   local file pattern="" log=$work/unit
   for file; do
+    echo "unit $file $EPOCHSECONDS" >>"$work/started"
     file=${file#spec/} file=${file%.c}
     pattern+="|^${file%_fuzz}\$"
   done
+  [ $# -lt "$(spec_files unit | wc -l)" ] || pattern="|." # also the test that is built twice
   CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir build/asan -V --parallel "$parallel" --tests-regex "${pattern#|}" >"$log" 2>&1
   awk -v tally="$work/tally" '
     match($0, /^ *[0-9]+: /) {
@@ -135,12 +156,14 @@ unit_ring() {
       sub(/^.*#/, "", $0)
       n = $0 + 0
       good = / Passed +[0-9.]+ sec/
+      seconds = $(NF - 1)
       if (good && passed[n] + failed[n] + skipped[n] == 0) passed[n] = 1
       if (!good && failed[n] == 0) failed[n] = 1
       printf "  %s: %d passed, %d failed%s\n", words[1], passed[n], failed[n],
         skipped[n] ? ", " skipped[n] " skipped" : ""
       if (failed[n]) printf "    %s\n%s", $0, output[n]
-      print passed[n] + 0, failed[n] + 0, skipped[n] + 0 >>tally
+      file = "spec/" words[1] (words[1] ~ /^fuzz/ ? "_fuzz" : "") ".c"
+      print passed[n] + 0, failed[n] + 0, skipped[n] + 0, "unit", file, seconds * 1000 >>tally
       seen++
     }
     END { exit seen == 0 }' "$log" && return
@@ -150,13 +173,15 @@ unit_ring() {
 
 # Each program takes about 10 s.
 sweep_ring() {
-  local program log=$work/sweep
+  local program began log=$work/sweep
+  echo "sweep $1 $EPOCHSECONDS" >>"$work/started"
   for program in build/moonport=500 build/asan/moonport=150; do
+    began=${EPOCHREALTIME/./}
     python3 "$1" --jobs "$parallel" --program "${program%=*}" --part "${program#*=}" >"$log" 2>&1 </dev/null
-    if ! tail -n 1 "$log" | awk -v tally="$work/tally" -v OFS=' ' \
-      '/^[0-9]+ passed, [0-9]+ failed$/ { print $1, $3, 0 >>tally; seen = 1 } END { exit !seen }'; then
-      echo "0 1 0" >>"$work/tally"
-    fi
+    tail -n 1 "$log" | awk -v ms="$(((${EPOCHREALTIME/./} - began) / 1000))" -v file="$1" '
+      /^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3; seen = 1 }
+      END { print passed + 0, seen ? failed : 1, 0, "sweep", file, ms }' >>"$work/tally"
+    progress ""
     printf '  %s with %s: %s\n' "$1" "${program%=*}" "$(tail -n 1 "$log")"
     sed -n '/^  [a-z0-9_]*: [0-9]* passed, 0 failed$/d; $d; s/^/    | /p' "$log"
   done
@@ -164,22 +189,33 @@ sweep_ring() {
 
 finish() {
   local p f s
+  stop_progress
+  keep_times
   read -r p f s < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$work/tally")
   printf '\n%s\n' "$(summary "$p" "$f" "$s")"
   [ "$f" -eq 0 ]
   exit
 }
 
+# named [FILE…]: those lines that are among the files, or all if there are none
+named() {
+  if [ $# -gt 0 ]; then grep -Fxf <(printf '%s\n' "$@"); else cat; fi
+}
+
 run_tests() {
-  local argument ring all one file rings=() files=() chosen=()
+  local argument ring file exclude="" rings=() files=() chosen=()
   for argument; do
+    if [ "$argument" = quick ]; then
+      rings+=("${quick_rings[@]}") exclude=--exclude-tags=slow
+      continue
+    fi
     if [[ " ${ring_names[*]} " == *" $argument "* ]]; then
       rings+=("$argument")
       continue
     fi
     file=$(realpath -q "$argument")
     [ -f "$file" ] || file=$root/$argument
-    [ -f "$file" ] || fail "neither a ring nor a file: $argument" 2
+    [ -f "$file" ] || fail "no such ring or file: $argument" 2
     files+=("${file#"$root"/}")
   done
   cd "$root" || exit
@@ -188,14 +224,14 @@ run_tests() {
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
-  : >"$work/tally"
+  touch "$work/tally" "$work/started" "$work/plan"
   parallel=${MOONPORT_TEST_JOBS:-$jobs}
   export LC_ALL=C CC=gcc # gcc, as its AddressSanitizer can be preloaded into a plain lua5.4
   export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
 
   echo "== build"
-  if ! { build asan && build release; }; then
+  if ! { build asan && { [ -n "$exclude" ] || build release; }; }; then
     echo "  the build failed"
     echo "0 1 0" >>"$work/tally"
     finish
@@ -207,16 +243,12 @@ run_tests() {
     elif [ ${#files[@]} -gt 0 ]; then
       case $ring in gc | program | valgrind | sweep) continue ;; esac
     fi
-    mapfile -t all < <(spec_files "$ring" | sed '/^$/d')
-    chosen=("${all[@]}")
-    if [ ${#files[@]} -gt 0 ]; then
-      chosen=()
-      for one in "${files[@]}"; do
-        for file in "${all[@]}"; do
-          [ "$file" != "$one" ] || chosen+=("$one")
-        done
-      done
-    fi
+    mapfile -t chosen < <(spec_files "$ring" | sed '/^$/d' | named "${files[@]}")
+    [ ${#chosen[@]} -eq 0 ] || plan "$ring" "${chosen[@]}"
+  done
+  show_progress
+  for ring in "${ring_names[@]}"; do
+    mapfile -t chosen < <(planned "$ring")
     [ ${#chosen[@]} -gt 0 ] || continue
     echo "== $ring: ${ring_titles[$ring]}"
     case $ring in
@@ -226,7 +258,7 @@ run_tests() {
     esac
   done
   if [ ! -s "$work/tally" ]; then
-    echo "dev: nothing to run: ${*:-no tests yet}" >&2
+    echo "dev: no test matches: $*" >&2
     echo "0 1 0" >>"$work/tally"
   fi
   finish

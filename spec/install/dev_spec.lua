@@ -16,4 +16,17 @@ describe("./dev build", function()
     installed.shell('touch ' .. kept .. '&& ln -s "$1 copied" "$1 link" && cd "$1 link" && ./dev build', folder)
     installed.shell("test -e " .. kept, folder)
   end)
+
+  it("tells a log its start and end in whole lines, and a terminal each file", function()
+    local folder = installed.clone()
+    local log = installed.shell('cd "$1" && ./dev build 2>&1', folder)
+    local count = log:match "^Building release: (%d+) files\nBuilt release: %1 files in [^\27\r]+\n$"
+    assert.truthy(count, log)
+    assert.equal("", installed.shell('cd "$1" && ./dev build 2>&1', folder))
+    local shown = installed.shell([[cd "$1" && touch host/net/idle.c host/net/linger.c
+      TERM=xterm script -qec "./dev build" /dev/null]], folder)
+    assert.truthy(shown:find("\r\27[KBuilding release: 1 of 2 files, host/net/", 1, true), shown)
+    assert.truthy(shown:find("\r\27[KBuilding release: 2 of 2 files, host/net/", 1, true), shown)
+    assert.truthy(shown:find "\27%[KBuilt release: 2 files in %d+ s\r\n", shown)
+  end)
 end)

@@ -17,7 +17,7 @@ function installed.folder()
 end
 
 function installed.remove()
-  for _, path in ipairs(folders) do helper.run { "rm", "-rf", path } end
+  for _, path in ipairs(folders) do installed.run { "rm", "-rf", path } end
   folders = {}
 end
 

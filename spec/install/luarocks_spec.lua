@@ -70,7 +70,7 @@ describe("the rock", function()
     local line = 'cd "$1" && exec luarocks --lua-version 5.4 test -- no-such-ring'
     local program = helper.spawn({ "sh", "-c", line, "sh", installed.clone() }, environment(installed.folder()))
     assert.equal(1, program:wait(installed.timeout))
-    assert.truthy(program:stderr():find("dev: neither a ring nor a file: no-such-ring", 1, true), program:stderr())
+    assert.truthy(program:stderr():find("dev: no such ring or file: no-such-ring", 1, true), program:stderr())
   end)
 
   it("is packed with its sources, and installed where there is no clone", function()

@@ -180,7 +180,7 @@ describe("a name", function()
     assert.is_true(count(questions, "A mute.test") < 3)
   end)
 
-  it("whose first address loses every packet is reached by the next; all of them together have 30 s", function()
+  it("whose first address loses every packet is reached by the next; all of them together have 30 s #slow", function()
     local records = {
       "six.test/AAAA=" .. namespace.lost6, "six.test/A=127.0.0.1",
       "lost.test/AAAA=" .. namespace.lost6, "lost.test/A=" .. namespace.lost,
