@@ -5,6 +5,7 @@
  */
 #include "data/buffer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static void move_kept(mp_buffer *to, const mp_buffer *from) {
 }
 
 mp_buffer *mp_buffer_clone(const mp_buffer *buffer) {
+    assert(mp_buffer_is_sound(buffer));
     size_t held = mp_buffer_held(buffer);
     mp_buffer *copy = mp_buffer_new(held < SMALLEST ? SMALLEST : held);
     if (copy)
@@ -79,6 +81,7 @@ static int reserve(mp_buffer **buffer, size_t size) {
 }
 
 int mp_buffer_append(mp_buffer **buffer, const char *data, size_t size) {
+    assert(mp_buffer_is_sound(*buffer));
     if (reserve(buffer, size) < 0)
         return -ENOMEM;
     memcpy((*buffer)->data + (*buffer)->end, data, size);
@@ -87,6 +90,7 @@ int mp_buffer_append(mp_buffer **buffer, const char *data, size_t size) {
 }
 
 int mp_buffer_unget(mp_buffer **buffer, char c) {
+    assert(mp_buffer_is_sound(*buffer) && (!*buffer || (*buffer)->mark == MP_BUFFER_NO_MARK));
     if (!*buffer && !(*buffer = mp_buffer_new(SMALLEST)))
         return -ENOMEM;
     if ((*buffer)->start == 0) {
@@ -107,6 +111,7 @@ int mp_buffer_unget(mp_buffer **buffer, char c) {
 }
 
 size_t mp_buffer_line(mp_buffer *buffer) {
+    assert(mp_buffer_is_sound(buffer));
     size_t from = buffer->searched > buffer->start ? buffer->searched : buffer->start;
     const char *newline = memchr(buffer->data + from, '\n', buffer->end - from);
     buffer->searched = newline ? (size_t)(newline - buffer->data) : buffer->end;

@@ -7,6 +7,7 @@
 #ifndef MP_BUFFER_H
 #define MP_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Room that a fresh buffer keeps in front, so that ungetChar need not move anything. */
@@ -22,6 +23,12 @@ typedef struct mp_buffer {
     size_t capacity;
     char data[];
 } mp_buffer;
+
+/* Do its members agree? For assertions. */
+static inline bool mp_buffer_is_sound(const mp_buffer *buffer) {
+    return !buffer || (buffer->start <= buffer->end && buffer->end <= buffer->capacity &&
+                       (buffer->mark == MP_BUFFER_NO_MARK || buffer->mark <= buffer->start));
+}
 
 /* Makes a buffer with room for `capacity` bytes of the memory, which has sizeof(mp_buffer) + MP_BUFFER_HEADROOM more. */
 void mp_buffer_init(mp_buffer *buffer, size_t capacity);

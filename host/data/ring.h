@@ -7,6 +7,7 @@
 #ifndef MP_RING_H
 #define MP_RING_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,6 +29,7 @@ static inline bool mp_ring_is_empty(const mp_ring *ring) {
 
 /* Puts a link that stands nowhere at the end. */
 static inline void mp_ring_append(mp_ring *ring, mp_ring *link) {
+    assert(ring->next && !link->next);
     link->previous = ring->previous;
     link->next = ring;
     ring->previous->next = link;
@@ -36,6 +38,7 @@ static inline void mp_ring_append(mp_ring *ring, mp_ring *link) {
 
 /* Takes a link out of its ring; its `next` is NULL from then on. */
 static inline void mp_ring_remove(mp_ring *link) {
+    assert(link->next && link->next->previous == link && link->previous->next == link);
     link->previous->next = link->next;
     link->next->previous = link->previous;
     link->next = link->previous = NULL;

@@ -6,7 +6,9 @@
  */
 #include "data/write_queue.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +31,11 @@ struct mp_chunk {
     char bytes[];
 };
 
+/* For assertions. */
+static inline bool is_sound(const mp_write_queue *queue) {
+    return (queue->bytes == 0) == (queue->tail == NULL);
+}
+
 static int class_for(size_t room) {
     int class = SMALL;
     while (class < CLASSES && room > classes[class].room)
@@ -39,6 +46,7 @@ static int class_for(size_t room) {
 static mp_chunk *new_chunk(mp_chunk_pool *pool, size_t room) {
     int class = class_for(room);
     mp_chunk *chunk = class < CLASSES ? pool->spares[class] : NULL;
+    assert(class == CLASSES || (pool->counts[class] == 0) == (chunk == NULL));
     if (class < CLASSES)
         room = classes[class].room;
     if (chunk) {
@@ -123,6 +131,7 @@ static int append_copy(mp_write_queue *queue, mp_chunk_pool *pool, const char *d
 
 int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size,
                           int token) {
+    assert(is_sound(queue) && size > 0 && (token != MP_LEND || !queue->tail));
     if (token == MP_COPY)
         return append_copy(queue, pool, data, size);
     mp_chunk *chunk = new_chunk(pool, 0);
@@ -138,6 +147,7 @@ int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char
 
 int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool) {
     mp_chunk *head = queue->tail ? queue->tail->next : NULL;
+    assert(is_sound(queue));
     if (!head || head->token != MP_LEND)
         return 0;
     size_t size = head->end - head->start;
@@ -156,6 +166,7 @@ int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool) {
 
 int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, int count) {
     int n = 0;
+    assert(is_sound(queue) && count > 0);
     if (!queue->tail)
         return 0;
     mp_chunk *chunk = queue->tail;
@@ -168,6 +179,7 @@ int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, i
 }
 
 void mp_write_queue_consume(mp_write_queue *queue, mp_chunk_pool *pool, size_t size) {
+    assert(is_sound(queue) && size <= queue->bytes);
     queue->bytes -= size;
     while (size > 0 && queue->tail) {
         mp_chunk *head = queue->tail->next;
@@ -186,6 +198,7 @@ void mp_write_queue_consume(mp_write_queue *queue, mp_chunk_pool *pool, size_t s
 }
 
 void mp_write_queue_cut(mp_write_queue *queue, mp_chunk_pool *pool, size_t size) {
+    assert(is_sound(queue));
     if (size >= queue->bytes)
         return;
     if (size == 0) {

@@ -46,6 +46,7 @@ static void release_if_idle(mp_object *object) {
     if (object->anchor == 0 || object->queued > 0 || object->holds > 0 ||
         object->behaviour->is_active(object))
         return;
+    assert(!object->delivering);
     mp_loop_unref(object->loop);
     object->loop->upcalls->release(object);
 }
@@ -102,6 +103,7 @@ static void grow(mp_queue *queue) {
 static void push(mp_object *object, int32_t code, intptr_t argument) {
     mp_loop *loop = object->loop;
     mp_queue *queue = &loop->queue;
+    assert(queue->count <= queue->capacity && object->queued <= queue->count + 1);
     if (queue->count >= queue->capacity / 2)
         grow(queue);
     if (queue->count == queue->capacity) {
@@ -117,6 +119,7 @@ static void push(mp_object *object, int32_t code, intptr_t argument) {
 }
 
 void mp_object_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
+    assert(mp_signal_belongs(signal, object->behaviour->kind));
     push(object, (int32_t)signal, argument);
 }
 

@@ -29,17 +29,20 @@ static bool make_room(mp_network *network, size_t word) {
 
 void mp_descriptor_own(mp_network *network, int fd) {
     size_t word = (size_t)fd / BITS;
+    assert(fd >= 0);
     if (make_room(network, word))
         network->owned[word] |= (uint64_t)1 << ((size_t)fd % BITS);
 }
 
 bool mp_descriptor_is_owned(const mp_network *network, int fd) {
     size_t word = (size_t)fd / BITS;
+    assert(fd >= 0);
     return word < network->owned_words && (network->owned[word] >> ((size_t)fd % BITS) & 1);
 }
 
 void mp_descriptor_close(mp_network *network, int fd) {
     size_t word = (size_t)fd / BITS;
+    assert(fd >= 0);
     if (word < network->owned_words)
         network->owned[word] &= ~((uint64_t)1 << ((size_t)fd % BITS));
     mp_system_close(fd);
@@ -47,6 +50,7 @@ void mp_descriptor_close(mp_network *network, int fd) {
 }
 
 void mp_descriptor_await(mp_network *network, mp_starving *starving) {
+    assert(starving->freed);
     if (!starving->link.next)
         mp_ring_append(&network->starving, &starving->link);
 }

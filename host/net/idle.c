@@ -27,6 +27,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents) {
 }
 
 void mp_idle_watch(mp_idle *idle, mp_loop *loop, double msec, void (*due)(mp_idle *idle)) {
+    assert(msec > 0 && due);
     mp_idle_unwatch(idle);
     ev_timer_init(&idle->timer, on_timer, 0., 0.);
     ev_set_priority(&idle->timer, MP_PRIORITY_DELAY);

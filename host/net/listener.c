@@ -24,20 +24,28 @@ mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loo
     return listener;
 }
 
+/* For assertions. */
+static inline bool is_sound(const mp_listener *listener) {
+    return listener->references > 0 &&
+           (listener->pending_count == 0) == mp_ring_is_empty(&listener->pending) &&
+           (listener->open_count == 0) == mp_ring_is_empty(&listener->open);
+}
+
 void mp_listener_unreference(mp_listener *listener) {
-    assert(listener->references > 0);
+    assert(is_sound(listener));
     if (--listener->references == 0)
         free(listener);
 }
 
 void mp_listener_add(mp_listener *listener, mp_stream *stream) {
-    assert(!stream->link.next);
+    assert(is_sound(listener) && !stream->link.next);
     listener->references++;
     listener->pending_count++;
     mp_ring_append(&listener->pending, &stream->link);
 }
 
 mp_stream *mp_listener_take(mp_listener *listener) {
+    assert(is_sound(listener));
     if (mp_ring_is_empty(&listener->pending))
         return NULL;
     mp_stream *stream = mp_stream_of_link(listener->pending.next);
@@ -55,6 +63,7 @@ mp_stream *mp_listener_take(mp_listener *listener) {
 void mp_listener_remove(mp_stream *stream, bool also_pending) {
     mp_listener *listener = stream->listener;
     bool pending = stream->flags & FLAG_PENDING;
+    assert(!listener || is_sound(listener));
     if (!stream->link.next || (pending && !also_pending))
         return;
     mp_ring_remove(&stream->link);
@@ -89,6 +98,8 @@ void mp_stream_detach(mp_stream *stream) {
 }
 
 mp_stream *mp_listener_next(const mp_listener *listener, const mp_stream *previous) {
+    assert(is_sound(listener) &&
+           (!previous || (previous->listener == listener && !(previous->flags & FLAG_PENDING))));
     mp_ring *next = previous ? previous->link.next : listener->open.next;
     return next == &listener->open ? NULL : mp_stream_of_link(next);
 }

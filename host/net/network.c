@@ -48,7 +48,9 @@ void mp_network_free(mp_network *network) {
     if (!network)
         return;
     assert(mp_ring_is_empty(&network->servers) && mp_ring_is_empty(&network->outgoing) &&
-           mp_ring_is_empty(&network->soon) && !network->dirty_head);
+           mp_ring_is_empty(&network->soon) && mp_ring_is_empty(&network->connecting) &&
+           mp_ring_is_empty(&network->starving) && !network->dirty_head && !network->congested &&
+           network->traffic.connections == 0);
     ev_idle_stop(network->loop.ev, &network->at_soon);
     ev_timer_stop(network->loop.ev, &network->relief);
     mp_resolver_free(network->resolver);

@@ -186,6 +186,7 @@ static void on_pace(struct ev_loop *ev, ev_timer *timer, int revents) {
 }
 
 void mp_race_begin(mp_race *race) {
+    assert(!race->begun);
     race->begun = true;
     begin_attempts(race);
 }

@@ -240,6 +240,7 @@ static void send_queued(mp_stream *stream) {
 
 void mp_stream_step(mp_object *object, int number) {
     mp_stream *stream = (mp_stream *)object;
+    assert(mp_stream_is_sound(stream));
     switch (number) {
     case STEP_CONNECTED:
         if (stream->state == MP_STATE_CONNECTED && (stream->flags & FLAG_UNANNOUNCED))
@@ -329,7 +330,8 @@ int mp_stream_watch_idle(mp_stream *stream) {
 
 bool mp_stream_establish(mp_stream *stream, int fd) {
     mp_network *network = mp_stream_network(stream);
-    assert(fd >= 0);
+    assert(fd >= 0 && stream->state == MP_STATE_CONNECTED && !stream->link.next == !stream->listener &&
+           !(stream->flags & (FLAG_COUNTED | FLAG_ARRIVED)));
     stream->flags &= KEPT_OVER_ESTABLISH;
     stream->flags |= FLAG_COUNTED | FLAG_WAS_CONNECTED;
     stream->phase = PHASE_OPEN;

@@ -64,6 +64,7 @@ static void finish(mp_stream *stream, bool gently) {
 }
 
 void mp_stream_try_close(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     if (stream->state != MP_STATE_CLOSING || mp_stream_unsent(stream) > 0)
         return;
     if (stream->phase == PHASE_REMOTE_CLOSE && (stream->object.at_work > 0 || (stream->flags & FLAG_PENDING)))
@@ -78,6 +79,7 @@ void mp_stream_try_close(mp_stream *stream) {
 }
 
 void mp_stream_handler_ended(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     if (stream->state == MP_STATE_CLOSING && stream->phase == PHASE_REMOTE_CLOSE)
         mp_object_defer(&stream->object, STEP_CLOSE);
     else if (stream->fault == MP_FAULT_READ_BUFFER_FULL)
@@ -108,6 +110,7 @@ void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderl
     }
     if (stream->phase == PHASE_REMOTE_CLOSE || stream->phase == PHASE_BROKEN)
         return;
+    assert(stream->watcher.fd >= 0);
     stream->flags |= FLAG_READ_ENDED;
     mp_stream_update_watcher(stream);
     if (orderly && mp_stream_limits(stream)->half_open && stream->state == MP_STATE_CONNECTED) {
@@ -130,6 +133,7 @@ void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderl
 }
 
 void mp_stream_disconnect(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     switch (stream->state) {
     case MP_STATE_UNCONNECTED: break;
     case MP_STATE_HOST_LOOKUP:
@@ -157,6 +161,7 @@ static void close_device(mp_stream *stream) {
 }
 
 void mp_stream_open(mp_stream *stream, int open_mode) {
+    assert(mp_stream_is_sound(stream));
     mp_stream_drop_input(stream);
     stream->flags &= ALL_BUT(FLAG_TRANSACTION);
     stream->flags |= FLAG_OPENED;
@@ -169,6 +174,7 @@ void mp_stream_open(mp_stream *stream, int open_mode) {
 }
 
 void mp_stream_close(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     close_device(stream);
     if (stream->state == MP_STATE_UNCONNECTED && stream->watcher.fd >= 0)
         mp_stream_shut(stream, false); /* a descriptor that was adopted unconnected */
@@ -178,6 +184,7 @@ void mp_stream_close(mp_stream *stream) {
 }
 
 void mp_stream_abort(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     close_device(stream);
     mp_write_queue_clear(&stream->out, &mp_stream_network(stream)->chunks);
     if (stream->state != MP_STATE_UNCONNECTED || stream->watcher.fd >= 0)
@@ -186,6 +193,7 @@ void mp_stream_abort(mp_stream *stream) {
 }
 
 void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {
+    assert(mp_stream_is_sound(stream));
     if (stream->state != MP_STATE_CONNECTED && stream->state != MP_STATE_CLOSING)
         return;
     if (stream->extras)
@@ -196,6 +204,7 @@ void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {
 }
 
 enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||
         (stream->flags & FLAG_WRITE_FAILED))
         return MP_FAULT_NOT_CONNECTED;

@@ -75,6 +75,7 @@ bool mp_stream_keep_rest(mp_stream *stream) {
 
 bool mp_stream_take_arrival(mp_stream *stream, uint32_t start, uint32_t size) {
     mp_buffer *shared = mp_stream_network(stream)->input;
+    assert(size > 0 && start + size <= shared->capacity && stream->in != shared);
     if (stream->in)
         return mp_buffer_append(&stream->in, shared->data + start, size) == 0;
     mp_buffer_reset(shared);
@@ -88,6 +89,7 @@ bool mp_stream_take_arrival(mp_stream *stream, uint32_t start, uint32_t size) {
 
 void mp_stream_drop_arrival(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
+    assert(stream->flags & FLAG_ARRIVED);
     for (uint32_t i = 0; i < network->arrival_count; i++)
         if (network->arrivals[i].stream == stream)
             network->arrivals[i].stream = NULL;
@@ -108,7 +110,7 @@ const char *mp_stream_arrival(const mp_stream *stream, size_t *size) {
 /* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
 static void arrived(mp_stream *stream, uint32_t size) {
     mp_network *network = mp_stream_network(stream);
-    assert(network->arrival_count < MP_BATCH);
+    assert(network->arrival_count < MP_BATCH && !(stream->flags & FLAG_ARRIVED));
     if (stream->extras)
         mp_idle_touch(&stream->extras->idle);
     stream->flags |= FLAG_ARRIVED;
@@ -153,6 +155,7 @@ static inline ssize_t receive_plain(mp_stream *stream, void *data, size_t size, 
 mp_part_result mp_stream_receive(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
     mp_part_result part = {MP_NOTHING, MP_FAULT_NONE};
+    assert(mp_stream_is_sound(stream) && network->input_used < network->input->capacity);
     size_t limit = mp_stream_limits(stream)->read_buffer;
     size_t size = network->input->capacity - network->input_used;
     if (stream->state != MP_STATE_CONNECTED || (stream->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
@@ -179,15 +182,18 @@ mp_part_result mp_stream_receive(mp_stream *stream) {
 /* --- what is unread -------------------------------------------------------------------------------------------------- */
 
 const char *mp_stream_peek(const mp_stream *stream, size_t *size) {
+    assert(mp_stream_is_sound(stream));
     *size = mp_buffer_size(stream->in);
     return stream->in ? stream->in->data + stream->in->start : "";
 }
 
 size_t mp_stream_line(const mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     return stream->in ? mp_buffer_line(stream->in) : 0;
 }
 
 void mp_stream_consume(mp_stream *stream, size_t size) {
+    assert(mp_stream_is_sound(stream));
     if (!stream->in)
         return;
     size_t unread = mp_buffer_size(stream->in);
@@ -210,6 +216,7 @@ void mp_stream_keep_input(mp_stream *stream, mp_buffer *next) {
 }
 
 int mp_stream_unget(mp_stream *stream, char c) {
+    assert(mp_stream_is_sound(stream));
     if (stream->flags & FLAG_TRANSACTION)
         return -EBUSY;
     /* The shared buffer's headroom serves a few bytes; for more, the data moves to the stream's own. */
@@ -223,6 +230,7 @@ int mp_stream_unget(mp_stream *stream, char c) {
 }
 
 int mp_stream_start_transaction(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
     if (stream->flags & FLAG_TRANSACTION)
         return -EINVAL;
     stream->flags |= FLAG_TRANSACTION;
@@ -232,6 +240,7 @@ int mp_stream_start_transaction(mp_stream *stream) {
 }
 
 static int end_transaction(mp_stream *stream, bool rollback) {
+    assert(mp_stream_is_sound(stream));
     if (!(stream->flags & FLAG_TRANSACTION))
         return -EINVAL;
     stream->flags &= ALL_BUT(FLAG_TRANSACTION);

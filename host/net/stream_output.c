@@ -158,6 +158,7 @@ static inline bool is_free(const mp_stream *stream) {
 }
 
 enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token) {
+    assert(mp_stream_is_sound(stream));
     enum mp_fault fault = is_free(stream) ? MP_FAULT_NONE : mp_stream_can_write(stream, size);
     if (fault != MP_FAULT_NONE) {
         if (fault == MP_FAULT_NOT_CONNECTED && stream->state == MP_STATE_UNCONNECTED)
@@ -240,6 +241,7 @@ static mp_part_result send_failed(mp_stream *stream, int error) {
 
 mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
     mp_part_result part = {MP_GOING_ON, MP_FAULT_NONE};
+    assert(mp_stream_is_sound(stream) && stream->watcher.fd >= 0 && !(stream->flags & FLAG_CONGESTED));
     *sent = 0;
     if (stream->flags & (FLAG_PIPE | FLAG_CARRIED))
         part = send_carried(stream, sent);
@@ -263,6 +265,7 @@ bool mp_stream_say_goodbye(mp_stream *stream) {
     if (!carrier || !carrier->transport->goodbye || carrier->stage != CARRIER_OPEN ||
         carrier->goodbye == GOODBYE_SAID)
         return true;
+    assert(mp_stream_unsent(stream) == 0);
     if (carrier->suspended) {
         carrier->goodbye = GOODBYE_BEGUN;
         return false;

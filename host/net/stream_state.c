@@ -25,6 +25,21 @@ mp_stream_extras *mp_stream_need_extras(mp_stream *stream) {
     return stream->extras;
 }
 
+bool mp_stream_is_sound(const mp_stream *stream) {
+    uint32_t flags = stream->flags;
+    const mp_network *network = mp_stream_network(stream);
+    bool has_descriptor = stream->watcher.fd >= 0;
+    bool connected = stream->state == MP_STATE_CONNECTED || stream->state == MP_STATE_CLOSING;
+    return (has_descriptor || (!connected && !ev_is_active(&stream->watcher) && !(flags & FLAG_ARRIVED))) &&
+           (connected || (stream->phase == PHASE_OPEN && !(flags & (FLAG_COUNTED | FLAG_CONGESTED)))) &&
+           ((stream->out.bytes == 0) == (stream->out.tail == NULL)) &&
+           (stream->out.bytes == 0 || connected || mp_stream_is_connecting(stream)) &&
+           (stream->extras || !(flags & (FLAG_OWN_LIMITS | FLAG_CARRIED))) &&
+           (!(flags & FLAG_CARRIED) || (stream->extras->carrier.transport && !(flags & FLAG_PIPE))) &&
+           (!(flags & FLAG_PENDING) || stream->listener) && mp_buffer_is_sound(stream->in) &&
+           (!stream->in || stream->in != network->input || network->receiver == stream);
+}
+
 void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
     stream->state = state & 15;
     mp_object_emit(&stream->object, MP_SIGNAL_STATE_CHANGED, (intptr_t)state);
@@ -33,6 +48,7 @@ void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
 /* What a stream with a transport waits for: receive and send may each have to wait for the other direction. */
 static int carried_events(const mp_stream *stream, bool reads, bool writes) {
     const mp_carrier *carrier = &stream->extras->carrier;
+    assert(carrier->transport);
     int events = stream->flags & FLAG_WRITE_FAILED ? 0 : carrier->beside;
     if (carrier->suspended || carrier->stage == CARRIER_GONE ||
         (stream->state != MP_STATE_CONNECTED && stream->state != MP_STATE_CLOSING))

@@ -177,6 +177,9 @@ static inline const mp_stream_class *mp_stream_class_of(const mp_stream *stream)
 /* The extras, made at first use; NULL: no memory. */
 mp_stream_extras *mp_stream_need_extras(mp_stream *stream);
 
+/* Do its state, its descriptor, its flags and its queue agree? Between calls they do. For assertions. */
+bool mp_stream_is_sound(const mp_stream *stream);
+
 /* The state and its signal. */
 void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state);
 

@@ -31,6 +31,7 @@ static int begin_transport(mp_stream *stream, const mp_transport *transport) {
 
 int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state) {
     bool connected = stream->state == MP_STATE_CONNECTED;
+    assert(mp_stream_is_sound(stream) && transport->receive && transport->send);
     assert(!(stream->flags & (FLAG_PIPE | FLAG_CARRIED)) && (!connected || stream->out.bytes == 0));
     if (!mp_stream_need_extras(stream))
         return -ENOMEM;

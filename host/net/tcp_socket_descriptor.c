@@ -91,6 +91,8 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
     stream->flags |= FLAG_KEEP_DESCRIPTOR | (is_socket ? 0 : FLAG_PIPE);
     mp_stream_clear_fault(stream);
     stream->open_mode = (uint8_t)open_mode;
+    if (stream->state != state)
+        mp_stream_set_state(stream, state);
     if (state == MP_STATE_CONNECTED) {
         (void)mp_system_peer_address(fd, &socket->peer, &stream->port);
         (void)mp_stream_establish(stream, fd);
@@ -99,9 +101,6 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
         (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         ev_io_set(&stream->watcher, fd, 0);
     }
-    if (stream->state != state)
-        mp_stream_set_state(stream, state);
-    if (state == MP_STATE_CONNECTED)
-        mp_stream_update_watcher(stream);
+    assert(mp_stream_is_sound(stream));
     return MP_FAULT_NONE;
 }
