@@ -5,8 +5,8 @@
 local moonport = require "moonport"
 
 local id, port, address = arg[1] or "lamp-1", math.tointeger(tonumber(arg[2] or 7070)), arg[3] or "127.0.0.1"
-if #id > 64 or not id:find "^[%w._-]+$" then error("no id: " .. id, 0) end
-if not port or port < 1 or port > 65535 then error("no port: " .. arg[2], 0) end
+if #id > 64 or not id:find "^[%w._-]+$" then error("not an id: " .. id, 0) end
+if not port or port < 1 or port > 65535 then error("not a port: " .. arg[2], 0) end
 
 local lamp = { state = "off", battery = 100 }
 

@@ -230,13 +230,13 @@ end)
 
 local function port(text, what)
   local number = math.tointeger(tonumber(text))
-  if not number or number < 0 or number > 65535 then error(("no %s: %s"):format(what, text), 0) end
+  if not number or number < 0 or number > 65535 then error(("not a valid %s: %s"):format(what, text), 0) end
   return number
 end
 
 local devicePort, webPort = port(arg[1] or 7070, "device port"), port(arg[2] or 8080, "HTTP port")
 local address = arg[3] or "127.0.0.1"
-if address ~= "localhost" and not moonport.HostAddress(address) then error("no address: " .. address, 0) end
+if address ~= "localhost" and not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
 
 server:setReadBufferSize(longest + 4)
 server:setWriteBufferLimit(256 * 1024)

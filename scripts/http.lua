@@ -19,9 +19,9 @@ local lfs = need("lfs", "lua-filesystem")
 local httpServer = require "http_server"
 local files = require "http_files" (folder)
 
-if not port or port < 0 or port > 65535 then error("no port: " .. arg[1], 0) end
-if address ~= "localhost" and not moonport.HostAddress(address) then error("no address: " .. address, 0) end
-if lfs.attributes(folder, "mode") ~= "directory" then error("no folder: " .. folder, 0) end
+if not port or port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
+if address ~= "localhost" and not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
+if lfs.attributes(folder, "mode") ~= "directory" then error("not a folder: " .. folder, 0) end
 
 -- What a reload keeps.
 local kept = moonport.persist("http", { requests = 0, since = os.time(), notes = {} })

@@ -13,8 +13,8 @@ local store = require "kv_store"
 
 local port, address = math.tointeger(tonumber(arg[1] or 6379)), arg[2] or "127.0.0.1"
 local path, interval = arg[3] or "kv.resp", tonumber(arg[4] or 60)
-if not port or port < 0 or port > 65535 then error("no port: " .. arg[1], 0) end
-if not moonport.HostAddress(address) then error("no address: " .. address, 0) end
+if not port or port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
+if not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
 if not interval or interval < 0 then error("not a number of seconds: " .. arg[4], 0) end
 
 -- Bytes that may wait to be sent. Over `most`, a connection's next request isn't served until half of it is sent. A

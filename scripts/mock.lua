@@ -26,10 +26,10 @@ local log = moonport.log
 
 local port, path = math.tointeger(tonumber(arg[1])), arg[2]
 if not port or not path then error("usage: moonport mock.lua PORT STEPS.lua [NAME=VALUE…]", 0) end
-if port < 0 or port > 65535 then error("no port: " .. arg[1], 0) end
+if port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
 for i = 3, #arg do
   local name, value = arg[i]:match "^(%a+)=(%d+)$"
-  if not settings[name] then error(("'%s' is no option: wait=MSEC, within=MSEC"):format(arg[i]), 0) end
+  if not settings[name] then error(("unknown option '%s': wait=MSEC, within=MSEC"):format(arg[i]), 0) end
   settings[name] = tonumber(value)
 end
 
@@ -44,7 +44,7 @@ local words = { drop = true, finish = true, close = true, reset = true }
 
 -- A list of steps in the form in which it is played: { { name, value, times, where }, … }
 local function compile(steps, where)
-  if type(steps) ~= "table" then error(("%s: %s: no list of steps"):format(path, where), 0) end
+  if type(steps) ~= "table" then error(("%s: %s: not a list of steps"):format(path, where), 0) end
   local list = {}
   for i, step in ipairs(steps) do
     local at, known = ("%s, step %d"):format(where, i), 0
@@ -58,7 +58,7 @@ local function compile(steps, where)
       end
     end
     for name in pairs(type(step) == "table" and step or {}) do known = known - (name ~= "times" and 1 or 0) end
-    if known ~= 0 or #list == 0 or list[#list].where ~= at then error(("%s: %s: no such step"):format(path, at), 0) end
+    if known ~= 0 or #list == 0 or list[#list].where ~= at then error(("%s: %s: unknown step"):format(path, at), 0) end
   end
   return list
 end

@@ -23,7 +23,7 @@ local log = moonport.log
 local function endpoint(text)
   local host, port = text:match "^%[?([^%[%]]+)%]?:(%d+)$"
   port = tonumber(port or text:match "^%d+$")
-  if not port or port > 65535 then error(("'%s' is no address: HOST:PORT"):format(text), 0) end
+  if not port or port > 65535 then error(("'%s' is not an address: HOST:PORT"):format(text), 0) end
   return host or "127.0.0.1", port
 end
 
@@ -35,11 +35,11 @@ local targets, address, port = {}, nil, nil
 for _, argument in ipairs(arg) do
   local name, value = argument:match "^(%a+)=(.*)$"
   if name then
-    local default = settings[name] or error(("there is no option '%s'"):format(name), 0)
+    local default = settings[name] or error(("unknown option '%s'"):format(name), 0)
     if type(default) == "number" then
       value = tonumber(value)
       local least = (name == "idle" or name == "clients") and 0 or 1
-      if not value or value < least then error(argument .. ": what number?", 0) end
+      if not value or value < least then error(argument .. ": not a valid number", 0) end
     end
     settings[name] = value
   elseif not port then

@@ -260,9 +260,9 @@ describe("scripts/gateway.lua", function()
 
   it("says in one line what is wrong with its arguments", function()
     for arguments, expected in pairs {
-      ["gateway.lua abc"] = "no device port: abc", ["gateway.lua 0 70000"] = "no HTTP port: 70000",
-      ["gateway.lua 0 0 300.1.1.1"] = "no address: 300.1.1.1", ["device.lua a/b"] = "no id: a/b",
-      ["device.lua lamp 70000"] = "no port: 70000", ["device.lua lamp x"] = "no port: x",
+      ["gateway.lua abc"] = "not a valid device port: abc", ["gateway.lua 0 70000"] = "not a valid HTTP port: 70000",
+      ["gateway.lua 0 0 300.1.1.1"] = "not an address: 300.1.1.1", ["device.lua a/b"] = "not an id: a/b",
+      ["device.lua lamp 70000"] = "not a port: 70000", ["device.lua lamp x"] = "not a port: x",
     } do
       local list = {}
       for word in arguments:gmatch "%S+" do list[#list + 1] = word end

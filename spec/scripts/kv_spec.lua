@@ -245,7 +245,7 @@ describe("scripts/kv.lua", function()
 
   it("says in one line what is wrong with its arguments", function()
     for text, arguments in pairs {
-      ["no port: 70000"] = { "70000" }, ["no port: x"] = { "x" }, ["no address: here"] = { "0", "here" },
+      ["not a port: 70000"] = { "70000" }, ["not a port: x"] = { "x" }, ["not an address: here"] = { "0", "here" },
       ["not a number of seconds: often"] = { "0", "::1", "file", "often" },
     } do
       local program = helper.program { script = "scripts/kv.lua", args = arguments }

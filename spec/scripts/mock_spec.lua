@@ -182,13 +182,13 @@ describe("scripts/mock.lua", function()
   it("says in one line what is wrong with its arguments and its script", function()
     local function steps(text) return helper.file("return " .. (text or "{}"), "steps.lua") end
     for text, arguments in pairs {
-      ["usage: moonport mock.lua"] = {}, ["no port: 70000"] = { 70000, steps() },
-      ["is no option"] = { 0, steps(), "slow=1" },
+      ["usage: moonport mock.lua"] = {}, ["not a port: 70000"] = { 70000, steps() },
+      ["unknown option"] = { 0, steps(), "slow=1" },
       ["nowhere.lua"] = { 0, "nowhere.lua" },
-      ["each connection, step 1: no such step"] = { 0, steps '{ { exect = "a" } }' },
-      ["connection 2, step 1: no such step"] = { 0, steps '{ connections = { {}, { "rest" } } }' },
-      ["step 1, step 2: no such step"] = { 0, steps '{ { loop = { "drop", { delay = "1" } } } }' },
-      ["others: no list of steps"] = { 0, steps '{ connections = {}, others = 1 }' },
+      ["each connection, step 1: unknown step"] = { 0, steps '{ { exect = "a" } }' },
+      ["connection 2, step 1: unknown step"] = { 0, steps '{ connections = { {}, { "rest" } } }' },
+      ["step 1, step 2: unknown step"] = { 0, steps '{ { loop = { "drop", { delay = "1" } } } }' },
+      ["others: not a list of steps"] = { 0, steps '{ connections = {}, others = 1 }' },
     } do
       local program = helper.program { script = "scripts/mock.lua", args = arguments }
       assert.equal(1, program:wait())

@@ -293,11 +293,11 @@ describe("scripts/proxy.lua", function()
     for text, arguments in pairs {
       ["usage: moonport proxy.lua"] = {},
       ["usage: "] = { "8000" },
-      ["'nowhere' is no address"] = { "8000", "nowhere" },
-      ["'1.2.3.4:70000' is no address"] = { "8000", "1.2.3.4:70000" },
-      ["there is no option 'chek'"] = { "8000", "8001", "chek=1" },
-      ["check=often: what number?"] = { "8000", "8001", "check=often" },
-      ["connect=0: what number?"] = { "8000", "8001", "connect=0" },
+      ["'nowhere' is not an address"] = { "8000", "nowhere" },
+      ["'1.2.3.4:70000' is not an address"] = { "8000", "1.2.3.4:70000" },
+      ["unknown option 'chek'"] = { "8000", "8001", "chek=1" },
+      ["check=often: not a valid number"] = { "8000", "8001", "check=often" },
+      ["connect=0: not a valid number"] = { "8000", "8001", "connect=0" },
     } do
       local program = helper.program { script = "scripts/proxy.lua", args = arguments }
       assert.are.equal(1, program:wait())
