@@ -101,78 +101,153 @@ local function inWords(message)
     and #message < 300
 end
 
-describe("Random calls", function()
-  local list = functions()
+local signals = {}
+for line in io.lines "docs/types/moonport.lua" do
+  signals[#signals + 1] = line:match "^%-%-%-@field (%w+)%? fun%(self"
+end
 
+-- One run: its objects, and the arguments and calls that are chosen.
+local Run = {}
+Run.__index = Run
+
+local function newRun(seed)
+  math.randomseed(seed)
+  local self = setmetatable({ list = functions(), values = anything(), bad = {}, depth = 0 }, Run)
+  self.made, self.objects = world()
+  self.all = {}
+  for _, of in pairs(self.objects) do table.move(of, 1, #of, #self.all + 1, self.all) end
+  return self
+end
+
+function Run:any()
+  if math.random(6) == 1 then return nil end
+  if math.random(6) == 1 then return self.all[math.random(#self.all)] end
+  return self.values[math.random(#self.values)]
+end
+
+function Run:arguments(one)
+  local given = { n = math.random(0, 4) }
+  for i = 1, given.n do given[i] = self:any() end
+  -- no descriptor of this process, and nobody else's host
+  if one.name == "setSocketDescriptor" and tonumber(given[1]) then given[1] = tonumber(given[1]) + 100000 end
+  if one.name == "connectToHost" and type(given[1]) == "number" then given[1] = "127.0.0.1" end
+  return given
+end
+
+function Run:object(one)
+  local of = self.objects[math.random(8) == 1 and "TcpSocket" or one.owner] or { moonport }
+  return of[math.random(#of)]
+end
+
+function Run:check(what, ok, message)
+  if not ok and not inWords(message) then self.bad[#self.bad + 1] = what .. ": " .. tostring(message) end
+end
+
+-- Something to call and to call it on, or nil.
+function Run:choose()
+  local one = self.list[math.random(#self.list)]
+  local target = self:object(one)
+  if target == moonport or type(target[one.name]) == "function" then return one, target end
+end
+
+function Run:call(one, target, given)
+  local ok, results = pcall(one.call, moonport, target, given)
+  self:check(one.owner .. "." .. one.name, ok, results)
+  for i = 1, ok and results.n or 0 do
+    if type(results[i]) == "userdata" then self.made[#self.made + 1] = results[i] end
+  end
+end
+
+function Run:setField()
+  local objects = self.objects
+  local kinds = { objects.TcpServer, objects.TcpSocket, objects.Timer, { objects.TcpServer[1].connection } }
+  local of = kinds[math.random(#kinds)]
+  local fields, key, value = of[math.random(#of)], self:any(), self:any()
+  -- What is in a prototype already may be changed to anything: no call of what can't be called.
+  if type(fields) == "table" and type(key) == "string" then value = function() end end
+  self:check("a field", pcall(function() fields[key] = value end))
+end
+
+function Run:make()
+  for i = 1, calls do
+    if math.random(10) == 1 then
+      self:setField()
+    else
+      local one, target = self:choose()
+      local given = one and self:arguments(one)
+      if one then self.made[#self.made + 1] = moonport.spawn(function() self:call(one, target, given) end) end
+    end
+    if i % 20 == 0 then moonport.sleep(0) end
+  end
+end
+
+-- Has the functions among the values make calls, and makes them handlers; with more connections for them to be called.
+function Run:act()
+  local objects, made = self.objects, self.made
+  local function act()
+    if self.depth > 3 then return end
+    self.depth = self.depth + 1
+    local one, target = self:choose()
+    if one then self:call(one, target, self:arguments(one)) end
+    if math.random(4) == 1 then moonport.sleep(math.random(0, 2)) end
+    if math.random(6) == 1 then collectgarbage() end
+    self.depth = self.depth - 1
+  end
+  for i, value in ipairs(self.values) do
+    if type(value) == "function" then self.values[i] = act end
+  end
+  for _ = 1, 5 do self.values[#self.values + 1] = act end
+  for _, object in ipairs(self.all) do
+    for _, signal in ipairs(signals) do pcall(function() object[signal] = act end) end
+  end
+  local listening = objects.TcpServer[1]
+  function listening.newConnection(server)
+    local socket = server:nextPendingConnection()
+    if not socket then return end
+    made[#made + 1], objects.TcpSocket[#objects.TcpSocket + 1] = socket, socket
+    socket.readyRead, socket.disconnected = act, act
+    act()
+  end
+  for _ = 1, 5 do
+    local socket = moonport.TcpSocket()
+    made[#made + 1], objects.TcpSocket[#objects.TcpSocket + 1] = socket, socket
+    function socket:connected()
+      self:write(("x"):rep(math.random(1, 100000)))
+      act()
+    end
+    socket:connectToHost("127.0.0.1", listening:serverPort())
+  end
+end
+
+function Run:finish()
+  helper.settle(5)
+  moonport.onError(nil)
+  moonport.onReload(nil)
+  moonport.onQuit(nil)
+  self.depth = math.huge -- nothing acts any more
+  for _ = 1, 5 do
+    finish(self.made)
+    helper.settle(1)
+  end
+end
+
+describe("Random calls", function()
   for _, seed in ipairs(seeds) do
     it(("of everything with anything, seed %d: no crash, nothing left, and errors in words"):format(seed), function()
-      math.randomseed(seed)
       local errors = moonport.stats().handlerErrors
-      local made, objects = world()
-      local values = anything()
-      local all = {}
-      for _, of in pairs(objects) do table.move(of, 1, #of, #all + 1, all) end
-
-      local function any()
-        if math.random(6) == 1 then return nil end
-        if math.random(6) == 1 then return all[math.random(#all)] end
-        return values[math.random(#values)]
-      end
-
-      local function arguments(one)
-        local given = { n = math.random(0, 4) }
-        for i = 1, given.n do given[i] = any() end
-        -- no descriptor of this process, and nobody else's host
-        if one.name == "setSocketDescriptor" and tonumber(given[1]) then given[1] = tonumber(given[1]) + 100000 end
-        if one.name == "connectToHost" and type(given[1]) == "number" then given[1] = "127.0.0.1" end
-        return given
-      end
-
-      local function object(one)
-        local of = objects[math.random(8) == 1 and "TcpSocket" or one.owner] or { moonport }
-        return of[math.random(#of)]
-      end
-
-      local bad = {}
-      local function check(what, ok, message)
-        if not ok and not inWords(message) then bad[#bad + 1] = what .. ": " .. tostring(message) end
-      end
-
-      local function keepResults(results)
-        for i = 1, results.n do
-          if type(results[i]) == "userdata" then made[#made + 1] = results[i] end
-        end
-      end
-
-      for i = 1, calls do
-        local one = list[math.random(#list)]
-        local target, given = object(one), arguments(one)
-        if math.random(10) == 1 then
-          local fields = math.random(3) == 1 and objects.TcpServer[1].connection or target
-          if one.owner ~= "moonport" and getmetatable(target) ~= "Task" and getmetatable(target) ~= "HostAddress" then
-            local key, value = any(), any()
-            -- What is in a prototype already may be changed to anything: no call of what can't be called.
-            if fields == objects.TcpServer[1].connection and type(key) == "string" then value = function() end end
-            check("a field", pcall(function() fields[key] = value end))
-          end
-        elseif type(target) ~= "userdata" or type(target[one.name]) == "function" or target == moonport then
-          made[#made + 1] = moonport.spawn(function()
-            local ok, results = pcall(one.call, moonport, target, given)
-            check(one.owner .. "." .. one.name, ok, results)
-            if ok then keepResults(results) end
-          end)
-        end
-        if i % 20 == 0 then moonport.sleep(0) end
-      end
-      helper.settle(5)
-      moonport.onError(nil)
-      moonport.onReload(nil)
-      moonport.onQuit(nil)
-      finish(made)
-      helper.settle(1)
-      finish(made)
-      assert.same({}, bad)
+      local run = newRun(seed)
+      run:make()
+      run:finish()
+      assert.same({}, run.bad)
       assert.equal(errors, moonport.stats().handlerErrors)
+    end)
+
+    it(("from handlers, too, seed %d"):format(seed), function()
+      local run = newRun(seed)
+      run:act()
+      run:make()
+      run:finish()
+      assert.same({}, run.bad)
     end)
   end
 end)
