@@ -25,6 +25,16 @@ mp_stream_extras *mp_stream_need_extras(mp_stream *stream) {
     return stream->extras;
 }
 
+/* The transport and the limits of its own, of which flags tell, are in the extras. */
+static bool has_sound_extras(const mp_stream *stream) {
+    uint32_t flags = stream->flags;
+    const mp_stream_extras *extras = stream->extras;
+    if (!extras)
+        return !(flags & (FLAG_OWN_LIMITS | FLAG_CARRIED));
+    return flags & FLAG_CARRIED ? extras->carrier.transport && !(flags & FLAG_PIPE)
+                                : !extras->carrier.transport && !extras->carrier.soon.next;
+}
+
 bool mp_stream_is_sound(const mp_stream *stream) {
     uint32_t flags = stream->flags;
     const mp_network *network = mp_stream_network(stream);
@@ -34,9 +44,8 @@ bool mp_stream_is_sound(const mp_stream *stream) {
            (connected || (stream->phase == PHASE_OPEN && !(flags & (FLAG_COUNTED | FLAG_CONGESTED)))) &&
            ((stream->out.bytes == 0) == (stream->out.tail == NULL)) &&
            (stream->out.bytes == 0 || connected || mp_stream_is_connecting(stream)) &&
-           (stream->extras || !(flags & (FLAG_OWN_LIMITS | FLAG_CARRIED))) &&
-           (!(flags & FLAG_CARRIED) || (stream->extras->carrier.transport && !(flags & FLAG_PIPE))) &&
-           (!(flags & FLAG_PENDING) || stream->listener) && mp_buffer_is_sound(stream->in) &&
+           has_sound_extras(stream) && (!(flags & FLAG_PENDING) || stream->listener) &&
+           mp_buffer_is_sound(stream->in) &&
            (!stream->in || stream->in != network->input || network->receiver == stream);
 }
 

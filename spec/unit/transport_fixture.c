@@ -25,10 +25,10 @@ static bool turning;
 static size_t pattern_at;
 
 /* Overrides libc's. */
-__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *time) {
-    int result = (int)syscall(SYS_clock_gettime, clock, time);
-    if (result == 0 && clock == CLOCK_MONOTONIC)
-        time->tv_sec += (time_t)skew;
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock_id, struct timespec *tp) {
+    int result = (int)syscall(SYS_clock_gettime, clock_id, tp);
+    if (result == 0 && clock_id == CLOCK_MONOTONIC)
+        tp->tv_sec += (time_t)skew;
     return result;
 }
 
@@ -86,7 +86,10 @@ static const mp_network_upcalls network_upcalls = {arrived, NULL, unpin, flushed
 static int count_descriptors(void) {
     DIR *folder = opendir("/proc/self/fd");
     int count = 0;
-    while (folder && readdir(folder))
+    assert_non_null(folder);
+    if (!folder)
+        return -1;
+    while (readdir(folder))
         count++;
     closedir(folder);
     return count;
