@@ -24,7 +24,7 @@ enum mp_transport_outcome {
     MP_TRANSPORT_BYTES,     /* n bytes have moved; of a handshake and a goodbye: it is done */
     MP_TRANSPORT_END,       /* receive: the peer has ended its side as the transport's rules say */
     MP_TRANSPORT_TRUNCATED, /* receive: the connection has ended, and the peer hasn't said so: `fault` */
-    MP_TRANSPORT_AGAIN,     /* nothing can move until the descriptor is ready, see `wants` */
+    MP_TRANSPORT_AGAIN,     /* nothing can move until the descriptor is ready, see `waits` */
     MP_TRANSPORT_SUSPENDED, /* nothing is to be called until mp_stream_transport_resume */
     MP_TRANSPORT_BROKEN /* `fault` has ended the connection; of send: if it is the peer's end, what came before is received first */
 };
