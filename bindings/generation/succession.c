@@ -240,11 +240,16 @@ bool binding_has_lost_listener(const binding_generation *generation) {
 
 /* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
 static void move_listeners(binding_generation *generation, binding_commit *report) {
-    mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL), *next; server;
-         server = next) {
+    lua_State *L = generation->state->L;
+    mp_network *network = mp_network_of(generation->state->loop);
+    int top = lua_gettop(L);
+    for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server;
+         server = mp_tcp_server_next(network, server)) {
         binding_box *box = binding_box_of(&server->object);
-        next = mp_tcp_server_next(mp_network_of(loop), server);
+        /* Memory is allocated on the way, and what nothing refers to is finalised then: not the one where this stands. One that
+           isn't anchored neither listens nor claims, and nothing is allocated for it. */
+        lua_settop(L, top);
+        binding_push(L, &server->object);
         if (box->generation == generation) {
             server->object.epoch = generation->number;
             if (server->claims) {
@@ -260,6 +265,7 @@ static void move_listeners(binding_generation *generation, binding_commit *repor
             report->closed++;
         }
     }
+    lua_settop(L, top);
 }
 
 void binding_commit_generation(binding_generation *generation, binding_commit *report) {
