@@ -199,6 +199,7 @@ static int tcp_server_wait_for_new_connection(lua_State *L) {
                                     .test = connection_waits,
                                     .signals = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION),
                                     .msec = binding_check_msec(L, 2, 0)};
+    binding_box_of(&server->object)->cared_for = true;
     if (mp_tcp_server_has_pending(server) || !mp_tcp_server_is_listening(server))
         return waited_for_connection(L, LUA_OK, 0);
     return binding_suspend(L, &request, waited_for_connection, 0);
