@@ -99,6 +99,36 @@ mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_a
     return server;
 }
 
+/* Ends with this run: nobody asks for its descriptor. */
+static bool gives_way(const mp_tcp_server *server) {
+    return !server->claimed_by || server->claimed_by->listener->watcher.fd >= 0;
+}
+
+mp_tcp_server *binding_claim_port(binding_generation *generation, uint16_t port) {
+    mp_tcp_server *server = NULL, *found = NULL;
+    while (port != 0 && (server = next_older(generation, server))) {
+        const mp_listener *listener = server->listener;
+        if (listener->watcher.fd >= 0 && listener->port == port && gives_way(server) &&
+            (!found || found->claimed_by))
+            found = server;
+    }
+    return found;
+}
+
+bool binding_open_listeners(binding_generation *generation, mp_tcp_server **which, enum mp_fault *fault) {
+    mp_network *network = mp_network_of(generation->state->loop);
+    for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server;
+         server = mp_tcp_server_next(network, server)) {
+        if (binding_box_of(&server->object)->generation != generation)
+            continue;
+        *which = server;
+        *fault = mp_tcp_server_open(server);
+        if (*fault != MP_FAULT_NONE)
+            return false;
+    }
+    return true;
+}
+
 mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) {
     mp_tcp_server *server = NULL;
     while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_adopted(server, fd))
