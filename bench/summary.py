@@ -11,11 +11,11 @@ BEGIN, END = "<!-- figures: written by bench/summary.py -->", "<!-- end of figur
 
 # A row's title in the page; what README.md calls it.
 ROWS = {
-    "echo 64 bytes, 50 connections: CPU per request": "processor time of the server for an echo, µs",
-    "bulk 1 MiB, 4 connections: CPU per MiB": "for 1 MiB there and back, µs",
-    "connect, echo, close: CPU each": "for connect, echo, close, µs",
-    "15,000 idle connections: memory each": "memory of an idle connection, bytes",
-    "start to listening": "start to listening, ms",
+    "echo 64 bytes, 50 connections: CPU per request": "CPU time per echo, µs",
+    "bulk 1 MiB, 4 connections: CPU per MiB": "CPU time per MiB, there and back, µs",
+    "connect, echo, close: CPU each": "CPU time per connect, echo and close, µs",
+    "15,000 idle connections: memory each": "memory per idle connection, bytes",
+    "start to listening": "from start to listening, ms",
 }
 PEERS = {"epoll": "C, bare epoll", "moonport": "moonport", "luv": "luv", "cqueues": "cqueues", "node": "node", "qt": "Qt 5"}
 

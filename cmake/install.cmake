@@ -25,7 +25,7 @@ if(MOONPORT_PROGRAM_DIR) # a rock: man doesn't look into it, and a unit that nam
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moonport@.service DESTINATION ${CMAKE_INSTALL_DATADIR}/moonport/systemd)
 endif()
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN types EXCLUDE PATTERN moonport.1 EXCLUDE)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN types EXCLUDE PATTERN picture EXCLUDE PATTERN moonport.1 EXCLUDE)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the moonport authors <moonport@localhost>")

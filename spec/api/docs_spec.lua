@@ -303,6 +303,16 @@ describe("the manual", function()
     assert.is_true(shown >= 4)
   end)
 
+  -- The commands of README.md are run, so its line is what the program writes.
+  it("shows a reload in README.md's picture as its commands do", function()
+    local function plain(text)
+      return (text:gsub("%s+", ""):gsub("%d+ms;", "Nms;"))
+    end
+    local line = read("README.md"):match "(info reloaded echo%.lua[^\n]*)\n"
+    local picture = read("docs/half-a-minute.svg"):gsub("<style>.-</style>", ""):gsub("<[^>]*>", "")
+    assert.truthy(plain(picture):find(plain(line), 1, true), "run ./dev picture")
+  end)
+
   it("has a row for each of the differences from Qt, a spec that shows it, and words for who comes from Qt", function()
     local listed, specs = {}, read "spec/api/differences_spec.lua"
     local inWords = read("docs/from-qt.md"):match "\n## What will surprise you\n(.-)\n## "
