@@ -27,6 +27,7 @@ static const char help[] =
     "  --check            compile the script, run nothing, say whether it is sound\n"
     "  --watch            reload when the script or a module beside it changes\n"
     "  --handler-timeout MS   end a handler that does not return within it (off)\n"
+    "  --handler-kill MS      end the process if one goes on nevertheless (off)\n"
     "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
@@ -64,6 +65,7 @@ static int take_value(program_options *options, const char *name, const char *va
             return misused(name, "needs a time in milliseconds");
         *(strcmp(name, "--grace") == 0             ? &options->grace
           : strcmp(name, "--handler-timeout") == 0 ? &options->handler_timeout
+          : strcmp(name, "--handler-kill") == 0    ? &options->handler_kill
                                                    : &options->reload_timeout) = msec;
     } else {
         int level = mp_log_level_from_name(value);
@@ -75,8 +77,13 @@ static int take_value(program_options *options, const char *name, const char *va
 }
 
 int program_parse_options(program_options *options, int argc, char **argv) {
-    static const char *const with_value[] = {
-        "-e", "--grace", "--handler-timeout", "--reload-timeout", "--rollback-errors", "--log-level"};
+    static const char *const with_value[] = {"-e",
+                                             "--grace",
+                                             "--handler-timeout",
+                                             "--handler-kill",
+                                             "--reload-timeout",
+                                             "--rollback-errors",
+                                             "--log-level"};
     int i;
     options->arguments = argv;
     options->argument_count = argc;

@@ -29,6 +29,7 @@ typedef struct program_options {
     int code_count;
     double grace;
     double handler_timeout; /* 0: none */
+    double handler_kill;    /* 0: none */
     double reload_timeout;
     double rollback_errors; /* per cent */
     enum mp_log_level log_level;

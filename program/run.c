@@ -17,6 +17,7 @@
 #include "moonport.h"
 #include "open.h"
 #include "run/wait.h"
+#include "run/watched.h"
 #include "script/c_module.h"
 #include "script/check.h"
 #include "script/environment.h"
@@ -121,6 +122,8 @@ static int open_libraries(lua_State *L) {
     binding_state *state = self->state = binding_open(L);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);
+    if (self->options.handler_timeout > 0 || self->options.handler_kill > 0)
+        binding_watch_functions(L, state);
     if (collects_eagerly())
         binding_collect_eagerly(L);
     else
@@ -176,7 +179,8 @@ int program_run(program *self) {
     }
     program_watch_signals(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
-    if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout))
+    if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout,
+                                self->options.handler_kill))
         fail(self, "--handler-timeout: no timer");
     self->state->driver->looping = true;
     if (!lua_checkstack(L, BINDING_STACK))

@@ -1,5 +1,6 @@
 /*
- * --handler-timeout: a handler that doesn't return is ended with an error that names the line it was at.
+ * --handler-timeout: a handler that doesn't return is ended with an error that names the line it was at. --handler-kill: one that
+ * goes on in spite of that ends the process.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,12 +11,13 @@
 
 typedef struct program_watchdog {
     binding_state *state;
-    double timeout;               /* milliseconds; 0: off */
+    double timeout, kill;         /* milliseconds; 0: off */
+    double interval;              /* from one look to the next */
     volatile uint32_t run, ticks; /* of the handler that was seen last */
 } program_watchdog;
 
 /* False: there is no timer. */
-bool program_start_watchdog(program_watchdog *watchdog, binding_state *state, double timeout);
+bool program_start_watchdog(program_watchdog *watchdog, binding_state *state, double timeout, double kill);
 void program_stop_watchdog(program_watchdog *watchdog);
 
 #endif
