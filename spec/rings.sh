@@ -18,7 +18,7 @@ declare -A ring_titles=(
   [qt]="spec/qt in process, with ASan and UBSan"
   [regress]="spec/regress in process, with ASan and UBSan"
   [install]="LuaRocks, cmake --install, the Debian package, with the release build"
-  [gc]="api, qt and regress with a full collection at each allocation"
+  [gc]="api, qt and regress, and specs of the program tagged #gc, with a full collection at each allocation"
   [program]="spec/api inside the program, with ASan and UBSan"
   [valgrind]="specs tagged #valgrind with the release build, under valgrind"
   [sweep]="a part of ./dev sweep, with the release build and with ASan and UBSan"
@@ -30,9 +30,12 @@ spec_files() {
   case $1 in
     unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.c ;;
     sweep) echo spec/sweep/sweep.py ;;
-    gc) spec_files api; spec_files qt; spec_files regress ;;
+    gc)
+      spec_files api; spec_files qt; spec_files regress
+      { spec_files host; spec_files scripts; } | tr '\n' '\0' | xargs -0 -r grep -l '#gc'
+      ;;
     program) spec_files api ;;
-    valgrind) { spec_files gc; spec_files host; spec_files scripts; } | tr '\n' '\0' | xargs -0 -r grep -l '#valgrind' ;;
+    valgrind) { spec_files api; spec_files qt; spec_files regress; spec_files host; spec_files scripts; } | tr '\n' '\0' | xargs -0 -r grep -l '#valgrind' ;;
     *)
       folder=spec/$1
       [ ! -d "$folder" ] || find "$folder" -name '*_spec.lua' | sort
@@ -61,10 +64,14 @@ run_ring_file() {
         *) exec "$MOONPORT" "${inside[@]}" --tags=valgrind "$file" ;;
       esac
       ;;
-    *)
-      [ "$ring" != gc ] || export MOONPORT_SPEC_GC=stress
-      LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" ${exclude:+"$exclude"} "$file"
+    gc)
+      # In the host's specs it is the program that collects.
+      case $file in
+        */host/* | */scripts/*) MOONPORT_GC=eager LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" --tags=gc "$file" ;;
+        *) MOONPORT_SPEC_GC=stress LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" ${exclude:+"$exclude"} "$file" ;;
+      esac
       ;;
+    *) LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" ${exclude:+"$exclude"} "$file" ;;
   esac
 }
 

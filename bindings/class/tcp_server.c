@@ -77,6 +77,23 @@ static int listened(lua_State *L, mp_tcp_server *server, const char *what, enum 
     return binding_result(L, what, fault);
 }
 
+/* Another server of this program that listens at the port, or NULL. */
+static mp_tcp_server *find_at_port(const mp_tcp_server *server, uint16_t port) {
+    mp_network *network = mp_network_of(server->object.loop);
+    mp_tcp_server *it = mp_tcp_server_next(network, NULL);
+    while (it && (it == server || it->listener->watcher.fd < 0 || it->listener->port != port))
+        it = mp_tcp_server_next(network, it);
+    return it;
+}
+
+/* nil, message that says that it is a listener of our own, code */
+static int in_use_by(lua_State *L, const char *what, const mp_tcp_server *other) {
+    char endpoint[BINDING_ENDPOINT];
+    binding_endpoint(endpoint, &other->listener->address, other->listener->port);
+    const char *where = lua_pushfstring(L, "%s, where this program listens at %s", what, endpoint);
+    return binding_fail(L, where, MP_FAULT_ADDRESS_IN_USE);
+}
+
 /* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
 static int tcp_server_listen(lua_State *L) {
     mp_tcp_server *server = check_server(L, 2);
@@ -92,9 +109,18 @@ static int tcp_server_listen(lua_State *L) {
         binding_check_address(L, 2, &address);
     anchor(L, server);
     binding_endpoint(what + strlen(what), &address, port);
-    if (is_staged(box) && stage(server, binding_claim_listener(box->generation, &address, port)))
+    bool staged = server->staged = is_staged(box);
+    if (staged && stage(server, binding_claim_listener(box->generation, &address, port)))
         return binding_result(L, what, MP_FAULT_NONE);
-    return listened(L, server, what, mp_tcp_server_listen(server, &address, port));
+    enum mp_fault fault = mp_tcp_server_listen(server, &address, port);
+    mp_tcp_server *old = staged && fault == MP_FAULT_ADDRESS_IN_USE
+                             ? binding_claim_port(box->generation, port)
+                             : NULL;
+    if (old)
+        fault = mp_tcp_server_replace(server, old, &address, port);
+    if (fault == MP_FAULT_ADDRESS_IN_USE && (old = find_at_port(server, port)))
+        return in_use_by(L, what, old);
+    return listened(L, server, what, fault);
 }
 
 /* server:setSocketDescriptor(fd) -> true | nil, message, code */
@@ -104,7 +130,8 @@ static int tcp_server_set_socket_descriptor(lua_State *L) {
     lua_Integer number = luaL_checkinteger(L, 2);
     int fd = number >= -1 && number <= INT_MAX ? (int)number : INT_MIN;
     anchor(L, server);
-    if (is_staged(box) && stage(server, binding_claim_descriptor(box->generation, fd)))
+    server->staged = is_staged(box);
+    if (server->staged && stage(server, binding_claim_descriptor(box->generation, fd)))
         return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);
     return listened(L, server, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));
 }
@@ -199,6 +226,7 @@ static int tcp_server_wait_for_new_connection(lua_State *L) {
                                     .test = connection_waits,
                                     .signals = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION),
                                     .msec = binding_check_msec(L, 2, 0)};
+    binding_box_of(&server->object)->cared_for = true;
     if (mp_tcp_server_has_pending(server) || !mp_tcp_server_is_listening(server))
         return waited_for_connection(L, LUA_OK, 0);
     return binding_suspend(L, &request, waited_for_connection, 0);

@@ -79,18 +79,33 @@ void binding_resume_connection(mp_stream *socket) {
         tell_connection(box, server, socket);
 }
 
-bool binding_resume_some(mp_loop *loop) {
-    double until = mp_loop_now() + SLICE;
-    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL); server;
-         server = mp_tcp_server_next(mp_network_of(loop), server)) {
-        mp_stream *socket;
-        while ((socket = mp_listener_next(server->listener, NULL)) &&
-               socket->object.epoch != server->object.epoch) {
-            tell_connection(binding_box_of(&socket->object), server, socket);
-            mp_loop_settle(loop);
-            if (mp_loop_now() > until)
-                return true;
-        }
+/* Tells those of a server; true: the time is over. */
+static bool resume_server(mp_tcp_server *server, double until) {
+    mp_loop *loop = server->object.loop;
+    mp_stream *socket;
+    while ((socket = mp_listener_next(server->listener, NULL)) &&
+           socket->object.epoch != server->object.epoch) {
+        tell_connection(binding_box_of(&socket->object), server, socket);
+        mp_loop_settle(loop);
+        if (mp_loop_now() > until)
+            return true;
     }
     return false;
+}
+
+bool binding_resume_some(mp_loop *loop) {
+    lua_State *L = ((binding_state *)loop->owner)->L;
+    mp_network *network = mp_network_of(loop);
+    double until = mp_loop_now() + SLICE;
+    bool over = false;
+    int top = lua_gettop(L);
+    for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server && !over;
+         server = mp_tcp_server_next(network, server)) {
+        /* What handlers let go of isn't finalised while this stands there. One that isn't anchored has no connections. */
+        lua_settop(L, top);
+        binding_push(L, &server->object);
+        over = resume_server(server, until);
+    }
+    lua_settop(L, top);
+    return over;
 }

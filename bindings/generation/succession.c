@@ -99,6 +99,36 @@ mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_a
     return server;
 }
 
+/* Ends with this run: nobody asks for its descriptor. */
+static bool gives_way(const mp_tcp_server *server) {
+    return !server->claimed_by || server->claimed_by->listener->watcher.fd >= 0;
+}
+
+mp_tcp_server *binding_claim_port(binding_generation *generation, uint16_t port) {
+    mp_tcp_server *server = NULL, *found = NULL;
+    while (port != 0 && (server = next_older(generation, server))) {
+        const mp_listener *listener = server->listener;
+        if (listener->watcher.fd >= 0 && listener->port == port && gives_way(server) &&
+            (!found || found->claimed_by))
+            found = server;
+    }
+    return found;
+}
+
+bool binding_open_listeners(binding_generation *generation, mp_tcp_server **which, enum mp_fault *fault) {
+    mp_network *network = mp_network_of(generation->state->loop);
+    for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server;
+         server = mp_tcp_server_next(network, server)) {
+        if (binding_box_of(&server->object)->generation != generation)
+            continue;
+        *which = server;
+        *fault = mp_tcp_server_open(server);
+        if (*fault != MP_FAULT_NONE)
+            return false;
+    }
+    return true;
+}
+
 mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) {
     mp_tcp_server *server = NULL;
     while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_adopted(server, fd))
@@ -240,11 +270,16 @@ bool binding_has_lost_listener(const binding_generation *generation) {
 
 /* Listeners change hands, in O(1) each; those that nobody asks for are closed. */
 static void move_listeners(binding_generation *generation, binding_commit *report) {
-    mp_loop *loop = generation->state->loop;
-    for (mp_tcp_server *server = mp_tcp_server_next(mp_network_of(loop), NULL), *next; server;
-         server = next) {
+    lua_State *L = generation->state->L;
+    mp_network *network = mp_network_of(generation->state->loop);
+    int top = lua_gettop(L);
+    for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server;
+         server = mp_tcp_server_next(network, server)) {
         binding_box *box = binding_box_of(&server->object);
-        next = mp_tcp_server_next(mp_network_of(loop), server);
+        /* Memory is allocated on the way, and what nothing refers to is finalised then: not the one where this stands. One that
+           isn't anchored neither listens nor claims, and nothing is allocated for it. */
+        lua_settop(L, top);
+        binding_push(L, &server->object);
         if (box->generation == generation) {
             server->object.epoch = generation->number;
             if (server->claims) {
@@ -260,6 +295,7 @@ static void move_listeners(binding_generation *generation, binding_commit *repor
             report->closed++;
         }
     }
+    lua_settop(L, top);
 }
 
 void binding_commit_generation(binding_generation *generation, binding_commit *report) {

@@ -31,6 +31,14 @@ void binding_rollback_generation(binding_generation *generation);
 mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
                                       uint16_t port);
 
+/* One of the current generation that listens at the same port, with another address that nobody asks for; best one that nobody
+   takes over yet; or NULL. */
+mp_tcp_server *binding_claim_port(binding_generation *generation, uint16_t port);
+
+/* The staged generation is about to take over: has its new listeners accept clients. False, and whose it was and why, if one can't;
+   the generation is then to be rolled back. */
+bool binding_open_listeners(binding_generation *generation, mp_tcp_server **which, enum mp_fault *fault);
+
 /* The same of a staged setSocketDescriptor. */
 mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd);
 

@@ -27,6 +27,8 @@ struct mp_listener {
     int kept; /* accepted while there was no memory for a socket, -1 = none; its peer beside it */
     mp_address kept_peer;
     int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
+    struct mp_former
+        *former; /* the descriptor that it had before, and which some are about to be connected to; or NULL */
     void (*room)(
         mp_listener *listener); /* the server's: a connection has ended, there is room for one more */
 };

@@ -82,18 +82,19 @@ void mp_stream_handler_ended(mp_stream *stream) {
     assert(mp_stream_is_sound(stream));
     if (stream->state == MP_STATE_CLOSING && stream->phase == PHASE_REMOTE_CLOSE)
         mp_object_defer(&stream->object, STEP_CLOSE);
-    else if (stream->fault == MP_FAULT_READ_BUFFER_FULL)
+    else if (stream->flags & FLAG_TOO_LONG)
         mp_object_defer(&stream->object, STEP_UNREAD);
 }
 
 void mp_stream_line_too_long(mp_stream *stream) {
     stream->fault = MP_FAULT_READ_BUFFER_FULL;
+    stream->flags |= FLAG_READ_FULL | FLAG_TOO_LONG;
+    mp_stream_update_watcher(stream);
     mp_object_defer(&stream->object, STEP_UNREAD);
 }
 
 void mp_stream_close_unread(mp_stream *stream) {
-    if (stream->fault == MP_FAULT_READ_BUFFER_FULL && stream->state == MP_STATE_CONNECTED &&
-        !mp_stream_has_room(stream) && stream->object.at_work == 0)
+    if ((stream->flags & FLAG_TOO_LONG) && stream->state == MP_STATE_CONNECTED && stream->object.at_work == 0)
         mp_stream_disconnect(stream);
 }
 

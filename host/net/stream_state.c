@@ -95,6 +95,8 @@ void mp_stream_hear(mp_stream *stream, uint32_t flags) {
     if (!(stream->flags & flags))
         return;
     stream->flags &= ALL_BUT(flags);
+    if (flags & FLAG_READ_FULL)
+        stream->flags &= ALL_BUT(FLAG_TOO_LONG);
     mp_stream_update_watcher(stream);
     if (stream->flags & FLAG_CARRIED)
         mp_stream_hear_pending(stream);

@@ -81,7 +81,8 @@ enum {
     FLAG_OPENED = 1 << 20,      /* by a call of open, since when nothing was connected or closed */
     FLAG_CARRIED = 1 << 21,     /* by the transport in its extras */
     FLAG_CONGESTED =
-        1 << 22 /* the system had no memory for what is to be sent; on the network's list of such */
+        1 << 22, /* the system had no memory for what is to be sent; on the network's list of such */
+    FLAG_TOO_LONG = 1 << 23 /* it is READ_FULL with a line that doesn't fit, and nobody has read on */
 };
 
 /* For `stream->flags &= ALL_BUT(…)`; the field has 24 bits. */

@@ -13,6 +13,7 @@
 
 #include "loop/reserve.h"
 #include "net/descriptor.h"
+#include "net/former.h"
 #include "net/stream.h"
 #include "net/tcp_socket.h"
 #include "system/adoption.h"
@@ -56,6 +57,8 @@ static void close_listener(mp_tcp_server *server) {
     mp_listener *listener = server->listener;
     mp_stream *stream;
     int fd = listener->watcher.fd;
+    server->bound = false;
+    mp_listener_end_former(listener);
     mp_tcp_server_end_shortage(server);
     ev_io_stop(listener->network->loop.ev, &listener->watcher);
     if (fd >= 0) {
@@ -92,6 +95,12 @@ void mp_tcp_server_close(mp_tcp_server *server) {
     mp_object_check(&server->object);
 }
 
+void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
+    server->claims = old;
+    server->lost = false;
+    old->claimed_by = server;
+}
+
 void mp_tcp_server_unclaim(mp_tcp_server *server) {
     if (!server->claims)
         return;
@@ -117,8 +126,33 @@ static int find_address(mp_listener *listener, int fd) {
     return result == -EAFNOSUPPORT ? 0 : result;
 }
 
+/* Has sockets of ours share a port, all that listen there and this one, for the moment that it is bound or begins to listen. */
+static void share_port(mp_network *network, int fd, uint16_t port, bool share) {
+    (void)mp_system_set_option(fd, SOL_SOCKET, SO_REUSEPORT, share);
+    for (mp_tcp_server *it = mp_tcp_server_next(network, NULL); it; it = mp_tcp_server_next(network, it)) {
+        const int others[] = {it->listener->watcher.fd, mp_listener_former(it->listener)};
+        for (int i = 0; i < 2 && it->listener->port == port; i++)
+            if (others[i] >= 0 && others[i] != fd)
+                (void)mp_system_set_option(others[i], SOL_SOCKET, SO_REUSEPORT, share);
+    }
+}
+
+/* Binds, and listens if `backlog` isn't negative. One that is only bound keeps its address for itself. */
+static int bind_and_listen(int fd, const mp_address *address, uint16_t port, int backlog,
+                           enum mp_attempt *attempt) {
+    *attempt = MP_ATTEMPT_BIND;
+    int result = mp_system_bind(fd, address, port);
+    if (result < 0)
+        return result;
+    if (backlog < 0)
+        return mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+    *attempt = MP_ATTEMPT_LISTEN;
+    return mp_system_listen(fd, backlog);
+}
+
+/* `beside`: what listens there of ours is no obstacle. */
 static enum mp_fault open_listener(mp_listener *listener, const mp_address *address, uint16_t port,
-                                   int backlog, int *out) {
+                                   int backlog, bool beside, int *out) {
     bool v4 = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN;
     enum mp_attempt attempt = MP_ATTEMPT_SOCKET;
     mp_address v4_any;
@@ -139,14 +173,12 @@ static enum mp_fault open_listener(mp_listener *listener, const mp_address *addr
     /* Linux hands this down to what is accepted, which saves a call for each connection. */
     if (result == 0)
         result = mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (result == 0) {
-        attempt = MP_ATTEMPT_BIND;
-        result = mp_system_bind(fd, address, port);
-    }
-    if (result == 0) {
-        attempt = MP_ATTEMPT_LISTEN;
-        result = mp_system_listen(fd, backlog);
-    }
+    if (beside)
+        share_port(listener->network, fd, port, true);
+    if (result == 0)
+        result = bind_and_listen(fd, address, port, backlog, &attempt);
+    if (beside)
+        share_port(listener->network, fd, port, false);
     if (result == 0)
         result = find_address(listener, fd);
     if (result < 0) {
@@ -165,11 +197,13 @@ static void start_listening(mp_tcp_server *server, int fd) {
     mp_tcp_server_update(server);
 }
 
-enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port) {
+static enum mp_fault listen_beside(mp_tcp_server *server, const mp_address *address, uint16_t port,
+                                   bool beside) {
     int fd = -1;
     if (mp_tcp_server_is_listening(server))
         return MP_FAULT_ALREADY_LISTENING;
-    enum mp_fault fault = open_listener(server->listener, address, port, server->backlog, &fd);
+    int backlog = server->staged ? -1 : server->backlog;
+    enum mp_fault fault = open_listener(server->listener, address, port, backlog, beside, &fd);
     if (fault != MP_FAULT_NONE) {
         server->fault = (uint8_t)fault;
         mp_object_check(&server->object);
@@ -177,8 +211,37 @@ enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *addr
     }
     server->requested = (mp_endpoint){.address = *address, .port = port};
     server->adopted = false;
+    server->bound = server->staged;
     start_listening(server, fd);
     return MP_FAULT_NONE;
+}
+
+enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port) {
+    return listen_beside(server, address, port, false);
+}
+
+enum mp_fault mp_tcp_server_replace(mp_tcp_server *server, mp_tcp_server *old, const mp_address *address,
+                                    uint16_t port) {
+    assert(server->staged);
+    if (!old->claimed_by && mp_listener_expect_former(server->listener) < 0)
+        return MP_FAULT_RESOURCE;
+    enum mp_fault fault = listen_beside(server, address, port, true);
+    if (fault == MP_FAULT_NONE && !old->claimed_by)
+        mp_tcp_server_claim(server, old);
+    return fault;
+}
+
+enum mp_fault mp_tcp_server_open(mp_tcp_server *server) {
+    int fd = server->listener->watcher.fd;
+    if (!server->bound)
+        return MP_FAULT_NONE;
+    share_port(server->listener->network, fd, server->listener->port, true);
+    int result = mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0)
+        result = mp_system_listen(fd, server->backlog);
+    share_port(server->listener->network, fd, server->listener->port, false);
+    server->bound = result < 0;
+    return result < 0 ? mp_fault_from_errno(MP_ATTEMPT_LISTEN, -result) : MP_FAULT_NONE;
 }
 
 enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
@@ -200,6 +263,7 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     /* A Unix-domain listener has no such option. */
     (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     server->adopted = true;
+    server->bound = false;
     start_listening(server, fd);
     return MP_FAULT_NONE;
 }

@@ -27,8 +27,9 @@ struct mp_tcp_server {
     mp_endpoint requested;              /* what listen was asked for */
     bool adopted;                       /* listens by setSocketDescriptor: nothing was asked for */
     bool staged;                        /* doesn't accept yet */
-    bool lost;                          /* the one whose listener it was to take over has closed it */
-    mp_starving starving;               /* accepting has failed: tried again when a descriptor is free */
+    bool bound;           /* its own descriptor is bound alone; mp_tcp_server_open does the rest */
+    bool lost;            /* the one whose listener it was to take over has closed it */
+    mp_starving starving; /* accepting has failed: tried again when a descriptor is free */
     ev_timer retry;
 };
 
@@ -43,10 +44,19 @@ void mp_tcp_server_destroy(mp_tcp_server *server);
 
 /*
  * QTcpServer::listen. ANY listens on IPv6 and IPv4 with one socket (0.0.0.0 where there is no IPv6), a Null address like
- * 0.0.0.0; port 0 lets the system choose. SO_REUSEADDR is set. The object must be held.
+ * 0.0.0.0; port 0 lets the system choose. SO_REUSEADDR is set. The object must be held. A staged server is only bound, so that
+ * nobody can connect before it accepts.
  * Faults: ALREADY_LISTENING (the server's fault stays), ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, PROTECTED, RESOURCE, …
  */
 enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port);
+
+/* The same for a staged server where the address overlaps that of `old`, which listens at the same port; it claims that one, unless
+   another has done so. */
+enum mp_fault mp_tcp_server_replace(mp_tcp_server *server, mp_tcp_server *old, const mp_address *address,
+                                    uint16_t port);
+
+/* A staged server is about to accept: clients may connect from now on. Does nothing if they may already. */
+enum mp_fault mp_tcp_server_open(mp_tcp_server *server);
 
 /* Is `server` listening as the result of listen with these arguments, and claimed by nobody? */
 bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port);
@@ -60,7 +70,8 @@ void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old);
 /* Takes that back; does nothing to a server that claims none. */
 void mp_tcp_server_unclaim(mp_tcp_server *server);
 
-/* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer listens. */
+/* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer listens. A server with a
+   descriptor of its own goes on with that, and accepts for a moment also who has come to the old one's. */
 void mp_tcp_server_take_over(mp_tcp_server *server);
 
 /* QTcpServer::setSocketDescriptor: adopts a descriptor in listen(2) state. */
@@ -71,7 +82,8 @@ void mp_tcp_server_close(mp_tcp_server *server);
 
 /* Where it listens, or will. */
 static inline const mp_listener *mp_tcp_server_listener(const mp_tcp_server *server) {
-    return server->claims ? server->claims->listener : server->listener;
+    bool takes_all = server->claims && server->listener->watcher.fd < 0;
+    return takes_all ? server->claims->listener : server->listener;
 }
 
 static inline bool mp_tcp_server_is_listening(const mp_tcp_server *server) {
@@ -103,6 +115,10 @@ mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *prev
 
 /* A listener, which doesn't listen yet, and what a server needs to accept. Returns 0 or -ENOMEM. */
 int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network);
+
+/* Accepts one more connection, also one that was put into the listener's `kept`; false when there is none or something stands in
+   the way. */
+bool mp_tcp_server_accept_one(mp_tcp_server *server);
 
 /* Ends the rest of a server whose accepting failed, if it is one; update follows. */
 void mp_tcp_server_end_shortage(mp_tcp_server *server);

@@ -118,8 +118,7 @@ static int next_client(mp_listener *listener, mp_address *peer, uint16_t *port) 
     return fd;
 }
 
-/* Accepts one connection; false when there is none or something stands in the way. */
-static bool accept_one(mp_tcp_server *server) {
+bool mp_tcp_server_accept_one(mp_tcp_server *server) {
     mp_listener *listener = server->listener;
     mp_network *network = listener->network;
     mp_address peer;
@@ -189,7 +188,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
         mp_loop_settle(loop);
     }
     for (uint8_t i = 0; i < accepts && listener->server && ev_is_active(&listener->watcher); i++) {
-        bool accepted = accept_one(listener->server);
+        bool accepted = mp_tcp_server_accept_one(listener->server);
         mp_loop_settle(loop);
         if (!accepted) {
             listener->accepts = i > 0 ? i : 1;

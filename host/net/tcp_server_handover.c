@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "net/former.h"
 #include "net/tcp_server.h"
 
 bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port) {
@@ -14,15 +15,10 @@ bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd) {
     return fd >= 0 && server->listener->watcher.fd == fd && !server->claimed_by;
 }
 
-void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
-    server->claims = old;
-    server->lost = false;
-    old->claimed_by = server;
-}
-
 void mp_tcp_server_take_over(mp_tcp_server *server) {
     mp_tcp_server *old = server->claims;
     mp_listener *listener = old->listener;
+    bool moves = server->listener->watcher.fd >= 0;
     mp_tcp_server_unclaim(server);
     mp_tcp_server_end_shortage(old);
     listener->limits = server->listener->limits;
@@ -30,11 +26,16 @@ void mp_tcp_server_take_over(mp_tcp_server *server) {
     old->listener->server = old;
     server->listener = listener;
     listener->server = server;
-    server->requested = old->requested;
-    server->adopted = old->adopted;
+    size_t pending = listener->pending_count; /* who is accepted now is told of at once */
+    if (moves) {
+        mp_listener_exchange(listener, old->listener);
+    } else {
+        server->requested = old->requested;
+        server->adopted = old->adopted;
+    }
     server->staged = false;
     mp_tcp_server_update(server);
-    for (size_t i = 0; i < listener->pending_count; i++)
+    for (size_t i = 0; i < pending; i++)
         mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
     mp_object_check(&old->object);
 }

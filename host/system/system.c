@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #ifdef __linux__
+#include <linux/filter.h>
 #include <sys/prctl.h>
 #endif
 #include <sys/stat.h>
@@ -49,6 +50,21 @@ int mp_system_bind(int fd, const mp_address *address, uint16_t port) {
 
 int mp_system_listen(int fd, int backlog) {
     return RETRY(listen(fd, backlog));
+}
+
+int mp_system_ignore_new_clients(int fd) {
+#ifdef __linux__
+    enum { FLAGS = 13, SYN = 0x02, ACK = 0x10 }; /* of a TCP header */
+    struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS),
+                                 BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+                                 BPF_STMT(BPF_RET | BPF_K, 0xffffffffU)};
+    struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
+#else
+    (void)fd;
+    return -ENOTSUP;
+#endif
 }
 
 int mp_system_accept(int fd, mp_address *peer, uint16_t *port) {

@@ -25,6 +25,10 @@ int mp_system_shortage(void);
 int mp_system_bind(int fd, const mp_address *address, uint16_t port);
 int mp_system_listen(int fd, int backlog);
 
+/* Has a listening descriptor be silent to who would connect, so that they try again; those who are about to be connected are. 0 or
+   -errno. */
+int mp_system_ignore_new_clients(int fd);
+
 /* A non-blocking, close-on-exec connection; -EAGAIN when none waits. Fills in the peer. */
 int mp_system_accept(int fd, mp_address *peer, uint16_t *port);
 

@@ -6,10 +6,12 @@
 #include "reload/reload.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "generation/succession.h"
+#include "net/tcp_server.h"
 #include "script/c_module.h"
 #include "script/globals.h"
 
@@ -95,13 +97,20 @@ void program_give_up_reload(program_reload *self, const char *why) {
     program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
 }
 
-/* Why a version that has been loaded may not take over, or NULL. */
-static const char *why_not(const program_reload *self) {
+/* Why a version that has been loaded may not take over, or NULL. The last that is looked at are the new listeners, which clients can
+   connect to from then on. */
+static const char *why_not(program_reload *self) {
+    mp_tcp_server *server = NULL;
+    enum mp_fault fault = MP_FAULT_NONE;
     if (self->closed)
         return "the program is stopping";
     if (binding_has_lost_listener(self->next.generation))
         return "a listener that it asked for was closed meanwhile";
-    return NULL;
+    if (binding_open_listeners(self->next.generation, &server, &fault))
+        return NULL;
+    snprintf(self->why, sizeof self->why, "listen at port %u: %s", server->listener->port,
+             mp_fault_text(fault));
+    return self->why;
 }
 
 /* The first main chunk, which waits, goes on as any task of its run does, until newer code takes over. */

@@ -33,6 +33,7 @@ typedef struct program_reload {
     bool wanted;         /* another one is to be loaded */
     bool restore_wanted; /* and that is the code before */
     bool restores;       /* the next one is the code before, which comes back */
+    char why[160];       /* a version may not take over */
     bool closed;         /* no other one takes over any more */
     mp_soon turn;        /* does the next step between two events */
     mp_delay timeout;

@@ -24,7 +24,7 @@ local function enter(port, name)
   return client
 end
 
-describe("scripts/chat.lua", function()
+describe("scripts/chat.lua #gc", function()
   it("lets three people with nc hear each other, and tells of who leaves #valgrind", function()
     local program, port = chat()
     local people = {}

@@ -24,7 +24,7 @@ local function stop(program)
   assert.are.equal(0, program:wait())
 end
 
-describe("scripts/echo.lua", function()
+describe("scripts/echo.lua #gc", function()
   it("answers printf | nc -N, which half-closes and reads on #valgrind", function()
     local program, port = echo()
     assert.are.same({ 0, "hello\n", "" }, { helper.run({ "nc", "-N", "127.0.0.1", port }, "hello\n") })

@@ -25,7 +25,7 @@ local function isRoot()
   return status == 0 and out == "0\n"
 end
 
-describe("a script that can't be run", function()
+describe("a script that can't be run #gc", function()
   it("is missing", function()
     failedWith("cannot open /nonexistent/a%.lua: No such file or directory", run "/nonexistent/a.lua")
   end)
@@ -56,7 +56,7 @@ describe("a script that can't be run", function()
   end)
 end)
 
-describe("a main chunk that fails", function()
+describe("a main chunk that fails #gc", function()
   -- status, out, err of a script that fails
   local function failing(text)
     local script = helper.file(text)
@@ -125,7 +125,7 @@ describe("a main chunk that fails", function()
   end)
 end)
 
-describe("scripts/echo.lua and scripts/chat.lua", function()
+describe("scripts/echo.lua and scripts/chat.lua #gc", function()
   for _, script in ipairs { "scripts/echo.lua", "scripts/chat.lua" } do
     it("says that the address is in use: " .. script, function()
       local port = helper.listen():port()

@@ -26,7 +26,7 @@ local good = [[
   end
 ]]
 
-describe("a reload fails", function()
+describe("a reload fails #gc", function()
   local service, client, objects
 
   before_each(function()

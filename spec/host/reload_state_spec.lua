@@ -14,7 +14,7 @@ local function echo(word)
   ]]):format(word)
 end
 
-describe("at a reload", function()
+describe("at a reload #gc", function()
   local service
 
   local function start(...)

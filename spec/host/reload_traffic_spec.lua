@@ -35,7 +35,7 @@ local body = [[
   moonport.spawn(function() moonport.sleep(1e9) end)
 ]]
 
-describe("reloading under traffic", function()
+describe("reloading under traffic #gc", function()
   local service
 
   after_each(function() service:remove() end)

@@ -13,8 +13,12 @@ for _, crowd in ipairs { 1, 200 } do
     it("counts", function()
       local server <close> = moonport.TcpServer()
       local clients, received, failed = {}, 0, 0
-      function server.connection:readyRead() received = received + #self:readAll() end
-      function server.connection:errorOccurred() failed = failed + 1 end
+      function server.connection:readyRead()
+        received = received + #self:readAll()
+        self.heard = true
+      end
+      -- Later they are idle in earnest.
+      function server.connection:errorOccurred() failed = failed + (self.heard and 0 or 1) end
       assert(server:listen "127.0.0.1")
       for i = 1, crowd do clients[i] = helper.connect(server:serverPort()) end
       helper.eventually(function() return server:connectionCount() == crowd end)

@@ -83,6 +83,27 @@ describe("a line that is longer than the read buffer", function()
     client:close()
   end)
 
+  it("is forgotten when somebody has read on: a buffer that is full again is no reason to close", function()
+    local server <close>, ended = moonport.TcpServer(), false
+    server:setReadBufferSize(8)
+    function server:newConnection()
+      local socket = self:nextPendingConnection()
+      for line in socket:lines() do socket:write(line .. "\n") end
+      socket:skip(8)
+      helper.eventually(function() return socket:bytesAvailable() == 8 end)
+      ended = true
+    end
+    assert(server:listen "127.0.0.1")
+    local client = helper.connect(server:serverPort())
+    client:send(("x"):rep(100))
+    helper.eventually(function() return ended end)
+    helper.settle(10)
+    local socket = server:connections()()
+    assert.equal("ConnectedState", socket:state())
+    assert.equal("ReadBufferFullError", socket:error())
+    socket:abort()
+  end)
+
   it("is not told as the reason of the end that comes later", function()
     local server <close> = moonport.TcpServer()
     server:setReadBufferSize(4)

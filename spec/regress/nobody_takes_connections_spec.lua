@@ -58,6 +58,8 @@ describe("a server whose connections nobody takes", function()
     ["the prototype does"] = "function server.connection:readyRead() end",
     ["a task waits for them"] =
       "function after() while server:waitForNewConnection(-1) do server:nextPendingConnection() end end",
+    ["a task has waited for them, and is doing something else"] =
+      "function after() server:waitForNewConnection(1) moonport.sleep(1000) end",
     ["a task looks for them"] =
       "function after() while true do server:nextPendingConnection() moonport.sleep(5) end end",
     ["somebody asks whether there are any"] =

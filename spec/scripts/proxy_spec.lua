@@ -42,7 +42,7 @@ local function chosen(list)
   return waits(list[1]) and 1 or 2
 end
 
-describe("scripts/proxy.lua", function()
+describe("scripts/proxy.lua #gc", function()
   it("passes bytes on both ways, and each side's end for itself #valgrind", function()
     local list, names = upstreams(1)
     local program, port = start(names)

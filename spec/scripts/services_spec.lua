@@ -9,7 +9,7 @@ local function start(script, ...)
   return test.start { script = script, arguments = { ... }, environment = { LD_PRELOAD = false } }
 end
 
-describe("scripts/echo.lua", function()
+describe("scripts/echo.lua #gc", function()
   it("sends back what comes, to each its own, and ends when its client has ended", function()
     local service <close> = start("scripts/echo.lua", 0)
     local one <close> = service:connect()
@@ -26,7 +26,7 @@ describe("scripts/echo.lua", function()
   end)
 end)
 
-describe("scripts/chat.lua", function()
+describe("scripts/chat.lua #gc", function()
   it("lets people hear each other, and keeps them over a reload", function()
     local service <close> = start("scripts/chat.lua", 0)
     local ann <close> = service:connect()
@@ -45,7 +45,7 @@ describe("scripts/chat.lua", function()
   end)
 end)
 
-describe("scripts/http.lua", function()
+describe("scripts/http.lua #gc", function()
   it("gives a file and takes a note, and keeps both the connection and the note over a reload", function()
     local service <close> = start("scripts/http.lua", 0, "127.0.0.1", "scripts")
     local client <close> = service:connect()
@@ -65,7 +65,7 @@ describe("scripts/http.lua", function()
   end)
 end)
 
-describe("scripts/gateway.lua", function()
+describe("scripts/gateway.lua #gc", function()
   it("hands a command to its device and the answer back, and keeps the device over a reload", function()
     local service <close> = test.start {
       script = "scripts/gateway.lua", arguments = { 0, 0 }, listeners = 2, environment = { LD_PRELOAD = false },
@@ -91,7 +91,7 @@ describe("scripts/gateway.lua", function()
   end)
 end)
 
-describe("scripts/http.lua", function()
+describe("scripts/http.lua #gc", function()
   it("answers several requests on one connection, and tells what it has not", function()
     local service <close> = start("scripts/http.lua", 0, "127.0.0.1", "docs")
     local client <close> = service:connect()
@@ -104,7 +104,7 @@ describe("scripts/http.lua", function()
   end)
 end)
 
-describe("scripts/kv.lua", function()
+describe("scripts/kv.lua #gc", function()
   it("keeps a key from one run to the next", function()
     local file = helper.file("", "kv.resp")
     os.remove(file)
@@ -118,7 +118,7 @@ describe("scripts/kv.lua", function()
   end)
 end)
 
-describe("scripts/proxy.lua", function()
+describe("scripts/proxy.lua #gc", function()
   it("passes a connection on to where there is somebody, with its half-close", function()
     local echo <close> = start("scripts/echo.lua", 0)
     local nobody = helper.unusedPort()
@@ -133,7 +133,7 @@ describe("scripts/proxy.lua", function()
   end)
 end)
 
-describe("scripts/gateway.lua", function()
+describe("scripts/gateway.lua #gc", function()
   it("takes a device at one port, and shows it at the other", function()
     local service <close> = test.start {
       script = "scripts/gateway.lua", arguments = { 0, 0 }, listeners = 2, environment = { LD_PRELOAD = false },

@@ -1,0 +1,100 @@
+/*
+ * The descriptor that a listener had before; see former.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/former.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "net/descriptor.h"
+#include "net/tcp_server.h"
+#include "system/system.h"
+
+/* So long after the change who was being connected may still come, in seconds. A client that is ignored tries again after one. */
+#define FORMER_SECONDS 0.25
+
+/* The descriptor that a listener had before. New clients are ignored there and try again, which brings them to the new one. */
+struct mp_former {
+    ev_io watcher;
+    ev_timer end;
+};
+
+int mp_listener_expect_former(mp_listener *listener) {
+    if (!listener->former)
+        listener->former = calloc(1, sizeof *listener->former);
+    if (!listener->former)
+        return -ENOMEM;
+    listener->former->watcher.fd = -1;
+    return 0;
+}
+
+int mp_listener_former(const mp_listener *listener) {
+    return listener->former ? listener->former->watcher.fd : -1;
+}
+
+void mp_listener_end_former(mp_listener *listener) {
+    struct mp_former *former = listener->former;
+    struct ev_loop *ev = listener->network->loop.ev;
+    if (!former)
+        return;
+    ev_io_stop(ev, &former->watcher);
+    ev_timer_stop(ev, &former->end);
+    if (former->watcher.fd >= 0)
+        mp_descriptor_close(listener->network, former->watcher.fd);
+    free(former);
+    listener->former = NULL;
+}
+
+/* Accepts all who have come to the former descriptor, whatever the limits. */
+static void accept_former(mp_listener *listener) {
+    for (int left = SOMAXCONN; left > 0 && listener->server; left--) {
+        int fd = listener->kept >= 0 ? -EAGAIN
+                                     : mp_system_accept(listener->former->watcher.fd, &listener->kept_peer,
+                                                        &listener->kept_port);
+        if (fd < 0)
+            return;
+        listener->kept = fd;
+        (void)mp_tcp_server_accept_one(listener->server);
+    }
+}
+
+static void on_former(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_listener *listener = watcher->data;
+    (void)ev;
+    (void)revents;
+    accept_former(listener);
+    mp_loop_settle(&listener->network->loop);
+}
+
+static void on_end(struct ev_loop *ev, ev_timer *timer, int revents) {
+    mp_listener *listener = timer->data;
+    (void)ev;
+    (void)revents;
+    accept_former(listener);
+    mp_listener_end_former(listener);
+    mp_loop_settle(&listener->network->loop);
+}
+
+void mp_listener_exchange(mp_listener *listener, mp_listener *with) {
+    struct ev_loop *ev = listener->network->loop.ev;
+    struct mp_former *former = with->former;
+    int fd = listener->watcher.fd;
+    mp_listener_end_former(listener);
+    ev_io_stop(ev, &listener->watcher);
+    ev_io_set(&listener->watcher, with->watcher.fd, EV_READ);
+    ev_io_set(&with->watcher, -1, 0);
+    listener->address = with->address;
+    listener->port = with->port;
+    listener->former = former;
+    with->former = NULL;
+    (void)mp_system_ignore_new_clients(fd);
+    ev_io_init(&former->watcher, on_former, fd, EV_READ);
+    ev_timer_init(&former->end, on_end, FORMER_SECONDS, 0.);
+    former->watcher.data = former->end.data = listener;
+    ev_io_start(ev, &former->watcher);
+    ev_timer_start(ev, &former->end);
+    accept_former(listener);
+}

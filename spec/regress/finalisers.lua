@@ -1,0 +1,139 @@
+-- SPDX-License-Identifier: MIT
+-- What finalisers.lua's specs run: objects of each class in each state, and calls of each function and method that there is
+-- with arguments of all kinds. What a call gives doesn't matter, only that the program lives.
+
+local moonport = require "moonport"
+
+local M = {}
+
+local function nothing() end
+
+-- Each is made anew for each call.
+local arguments = {
+  function() end,
+  function() return nil end,
+  function() return true end,
+  function() return 7 end,
+  function() return -1 end,
+  function() return 1.5 end,
+  function() return "" end,
+  function() return "readyRead" end,
+  function() return nothing end,
+  function() return {} end,
+  function(self) return self end,
+  function() return moonport.TcpSocket() end,
+  function() return "127.0.0.1", 1 end,
+  function() return "127.0.0.1", 0 end,
+  function() return 1, nothing end,
+  function() return "readyRead", nothing end,
+  function(self) return self, "readyRead", nothing end,
+  function(self) return self, "timeout", nothing, { singleShot = true } end,
+  function() return "name", {} end,
+  function() return nothing, 1, 2, 3 end,
+}
+
+-- Descriptors are given to nobody who would close them, nobody ends the program or loads it anew before all is called, and log
+-- lines are few.
+local function fits(name, i)
+  return not (name:find "Descriptor" and (i == 4 or i == 6)) and name ~= "quit" and name ~= "reload"
+    and (i < 4 or not name:find "^log")
+end
+
+local function try(name, f, self, step)
+  for i = 1, #arguments, step or 1 do
+    local make = arguments[i]
+    if fits(name, i) then
+      if self == nil then pcall(f, make()) else pcall(f, self, make(self)) end
+    end
+  end
+end
+
+-- Only the debug library gives a script these; they trust their argument.
+local reserved = { __gc = true, __index = true, __newindex = true }
+
+--- The methods and metamethods of an object, by name. An object's __index is the table of methods, or has it as an upvalue.
+function M.methods(object)
+  local meta, found = debug.getmetatable(object), {}
+  local index = meta.__index
+  if type(index) == "function" then index = select(2, debug.getupvalue(index, 2)) end
+  for name, f in pairs(index or {}) do found[name] = f end
+  for name, f in pairs(meta) do
+    if type(f) == "function" and not reserved[name] then found[name] = f end
+  end
+  return found
+end
+
+--- The functions of the module, with those of the tables in it.
+function M.functions()
+  local found = {}
+  for name, value in pairs(moonport) do
+    if type(value) == "function" then found[name] = value end
+    if type(value) == "table" then
+      for inner, f in pairs(value) do
+        if type(f) == "function" then found[name .. "." .. inner] = f end
+      end
+      local meta = getmetatable(value)
+      if meta and meta.__call then found[name] = function(...) return value(...) end end
+    end
+  end
+  return found
+end
+
+--- Calls all functions, and all methods of each object on it and on all others, which are foreign to them.
+function M.callAll(objects)
+  for name, f in pairs(M.functions()) do try(name, f) end
+  local strangers = { 1, "text", {}, nothing, io.stdout, coroutine.create(nothing) }
+  for _, object in pairs(objects) do
+    for name, f in pairs(M.methods(object)) do
+      try(name, f, object)
+      for _, self in pairs(objects) do try(name, f, self, 7) end
+      for _, self in ipairs(strangers) do pcall(f, self) pcall(f, self, self) end
+      pcall(f)
+    end
+    pcall(function() object.readyRead = nothing end)
+    pcall(function() object.connection = {} end)
+    pcall(function() return object.connection.x end)
+  end
+  io.write "done\n"
+end
+
+function M.callLast()
+  for _, name in ipairs { "reload", "quit" } do pcall(moonport[name]) end
+end
+
+--- Objects of each class, fresh, in use, ended, and staged if this run is.
+function M.make()
+  local made = {}
+  local function add(object) made[#made + 1] = object return object end
+  add(moonport.TcpServer())
+  add(moonport.TcpSocket())
+  add(moonport.Timer())
+  add(moonport.HostAddress "::1")
+  add(moonport.spawn(nothing))
+  local server = add(moonport.TcpServer())
+  function server.connection:readyRead() end
+  assert(server:listen "127.0.0.1")
+  local ended = add(moonport.TcpServer())
+  ended:listen "127.0.0.1"
+  ended:close()
+  add(moonport.connect(server, "newConnection", nothing))
+  add(moonport.connect(moonport.TcpSocket(), "readyRead", nothing, { singleShot = true }))
+  local socket = add(moonport.TcpSocket())
+  socket:connectToHost("127.0.0.1", math.max(server:serverPort(), 1))
+  local aborted = add(moonport.TcpSocket())
+  aborted:connectToHost("127.0.0.1", 1)
+  aborted:abort()
+  add(moonport.Timer()):start(1)
+  add(moonport.singleShot(60000, nothing))
+  add(moonport.spawn(function() moonport.sleep(60000) end))
+  local cancelled = add(moonport.spawn(nothing))
+  cancelled:cancel()
+  return made
+end
+
+--- Has `act` called in a finaliser, at the next collection or at the end of the state.
+function M.finalise(act)
+  return setmetatable({}, { __gc = act })
+end
+
+return M
