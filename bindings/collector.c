@@ -1,17 +1,20 @@
 /*
- * The pace of Lua's collector in the program. A service with little live data need not go through it again and again: the next
- * cycle begins only after some allocation. One with much is gone through in the loop's idle time, in slices that no request
- * feels; only where there is none, the collector's own steps go on beside the work.
+ * The pace of Lua's collector in the program. A service with little live data need not go through it again
+ * and again: the next cycle begins only after some allocation. One with much is gone through in the loop's
+ * idle time, in slices that no request feels; only where there is none, the collector's own steps go on
+ * beside the work.
  *
- * What peers send becomes strings, which are mostly dead as soon as their handler ends. Where these are more than a few bytes long
- * they soon fill the processor's cache. As long as much of what is allocated is of that kind the collector is generational, and
- * frees what is young again and again: for next to nothing, and while the cache still has it. For anything else that mode is no
- * good: whatever has a finaliser, as connections have, stays in it until all is gone through at once.
+ * What peers send becomes strings, which are mostly dead as soon as their handler ends. Where these are more
+ * than a few bytes long they soon fill the processor's cache. As long as much of what is allocated is of that
+ * kind the collector is generational, and frees what is young again and again: for next to nothing, and while
+ * the cache still has it. For anything else that mode is no good: whatever has a finaliser, as connections
+ * have, stays in it until all is gone through at once.
  *
- * A reload and many closed connections leave garbage that Lua sees no reason to collect soon: it is gone through at once, a slice a turn.
+ * A reload and many closed connections leave garbage that Lua sees no reason to collect soon: it is gone
+ * through at once, a slice a turn.
  *
- * All that is for scripts that leave the collector alone. With a mode or parameters of its own the collector is the script's, as it is in
- * plain Lua, where the module is a guest.
+ * All that is for scripts that leave the collector alone. With a mode or parameters of its own the collector
+ * is the script's, as it is in plain Lua, where the module is a guest.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,8 +24,9 @@
 #define LUAS_PAUSE 200
 #define LUAS_WORK 100
 
-/* KiB that are allocated between two cycles at least; if more are live, as much as that. But while connections become more, by an eighth
-   from cycle to cycle, the pause is shorter, lest garbage is another part of what each of them takes. */
+/* KiB that are allocated between two cycles at least; if more are live, as much as that. But while
+   connections become more, by an eighth from cycle to cycle, the pause is shorter, lest garbage is another
+   part of what each of them takes. */
 #define LEAST_PAUSE 1024
 #define GROWING_PAUSE 128
 
@@ -33,8 +37,8 @@
 #define SLICE 0.5
 #define BETWEEN_SLICES 1024
 
-/* KiB that are allocated from one collection of what is young to the next, at least; its cost is that of some ten strings, or grows
-   with what is live. */
+/* KiB that are allocated from one collection of what is young to the next, at least; its cost is that of some
+   ten strings, or grows with what is live. */
 #define YOUNG 16
 
 /* KiB that these may leave in all, before all is gone through. */
@@ -43,13 +47,15 @@
 /* Of `kib` that were allocated so much is much, bytes of strings of input. */
 #define MUCH_INPUT(kib) ((size_t)(kib)*1024 / 4)
 
-/* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, that is 0.1 ms or so. */
+/* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, that is 0.1 ms
+   or so. */
 #define WORK 4
 #define STEP_SIZE 13
 
-/* So many closed connections leave garbage that is worth going through all, if they are at least half of all objects; at once if they are,
-   with a KiB for each, a quarter of what is in use, else when REST times as long has passed as it took before. And where there are so many
-   objects fewer than there were, memory is worth giving back to the system. */
+/* So many closed connections leave garbage that is worth going through all, if they are at least half of all
+   objects; at once if they are, with a KiB for each, a quarter of what is in use, else when REST times as
+   long has passed as it took before. And where there are so many objects fewer than there were, memory is
+   worth giving back to the system. */
 #define FEW 1024
 #define REST 10
 #define MANY 4096
@@ -85,7 +91,8 @@ static void set_collect_at(binding_collector *self, int collect_at) {
     self->state->pace = collect_at > 0 || self->cycle_ended ? keep_state_pace : NULL;
 }
 
-/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in here. */
+/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in
+   here. */
 static int cycle_ended(lua_State *L) {
     binding_collector *self = binding_state_of(L)->collector;
     self->cycle_ended = true;
@@ -99,7 +106,8 @@ static int used(const binding_collector *self) {
     return lua_gc(self->state->L, LUA_GCCOUNT);
 }
 
-/* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a step would run it. */
+/* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a
+   step would run it. */
 static void await_cycle(binding_collector *self) {
     int live = used(self), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
     uint64_t objects = self->state->loop->objects;
@@ -112,7 +120,8 @@ static void await_cycle(binding_collector *self) {
         (void)lua_gc(self->state->L, LUA_GCSTEP, live / 100 * percent - pause);
 }
 
-/* The next collection of what is young comes from here, between two handlers; by itself only in one that allocates very much. */
+/* The next collection of what is young comes from here, between two handlers; by itself only in one that
+   allocates very much. */
 static void await_youth(binding_collector *self) {
     (void)lua_gc(self->state->L, LUA_GCSTEP, -LEAST_PAUSE);
     int live = used(self);
@@ -192,7 +201,7 @@ static void keep_pace(binding_collector *self) {
     }
 }
 
-/* --- after a reload, and behind many connections ------------------------------------------------------------------- */
+/* --- after a reload, and behind many connections -------------------------------------------------------- */
 
 static void collect_if_released(binding_collector *self);
 
@@ -264,10 +273,10 @@ void binding_collect_soon(binding_state *state) {
     mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, state->hooks->chore);
 }
 
-/* --- what scripts see ---------------------------------------------------------------------------------------------- */
+/* --- what scripts see ----------------------------------------------------------------------------------- */
 
-/* collectgarbage, as in Lua's manual: a script's mode is incremental until it sets another one, whatever the program makes of it, and
-   where it sets its own, or parameters, the collector is left to it. */
+/* collectgarbage, as in Lua's manual: a script's mode is incremental until it sets another one, whatever the
+   program makes of it, and where it sets its own, or parameters, the collector is left to it. */
 static int collect_garbage(lua_State *L) {
     static const char *const options[] = {"count",       "isrunning",    "collect",  "step",
                                           "stop",        "restart",      "setpause", "setstepmul",

@@ -14,7 +14,8 @@ void binding_open_collector(lua_State *L, binding_state *state);
 /* Has the collector keep the pace of collector.c, for the program. */
 void binding_pace_collector(lua_State *L, binding_state *state);
 
-/* Has the collector go through all at each allocation instead, for tests: what is held by nothing is gone at once. */
+/* Has the collector go through all at each allocation instead, for tests: what is held by nothing is gone at
+   once. */
 void binding_collect_eagerly(lua_State *L);
 
 /* All garbage is to be collected, with what finalisers let go: cycles are due. */

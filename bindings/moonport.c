@@ -1,5 +1,6 @@
 /*
- * The module table: constructors, tasks and time, connections of signals, log, statistics, persist, quit and run.
+ * The module table: constructors, tasks and time, connections of signals, log, statistics, persist, quit and
+ * run.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,7 +38,7 @@ static int module_on_error(lua_State *L) {
     return binding_set_reference(L, &binding_generation_of(L)->on_error);
 }
 
-/* --- runs of the script ----------------------------------------------------------------------------------------------------- */
+/* --- runs of the script --------------------------------------------------------------------------------- */
 
 /* moonport.generation() -> number of the run that the calling code belongs to */
 static int module_generation(lua_State *L) {
@@ -75,7 +76,7 @@ static int module_reload(lua_State *L) {
     return 1;
 }
 
-/* --- the program ------------------------------------------------------------------------------------------------------ */
+/* --- the program ---------------------------------------------------------------------------------------- */
 
 static void set_count(lua_State *L, const char *name, uint64_t count) {
     lua_pushinteger(L, (lua_Integer)count);
@@ -146,7 +147,7 @@ static int module_run(lua_State *L) {
     return 1;
 }
 
-/* --- log ------------------------------------------------------------------------------------------------------------- */
+/* --- log ------------------------------------------------------------------------------------------------ */
 
 /* Pushes string.format. */
 static void push_format(lua_State *L) {
@@ -186,8 +187,9 @@ static int compose_rest(lua_State *L) {
 }
 
 /*
- * moonport.log.info(format, ...): as string.format; a lone argument is any value. Upvalue 2: the level. Never raises for what it
- * is given, which is data as often as not: the line then says what was wrong, and has the values one after the other.
+ * moonport.log.info(format, ...): as string.format; a lone argument is any value. Upvalue 2: the level. Never
+ * raises for what it is given, which is data as often as not: the line then says what was wrong, and has the
+ * values one after the other.
  */
 static int log_line(lua_State *L) {
     binding_state *state = binding_state_of(L);
@@ -231,7 +233,7 @@ static void push_log(lua_State *L, binding_state *state) {
     }
 }
 
-/* --- the table --------------------------------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 void binding_push_module(lua_State *L, binding_state *state, int generation) {
     static const luaL_Reg functions[] = {

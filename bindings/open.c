@@ -1,6 +1,6 @@
 /*
- * Opening the bindings: here all is put together, the loop's upcalls, its chores, and what lower files have done by those
- * above them.
+ * Opening the bindings: here all is put together, the loop's upcalls, its chores, and what lower files have
+ * done by those above them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@
 #include "signal/report.h"
 #include "system/interrupt.h"
 
-/* --- upcalls ----------------------------------------------------------------------------------------------------- */
+/* --- upcalls -------------------------------------------------------------------------------------------- */
 
 /* A connection is told of a reload before its next event. */
 static void emit_upcall(mp_object *object, enum mp_signal signal, intptr_t argument) {
@@ -98,7 +98,7 @@ static const mp_upcalls upcalls = {emit_upcall, release_upcall};
 static const mp_network_upcalls network_upcalls = {binding_arrived, accept_upcall, unpin_upcall,
                                                    binding_flushed};
 
-/* --- hooks and chores ---------------------------------------------------------------------------------------------- */
+/* --- hooks and chores ----------------------------------------------------------------------------------- */
 
 /* In each turn, a slice: connections are told of a reload, then what it has let go is collected. */
 static bool follow_up(mp_loop *loop) {
@@ -110,7 +110,7 @@ static const binding_task_kind spawned = {
 
 static const binding_hooks hooks = {&spawned, binding_collect_soon, follow_up};
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 /* Memory may have run out before all of it was made. */
 static int state_gc(lua_State *L) {

@@ -8,7 +8,8 @@
 
 #include "object/state.h"
 
-/* Makes the state, its loop and the module's table, which it leaves on the stack. Raises on lack of memory. */
+/* Makes the state, its loop and the module's table, which it leaves on the stack. Raises on lack of
+   memory. */
 binding_state *binding_open(lua_State *L);
 
 /* lua_CFunction for `require "moonport"`. */

@@ -1,6 +1,6 @@
 /*
- * The program: moonport [options] script.lua [arguments]. Here the order of things; options, script and stopping have files
- * of their own.
+ * The program: moonport [options] script.lua [arguments]. Here the order of things; options, script and
+ * stopping have files of their own.
  *
  * SPDX-License-Identifier: MIT
  */

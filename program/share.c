@@ -1,6 +1,6 @@
 /*
- * Where the files lie that are installed with the program: types, scripts, man page. The path is relative to the program,
- * so that it holds wherever both were put together.
+ * Where the files lie that are installed with the program: types, scripts, man page. The path is relative to
+ * the program, so that it holds wherever both were put together.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,8 @@
 /*
- * Stopping: SIGTERM, SIGINT and moonport.quit(). Listeners close, onQuit's function has its turn, connections send what is
- * queued; after the grace time for all of that the rest is aborted. A second signal ends the process at once, also while a
- * script keeps the loop from running: so the handlers are the program's own, and not libev's.
+ * Stopping: SIGTERM, SIGINT and moonport.quit(). Listeners close, onQuit's function has its turn, connections
+ * send what is queued; after the grace time for all of that the rest is aborted. A second signal ends the
+ * process at once, also while a script keeps the loop from running: so the handlers are the program's own,
+ * and not libev's.
  *
  * SPDX-License-Identifier: MIT
  */

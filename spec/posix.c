@@ -1,6 +1,7 @@
 /*
- * spec.posix: child processes and plain sockets for spec/helper.lua, as thin as can be. No call waits but poll(), and
- * that only as long as it is told; all descriptors are non-blocking and close-on-exec. Not part of the product.
+ * spec.posix: child processes and plain sockets for spec/helper.lua, as thin as can be. No call waits but
+ * poll(), and that only as long as it is told; all descriptors are non-blocking and close-on-exec. Not part
+ * of the product.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,8 +73,8 @@ static int read_some(lua_State *L) {
     return 1;
 }
 
-/* write(fd, bytes[, from]) -> number taken | nil, message, errno. SIGPIPE is ignored here alone: whether the product
- * lives without ignoring it shall be seen. */
+/* write(fd, bytes[, from]) -> number taken | nil, message, errno. SIGPIPE is ignored here alone: whether the
+   product * lives without ignoring it shall be seen. */
 static int write_some(lua_State *L) {
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size);
@@ -240,7 +241,8 @@ static void become(const char **arguments, const char **variables, const int end
     execvp(arguments[0], (char *const *)arguments);
 }
 
-/* The list at index as a NULL-ended array of its strings, which stay the list's. It is left on the stack as a userdata. */
+/* The list at index as a NULL-ended array of its strings, which stay the list's. It is left on the stack as a
+   userdata. */
 static const char **strings_argument(lua_State *L, int index) {
     lua_Integer count = luaL_len(L, index);
     const char **list = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *list, 0);
@@ -255,7 +257,8 @@ static const char **strings_argument(lua_State *L, int index) {
     return list;
 }
 
-/* spawn({ program, argument, … }, { "NAME=value", "NAME to unset", … }) -> pid, stdin, stdout, stderr | nil, message, errno */
+/* spawn({ program, argument, … }, { "NAME=value", "NAME to unset", … }) -> pid, stdin, stdout, stderr | nil,
+   message, errno */
 static int spawn(lua_State *L) {
     int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, code;
     const char **arguments, **variables;

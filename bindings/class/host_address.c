@@ -36,8 +36,8 @@ static int fail(lua_State *L, const char *what, const char *text, const char *ki
 }
 
 /*
- * moonport.HostAddress([text | number | address]) -> address | nil, message, code; Null without an argument, a number is
- * an IPv4 address
+ * moonport.HostAddress([text | number | address]) -> address | nil, message, code; Null without an argument,
+ * a number is an IPv4 address
  */
 static int host_address_new(lua_State *L) {
     mp_address address;

@@ -1,5 +1,6 @@
 /*
- * moonport.lookup. A look-up is an object that no script sees: the caller waits on it, and it goes with the call.
+ * moonport.lookup. A look-up is an object that no script sees: the caller waits on it, and it goes with the
+ * call.
  *
  * SPDX-License-Identifier: MIT
  */

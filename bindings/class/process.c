@@ -1,6 +1,6 @@
 /*
- * moonport.test.process: starting, watching and ending another program, for moonport.test. Its pipes are descriptors that a
- * TcpSocket takes over.
+ * moonport.test.process: starting, watching and ending another program, for moonport.test. Its pipes are
+ * descriptors that a TcpSocket takes over.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,8 +24,8 @@ static int failed(lua_State *L, int error) {
 /* More are no arguments, and no environment, that the system takes. */
 #define MOST_STRINGS (1 << 20)
 
-/* Pushes what `count` strings, those of the array on top, are for a system call: an array of pointers that ends with NULL. It
-   replaces the array, and holds it. */
+/* Pushes what `count` strings, those of the array on top, are for a system call: an array of pointers that
+   ends with NULL. It replaces the array, and holds it. */
 static char **push_pointers(lua_State *L, size_t count) {
     char **pointers = lua_newuserdatauv(L, (count + 1) * sizeof *pointers, 1);
     lua_insert(L, -2);
@@ -75,7 +75,8 @@ static void add(lua_State *L, int index, size_t *count) {
     lua_rawseti(L, index, (lua_Integer)++ * count);
 }
 
-/* This process's environment with the changes at `index`: name -> text, or false for none. Left on the stack. */
+/* This process's environment with the changes at `index`: name -> text, or false for none. Left on the
+   stack. */
 static char **push_environment(lua_State *L, int index) {
     size_t count = 0;
     push_changes(L, index);
@@ -100,7 +101,8 @@ static char **push_environment(lua_State *L, int index) {
     return push_pointers(L, count);
 }
 
-/* spawn({ program, argument, … }, { NAME = text or false, … }) -> pid, and descriptors: input, output, errors | nil, message */
+/* spawn({ program, argument, … }, { NAME = text or false, … }) -> pid, and descriptors: input, output, errors
+   | nil, message */
 static int process_spawn(lua_State *L) {
     pid_t pid;
     int fds[3];

@@ -54,8 +54,8 @@ static bool is_staged(const binding_box *box) {
     return box->of_run && box->generation->staging;
 }
 
-/* The new run's server gets the old one's listener at the commit, if there is one: then this is true. One of its own does
-   not accept before it. */
+/* The new run's server gets the old one's listener at the commit, if there is one: then this is true. One of
+   its own does not accept before it. */
 static bool stage(mp_tcp_server *server, mp_tcp_server *old) {
     bool claims = old && !mp_tcp_server_is_listening(server);
     server->staged = true;
@@ -288,7 +288,8 @@ static int tcp_server_error_string(lua_State *L) {
     return 1;
 }
 
-/* The iterator of connections -> TcpSocket or nil. Upvalues: an array of them, the index of the last one given. */
+/* The iterator of connections -> TcpSocket or nil. Upvalues: an array of them, the index of the last one
+   given. */
 static int next_connection(lua_State *L) {
     lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
     lua_pushinteger(L, i);

@@ -1,6 +1,6 @@
 /*
- * moonport.TcpSocket: QTcpSocket for Lua. Here: life, connecting, closing, state and options; the device, reading, writing and
- * waiting have files of their own.
+ * moonport.TcpSocket: QTcpSocket for Lua. Here: life, connecting, closing, state and options; the device,
+ * reading, writing and waiting have files of their own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,9 +49,10 @@ static int socket_gc(lua_State *L) {
     return binding_finalise(L, destroy);
 }
 
-/* --- connecting and closing ------------------------------------------------------------------------------------------ */
+/* --- connecting and closing ----------------------------------------------------------------------------- */
 
-/* socket:connectToHost(host, port[, openMode = "ReadWrite"[, protocol = "AnyIPProtocol"]]) -> true | nil, message, code */
+/* socket:connectToHost(host, port[, openMode = "ReadWrite"[, protocol = "AnyIPProtocol"]]) -> true | nil,
+   message, code */
 static int tcp_socket_connect_to_host(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 4);
     char text[MP_ADDRESS_TEXT];
@@ -151,7 +152,8 @@ static enum mp_socket_state check_state(lua_State *L, int index) {
     return MP_STATE_UNCONNECTED;
 }
 
-/* socket:setSocketDescriptor(fd[, state = "ConnectedState"[, openMode = "ReadWrite"]]) -> true | nil, message, code */
+/* socket:setSocketDescriptor(fd[, state = "ConnectedState"[, openMode = "ReadWrite"]]) -> true | nil,
+   message, code */
 static int tcp_socket_set_socket_descriptor(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 3);
     lua_Integer fd = luaL_checkinteger(L, 2);
@@ -165,7 +167,7 @@ static int tcp_socket_set_socket_descriptor(lua_State *L) {
     return binding_result(L, "setSocketDescriptor", fault);
 }
 
-/* --- state ------------------------------------------------------------------------------------------------------------- */
+/* --- state ---------------------------------------------------------------------------------------------- */
 
 /* socket:state() -> "ConnectedState" … */
 static int tcp_socket_state(lua_State *L) {
@@ -282,7 +284,7 @@ static int tcp_socket_tostring(lua_State *L) {
     return 1;
 }
 
-/* --- options ----------------------------------------------------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------------------------------------- */
 
 static const char *option_name(const void *list, int i) {
     (void)list;

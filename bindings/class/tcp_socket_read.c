@@ -43,7 +43,8 @@ static bool adopt(lua_State *L, mp_stream *socket) {
     return state->host && !(socket->open_mode & MP_TEXT) && state->host->adopt(L, socket);
 }
 
-/* Pushes the first `size` unread bytes and takes them away. A finaliser of the script's may run between the two. */
+/* Pushes the first `size` unread bytes and takes them away. A finaliser of the script's may run between the
+   two. */
 static void take_bytes(lua_State *L, mp_stream *socket, const char *data, size_t size) {
     size_t unread;
     (void)mp_stream_peek(socket, &unread);
@@ -77,7 +78,8 @@ static enum mp_fault read_fault(const mp_stream *socket) {
     return mp_stream_end_fault(socket);
 }
 
-/* The unread bytes; NULL after pushing "" or nil, message, code (their number in *pushed) if there are none. */
+/* The unread bytes; NULL after pushing "" or nil, message, code (their number in *pushed) if there are
+   none. */
 static const char *unread(lua_State *L, mp_stream *socket, const char *what, size_t *size, int *pushed) {
     const char *data = mp_stream_peek(socket, size);
     enum mp_fault fault = *size > 0 && (socket->open_mode & MP_READ_ONLY) ? MP_FAULT_NONE

@@ -1,5 +1,6 @@
 /*
- * Waiting on a TcpSocket: Qt's waitFor… and, beyond Qt, receive and lines. Each suspends the calling handler only (D2).
+ * Waiting on a TcpSocket: Qt's waitFor… and, beyond Qt, receive and lines. Each suspends the calling handler
+ * only (D2).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,7 +35,7 @@ static int timed_out(lua_State *L, mp_stream *socket, const char *what) {
     return binding_fail(L, what, MP_FAULT_WAIT_TIMEOUT);
 }
 
-/* --- waitForConnected -------------------------------------------------------------------------------------------------- */
+/* --- waitForConnected ----------------------------------------------------------------------------------- */
 
 static bool connect_over(const binding_wait *wait) {
     return !mp_stream_is_connecting((const mp_stream *)wait->object);
@@ -72,7 +73,7 @@ static int tcp_socket_wait_for_connected(lua_State *L) {
     return binding_suspend(L, &request, waited_for_connected, 0);
 }
 
-/* --- waitForReadyRead -------------------------------------------------------------------------------------------------- */
+/* --- waitForReadyRead ----------------------------------------------------------------------------------- */
 
 static bool input_came(const binding_wait *wait) {
     const mp_stream *socket = (const mp_stream *)wait->object;
@@ -110,7 +111,7 @@ static int tcp_socket_wait_for_ready_read(lua_State *L) {
     return binding_suspend(L, &request, waited_for_ready_read, (lua_KContext)socket->bytes_read);
 }
 
-/* --- waitForBytesWritten ----------------------------------------------------------------------------------------------- */
+/* --- waitForBytesWritten -------------------------------------------------------------------------------- */
 
 static bool output_went(const binding_wait *wait) {
     const mp_stream *socket = (const mp_stream *)wait->object;
@@ -137,7 +138,8 @@ static int waited_for_bytes_written(lua_State *L, int status, lua_KContext conte
     return timed_out(L, socket, "waitForBytesWritten");
 }
 
-/* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is to be written */
+/* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is to be
+   written */
 static int tcp_socket_wait_for_bytes_written(lua_State *L) {
     mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
@@ -150,7 +152,7 @@ static int tcp_socket_wait_for_bytes_written(lua_State *L) {
     return binding_suspend(L, &request, waited_for_bytes_written, (lua_KContext)socket->bytes_sent);
 }
 
-/* --- waitForDisconnected ----------------------------------------------------------------------------------------------- */
+/* --- waitForDisconnected -------------------------------------------------------------------------------- */
 
 static bool unconnected(const binding_wait *wait) {
     return ((const mp_stream *)wait->object)->state == MP_STATE_UNCONNECTED;
@@ -183,13 +185,14 @@ static int tcp_socket_wait_for_disconnected(lua_State *L) {
     return binding_suspend(L, &request, waited_for_disconnected, 0);
 }
 
-/* --- receive and lines ------------------------------------------------------------------------------------------------- */
+/* --- receive and lines ---------------------------------------------------------------------------------- */
 
 /* What receive is to get: a number of bytes, or one of these. */
 #define A_LINE (-1)
 #define ALL (-2)
 
-/* The size of what can be taken now, or 0: more must come (or the end). *strip counts bytes that belong to a line's end. */
+/* The size of what can be taken now, or 0: more must come (or the end). *strip counts bytes that belong to a
+   line's end. */
 static size_t complete(const mp_stream *socket, lua_Integer wanted, bool keep_end, size_t *strip) {
     size_t size;
     const char *data = mp_stream_peek(socket, &size);
@@ -212,7 +215,8 @@ static void take(lua_State *L, mp_stream *socket, size_t size, size_t strip) {
     seen(socket);
 }
 
-/* Nothing more can come before something is taken: a line or a block is larger than the read buffer may be. */
+/* Nothing more can come before something is taken: a line or a block is larger than the read buffer may
+   be. */
 static bool is_full(const mp_stream *socket) {
     size_t limit = mp_stream_limits(socket)->read_buffer, size;
     (void)mp_stream_peek(socket, &size);
@@ -361,7 +365,8 @@ static int lines_iterator(lua_State *L) {
     return next_line(L, LUA_OK, 0);
 }
 
-/* socket:lines([keepEnd]) -> iterator over the lines until the end; without their "\n" or "\r\n" unless keepEnd */
+/* socket:lines([keepEnd]) -> iterator over the lines until the end; without their "\n" or "\r\n" unless
+   keepEnd */
 static int tcp_socket_lines(lua_State *L) {
     check_socket(L, 1);
     bool keep_end = lua_toboolean(L, 2);

@@ -1,6 +1,7 @@
 /*
- * Writing to a TcpSocket. Short strings are copied to the write queue. The others are sent from where they lie: those of medium
- * size are kept until the loop has sent what it could, the system mostly all of it; long ones are pinned until they are sent.
+ * Writing to a TcpSocket. Short strings are copied to the write queue. The others are sent from where they
+ * lie: those of medium size are kept until the loop has sent what it could, the system mostly all of it; long
+ * ones are pinned until they are sent.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,8 +33,8 @@ static int push_write_fault(lua_State *L, enum mp_fault fault) {
     return binding_fail(L, "write", fault);
 }
 
-/* Keeps the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which costs less than a
-   reference in a table. False: there is no room. */
+/* Keeps the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which
+   costs less than a reference in a table. False: there is no room. */
 static bool keep(lua_State *L, binding_state *state, int index, const char *data) {
     struct binding_writer *writer = state->writer;
     if (data == writer->last)

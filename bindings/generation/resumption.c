@@ -1,5 +1,6 @@
 /*
- * Connections are told of a reload one by one, before their next event or when the loop has time: connectionResumed.
+ * Connections are told of a reload one by one, before their next event or when the loop has time:
+ * connectionResumed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -101,7 +102,8 @@ bool binding_resume_some(mp_loop *loop) {
     int top = lua_gettop(L);
     for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server && !over;
          server = mp_tcp_server_next(network, server)) {
-        /* What handlers let go of isn't finalised while this stands there. One that isn't anchored has no connections. */
+        /* What handlers let go of isn't finalised while this stands there. One that isn't anchored has no
+           connections. */
         lua_settop(L, top);
         binding_push(L, &server->object);
         over = resume_server(server, until);

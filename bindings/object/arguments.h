@@ -16,7 +16,8 @@ void binding_check_address(lua_State *L, int index, mp_address *address);
 /* A port; raises an error that begins with `what`, the method's name. */
 uint16_t binding_check_port(lua_State *L, int index, const char *what);
 
-/* Milliseconds to wait: -1 or infinite is for ever, another negative number has passed, 0; `otherwise` if there is none. */
+/* Milliseconds to wait: -1 or infinite is for ever, another negative number has passed, 0; `otherwise` if
+   there is none. */
 double binding_check_msec(lua_State *L, int index, double otherwise);
 
 /* Pushes a time in milliseconds that a script has set: an integer if it is whole, as "%d" wants it. */
@@ -34,7 +35,8 @@ typedef struct binding_flag {
     int value;
 } binding_flag;
 
-/* The flags that an argument names: "ReadOnly", or several joined by '|', "ReadOnly|Text". Raises for an unknown one. */
+/* The flags that an argument names: "ReadOnly", or several joined by '|', "ReadOnly|Text". Raises for an
+   unknown one. */
 int binding_check_flags(lua_State *L, int index, const binding_flag *flags, const char *what);
 int binding_check_open_mode(lua_State *L, int index, int otherwise);
 void binding_push_open_mode(lua_State *L, int open_mode);

@@ -69,8 +69,8 @@ void binding_forget(lua_State *L, binding_box *box, int anchor) {
     binding_object(box)->loop = NULL;
 }
 
-/* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. What isn't a
-   userdata has no address. */
+/* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. What
+   isn't a userdata has no address. */
 binding_box *binding_test_box(lua_State *L, int index, enum mp_kind kind) {
     static const mp_behaviour *const behaviours[] = {&mp_tcp_server_behaviour, &mp_tcp_socket_class.behaviour,
                                                      &mp_timer_behaviour};

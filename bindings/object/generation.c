@@ -11,7 +11,7 @@
 
 #include "object/class.h"
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 void binding_free_generation(binding_generation *generation) {
     binding_state *state = generation->state;
@@ -62,7 +62,7 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     return generation;
 }
 
-/* --- who made what ------------------------------------------------------------------------------------------------- */
+/* --- who made what -------------------------------------------------------------------------------------- */
 
 void binding_made(lua_State *L, int index) {
     binding_generation *generation = binding_generation_of(L);

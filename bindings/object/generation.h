@@ -1,7 +1,7 @@
 /*
- * Generations: each run of the script is one, with a module table of its own, so that code always knows which run it belongs
- * to. It is freed when the last handler, task, object or function of it is gone. How one comes after another is
- * generation/succession.h's.
+ * Generations: each run of the script is one, with a module table of its own, so that code always knows which
+ * run it belongs to. It is freed when the last handler, task, object or function of it is gone. How one comes
+ * after another is generation/succession.h's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,14 +32,15 @@ struct binding_generation {
     char *first_error;
 };
 
-/* Makes the next generation, without a part in anything yet, and pushes its handle. Raises on lack of memory. */
+/* Makes the next generation, without a part in anything yet, and pushes its handle. Raises on lack of
+   memory. */
 binding_generation *binding_new_generation(lua_State *L, binding_state *state);
 
 /* The generation that the running code belongs to. */
 binding_generation *binding_running_generation(const binding_state *state);
 
-/* The generation of a function of the module: whose table it is from, or, from that which all share, whoever calls. Raises
-   for a finaliser that comes after the end of the state. */
+/* The generation of a function of the module: whose table it is from, or, from that which all share, whoever
+   calls. Raises for a finaliser that comes after the end of the state. */
 binding_generation *binding_generation_of(lua_State *L);
 
 /* Nothing refers to it any more. */

@@ -1,6 +1,7 @@
 /*
- * Objects as scripts see them: methods, then the script's own fields and handlers, then the prototype of the server (see
- * prototype.c). Handlers live in the fields, so that one that captures its own socket is an ordinary cycle for the collector.
+ * Objects as scripts see them: methods, then the script's own fields and handlers, then the prototype of the
+ * server (see prototype.c). Handlers live in the fields, so that one that captures its own socket is an
+ * ordinary cycle for the collector.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +15,7 @@
 #include "object/prototype.h"
 #include "object/signal_name.h"
 
-/* --- fields ---------------------------------------------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------------------------------------- */
 
 void binding_make_fields(lua_State *L, binding_state *state, int index) {
     binding_box *box = lua_touserdata(L, index);
@@ -31,7 +32,8 @@ void binding_make_fields(lua_State *L, binding_state *state, int index) {
     box->has_fields = true;
 }
 
-/* object, key -> value. Upvalues: the state, the methods, the class. A socket's fields have the prototype behind them. */
+/* object, key -> value. Upvalues: the state, the methods, the class. A socket's fields have the prototype
+   behind them. */
 static int object_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
@@ -86,7 +88,7 @@ static int object_newindex(lua_State *L) {
     return 0;
 }
 
-/* --- what all objects have ----------------------------------------------------------------------------------------- */
+/* --- what all objects have ------------------------------------------------------------------------------ */
 
 /* object:blockSignals(block) -> whether they were blocked before */
 static int object_block_signals(lua_State *L) {
@@ -113,7 +115,8 @@ static void add_method(lua_State *L, binding_state *state, int class, const char
     lua_setfield(L, -2, name);
 }
 
-/* Adds __index, __newindex and the common methods; on the stack the metatable and the methods, both popped. */
+/* Adds __index, __newindex and the common methods; on the stack the metatable and the methods, both
+   popped. */
 static void add_common(lua_State *L, binding_state *state, int class) {
     add_method(L, state, class, "blockSignals", object_block_signals);
     add_method(L, state, class, "signalsBlocked", object_signals_blocked);

@@ -9,8 +9,8 @@
 #include "object/box.h"
 #include "object/class.h"
 
-/* Ends the making of an object's class: on the stack the metatable and the methods, both popped. Adds what all objects
-   have; `finish` closes one. */
+/* Ends the making of an object's class: on the stack the metatable and the methods, both popped. Adds what
+   all objects have; `finish` closes one. */
 void binding_finish_class(lua_State *L, binding_state *state, int class, lua_CFunction gc,
                           lua_CFunction to_string, lua_CFunction finish);
 

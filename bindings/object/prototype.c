@@ -1,7 +1,8 @@
 /*
- * What the connections of a server have in common. One that has no fields of its own is plain: its metatable's __index is a
- * table, the methods with the server's prototype behind them, so that a method call doesn't leave Lua's virtual machine. A
- * listener has such a metatable, which goes from server to server with it; what changes is only the prototype.
+ * What the connections of a server have in common. One that has no fields of its own is plain: its
+ * metatable's __index is a table, the methods with the server's prototype behind them, so that a method call
+ * doesn't leave Lua's virtual machine. A listener has such a metatable, which goes from server to server with
+ * it; what changes is only the prototype.
  *
  *     plain metatable .__index -> methods, metatable "behind" .__index -> prototype
  *     one with fields .__index -> object_index: methods, then fields, with the same metatable "behind"
@@ -46,7 +47,8 @@ static void check_classes(lua_State *L, binding_state *state, int index) {
     lua_settop(L, top);
 }
 
-/* prototype, key, value -> ; __newindex of one that the script didn't give a metatable: checks new names as those of a socket. */
+/* prototype, key, value -> ; __newindex of one that the script didn't give a metatable: checks new names as
+   those of a socket. */
 static int prototype_newindex(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE); /* getmetatable gives it to scripts */
     luaL_checkany(L, 3);

@@ -9,7 +9,8 @@
 #include "net/tcp_server.h"
 #include "object/state.h"
 
-/* Makes the metatable of plain sockets, those without fields; on the stack that of the others and the methods, both popped. */
+/* Makes the metatable of plain sockets, those without fields; on the stack that of the others and the
+   methods, both popped. */
 void binding_new_plain_class(lua_State *L, binding_state *state);
 
 /* Makes the new socket on top a plain one, of `server` if it isn't NULL. */
@@ -21,8 +22,8 @@ void binding_end_plain(lua_State *L, const binding_state *state, int index);
 /* Checks the table at `index`, which becomes a server's `connection`, and from now on what is put there. */
 void binding_adopt_prototype(lua_State *L, binding_state *state, int index);
 
-/* Raises if the prototype of the server at `index` is a class of the script's own in which something stands that no connection
-   would see; in another table it couldn't be. */
+/* Raises if the prototype of the server at `index` is a class of the script's own in which something stands
+   that no connection would see; in another table it couldn't be. */
 void binding_check_prototype(lua_State *L, int index);
 
 /* Takes note of the `connection` table of the server at `index`, which has changed or begins to matter. */

@@ -1,6 +1,6 @@
 /*
- * The state of the bindings: what belongs to one Lua state. The parts that one file alone uses are that file's, and stand
- * here as pointers.
+ * The state of the bindings: what belongs to one Lua state. The parts that one file alone uses are that
+ * file's, and stand here as pointers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -107,7 +107,8 @@ binding_state *binding_find(lua_State *L);
 /* Zeroed memory of the state's, which lives as long as the Lua state. Raises on lack of memory. */
 void *binding_allocate(lua_State *L, size_t size);
 
-/* The state that a C function of the module belongs to (upvalue 1). Raises for a finaliser that comes after the end. */
+/* The state that a C function of the module belongs to (upvalue 1). Raises for a finaliser that comes after
+   the end. */
 static inline binding_state *binding_state_of(lua_State *L) {
     binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
     if (!state->loop)
@@ -139,7 +140,8 @@ static inline bool binding_in_finaliser(lua_State *L) {
     return lua_gc(L, LUA_GCCOUNT) < 0;
 }
 
-/* A string is made of `size` bytes of input. Short ones are too few bytes to matter to the collector's pace. */
+/* A string is made of `size` bytes of input. Short ones are too few bytes to matter to the collector's
+   pace. */
 static inline void binding_note_input(binding_state *state, size_t size) {
     if (size >= 512)
         state->input_strings += size;

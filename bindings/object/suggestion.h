@@ -12,12 +12,13 @@
 typedef const char *(*binding_name_list)(const void *list, int i);
 
 /*
- * The name in `list` that `name` most likely stands for: it differs in letter case or underscores, begins with "on", lacks an
- * ending ("LowDelay"), or has a letter or two wrong. NULL if there is none like it.
+ * The name in `list` that `name` most likely stands for: it differs in letter case or underscores, begins
+ * with "on", lacks an ending ("LowDelay"), or has a letter or two wrong. NULL if there is none like it.
  */
 const char *binding_nearest(const char *name, binding_name_list names, const void *list);
 
-/* Pushes what a message shows of a text that somebody has given: all of it, or its beginning. Valid while it is on the stack. */
+/* Pushes what a message shows of a text that somebody has given: all of it, or its beginning. Valid while it
+   is on the stack. */
 const char *binding_shown(lua_State *L, const char *text);
 
 /* Raises for the argument at `index`: "unknown open mode 'Rad'; did you mean 'Read'?". */

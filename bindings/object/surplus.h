@@ -1,7 +1,7 @@
 /*
- * Arguments that a function has no use for are a mistake, and raise: Timer(1000, fn) makes no timer that calls fn. nil is none.
- * Methods that act and take nothing (close, abort, nextPendingConnection …) let them be: they may stand as a handler or as an
- * iterator, which are called with more.
+ * Arguments that a function has no use for are a mistake, and raise: Timer(1000, fn) makes no timer that
+ * calls fn. nil is none. Methods that act and take nothing (close, abort, nextPendingConnection …) let them
+ * be: they may stand as a handler or as an iterator, which are called with more.
  *
  * SPDX-License-Identifier: MIT
  */

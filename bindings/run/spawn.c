@@ -13,12 +13,12 @@
 
 enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
 
-/* A task that is cancelled may cancel another in its __close, and so on: from so many on the loop does it, since each takes
-   a piece of the C stack. */
+/* A task that is cancelled may cancel another in its __close, and so on: from so many on the loop does it,
+   since each takes a piece of the C stack. */
 #define MOST_CANCELLING 100
 
-/* A Task userdata (behind its box). User value 1 is, before it starts, the function, or a table of it and its arguments; then
-   the table of results. */
+/* A Task userdata (behind its box). User value 1 is, before it starts, the function, or a table of it and its
+   arguments; then the table of results. */
 typedef struct task_handle {
     mp_object object;
     binding_task *task; /* NULL: ended */
@@ -31,8 +31,8 @@ static bool is_active(const mp_object *object) {
     return ((const task_handle *)object)->task != NULL;
 }
 
-/* handle -> ; what it is to run goes to the task's coroutine only now: a script may know that from an earlier task, and begin or
-   close it. */
+/* handle -> ; what it is to run goes to the task's coroutine only now: a script may know that from an earlier
+   task, and begin or close it. */
 static bool prepare(lua_State *L, const task_handle *handle) {
     lua_State *co = handle->task->co;
     if (!lua_checkstack(co, handle->arguments + LUA_MINSTACK))

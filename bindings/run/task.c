@@ -1,6 +1,6 @@
 /*
- * Tasks: every handler, spawned function and main chunk runs as a coroutine of the host. Coroutines that have ended well
- * are used again, so that a handler that doesn't wait costs no allocation.
+ * Tasks: every handler, spawned function and main chunk runs as a coroutine of the host. Coroutines that have
+ * ended well are used again, so that a handler that doesn't wait costs no allocation.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +15,7 @@
 
 #define MOST_SPARES 256
 
-/* --- the pool ------------------------------------------------------------------------------------------------------ */
+/* --- the pool ------------------------------------------------------------------------------------------- */
 
 static int make_coroutine(lua_State *L) {
     binding_task *task = lua_touserdata(L, 1);
@@ -118,7 +118,7 @@ binding_task *binding_new_task(binding_state *state, const binding_task_kind *ki
     return task;
 }
 
-/* --- the end of a wait ---------------------------------------------------------------------------------------------- */
+/* --- the end of a wait ---------------------------------------------------------------------------------- */
 
 /* A server with a waiting waitForNewConnection accepts although paused. */
 static void count_wait(mp_object *object, int change) {
@@ -173,7 +173,7 @@ void binding_end_wait(binding_wait *wait, int outcome) {
     wait->outcome = outcome;
 }
 
-/* --- at work (D4) -------------------------------------------------------------------------------------------------- */
+/* --- at work (D4) --------------------------------------------------------------------------------------- */
 
 static void worker_gone(mp_object *object) {
     object->at_work--;
@@ -199,7 +199,8 @@ void binding_taken(binding_state *state, binding_box *box) {
     binding_task *task = binding_running_task(state);
     if (!task)
         return;
-    /* A task that takes one connection after the other is at work on the last; a handler on all that it took. */
+    /* A task that takes one connection after the other is at work on the last; a handler on all that it
+       took. */
     if (task->kind->lasting)
         while (task->taken)
             binding_untaken(task->taken);
@@ -225,7 +226,7 @@ static void update_working(binding_task *task) {
         worker_gone(task->on);
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------------------- */
 
 static void suspended(binding_task *task) {
     binding_state *state = task->state;
@@ -257,7 +258,8 @@ static void suspended(binding_task *task) {
     update_working(task);
 }
 
-/* What a readyRead or bytesWritten handler that has waited didn't get to see is signalled once, now; not after the end. */
+/* What a readyRead or bytesWritten handler that has waited didn't get to see is signalled once, now; not
+   after the end. */
 static void tell_unseen(binding_task *task) {
     mp_object *object = task->on;
     binding_box *box = binding_box_of(object);
@@ -277,8 +279,8 @@ static void tell_unseen(binding_task *task) {
     }
 }
 
-/* Closes the to-be-closed variables of a task that has failed or is cancelled. Gives LUA_OK or, if one of them or what it
-   ran before has thrown, leaves the last error on top of its stack. */
+/* Closes the to-be-closed variables of a task that has failed or is cancelled. Gives LUA_OK or, if one of
+   them or what it ran before has thrown, leaves the last error on top of its stack. */
 static int close_coroutine(binding_task *task) {
     lua_State *before = binding_enter(task->state, task->co);
 #if LUA_VERSION_RELEASE_NUM >= 50406
@@ -332,8 +334,8 @@ static void end(binding_task *task, int status, int count, bool cancelled) {
         free_task(state, task);
 }
 
-/* Closes the variables of a task that ends otherwise than by returning. What they throw is told as any error; the last one is
-   on top of its stack then. `error`: one is there already. */
+/* Closes the variables of a task that ends otherwise than by returning. What they throw is told as any error;
+   the last one is on top of its stack then. `error`: one is there already. */
 static void close_variables(binding_task *task, bool error) {
     lua_State *L = task->state->L;
     bool copied = error && lua_checkstack(L, 2);
@@ -368,7 +370,8 @@ static void broke(binding_task *task, int status) {
     end(task, status, 0, cancelled);
 }
 
-/* The script has closed the waiting coroutine, or resumed it: it isn't touched any more. The task fails in another one. */
+/* The script has closed the waiting coroutine, or resumed it: it isn't touched any more. The task fails in
+   another one. */
 static void lost(binding_task *task) {
     binding_state *state = task->state;
     if (task->wait.outcome == WAIT_RUNNING)

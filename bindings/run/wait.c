@@ -1,6 +1,6 @@
 /*
- * Waits: a task is suspended until a signal of an object satisfies a test, or until a time. In a plain lua5.4 the main
- * program has no task; there a wait drives the loop itself until it is over.
+ * Waits: a task is suspended until a signal of an object satisfies a test, or until a time. In a plain lua5.4
+ * the main program has no task; there a wait drives the loop itself until it is over.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,8 +36,8 @@ static bool is_mark(const binding_wait *wait) {
 void binding_wake(mp_object *object, uint64_t signals) {
     binding_box *box = binding_box_of(object);
     binding_wait here = {.object = object}, end = {.object = object};
-    /* Whoever is woken may wait again or end other waits: marks in the ring say where to go on and where to end. New waits come
-       behind the end: their callers have looked before they waited. */
+    /* Whoever is woken may wait again or end other waits: marks in the ring say where to go on and where to
+       end. New waits come behind the end: their callers have looked before they waited. */
     binding_put_wait(box, &end, NULL);
     for (binding_wait *wait = box->waits; wait != &end;) {
         if (is_mark(wait) || !(wait->signals & signals) || !wait->test(wait)) {
@@ -82,8 +82,8 @@ static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFu
     return k(L, LUA_OK, context);
 }
 
-/* A task goes on. Where it is the script that resumes the coroutine, not the loop, it stays as it is: the script gets nil and
-   a message. */
+/* A task goes on. Where it is the script that resumes the coroutine, not the loop, it stays as it is: the
+   script gets nil and a message. */
 static int go_on(lua_State *L, int status, lua_KContext address) {
     const binding_wait *wait = (const binding_wait *)address; // NOLINT(performance-no-int-to-ptr)
     const binding_state *state = wait->task->state;
@@ -137,7 +137,8 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     return lua_yieldk(L, 0, (lua_KContext)wait, go_on);
 }
 
-/* Waits whose object vanishes: of those that wait for it none can go on but one whose coroutine the script has closed. */
+/* Waits whose object vanishes: of those that wait for it none can go on but one whose coroutine the script
+   has closed. */
 static void let_go(binding_box *box) {
     while (box->waits) {
         binding_wait *wait = box->waits;
@@ -167,7 +168,7 @@ int binding_outcome(lua_State *L) {
     return task && task_of(L) == task ? task->wait.outcome : state->driver->outcome;
 }
 
-/* --- moonport.sleep ------------------------------------------------------------------------------------------------ */
+/* --- moonport.sleep ------------------------------------------------------------------------------------- */
 
 static int sleep_over(lua_State *L, int status, lua_KContext context) {
     (void)status;

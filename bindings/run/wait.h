@@ -16,7 +16,8 @@ typedef struct binding_driver {
     int outcome; /* of the last wait that drove the loop */
 } binding_driver;
 
-/* Stack slots of the main thread that the door to the handlers needs; whoever drives the loop provides them. */
+/* Stack slots of the main thread that the door to the handlers needs; whoever drives the loop provides
+   them. */
 #define BINDING_STACK 64
 
 /* What a wait is for. */
@@ -30,9 +31,9 @@ typedef struct binding_wait_request {
 } binding_wait_request;
 
 /*
- * Suspends the caller until `test` is true after one of `signals` or until the time is up, then calls and returns `k`,
- * which finds how it ended with binding_outcome. Raises "cannot wait here" where a C function or a coroutine of the
- * script's own stands in between. A C function that calls it returns its result.
+ * Suspends the caller until `test` is true after one of `signals` or until the time is up, then calls and
+ * returns `k`, which finds how it ended with binding_outcome. Raises "cannot wait here" where a C function or
+ * a coroutine of the script's own stands in between. A C function that calls it returns its result.
  */
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k, lua_KContext context);
 
@@ -45,7 +46,8 @@ void binding_wake(mp_object *object, uint64_t signals);
 /* Ends the waits on `object` from the loop, as if their time were up: for an end that no signal tells. */
 void binding_expire_waits(mp_object *object);
 
-/* The finaliser of an object, which is at index 1: ends its waits, has `destroy` end its C object, and forgets it. */
+/* The finaliser of an object, which is at index 1: ends its waits, has `destroy` end its C object, and
+   forgets it. */
 int binding_finalise(lua_State *L, void (*destroy)(mp_object *object));
 
 /* Makes what waits need of the state. Raises on lack of memory. */

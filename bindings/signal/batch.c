@@ -1,7 +1,8 @@
 /*
- * Input for several sockets at once. Their readyRead handlers run one after the other in one coroutine, so that it is begun and
- * cleared once and not for each. A handler that waits or fails keeps it, as the task that every handler is, and the others go on
- * in another one. So the coroutine asks the host for the next socket: whatever called it would be in the way of a wait.
+ * Input for several sockets at once. Their readyRead handlers run one after the other in one coroutine, so
+ * that it is begun and cleared once and not for each. A handler that waits or fails keeps it, as the task
+ * that every handler is, and the others go on in another one. So the coroutine asks the host for the next
+ * socket: whatever called it would be in the way of a wait.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,7 +36,8 @@ static int waited(lua_State *L, int status, lua_KContext context) {
     return 0;
 }
 
-/* The receiver's handler and those of the sockets behind it, until one isn't simple. Returns only after handlers that have. */
+/* The receiver's handler and those of the sockets behind it, until one isn't simple. Returns only after
+   handlers that have. */
 static int run_handlers(lua_State *L) {
     batch_run *batch = lua_touserdata(L, 1);
     binding_state *state = batch->state;

@@ -14,7 +14,8 @@
 #include "object/suggestion.h"
 #include "object/surplus.h"
 
-/* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one state. */
+/* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one
+   state. */
 static const char connections_key = 0;
 
 bool binding_push_connections(lua_State *L, int self, enum mp_signal signal) {

@@ -1,6 +1,7 @@
 /*
- * The door between the loop and the handlers. A signal finds its handlers by name (the object's own, else the server's
- * prototype's, then those added with connect), and each runs as a task. Nothing here raises: what might, runs protected.
+ * The door between the loop and the handlers. A signal finds its handlers by name (the object's own, else the
+ * server's prototype's, then those added with connect), and each runs as a task. Nothing here raises: what
+ * might, runs protected.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +17,7 @@
 #include "signal/connect.h"
 #include "signal/report.h"
 
-/* --- handlers ---------------------------------------------------------------------------------------------------- */
+/* --- handlers ------------------------------------------------------------------------------------------- */
 
 static void push_argument(lua_State *L, enum mp_signal signal, intptr_t argument) {
     static const uint8_t kinds[] = {
@@ -93,8 +94,8 @@ static int protected_lookup(lua_State *L) {
     return 1;
 }
 
-/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if there is none. Its name is
-   at `name`. */
+/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if
+   there is none. Its name is at `name`. */
 static bool push_from_prototype(binding_state *state, lua_State *L, int name) {
     lua_pushvalue(L, name);
     if (lua_rawget(L, -2) != LUA_TNIL)
@@ -182,8 +183,8 @@ static void take_by_itself(mp_tcp_server *server) {
         socket->object.epoch = server->object.epoch;
 }
 
-/* A connection that nobody takes is silent for who waits at its other end: the log says so, once. Not while a handler is still at
-   work that may take it. */
+/* A connection that nobody takes is silent for who waits at its other end: the log says so, once. Not while a
+   handler is still at work that may take it. */
 static void tell_untaken(mp_tcp_server *server, bool handled) {
     char endpoint[BINDING_ENDPOINT];
     mp_address address;
@@ -198,8 +199,8 @@ static void tell_untaken(mp_tcp_server *server, bool handled) {
                    : "nobody takes it: give the server newConnection, or put handlers into its connection");
 }
 
-/* The same with those that connect added, as they are before any handler runs: what connects during an emission is not
-   called in it. */
+/* The same with those that connect added, as they are before any handler runs: what connects during an
+   emission is not called in it. */
 static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_signal signal,
                              intptr_t argument) {
     lua_State *L = state->L;
@@ -246,7 +247,8 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
-    /* A new connection: what handlers that still wait did not see of the last one is not signalled on this. */
+    /* A new connection: what handlers that still wait did not see of the last one is not signalled on
+       this. */
     if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
         box->unseen = false;
         box->unseen_written = 0;

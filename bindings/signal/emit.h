@@ -14,8 +14,8 @@ void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 /* Whose a handler is: it belongs to the generation of that. */
 enum binding_origin { ORIGIN_NONE, ORIGIN_OBJECT, ORIGIN_PROTOTYPE };
 
-/* Pushes the field's own handler or the prototype's; something else if there is none. The object is at index `self`, the signal's
-   name at `name`. */
+/* Pushes the field's own handler or the prototype's; something else if there is none. The object is at index
+   `self`, the signal's name at `name`. */
 enum binding_origin binding_push_handler(lua_State *L, mp_object *object, int self, int name);
 
 /* The task is about to run a handler. */

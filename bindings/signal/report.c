@@ -1,6 +1,6 @@
 /*
- * Errors: the report of a handler that has thrown (a log line with a traceback, the script's onError function, and the end of
- * the one connection that it happened on).
+ * Errors: the report of a handler that has thrown (a log line with a traceback, the script's onError
+ * function, and the end of the one connection that it happened on).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,8 +34,8 @@ void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     }
 }
 
-/* Pushes what a handler was at: its object; for one that has taken a connection from its server, that one's peer, and where the peer
-   has connected to: the server itself may have been replaced since. */
+/* Pushes what a handler was at: its object; for one that has taken a connection from its server, that one's
+   peer, and where the peer has connected to: the server itself may have been replaced since. */
 static void push_subject(lua_State *L, const binding_task *task) {
     const binding_generation *generation = task->context.generation;
     char local[BINDING_ENDPOINT], peer[BINDING_ENDPOINT];
@@ -91,7 +91,8 @@ static int describe(lua_State *L) {
     return 3;
 }
 
-/* The connection that the error happened on: the handler's socket, or those that a server's handler has taken. */
+/* The connection that the error happened on: the handler's socket, or those that a server's handler has
+   taken. */
 static void abort_connection(binding_task *task) {
     mp_object *on = task->on;
     bool took = task->taken != NULL;
@@ -109,7 +110,8 @@ static void abort_connection(binding_task *task) {
     case MP_TCP_SOCKET: mp_stream_abort((mp_stream *)on); break;
     case MP_TIMER: mp_timer_stop((mp_timer *)on); break;
     case MP_TCP_SERVER:
-        /* A handler that failed before it took its connection must not leave that for the next client's handler. */
+        /* A handler that failed before it took its connection must not leave that for the next client's
+           handler. */
         if (!took && !task->told && task->signal == MP_SIGNAL_NEW_CONNECTION) {
             mp_stream *socket = mp_tcp_server_next_pending((mp_tcp_server *)on);
             if (socket)

@@ -8,8 +8,8 @@
 
 #include "run/task.h"
 
-/* Logs the error of a task (its message is on top of its stack) with a traceback, calls onError's function, and
-   aborts the connection that it happened on. Never raises. For a task's kind. */
+/* Logs the error of a task (its message is on top of its stack) with a traceback, calls onError's function,
+   and aborts the connection that it happened on. Never raises. For a task's kind. */
 void binding_report(binding_task *task);
 
 /* The same for a handler that runs behind others in one coroutine. */

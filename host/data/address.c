@@ -1,6 +1,6 @@
 /*
- * Host addresses; see address.h. IPv6 text is left to the C library (inet_pton, inet_ntop); IPv4 is read here, as inet_aton(3)
- * takes whatever follows a blank. Interface names are all that the system is asked for.
+ * Host addresses; see address.h. IPv6 text is left to the C library (inet_pton, inet_ntop); IPv4 is read
+ * here, as inet_aton(3) takes whatever follows a blank. Interface names are all that the system is asked for.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -113,8 +113,8 @@ int mp_address_parse_subnet(const char *text, size_t length, mp_address *network
 
 /*
  * Whether the first `bits` bits are those of `network`; more than there are count as all. False when `bits`
- * is negative, when the families differ, and for Null and "any". The scope doesn't count. A mapped address is also
- * in the IPv4 networks of its IPv4 part, and an IPv4 address in the mapped ones of its own (D31).
+ * is negative, when the families differ, and for Null and "any". The scope doesn't count. A mapped address is
+ * also in the IPv4 networks of its IPv4 part, and an IPv4 address in the mapped ones of its own (D31).
  */
 bool mp_address_in_subnet(const mp_address *address, const mp_address *network, int bits);
 

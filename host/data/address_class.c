@@ -1,6 +1,6 @@
 /*
- * The classes of addresses: a table of networks, of which the first that an address is in counts. Mapped addresses are in those
- * of their IPv4 part.
+ * The classes of addresses: a table of networks, of which the first that an address is in counts. Mapped
+ * addresses are in those of their IPv4 part.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * A read buffer: the bytes a socket has received and nobody has read, in one piece, so that a line, a peek or a
- * transaction never has to be put together. Grows by doubling, compacts before it grows.
+ * A read buffer: the bytes a socket has received and nobody has read, in one piece, so that a line, a peek or
+ * a transaction never has to be put together. Grows by doubling, compacts before it grows.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,7 +30,8 @@ static inline bool mp_buffer_is_sound(const mp_buffer *buffer) {
                        (buffer->mark == MP_BUFFER_NO_MARK || buffer->mark <= buffer->start));
 }
 
-/* Makes a buffer with room for `capacity` bytes of the memory, which has sizeof(mp_buffer) + MP_BUFFER_HEADROOM more. */
+/* Makes a buffer with room for `capacity` bytes of the memory, which has sizeof(mp_buffer) +
+   MP_BUFFER_HEADROOM more. */
 void mp_buffer_init(mp_buffer *buffer, size_t capacity);
 
 /* A buffer with room for `capacity` bytes, or NULL. To be freed with free(). */
@@ -39,8 +40,8 @@ mp_buffer *mp_buffer_new(size_t capacity);
 /* Makes an emptied buffer as good as new. */
 void mp_buffer_reset(mp_buffer *buffer);
 
-/* The size of the first line with its newline, or 0 if there is no newline. What was searched isn't searched again: a peer
-   that sends a long line in small pieces costs no more than one that sends it at once. */
+/* The size of the first line with its newline, or 0 if there is no newline. What was searched isn't searched
+   again: a peer that sends a long line in small pieces costs no more than one that sends it at once. */
 size_t mp_buffer_line(mp_buffer *buffer);
 
 /* Makes unread again what the transaction has read. */

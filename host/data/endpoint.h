@@ -1,5 +1,6 @@
 /*
- * Where something listens or connects to: an address and a port, or a path in the file system. mp_address stays IP.
+ * Where something listens or connects to: an address and a port, or a path in the file system. mp_address
+ * stays IP.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,6 @@
 /*
- * The table from errno to Qt's error, by what was being attempted (qnativesocketengine_unix.cpp's mapping, as a table).
+ * The table from errno to Qt's error, by what was being attempted (qnativesocketengine_unix.cpp's mapping, as
+ * a table).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Faults: what can go wrong with a socket, each with Qt's error name and Qt's words for it (QAbstractSocket::SocketError).
- * The one list below is where C names, Lua strings and texts come from.
+ * Faults: what can go wrong with a socket, each with Qt's error name and Qt's words for it
+ * (QAbstractSocket::SocketError). The one list below is where C names, Lua strings and texts come from.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Doubly linked rings through their members: a ring is a link of its own, which stands before the first member and
- * behind the last. Allocates nothing and knows nothing of what its links stand in.
+ * Doubly linked rings through their members: a ring is a link of its own, which stands before the first
+ * member and behind the last. Allocates nothing and knows nothing of what its links stand in.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A small chunk holds a usual answer, a medium one those to several requests at once; spare ones of both are kept. What
-   comes behind them in the same queue goes to large ones. */
+/* A small chunk holds a usual answer, a medium one those to several requests at once; spare ones of both are
+   kept. What comes behind them in the same queue goes to large ones. */
 enum { SMALL, MEDIUM, CLASSES };
 static const struct {
     size_t room;

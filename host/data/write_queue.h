@@ -1,7 +1,8 @@
 /*
- * A write queue: what a socket still has to send, as a ring of chunks. Small writes are copied together; a large string
- * is sent from where it lies (its owner pins it and is told when it may go), and so is one of medium size that is the first, but
- * only at once: what isn't sent then is copied. An empty queue owns nothing.
+ * A write queue: what a socket still has to send, as a ring of chunks. Small writes are copied together; a
+ * large string is sent from where it lies (its owner pins it and is told when it may go), and so is one of
+ * medium size that is the first, but only at once: what isn't sent then is copied. An empty queue owns
+ * nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +21,8 @@
 
 typedef struct mp_chunk mp_chunk;
 
-/* What the queues of a network share: spare chunks, small and medium ones, and who is told that a reference is over. */
+/* What the queues of a network share: spare chunks, small and medium ones, and who is told that a reference
+   is over. */
 typedef struct mp_chunk_pool {
     mp_chunk *spares[2];
     uint32_t counts[2];
@@ -39,8 +41,8 @@ typedef struct mp_write_queue {
     size_t bytes;
 } mp_write_queue;
 
-/* Appends a copy (token MP_COPY) or a reference that the pool's `unpin` ends, or mp_write_queue_own. Returns 0 or -ENOMEM, nothing
-   changed. MP_LEND is for an empty queue that is flushed before the bytes go. */
+/* Appends a copy (token MP_COPY) or a reference that the pool's `unpin` ends, or mp_write_queue_own. Returns
+   0 or -ENOMEM, nothing changed. MP_LEND is for an empty queue that is flushed before the bytes go. */
 int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size,
                           int token);
 

@@ -1,7 +1,7 @@
 /*
- * What handlers of signals have to say to the loop. They ring a bell, which wakes it; it then calls those whose notice was
- * given. libev has the same, but ends the program where it gets no descriptor for it, and hears nothing where the poll
- * can't watch that.
+ * What handlers of signals have to say to the loop. They ring a bell, which wakes it; it then calls those
+ * whose notice was given. libev has the same, but ends the program where it gets no descriptor for it, and
+ * hears nothing where the poll can't watch that.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +25,8 @@ int mp_bell_start(mp_bell *bell, mp_loop *loop);
 /* Its wakeups have been stopped. */
 void mp_bell_stop(mp_bell *bell);
 
-/* mp_wakeup_send was called since the last time, once or more. Zero before it is started for the first time. */
+/* mp_wakeup_send was called since the last time, once or more. Zero before it is started for the first
+   time. */
 typedef struct mp_wakeup {
     mp_ring link;
     mp_notice notice;
@@ -41,7 +42,8 @@ static inline void mp_wakeup_send(mp_wakeup *wakeup) {
     mp_system_give_notice(&wakeup->notice);
 }
 
-/* A signal of the system has come; several may be told as one. Zero before it is started for the first time. */
+/* A signal of the system has come; several may be told as one. Zero before it is started for the first
+   time. */
 typedef struct mp_interrupt {
     mp_wakeup wakeup;
     int number;

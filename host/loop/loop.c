@@ -9,13 +9,15 @@
 #include <string.h>
 #include <time.h>
 
-/* Objects that there are when memory is given back while their number grows, for the first time; then twice as many. */
+/* Objects that there are when memory is given back while their number grows, for the first time; then twice
+   as many. */
 #define FIRST_TRIM 5120
 
-/* Signals and steps that one settle may deliver beyond those that waited at its start, before other sockets get a turn. */
+/* Signals and steps that one settle may deliver beyond those that waited at its start, before other sockets
+   get a turn. */
 #define SETTLE_BUDGET 256
 
-/* --- a turn -------------------------------------------------------------------------------------------------------- */
+/* --- a turn --------------------------------------------------------------------------------------------- */
 
 /* Behind each signal, mostly for nothing. */
 static inline void send_unsent(mp_loop *loop) {
@@ -63,7 +65,7 @@ static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
         ev_break(ev, EVBREAK_ALL);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 static void on_chore(struct ev_loop *ev, ev_idle *watcher, int revents) {
     mp_loop *loop = watcher->data;

@@ -1,6 +1,6 @@
 /*
- * The loop: libev's, with a queue of signals that wait for delivery and the order of a turn. It knows neither sockets
- * nor servers: what is received and sent in a turn, the network says (net/network.h).
+ * The loop: libev's, with a queue of signals that wait for delivery and the order of a turn. It knows neither
+ * sockets nor servers: what is received and sent in a turn, the network says (net/network.h).
  *
  * There is no global state; everything hangs on an mp_loop.
  *
@@ -20,8 +20,8 @@
 #include "system/log.h"
 
 /*
- * What the owner of the objects (the bindings) does for the loop; one static table. Run from the loop, never inside an
- * API call. After each the loop looks again: an upcall may close or reconfigure any object.
+ * What the owner of the objects (the bindings) does for the loop; one static table. Run from the loop, never
+ * inside an API call. After each the loop looks again: an upcall may close or reconfigure any object.
  */
 typedef struct mp_upcalls {
     /* A signal of `object`: run its handlers. `argument` is what the signal's mp_signal_argument says. */
@@ -40,8 +40,8 @@ typedef struct mp_phases {
 /* When a chore is done. */
 enum mp_chore_time { MP_CHORE_EACH_TURN, MP_CHORE_WHEN_IDLE, MP_CHORE_TIMES };
 
-/* Behind the callbacks that receive come the handlers of what they received. Waits that are over by their time come last:
-   one of no time still sees what has come. */
+/* Behind the callbacks that receive come the handlers of what they received. Waits that are over by their
+   time come last: one of no time still sees what has come. */
 enum { MP_PRIORITY_RECEIVED = -1, MP_PRIORITY_DELAY = -2 };
 
 /* Seconds that the first wait of the poll with another watcher takes at most. */
@@ -102,8 +102,8 @@ static inline void mp_loop_unref(mp_loop *loop) {
 }
 
 /*
- * Starts a watcher of a descriptor. Only the next turn finds out whether the poll can watch it, and libev says that it can't (by
- * EV_ERROR) when that turn's wait is over: which therefore is short.
+ * Starts a watcher of a descriptor. Only the next turn finds out whether the poll can watch it, and libev
+ * says that it can't (by EV_ERROR) when that turn's wait is over: which therefore is short.
  */
 static inline void mp_loop_watch(mp_loop *loop, ev_io *watcher) {
     ev_io_start(loop->ev, watcher);
@@ -113,11 +113,12 @@ static inline void mp_loop_watch(mp_loop *loop, ev_io *watcher) {
     ev_timer_start(loop->ev, &loop->doubt);
 }
 
-/* Calls `run` once in each turn of the loop, or in those that have nothing else to do, until it returns false. Meanwhile the loop
-   doesn't sleep. There is one chore for each time. */
+/* Calls `run` once in each turn of the loop, or in those that have nothing else to do, until it returns
+   false. Meanwhile the loop doesn't sleep. There is one chore for each time. */
 void mp_loop_set_chore(mp_loop *loop, enum mp_chore_time time, bool (*run)(mp_loop *loop));
 
-/* Calls `run` once in `delay` milliseconds, or when an earlier call of this was to; it keeps no loop running. There is one. */
+/* Calls `run` once in `delay` milliseconds, or when an earlier call of this was to; it keeps no loop running.
+   There is one. */
 void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop));
 
 /*
@@ -127,8 +128,9 @@ void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop))
  *     run       the handlers of what was received
  *     send      what they wrote
  *
- * So each part but its first finds its code (the kernel's, Lua's, the kernel's) in the processor's cache. This is the second and
- * the third; it follows the first by itself after mp_loop_has_received, or is called when so much has come that others have to wait.
+ * So each part but its first finds its code (the kernel's, Lua's, the kernel's) in the processor's cache.
+ * This is the second and the third; it follows the first by itself after mp_loop_has_received, or is called
+ * when so much has come that others have to wait.
  */
 void mp_loop_turn(mp_loop *loop);
 
@@ -138,9 +140,10 @@ static inline void mp_loop_has_received(mp_loop *loop) {
         ev_feed_event(loop->ev, &loop->received, EV_CUSTOM);
 }
 
-/* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next turn).
-   Every callback of libev in host/ that may have run a handler or queued a signal ends with this, but one that receives: that
-   leaves it to the turn. The owner calls it after it ran a handler on its own account. */
+/* Sends what handlers wrote and delivers queued signals until neither is left (bounded, the rest comes next
+   turn). Every callback of libev in host/ that may have run a handler or queued a signal ends with this, but
+   one that receives: that leaves it to the turn. The owner calls it after it ran a handler on its own
+   account. */
 void mp_loop_settle(mp_loop *loop);
 
 /* Is nothing left to deliver? */
@@ -148,7 +151,8 @@ static inline bool mp_loop_is_settled(const mp_loop *loop) {
     return loop->queue.count == 0;
 }
 
-/* Milliseconds of a clock that nobody can set, for intervals. Not ev_now, which jumps with the system's time. */
+/* Milliseconds of a clock that nobody can set, for intervals. Not ev_now, which jumps with the system's
+   time. */
 double mp_loop_now(void);
 
 static inline bool mp_loop_wants(const mp_object *object, enum mp_signal signal) {

@@ -1,6 +1,6 @@
 /*
- * Objects and the queue of their signals; see object.h. Events wait in a ring; the ring grows long before it is full, so
- * that only a machine without any memory can lose one.
+ * Objects and the queue of their signals; see object.h. Events wait in a ring; the ring grows long before it
+ * is full, so that only a machine without any memory can lose one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +23,7 @@ struct mp_event {
     intptr_t argument;
 };
 
-/* --- objects ----------------------------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------------------------------------- */
 
 void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behaviour) {
     object->behaviour = behaviour;
@@ -68,7 +68,7 @@ void mp_object_destroy(mp_object *object) {
     loop->objects--;
 }
 
-/* --- the queue ----------------------------------------------------------------------------------------------------- */
+/* --- the queue ------------------------------------------------------------------------------------------ */
 
 int mp_queue_init(mp_queue *queue) {
     *queue = (mp_queue){.events = calloc(FIRST_EVENTS, sizeof *queue->events), .capacity = FIRST_EVENTS};

@@ -1,7 +1,8 @@
 /*
  * The head of everything that signals, and the queue in which signals wait for delivery.
  *
- * No upcall ever runs inside a call of the API: calls queue signals, and the loop delivers them between two events.
+ * No upcall ever runs inside a call of the API: calls queue signals, and the loop delivers them between two
+ * events.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,16 +52,19 @@ typedef struct mp_queue {
 /* Says that `object` is anchored by its owner (counts as alive until the release upcall). */
 void mp_object_hold(mp_object *object, int32_t anchor);
 
-/* Looks from the loop whether `object` can be released; to be called when a hold or a wait of the owner ended. */
+/* Looks from the loop whether `object` can be released; to be called when a hold or a wait of the owner
+   ended. */
 void mp_object_check(mp_object *object);
 
-/* Queues a signal. Whether anybody wants it is looked at when it is delivered: handlers may be attached until then. */
+/* Queues a signal. Whether anybody wants it is looked at when it is delivered: handlers may be attached until
+   then. */
 void mp_object_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 
-/* Queues a step of the object's own (behaviour->step) behind the signals that are queued now. `number` is positive. */
+/* Queues a step of the object's own (behaviour->step) behind the signals that are queued now. `number` is
+   positive. */
 void mp_object_defer(mp_object *object, int number);
 
-/* --- for host/ only ------------------------------------------------------------------------------------------- */
+/* --- for host/ only ------------------------------------------------------------------------------------- */
 
 void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behaviour);
 
@@ -74,7 +78,8 @@ void mp_queue_free(mp_queue *queue);
 /* Gives back the memory of an empty queue that was long once. */
 void mp_queue_trim(mp_queue *queue);
 
-/* Delivers the oldest signal or step of the loop's queue, which has one: runs its handlers, by the loop's upcalls. */
+/* Delivers the oldest signal or step of the loop's queue, which has one: runs its handlers, by the loop's
+   upcalls. */
 void mp_queue_deliver(mp_loop *loop);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The reserve; see reserve.h. It is an arena: a piece is taken when the system has no memory for libev, and libev gives
- * it back as soon as it grows the table in it. An arena with pieces taken is replaced by a whole one when there is memory
- * again, and lives on until the last piece is back.
+ * The reserve; see reserve.h. It is an arena: a piece is taken when the system has no memory for libev, and
+ * libev gives it back as soon as it grows the table in it. An arena with pieces taken is replaced by a whole
+ * one when there is memory again, and lives on until the last piece is back.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libev has a dozen tables that grow with what it watches, each to twice its size; all of them seldom at once. */
+/* libev has a dozen tables that grow with what it watches, each to twice its size; all of them seldom at
+   once. */
 #define TABLES 8
 #define LEAST 65536
 

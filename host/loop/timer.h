@@ -1,5 +1,6 @@
 /*
- * Timers with QTimer's manners: restart on start, one timeout for an overrun, interval 0 fires once a turn of the loop.
+ * Timers with QTimer's manners: restart on start, one timeout for an overrun, interval 0 fires once a turn of
+ * the loop.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -5,7 +5,7 @@
  */
 #include "loop/watcher.h"
 
-/* --- the next turn ------------------------------------------------------------------------------------------------- */
+/* --- the next turn -------------------------------------------------------------------------------------- */
 
 static void on_soon(struct ev_loop *ev, ev_idle *watcher, int revents) {
     mp_soon *soon = MP_CONTAINER(watcher, mp_soon, watcher);
@@ -31,7 +31,7 @@ void mp_soon_stop(mp_soon *soon) {
         ev_idle_stop(soon->loop->ev, &soon->watcher);
 }
 
-/* --- each turn ----------------------------------------------------------------------------------------------------- */
+/* --- each turn ------------------------------------------------------------------------------------------ */
 
 static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_each_turn *each = MP_CONTAINER(watcher, mp_each_turn, watcher);
@@ -54,7 +54,7 @@ void mp_each_turn_stop(mp_each_turn *each) {
         ev_prepare_stop(each->loop->ev, &each->watcher);
 }
 
-/* --- descriptors --------------------------------------------------------------------------------------------------- */
+/* --- descriptors ---------------------------------------------------------------------------------------- */
 
 static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_readable *readable = MP_CONTAINER(watcher, mp_readable, watcher);

@@ -1,6 +1,7 @@
 /*
- * What the owner of a loop waits for beside its objects: the next turn, each turn, a descriptor. A watcher is the owner's memory, all zero before it is started for the first time; it keeps no loop
- * running. Each callback runs from the loop, which is settled afterwards.
+ * What the owner of a loop waits for beside its objects: the next turn, each turn, a descriptor. A watcher is
+ * the owner's memory, all zero before it is started for the first time; it keeps no loop running. Each
+ * callback runs from the loop, which is settled afterwards.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -38,7 +38,7 @@ static struct ev_loop *ev_of(const mp_connector *connector) {
     return connector->network->loop.ev;
 }
 
-/* --- the outcome ----------------------------------------------------------------------------------------------------- */
+/* --- the outcome ---------------------------------------------------------------------------------------- */
 
 static void found(mp_connector *connector) {
     assert(connector->stage == LOOKING_UP);
@@ -83,7 +83,7 @@ static void on_deadline(struct ev_loop *ev, ev_timer *timer, int revents) {
     mp_loop_settle(loop);
 }
 
-/* --- addresses --------------------------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------------------ */
 
 static void on_pause(struct ev_loop *ev, ev_timer *timer, int revents) {
     mp_connector *connector = timer->data;
@@ -146,7 +146,7 @@ static int take_literal(mp_connector *connector, mp_address *address, enum mp_pr
     return wanted ? mp_race_add(&connector->race, address, 1) : -ENOENT;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 int mp_connector_new(mp_stream *stream, mp_network *network, const mp_connector_owner *owner, uint16_t port,
                      int own_fd, mp_connector **out) {

@@ -1,7 +1,7 @@
 /*
- * The descriptors that the objects of a network own: whatever they open, accept or adopt. Two objects with one descriptor
- * would close it under each other, and libev aborts the process for it; so one that is owned is not adopted again. Whoever
- * ran out of them waits here until one is closed.
+ * The descriptors that the objects of a network own: whatever they open, accept or adopt. Two objects with
+ * one descriptor would close it under each other, and libev aborts the process for it; so one that is owned
+ * is not adopted again. Whoever ran out of them waits here until one is closed.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -13,10 +13,12 @@
 #include "net/tcp_server.h"
 #include "system/system.h"
 
-/* So long after the change who was being connected may still come, in seconds. A client that is ignored tries again after one. */
+/* So long after the change who was being connected may still come, in seconds. A client that is ignored tries
+   again after one. */
 #define FORMER_SECONDS 0.25
 
-/* The descriptor that a listener had before. New clients are ignored there and try again, which brings them to the new one. */
+/* The descriptor that a listener had before. New clients are ignored there and try again, which brings them
+   to the new one. */
 struct mp_former {
     ev_io watcher;
     ev_timer end;

@@ -1,6 +1,7 @@
 /*
- * A listener that goes on with another descriptor, at another address: for a moment it accepts also those who were about to be
- * connected to the one before. New clients are ignored there and try again, which brings them to the new one.
+ * A listener that goes on with another descriptor, at another address: for a moment it accepts also those who
+ * were about to be connected to the one before. New clients are ignored there and try again, which brings
+ * them to the new one.
  *
  * SPDX-License-Identifier: MIT
  */

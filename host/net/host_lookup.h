@@ -1,6 +1,7 @@
 /*
- * Looks a name up for its own sake: the addresses that a connect would try, in the order in which it would. Both families
- * are asked for at once; it is over when both are answered, or a second after the first that has an address.
+ * Looks a name up for its own sake: the addresses that a connect would try, in the order in which it would.
+ * Both families are asked for at once; it is over when both are answered, or a second after the first that
+ * has an address.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,14 +33,15 @@ struct mp_host_lookup {
 };
 
 /*
- * Begins; `name` is a name or a literal address, of which "any" is 0.0.0.0. `done` is called once, from the loop, unless the
- * look-up is ended before; `fault` and the addresses say how it went. Returns 1: it is over already, and `done` isn't called; 0; or
- * -errno.
+ * Begins; `name` is a name or a literal address, of which "any" is 0.0.0.0. `done` is called once, from the
+ * loop, unless the look-up is ended before; `fault` and the addresses say how it went. Returns 1: it is over
+ * already, and `done` isn't called; 0; or -errno.
  */
 int mp_host_lookup_start(mp_host_lookup *lookup, mp_network *network, const char *name,
                          enum mp_protocol protocol, void (*done)(mp_host_lookup *lookup));
 
-/* The address at `i`, counted from 0, IPv6 and IPv4 in turn as long as there are both; NULL behind the last. */
+/* The address at `i`, counted from 0, IPv6 and IPv4 in turn as long as there are both; NULL behind the
+   last. */
 const mp_address *mp_host_lookup_address(const mp_host_lookup *lookup, size_t i);
 
 /* Ends it without a call of `done`, and frees what it has found; harmless if it has never begun. */

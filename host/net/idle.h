@@ -1,6 +1,6 @@
 /*
- * Idle time-outs: what has seen no byte for so long is told. A byte costs a look at the clock; the timer is set anew
- * only when it is over, once in the time of the time-out at most.
+ * Idle time-outs: what has seen no byte for so long is told. A byte costs a look at the clock; the timer is
+ * set anew only when it is over, once in the time of the time-out at most.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,8 +16,8 @@ typedef struct mp_idle {
     void (*due)(struct mp_idle *idle);
 } mp_idle;
 
-/* Begins, or begins anew, to wait for `msec` without a byte. `due` is then called from the loop, behind what is
-   received in the same turn; it is to end the watch, or to touch it. */
+/* Begins, or begins anew, to wait for `msec` without a byte. `due` is then called from the loop, behind what
+   is received in the same turn; it is to end the watch, or to touch it. */
 void mp_idle_watch(mp_idle *idle, mp_loop *loop, double msec, void (*due)(mp_idle *idle));
 
 /* Ends it; does nothing to what isn't watched. */

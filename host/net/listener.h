@@ -1,6 +1,7 @@
 /*
- * What listens: a descriptor, and the connections that were accepted on it. It is apart from the server, so that a reload can
- * hand it from one server to another in one step. Who accepts is the server's business (tcp_server.c).
+ * What listens: a descriptor, and the connections that were accepted on it. It is apart from the server, so
+ * that a reload can hand it from one server to another in one step. Who accepts is the server's business
+ * (tcp_server.c).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,8 +46,8 @@ void mp_listener_add(mp_listener *listener, mp_stream *stream);
 /* The oldest pending connection becomes an open one, unless it has ended; NULL: there is none. */
 mp_stream *mp_listener_take(mp_listener *listener);
 
-/* The connection has ended: it no longer counts among its listener's, nor among the outgoing ones (it stays attached, and pending
-   if it was, unless `also_pending`). */
+/* The connection has ended: it no longer counts among its listener's, nor among the outgoing ones (it stays
+   attached, and pending if it was, unless `also_pending`). */
 void mp_listener_remove(mp_stream *stream, bool also_pending);
 
 /* Puts an open connection at the end of its server's list. */

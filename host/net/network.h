@@ -1,7 +1,8 @@
 /*
- * The network: what the sockets and servers of a loop share. It is a loop with the input buffer, the list of streams that
- * have something to send, spare chunks, descriptors and the resolver beside it. Here is the structure; making,
- * freeing and the phases of a turn are network.c's, which stands above all that it is made of.
+ * The network: what the sockets and servers of a loop share. It is a loop with the input buffer, the list of
+ * streams that have something to send, spare chunks, descriptors and the resolver beside it. Here is the
+ * structure; making, freeing and the phases of a turn are network.c's, which stands above all that it is made
+ * of.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,19 +26,25 @@ typedef struct mp_resolver mp_resolver;
 /* How many streams are received from before their handlers run. More bring nothing. */
 #define MP_BATCH 16
 
-/* What the owner does for the network; one static table. All but unpin run from the loop, never inside an API call. */
+/* What the owner does for the network; one static table. All but unpin run from the loop, never inside an API
+   call. */
 typedef struct mp_network_upcalls {
-    /* There is input: emit readyRead on each stream that mp_stream_next_arrival gives, until it gives none. */
+    /* There is input: emit readyRead on each stream that mp_stream_next_arrival gives, until it gives
+       none. */
     void (*arrived)(mp_network *network);
-    /* A fresh, initialised and held (mp_object_hold) stream for a connection that `server` accepts; NULL: no memory. */
+    /* A fresh, initialised and held (mp_object_hold) stream for a connection that `server` accepts; NULL: no
+       memory. */
     mp_stream *(*accept)(mp_tcp_server *server);
-    /* A string that was given to mp_stream_write with `token` is not needed any more. May run inside API calls. */
+    /* A string that was given to mp_stream_write with `token` is not needed any more. May run inside API
+       calls. */
     void (*unpin)(void *owner, int token);
-    /* What was given to mp_stream_write with MP_LEND isn't needed any more. After a flush, if `lends` is set. */
+    /* What was given to mp_stream_write with MP_LEND isn't needed any more. After a flush, if `lends` is
+       set. */
     void (*flushed)(mp_network *network);
 } mp_network_upcalls;
 
-/* What was received for a stream whose handler is yet to run: the input buffer's data[start, start + size). */
+/* What was received for a stream whose handler is yet to run: the input buffer's data[start, start +
+   size). */
 typedef struct mp_arrival {
     mp_stream *stream; /* NULL: it has closed its descriptor since */
     uint32_t start, size;
@@ -88,7 +95,8 @@ int mp_network_new(const mp_upcalls *loop_upcalls, const mp_network_upcalls *upc
 /* Frees it with its loop; every object must have been destroyed before. NULL does nothing. */
 void mp_network_free(mp_network *network);
 
-/* Gives memory back to the system that many objects took and the few that are left don't need; between two events. */
+/* Gives memory back to the system that many objects took and the few that are left don't need; between two
+   events. */
 void mp_network_trim(mp_network *network);
 
 /* Has the network receive into `buffer`, which stays its owner's. Before the loop runs. */

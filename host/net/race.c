@@ -28,7 +28,7 @@ static struct ev_loop *ev_of(const mp_race *race) {
     return race->network->loop.ev;
 }
 
-/* --- an attempt ------------------------------------------------------------------------------------------------------ */
+/* --- an attempt ----------------------------------------------------------------------------------------- */
 
 static void won(mp_attempt_slot *slot) {
     mp_race *race = slot->race;
@@ -51,7 +51,8 @@ static void give_up(mp_attempt_slot *slot, int error) {
     race->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_CONNECT, error);
 }
 
-/* Nobody listens there, but the local port is that port, by the system's choice mostly, and TCP lets the two ends meet. */
+/* Nobody listens there, but the local port is that port, by the system's choice mostly, and TCP lets the two
+   ends meet. */
 static bool is_itself(int fd, uint16_t port) {
     mp_address local, peer;
     uint16_t local_port, peer_port;
@@ -136,7 +137,7 @@ static bool begin(mp_race *race, mp_attempt_slot *slot) {
     return true;
 }
 
-/* --- one after another ----------------------------------------------------------------------------------------------- */
+/* --- one after another ---------------------------------------------------------------------------------- */
 
 /* The next address to try, or NULL. */
 static mp_attempt_slot *next_slot(mp_race *race) {
@@ -156,7 +157,8 @@ static bool has_more(const mp_race *race) {
            race->owner->expects_more(race);
 }
 
-/* Begins the next attempt that can be begun; ends the race when none runs and no address can come any more. */
+/* Begins the next attempt that can be begun; ends the race when none runs and no address can come any
+   more. */
 static void begin_attempts(mp_race *race) {
     mp_attempt_slot *slot;
     ev_timer_stop(ev_of(race), &race->pace);
@@ -197,7 +199,7 @@ void mp_race_go_on(mp_race *race) {
         begin_attempts(race);
 }
 
-/* --- what is given --------------------------------------------------------------------------------------------------- */
+/* --- what is given -------------------------------------------------------------------------------------- */
 
 int mp_race_add(mp_race *race, const mp_address *addresses, size_t count) {
     mp_lane *lane = &race->lanes[addresses->protocol];
@@ -229,7 +231,7 @@ int mp_race_set_option(mp_race *race, int option, int value) {
     return 0;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 void mp_race_init(mp_race *race, mp_network *network, const mp_race_owner *owner, uint16_t port, int own_fd) {
     memset(race, 0, sizeof *race);

@@ -1,7 +1,7 @@
 /*
- * The race of a connect: attempts at the addresses of a host, as RFC 8305 says. The families take turns, IPv6 first, one more
- * attempt begins every 250 ms (at once when the last one failed), the first to answer wins, the others are closed. Where the
- * addresses come from, and when it begins, the connector says.
+ * The race of a connect: attempts at the addresses of a host, as RFC 8305 says. The families take turns, IPv6
+ * first, one more attempt begins every 250 ms (at once when the last one failed), the first to answer wins,
+ * the others are closed. Where the addresses come from, and when it begins, the connector says.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,8 +17,9 @@ typedef struct mp_race mp_race;
 typedef struct mp_attempt_slot mp_attempt_slot;
 
 typedef struct mp_race_owner {
-    /* It is over: `fd` is connected to `address` and the owner's from now on, or -1, and the race's `fault` says why. From the loop,
-       or inside a call below. Nothing of the race is touched afterwards: it may be stopped and freed. */
+    /* It is over: `fd` is connected to `address` and the owner's from now on, or -1, and the race's `fault`
+       says why. From the loop, or inside a call below. Nothing of the race is touched afterwards: it may be
+       stopped and freed. */
     void (*over)(mp_race *race, int fd, const mp_address *address);
     /* May there be more addresses? Without an attempt it is over only if not. */
     bool (*expects_more)(const mp_race *race);
@@ -54,11 +55,12 @@ int mp_race_add(mp_race *race, const mp_address *addresses, size_t count);
 /* Begins with the attempts. */
 void mp_race_begin(mp_race *race);
 
-/* There are more addresses, or it is clear that there are none: goes on if it has begun and no attempt has its time. */
+/* There are more addresses, or it is clear that there are none: goes on if it has begun and no attempt has
+   its time. */
 void mp_race_go_on(mp_race *race);
 
-/* Sets a socket option on the descriptors that are there, and on each that is made later, before it connects. Returns 0, or the
-   -errno of a descriptor that refuses: then none is made with it. */
+/* Sets a socket option on the descriptors that are there, and on each that is made later, before it connects.
+   Returns 0, or the -errno of a descriptor that refuses: then none is made with it. */
 int mp_race_set_option(mp_race *race, int option, int value);
 
 /* Gives up what is under way and frees what it has taken; no call follows. */

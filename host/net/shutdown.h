@@ -1,5 +1,6 @@
 /*
- * Stopping: closing what listens, ending what is connected once it has sent what it was given, and how far that is.
+ * Stopping: closing what listens, ending what is connected once it has sent what it was given, and how far
+ * that is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +12,8 @@
 /* Closes every listener; connections stay. */
 void mp_network_close_listeners(mp_network *network);
 
-/* Begins to stop: listeners close, and every connection once what it has queued is sent. Signals follow from the loop. */
+/* Begins to stop: listeners close, and every connection once what it has queued is sent. Signals follow from
+   the loop. */
 void mp_network_wind_down(mp_network *network);
 
 /* Is there no connection any more, and nothing to deliver? */

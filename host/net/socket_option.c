@@ -1,5 +1,6 @@
 /*
- * Socket options under Qt's names (QAbstractSocket::SocketOption, with the keep-alive ones of Qt 6.11), and LingerOption.
+ * Socket options under Qt's names (QAbstractSocket::SocketOption, with the keep-alive ones of Qt 6.11), and
+ * LingerOption.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -81,8 +82,8 @@ int mp_socket_option_check(int option, int value) {
     return is_linger(option) && value > 0 ? -EINVAL : 0; /* a close that takes its time would keep the loop */
 }
 
-/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. True: it may talk either, since
-   it has no address yet, and these are those of IPv6. */
+/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. True: it
+   may talk either, since it has no address yet, and these are those of IPv6. */
 static bool locate(int fd, int option, int *level, int *name) {
     mp_address local;
     uint16_t port;

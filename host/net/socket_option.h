@@ -17,8 +17,8 @@
 int mp_socket_option_find(const char *name);
 const char *mp_socket_option_name(int option);
 
-/* Whether the option may have that value as far as that doesn't depend on a descriptor: 0, -ENOPROTOOPT where the system hasn't got
-   it, -EINVAL. */
+/* Whether the option may have that value as far as that doesn't depend on a descriptor: 0, -ENOPROTOOPT where
+   the system hasn't got it, -EINVAL. */
 int mp_socket_option_check(int option, int value);
 
 /* 0, -EBADF without a descriptor (-1), what check gives, or another -errno. */

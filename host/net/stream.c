@@ -1,6 +1,6 @@
 /*
- * Streams: life and events; see stream.h. What the parts below have come to is decided here: what goes on, and what ends
- * (stream_close.h).
+ * Streams: life and events; see stream.h. What the parts below have come to is decided here: what goes on,
+ * and what ends (stream_close.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,10 +17,10 @@
 #include "net/stream_output.h"
 #include "system/system.h"
 
-/* --- sending --------------------------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------- */
 
-/* Nothing can be sent any more. What the peer sent before its end is still read; that then ends the stream. Where it isn't the
-   peer's end, nothing else would. */
+/* Nothing can be sent any more. What the peer sent before its end is still read; that then ends the stream.
+   Where it isn't the peer's end, nothing else would. */
 static void write_failed(mp_stream *stream, enum mp_fault fault) {
     bool by_peer = fault == MP_FAULT_REMOTE_CLOSED || fault == MP_FAULT_CONNECT_TIMEOUT;
     stream->flags |= FLAG_WRITE_FAILED;
@@ -41,8 +41,8 @@ static bool can_send(const mp_stream *stream) {
     return stream->out.bytes > 0;
 }
 
-/* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no handler can
-   be attached before it is delivered. */
+/* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no
+   handler can be attached before it is delivered. */
 static size_t flush(mp_stream *stream, bool from_loop) {
     size_t sent = 0;
     if (!can_send(stream))
@@ -74,7 +74,8 @@ void mp_stream_send_all(mp_loop *loop) {
     mp_network *network = mp_network_of(loop);
     mp_stream *stream;
     while ((stream = mp_stream_next_dirty(network))) {
-        /* `connected` comes first, and a close that was asked for before it: ClosingState, then bytesWritten. */
+        /* `connected` comes first, and a close that was asked for before it: ClosingState, then
+           bytesWritten. */
         if (!(stream->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
             (void)flush(stream, true);
         if (stream->out.bytes > 0 && mp_write_queue_own(&stream->out, &network->chunks) < 0)
@@ -87,7 +88,7 @@ void mp_stream_send_all(mp_loop *loop) {
     loop->unsent = false;
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------------------------------------ */
 
 /* Receiving has brought the end. */
 static void input_ended(mp_stream *stream, mp_part_result part) {
@@ -148,7 +149,7 @@ void mp_stream_run(mp_loop *loop) {
     network->input_used = MP_BUFFER_HEADROOM;
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------------------------- */
 
 /* Before its handshake is done nothing else moves. */
 static void shake_hands(mp_stream *stream) {
@@ -219,7 +220,7 @@ static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
         mp_loop_has_received(&network->loop);
 }
 
-/* --- steps ----------------------------------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------------------------------------- */
 
 bool mp_stream_is_active(const mp_object *object) {
     const mp_stream *stream = (const mp_stream *)object;
@@ -279,7 +280,7 @@ void mp_stream_step(mp_object *object, int number) {
     }
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 void mp_stream_init(mp_stream *stream, mp_network *network, const mp_stream_class *stream_class) {
     memset(stream, 0, sizeof *stream);
@@ -307,7 +308,8 @@ void mp_stream_destroy(mp_stream *stream) {
     mp_object_destroy(&stream->object);
 }
 
-/* What has come and is only to be received is no silence of the peer's: a turn takes a part of what is ready. */
+/* What has come and is only to be received is no silence of the peer's: a turn takes a part of what is
+   ready. */
 static void on_idle(mp_idle *idle) {
     mp_stream *stream = MP_CONTAINER(idle, mp_stream_extras, idle)->stream;
     if (ev_is_active(&stream->watcher) && (stream->watcher.events & EV_READ) &&

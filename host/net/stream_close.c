@@ -1,9 +1,10 @@
 /*
  * Closing; see stream_close.h. This is the state machine of an end.
  *
- * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop causes it, each
- * change of state waits as a step in the queue behind the signal before it, so that a handler sees the state that Qt
- * would show, and a handler that does something else with the stream ends the sequence.
+ * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop
+ * causes it, each change of state waits as a step in the queue behind the signal before it, so that a handler
+ * sees the state that Qt would show, and a handler that does something else with the stream ends the
+ * sequence.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,7 +73,8 @@ void mp_stream_try_close(mp_stream *stream) {
     if (stream->phase != PHASE_BROKEN && !(stream->flags & FLAG_WRITE_FAILED) &&
         !mp_stream_say_goodbye(stream))
         return; /* on_event goes on */
-    /* A transport has said its goodbye, whatever else was sent, and its peer's is not the descriptor's end. */
+    /* A transport has said its goodbye, whatever else was sent, and its peer's is not the descriptor's
+       end. */
     bool carried = stream->flags & FLAG_CARRIED;
     finish(stream, !(stream->flags & (FLAG_WRITE_FAILED | FLAG_PIPE)) &&
                        (carried || (!(stream->flags & FLAG_READ_ENDED) && stream->bytes_sent > 0)));

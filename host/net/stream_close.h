@@ -28,11 +28,12 @@ void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderl
 /* STEP_CLOSE: ends a ClosingState whose work is done. */
 void mp_stream_try_close(mp_stream *stream);
 
-/* STEP_UNREAD: closes a connection whose line is too long and whose input nobody reads on: nothing could come any more, not even its
-   end. */
+/* STEP_UNREAD: closes a connection whose line is too long and whose input nobody reads on: nothing could come
+   any more, not even its end. */
 void mp_stream_close_unread(mp_stream *stream);
 
-/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No signal. */
+/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No
+   signal. */
 void mp_stream_shut(mp_stream *stream, bool gently);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Reading. One recv a wake-up, into the buffer that all streams of the network share, side by side until all that are ready have
- * been received from. While the readyRead handler runs, its part of that buffer is the stream's unread data, and only what the
- * handler leaves is copied to a buffer of the stream's own.
+ * Reading. One recv a wake-up, into the buffer that all streams of the network share, side by side until all
+ * that are ready have been received from. While the readyRead handler runs, its part of that buffer is the
+ * stream's unread data, and only what the handler leaves is copied to a buffer of the stream's own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@
 
 #include "system/system.h"
 
-/* As much may have arrived, in pieces that each begin at a multiple of ALIGNMENT, before their handlers run. More would leave
-   little to a stream that has much, and the nearest cache. */
+/* As much may have arrived, in pieces that each begin at a multiple of ALIGNMENT, before their handlers run.
+   More would leave little to a stream that has much, and the nearest cache. */
 #define BATCH_BYTES 16384
 #define ALIGNMENT 64
 
@@ -43,7 +43,7 @@ void mp_stream_drop_input(mp_stream *stream) {
     stream->in = NULL;
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------------------------------------ */
 
 /* A full buffer: TCP's own window holds the peer up from now on. */
 static void rest(mp_stream *stream) {
@@ -107,7 +107,8 @@ const char *mp_stream_arrival(const mp_stream *stream, size_t *size) {
     return "";
 }
 
-/* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for others. */
+/* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for
+   others. */
 static void arrived(mp_stream *stream, uint32_t size) {
     mp_network *network = mp_stream_network(stream);
     assert(network->arrival_count < MP_BATCH && !(stream->flags & FLAG_ARRIVED));
@@ -179,7 +180,7 @@ mp_part_result mp_stream_receive(mp_stream *stream) {
     return part;
 }
 
-/* --- what is unread -------------------------------------------------------------------------------------------------- */
+/* --- what is unread ------------------------------------------------------------------------------------- */
 
 const char *mp_stream_peek(const mp_stream *stream, size_t *size) {
     assert(mp_stream_is_sound(stream));

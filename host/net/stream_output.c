@@ -1,6 +1,6 @@
 /*
- * Writing. write only queues; what a handler wrote leaves when it returns or waits, in one system call a stream, and
- * EV_WRITE is armed only after the system took less than there was.
+ * Writing. write only queues; what a handler wrote leaves when it returns or waits, in one system call a
+ * stream, and EV_WRITE is armed only after the system took less than there was.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@ static mp_chunk_pool *chunks(const mp_stream *stream) {
     return &mp_stream_network(stream)->chunks;
 }
 
-/* --- the list of those that have something to send ------------------------------------------------------------------- */
+/* --- the list of those that have something to send ------------------------------------------------------ */
 
 void mp_stream_mark_dirty(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
@@ -60,7 +60,7 @@ void mp_stream_unmark_dirty(mp_stream *stream) {
     stream->flags &= ALL_BUT(FLAG_DIRTY);
 }
 
-/* --- a system without memory for more ------------------------------------------------------------------------------- */
+/* --- a system without memory for more ------------------------------------------------------------------- */
 
 static void on_relief(struct ev_loop *ev, ev_timer *timer, int revents) {
     mp_network *network = timer->data;
@@ -100,7 +100,7 @@ void mp_stream_end_congestion(mp_stream *stream) {
     stream->flags &= ALL_BUT(FLAG_CONGESTED);
 }
 
-/* --- queueing -------------------------------------------------------------------------------------------------------- */
+/* --- queueing ------------------------------------------------------------------------------------------- */
 
 enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
     if (stream->open_mode == MP_NOT_OPEN)
@@ -178,7 +178,7 @@ enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, 
     return MP_FAULT_NONE;
 }
 
-/* --- sending --------------------------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------- */
 
 static size_t total(const struct iovec *vectors, int count) {
     size_t size = 0;
@@ -217,7 +217,8 @@ static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
     return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
 }
 
-/* Sends the head of the queue. Returns the bytes that the system has taken, or -errno; *all: were those all that it was offered? */
+/* Sends the head of the queue. Returns the bytes that the system has taken, or -errno; *all: were those all
+   that it was offered? */
 static inline ssize_t send_plain(mp_stream *stream, bool *all) {
     struct iovec vectors[VECTORS];
     int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);

@@ -54,7 +54,8 @@ void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
     mp_object_emit(&stream->object, MP_SIGNAL_STATE_CHANGED, (intptr_t)state);
 }
 
-/* What a stream with a transport waits for: receive and send may each have to wait for the other direction. */
+/* What a stream with a transport waits for: receive and send may each have to wait for the other
+   direction. */
 static int carried_events(const mp_stream *stream, bool reads, bool writes) {
     const mp_carrier *carrier = &stream->extras->carrier;
     assert(carrier->transport);
@@ -108,8 +109,8 @@ const mp_limits *mp_stream_limits(const mp_stream *stream) {
     return stream->listener ? &stream->listener->limits : &mp_default_limits;
 }
 
-/* Not while errorOccurred tells of the end and the state is still Connected: a handler that waits again as long as the
-   stream is Connected would never let the state move on. */
+/* Not while errorOccurred tells of the end and the state is still Connected: a handler that waits again as
+   long as the stream is Connected would never let the state move on. */
 bool mp_stream_at_end(const mp_stream *stream) {
     bool closing = stream->state == MP_STATE_CONNECTED && stream->phase != PHASE_OPEN;
     return ((stream->flags & FLAG_READ_ENDED) && !closing) ||

@@ -1,6 +1,7 @@
 /*
- * A stream's structure, what it is at, and what it wants of the poll. The other parts of a stream (stream_input, stream_output,
- * stream, stream_limits) stand above this one; what it is that is connected (a TcpSocket) stands above them all.
+ * A stream's structure, what it is at, and what it wants of the poll. The other parts of a stream
+ * (stream_input, stream_output, stream, stream_limits) stand above this one; what it is that is connected (a
+ * TcpSocket) stands above them all.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,7 +42,8 @@ enum mp_open_mode {
     MP_UNBUFFERED = 0x20
 };
 
-/* What bounds a connection. A server's are shared by its connections; a stream gets its own when one is set. */
+/* What bounds a connection. A server's are shared by its connections; a stream gets its own when one is
+   set. */
 typedef struct mp_limits {
     size_t read_buffer;     /* bytes, 0 = none */
     size_t write_buffer;    /* bytes, 0 = none */
@@ -98,12 +100,13 @@ enum {
     DEAF = FLAG_READ_ENDED | FLAG_THROTTLED | FLAG_READ_FULL /* it isn't read while one of these is set */
 };
 
-/* mp_stream.phase: how it is being closed. After the peer's FIN handlers may still answer (D4); a local close and a broken
-   connection don't wait for them. */
+/* mp_stream.phase: how it is being closed. After the peer's FIN handlers may still answer (D4); a local close
+   and a broken connection don't wait for them. */
 enum { PHASE_OPEN, PHASE_REMOTE_CLOSE, PHASE_BROKEN, PHASE_LOCAL_CLOSE };
 
 /*
- * What a part of a stream has come to, for the state machine above it (stream.c), which decides. BROKEN and END come with a fault.
+ * What a part of a stream has come to, for the state machine above it (stream.c), which decides. BROKEN and
+ * END come with a fault.
  */
 enum mp_outcome { MP_GOING_ON, MP_NOTHING, MP_END, MP_BROKEN };
 
@@ -147,7 +150,8 @@ typedef struct mp_stream_class {
     void (*opened)(mp_stream *stream); /* its transport's handshake is done; NULL: nobody wants to know */
 } mp_stream_class;
 
-/* Private to host/ but for `object`, `state`, `fault`, `open_mode`, `listener`, `bytes_read`, `bytes_sent` (read only). */
+/* Private to host/ but for `object`, `state`, `fault`, `open_mode`, `listener`, `bytes_read`, `bytes_sent`
+   (read only). */
 struct mp_stream {
     mp_object object;
     ev_io watcher; /* watcher.fd is the descriptor, -1 = none */
@@ -199,8 +203,8 @@ bool mp_stream_at_end(const mp_stream *stream);
 /* May its input be signalled: is it connected, or closing because the peer has finished? */
 bool mp_stream_is_receiving(const mp_stream *stream);
 
-/* Why there is no connection, or no more to read: the last error if it ended or prevented one; REMOTE_CLOSED where the peer has
-   finished a connection that is half-open; else NOT_CONNECTED. */
+/* Why there is no connection, or no more to read: the last error if it ended or prevented one; REMOTE_CLOSED
+   where the peer has finished a connection that is half-open; else NOT_CONNECTED. */
 enum mp_fault mp_stream_end_fault(const mp_stream *stream);
 
 /* Has its last attempt to connect come to nothing? */
@@ -250,7 +254,7 @@ const char *mp_stream_fault_text(const mp_stream *stream);
 /* There is no fault any more, nor words for one. */
 void mp_stream_clear_fault(mp_stream *stream);
 
-/* --- the transport ------------------------------------------------------------------------------------------------- */
+/* --- the transport -------------------------------------------------------------------------------------- */
 
 /* What carries its bytes; NULL: the plain socket. */
 static inline const mp_transport *mp_stream_transport(const mp_stream *stream) {
@@ -265,8 +269,8 @@ static inline bool mp_stream_is_carrying(const mp_stream *stream) {
            (stream->extras->carrier.stage == CARRIER_OPEN && !stream->extras->carrier.suspended);
 }
 
-/* Has the transport, there is one, called in the next turn although the poll may tell of nothing. Not in this one: a peer that always
-   has more would keep all others from it. */
+/* Has the transport, there is one, called in the next turn although the poll may tell of nothing. Not in this
+   one: a peer that always has more would keep all others from it. */
 void mp_stream_call_soon(mp_stream *stream);
 
 /* The same if the stream hears and the transport holds input, of which the poll doesn't tell. */
@@ -278,8 +282,8 @@ void mp_stream_call_those(struct ev_loop *ev, ev_idle *watcher, int revents);
 /* It has failed: the transport, if there is one, is called no more, and nothing can be sent. */
 void mp_stream_end_carrier(mp_stream *stream);
 
-/* Takes what a call of the transport says beside its outcome: what it waits for (`waits`: of which direction), whether it rests,
-   words for a fault. A pipe says nothing. */
+/* Takes what a call of the transport says beside its outcome: what it waits for (`waits`: of which
+   direction), whether it rests, words for a fault. A pipe says nothing. */
 void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result, uint8_t *waits);
 
 /* Bytes that the transport, there is one, has taken and not sent; 0 when it never will. */

@@ -21,7 +21,8 @@
 
 #define QT_MAX_PENDING 30
 
-/* A server is what the prototype handlers of its connections hang on: it stays until the last of them is released. */
+/* A server is what the prototype handlers of its connections hang on: it stays until the last of them is
+   released. */
 static bool is_active(const mp_object *object) {
     const mp_tcp_server *server = (const mp_tcp_server *)object;
     return mp_tcp_server_is_listening(server) || server->listener->references > 1;
@@ -109,9 +110,10 @@ void mp_tcp_server_unclaim(mp_tcp_server *server) {
     mp_object_check(&server->object);
 }
 
-/* --- listening ------------------------------------------------------------------------------------------------- */
+/* --- listening ------------------------------------------------------------------------------------------ */
 
-/* Where it listens is asked once, when that may still fail. 0 or -errno. A Unix-domain listener has no such address. */
+/* Where it listens is asked once, when that may still fail. 0 or -errno. A Unix-domain listener has no such
+   address. */
 static int find_address(mp_listener *listener, int fd) {
     static const uint8_t zeros[16];
     mp_address *address = &listener->address;
@@ -126,7 +128,8 @@ static int find_address(mp_listener *listener, int fd) {
     return result == -EAFNOSUPPORT ? 0 : result;
 }
 
-/* Has sockets of ours share a port, all that listen there and this one, for the moment that it is bound or begins to listen. */
+/* Has sockets of ours share a port, all that listen there and this one, for the moment that it is bound or
+   begins to listen. */
 static void share_port(mp_network *network, int fd, uint16_t port, bool share) {
     (void)mp_system_set_option(fd, SOL_SOCKET, SO_REUSEPORT, share);
     for (mp_tcp_server *it = mp_tcp_server_next(network, NULL); it; it = mp_tcp_server_next(network, it)) {
@@ -268,7 +271,7 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     return MP_FAULT_NONE;
 }
 
-/* --- state -------------------------------------------------------------------------------------------------- */
+/* --- state ---------------------------------------------------------------------------------------------- */
 
 int mp_tcp_server_descriptor(const mp_tcp_server *server) {
     return mp_tcp_server_listener(server)->watcher.fd;
@@ -283,7 +286,7 @@ void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uin
     *port = listening ? listener->port : 0;
 }
 
-/* --- connections ----------------------------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------------- */
 
 mp_stream *mp_tcp_server_next_pending(mp_tcp_server *server) {
     mp_stream *stream = mp_listener_take(server->listener);

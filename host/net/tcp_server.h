@@ -1,6 +1,6 @@
 /*
- * TCP servers with QTcpServer's semantics. What accepts and what the connections belong to is the listener, so that
- * a reload can hand it from one server to another in one step.
+ * TCP servers with QTcpServer's semantics. What accepts and what the connections belong to is the listener,
+ * so that a reload can hand it from one server to another in one step.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,8 +10,9 @@
 #include "data/endpoint.h"
 #include "net/listener.h"
 
-/* Begins with its object. Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by`, `lost` (read only) and, with mp_tcp_server_update
-   after a change, `max_pending`, `max_connections`, `paused`, `waiting`, `staged`; `backlog` is for the next listen. */
+/* Begins with its object. Private to host/ but for `object`, `fault`, `listener`, `claims`, `claimed_by`,
+   `lost` (read only) and, with mp_tcp_server_update after a change, `max_pending`, `max_connections`,
+   `paused`, `waiting`, `staged`; `backlog` is for the next listen. */
 struct mp_tcp_server {
     mp_object object; /* first */
     mp_listener *listener;
@@ -43,15 +44,15 @@ int mp_tcp_server_init(mp_tcp_server *server, mp_network *network);
 void mp_tcp_server_destroy(mp_tcp_server *server);
 
 /*
- * QTcpServer::listen. ANY listens on IPv6 and IPv4 with one socket (0.0.0.0 where there is no IPv6), a Null address like
- * 0.0.0.0; port 0 lets the system choose. SO_REUSEADDR is set. The object must be held. A staged server is only bound, so that
- * nobody can connect before it accepts.
- * Faults: ALREADY_LISTENING (the server's fault stays), ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, PROTECTED, RESOURCE, …
+ * QTcpServer::listen. ANY listens on IPv6 and IPv4 with one socket (0.0.0.0 where there is no IPv6), a Null
+ * address like 0.0.0.0; port 0 lets the system choose. SO_REUSEADDR is set. The object must be held. A staged
+ * server is only bound, so that nobody can connect before it accepts. Faults: ALREADY_LISTENING (the server's
+ * fault stays), ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, PROTECTED, RESOURCE, …
  */
 enum mp_fault mp_tcp_server_listen(mp_tcp_server *server, const mp_address *address, uint16_t port);
 
-/* The same for a staged server where the address overlaps that of `old`, which listens at the same port; it claims that one, unless
-   another has done so. */
+/* The same for a staged server where the address overlaps that of `old`, which listens at the same port; it
+   claims that one, unless another has done so. */
 enum mp_fault mp_tcp_server_replace(mp_tcp_server *server, mp_tcp_server *old, const mp_address *address,
                                     uint16_t port);
 
@@ -64,14 +65,16 @@ bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address 
 /* Is it listening with this descriptor, and claimed by nobody? */
 bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd);
 
-/* `server` will take over `old`'s listener; until then it tells its address as its own. The object must be held. */
+/* `server` will take over `old`'s listener; until then it tells its address as its own. The object must be
+   held. */
 void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old);
 
 /* Takes that back; does nothing to a server that claims none. */
 void mp_tcp_server_unclaim(mp_tcp_server *server);
 
-/* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer listens. A server with a
-   descriptor of its own goes on with that, and accepts for a moment also who has come to the old one's. */
+/* Does so: descriptor, backlog, pending and open connections change hands in O(1); the old server no longer
+   listens. A server with a descriptor of its own goes on with that, and accepts for a moment also who has
+   come to the old one's. */
 void mp_tcp_server_take_over(mp_tcp_server *server);
 
 /* QTcpServer::setSocketDescriptor: adopts a descriptor in listen(2) state. */
@@ -95,7 +98,8 @@ int mp_tcp_server_descriptor(const mp_tcp_server *server);
 /* Null and 0 unless listening; ANY for a dual-stack listener. */
 void mp_tcp_server_address(const mp_tcp_server *server, mp_address *address, uint16_t *port);
 
-/* QTcpServer::nextPendingConnection: the oldest, or NULL. Taking one makes room, so that accepting goes on. */
+/* QTcpServer::nextPendingConnection: the oldest, or NULL. Taking one makes room, so that accepting goes
+   on. */
 mp_stream *mp_tcp_server_next_pending(mp_tcp_server *server);
 bool mp_tcp_server_has_pending(const mp_tcp_server *server);
 
@@ -105,19 +109,20 @@ void mp_tcp_server_update(mp_tcp_server *server);
 /* QTcpServer::resumeAccepting; also ends the rest after acceptError. */
 void mp_tcp_server_resume(mp_tcp_server *server);
 
-/* Is one of the connections of the network's servers with a peer of another address? So many of each server's are looked at. */
+/* Is one of the connections of the network's servers with a peer of another address? So many of each server's
+   are looked at. */
 bool mp_tcp_server_has_other_peer(const mp_network *network, const mp_address *address, unsigned most);
 
 /* The server after `previous` (NULL: the first), or NULL. */
 mp_tcp_server *mp_tcp_server_next(mp_network *network, const mp_tcp_server *previous);
 
-/* --- for host/ only ------------------------------------------------------------------------------------------------ */
+/* --- for host/ only ------------------------------------------------------------------------------------- */
 
 /* A listener, which doesn't listen yet, and what a server needs to accept. Returns 0 or -ENOMEM. */
 int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network);
 
-/* Accepts one more connection, also one that was put into the listener's `kept`; false when there is none or something stands in
-   the way. */
+/* Accepts one more connection, also one that was put into the listener's `kept`; false when there is none or
+   something stands in the way. */
 bool mp_tcp_server_accept_one(mp_tcp_server *server);
 
 /* Ends the rest of a server whose accepting failed, if it is one; update follows. */

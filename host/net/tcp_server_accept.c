@@ -44,7 +44,7 @@ void mp_tcp_server_update(mp_tcp_server *server) {
         ev_feed_event(listener->network->loop.ev, &listener->watcher, EV_READ);
 }
 
-/* --- rests -------------------------------------------------------------------------------------------------------- */
+/* --- rests ---------------------------------------------------------------------------------------------- */
 
 static void on_retry(struct ev_loop *ev, ev_timer *timer, int revents) {
     (void)ev;
@@ -63,7 +63,8 @@ static void on_freed(mp_starving *starving) {
     mp_tcp_server_update(server);
 }
 
-/* Accepting fails: says so once, rests, and tries again when something was closed, and every half a second (D5). */
+/* Accepting fails: says so once, rests, and tries again when something was closed, and every half a second
+   (D5). */
 static void rest(mp_tcp_server *server, enum mp_fault fault) {
     mp_loop *loop = server->object.loop;
     mp_descriptor_await(mp_network_of(loop), &server->starving);
@@ -87,7 +88,7 @@ void mp_tcp_server_resume(mp_tcp_server *server) {
     mp_tcp_server_update(server);
 }
 
-/* --- connections --------------------------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------------- */
 
 /* What accept(2) says of the client, who has gone, and not of the server. */
 static bool is_gone(int error) {
@@ -153,7 +154,8 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
     mp_tcp_socket_set_peer((mp_tcp_socket *)stream, &peer, port);
     mp_descriptor_own(network, fd);
     mp_stream_accepted(stream, listener, fd);
-    /* What the client has sent by now is received when the handlers below have run, without a trip through the poll. */
+    /* What the client has sent by now is received when the handlers below have run, without a trip through
+       the poll. */
     ev_feed_event(network->loop.ev, &stream->watcher, EV_READ);
     mp_object_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
     mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
@@ -162,9 +164,10 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
 }
 
 /*
- * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as much as an accept, for
- * it makes the socket first. So there are as many tries as there were connections when it happened last, and twice as many where some
- * seem to be left: the listener is ready again in the next turn. Behind a shortage all are tried, as its end is to be noticed.
+ * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as
+ * much as an accept, for it makes the socket first. So there are as many tries as there were connections when
+ * it happened last, and twice as many where some seem to be left: the listener is ready again in the next
+ * turn. Behind a shortage all are tried, as its end is to be noticed.
  */
 static uint8_t accepts_for(mp_listener *listener) {
     uint64_t turn = listener->network->loop.iterations;
@@ -195,7 +198,8 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
             break;
         }
     }
-    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's reference. */
+    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's
+       reference. */
     mp_tcp_server *server = listener->server;
     mp_listener_unreference(listener);
     if (server && !mp_tcp_server_is_listening(server)) {
@@ -204,7 +208,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     }
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 static void on_room(mp_listener *listener) {
     mp_tcp_server_update(listener->server);

@@ -1,5 +1,6 @@
 /*
- * Handing a listener over from one server to another, with its connections, in one step: what a reload is made of.
+ * Handing a listener over from one server to another, with its connections, in one step: what a reload is
+ * made of.
  *
  * SPDX-License-Identifier: MIT
  */

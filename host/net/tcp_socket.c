@@ -1,6 +1,6 @@
 /*
- * TCP sockets: what a stream of this class has beside, its addresses and the connect in progress; and connecting. Binding and
- * adopting stand in tcp_socket_descriptor.c.
+ * TCP sockets: what a stream of this class has beside, its addresses and the connect in progress; and
+ * connecting. Binding and adopting stand in tcp_socket_descriptor.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,10 +18,11 @@
 #include "net/tcp_socket_extras.h"
 #include "system/system.h"
 
-/* A step of a socket's own in the loop's queue: the attempts of a connect begin behind the signals that are queued. */
+/* A step of a socket's own in the loop's queue: the attempts of a connect begin behind the signals that are
+   queued. */
 enum { STEP_ATTEMPT = 1 };
 
-/* --- the class ------------------------------------------------------------------------------------------------------- */
+/* --- the class ------------------------------------------------------------------------------------------ */
 
 static void leave(mp_stream *stream) {
     mp_tcp_extras *extras = mp_tcp_socket_extras((mp_tcp_socket *)stream);
@@ -84,7 +85,7 @@ void mp_tcp_socket_set_peer(mp_tcp_socket *socket, const mp_address *address, ui
     socket->stream.port = port;
 }
 
-/* --- connecting ------------------------------------------------------------------------------------------------------ */
+/* --- connecting ----------------------------------------------------------------------------------------- */
 
 /* A connect came to nothing: stateChanged(Unconnected), errorOccurred. */
 static void connect_failed(mp_stream *stream, enum mp_fault fault, bool signal_error) {
@@ -190,7 +191,7 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     return fault;
 }
 
-/* --- addresses ------------------------------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------------------ */
 
 /* Are the closing signals being delivered, whose handlers may ask for what was? */
 static bool is_final(const mp_stream *stream) {
@@ -226,7 +227,7 @@ const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket) {
     return extras && extras->peer_name ? extras->peer_name : "";
 }
 
-/* --- options --------------------------------------------------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------------------------------------- */
 
 /* A connect in progress whose descriptors come later, or NULL. */
 static mp_connector *racing(const mp_tcp_socket *socket) {

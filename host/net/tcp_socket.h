@@ -1,6 +1,6 @@
 /*
- * TCP sockets: streams with addresses, and a way to connect. What every stream has (reading, writing, closing, limits) is in
- * stream.h and the headers beside it. The header is the specification, as there.
+ * TCP sockets: streams with addresses, and a way to connect. What every stream has (reading, writing,
+ * closing, limits) is in stream.h and the headers beside it. The header is the specification, as there.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,19 +25,21 @@ extern const mp_stream_class mp_tcp_socket_class;
 void mp_tcp_socket_init(mp_tcp_socket *socket, mp_network *network);
 
 /*
- * QAbstractSocket::connectToHost. `host` is a literal address or a name; names are looked up with c-ares and their
- * addresses raced as RFC 8305 says (D15). Signals: stateChanged(HostLookup), stateChanged(Connecting), hostFound,
- * stateChanged(Connected), connected; or stateChanged(Unconnected), errorOccurred.
- * Faults: BUSY (also signalled) in any state but Unconnected and Bound; RESOURCE; HOST_NOT_FOUND for a literal of the
+ * QAbstractSocket::connectToHost. `host` is a literal address or a name; names are looked up with c-ares and
+ * their addresses raced as RFC 8305 says (D15). Signals: stateChanged(HostLookup), stateChanged(Connecting),
+ * hostFound, stateChanged(Connected), connected; or stateChanged(Unconnected), errorOccurred. Faults: BUSY
+ * (also signalled) in any state but Unconnected and Bound; RESOURCE; HOST_NOT_FOUND for a literal of the
  * wrong family (signalled; the state is Unconnected).
  */
 enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uint16_t port, int open_mode,
                                     enum mp_protocol protocol);
 
-/* Gives a connect in progress up because a wait for it has timed out: stateChanged(Unconnected) only, as in Qt. */
+/* Gives a connect in progress up because a wait for it has timed out: stateChanged(Unconnected) only, as in
+   Qt. */
 void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket);
 
-/* QAbstractSocket::bind; only from UnconnectedState. Signals stateChanged(Bound), or errorOccurred on failure. */
+/* QAbstractSocket::bind; only from UnconnectedState. Signals stateChanged(Bound), or errorOccurred on
+   failure. */
 enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
                                  int bind_mode);
 
@@ -46,8 +48,8 @@ static inline bool mp_tcp_socket_can_adopt_as(enum mp_socket_state state) {
     return state == MP_STATE_UNCONNECTED || state == MP_STATE_BOUND || state == MP_STATE_CONNECTED;
 }
 
-/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now on. `state` is one
-   that it can be adopted in. */
+/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now
+   on. `state` is one that it can be adopted in. */
 enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
                                            int open_mode);
 
@@ -58,12 +60,12 @@ void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address
 /* The name given to connect, "" if none. */
 const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket);
 
-/* An option of socket_option.h. While connecting it is kept for the descriptors that come, and what is given is what was set so.
-   Returns 0, -EBADF without a descriptor, or another -errno. */
+/* An option of socket_option.h. While connecting it is kept for the descriptors that come, and what is given
+   is what was set so. Returns 0, -EBADF without a descriptor, or another -errno. */
 int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value);
 int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value);
 
-/* --- for host/ only ------------------------------------------------------------------------------------------------ */
+/* --- for host/ only ------------------------------------------------------------------------------------- */
 
 /* A connection that was accepted from there. */
 void mp_tcp_socket_set_peer(mp_tcp_socket *socket, const mp_address *address, uint16_t port);

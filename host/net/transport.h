@@ -1,8 +1,8 @@
 /*
- * The seam for transports: what carries a stream's bytes between its buffers and its descriptor. A plain socket needs none
- * (stream_input.c and stream_output.c call the system themselves, without an indirect call); a pipe has one of two functions,
- * encryption fills in all of it. A transport is one table of functions and a state of its own, and no file of the stream
- * changes for it.
+ * The seam for transports: what carries a stream's bytes between its buffers and its descriptor. A plain
+ * socket needs none (stream_input.c and stream_output.c call the system themselves, without an indirect
+ * call); a pipe has one of two functions, encryption fills in all of it. A transport is one table of
+ * functions and a state of its own, and no file of the stream changes for it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,10 +29,11 @@ enum mp_transport_outcome {
     MP_TRANSPORT_BROKEN /* `fault` has ended the connection; of send: if it is the peer's end, what came before is received first */
 };
 
-/* `waits` and `wants` are of EV_READ | EV_WRITE. A call that was AGAIN `waits` for one or both: receive may have to wait for room to
-   send, and send for something to receive; 0 is its own direction. With any outcome but SUSPENDED the transport `wants` the others
-   beside, also of a stream that isn't read: an answer of its own has to leave. That holds until the next call, and when it comes send is
-   called, with what is queued or nothing. */
+/* `waits` and `wants` are of EV_READ | EV_WRITE. A call that was AGAIN `waits` for one or both: receive may
+   have to wait for room to send, and send for something to receive; 0 is its own direction. With any outcome
+   but SUSPENDED the transport `wants` the others beside, also of a stream that isn't read: an answer of its
+   own has to leave. That holds until the next call, and when it comes send is called, with what is queued or
+   nothing. */
 typedef struct mp_transport_result {
     ssize_t n; /* bytes of the stream's, with BYTES */
     uint8_t outcome;
@@ -44,20 +45,25 @@ typedef struct mp_transport_result {
 /* Only receive and send must be there; what is NULL means that the transport has nothing to do then. */
 typedef struct mp_transport {
     const char *name;
-    /* It is attached: takes what is unread, which is its own from now on. Comes before the first byte may leave. 0, or -errno and it
-       isn't attached. */
+    /* It is attached: takes what is unread, which is its own from now on. Comes before the first byte may
+       leave. 0, or -errno and it isn't attached. */
     int (*begin)(mp_stream *stream, const char *unread, size_t size);
-    /* Moves at most `size` bytes of the peer's to `data`: goes on over its records until `size` or AGAIN; BYTES if there are any. */
+    /* Moves at most `size` bytes of the peer's to `data`: goes on over its records until `size` or AGAIN;
+       BYTES if there are any. */
     mp_transport_result (*receive)(mp_stream *stream, void *data, size_t size);
-    /* Takes bytes to send. After AGAIN it is offered the same ones again, no fewer. `count` 0: there are none, it sends what it has. No
-       other function sends what this one has taken, or answers in front of it. */
+    /* Takes bytes to send. After AGAIN it is offered the same ones again, no fewer. `count` 0: there are
+       none, it sends what it has. No other function sends what this one has taken, or answers in front of
+       it. */
     mp_transport_result (*send)(mp_stream *stream, const struct iovec *vectors, int count);
-    /* Before anything else may move: called when the connection is there and each time that the descriptor is ready. */
+    /* Before anything else may move: called when the connection is there and each time that the descriptor is
+       ready. */
     mp_transport_result (*handshake)(mp_stream *stream);
-    /* The stream sends no more: tells the peer so. Called when all else has left; doesn't wait for the peer's. */
+    /* The stream sends no more: tells the peer so. Called when all else has left; doesn't wait for the
+       peer's. */
     mp_transport_result (*goodbye)(mp_stream *stream);
     bool (*has_pending)(const mp_stream *stream); /* input, or an end, that the poll doesn't tell of */
-    /* Of the bytes that send has taken those that the system hasn't yet: no more than were taken, whatever becomes of them. */
+    /* Of the bytes that send has taken those that the system hasn't yet: no more than were taken, whatever
+       becomes of them. */
     size_t (*unsent)(const mp_stream *stream);
     const char *(*fault_text)(
         const mp_stream *stream);       /* words for its last fault; NULL: those of the table */

@@ -1,5 +1,6 @@
 /*
- * The transport of descriptors that are no sockets; see transport.h. It needs no state: a stream has it by a flag.
+ * The transport of descriptors that are no sockets; see transport.h. It needs no state: a stream has it by a
+ * flag.
  *
  * SPDX-License-Identifier: MIT
  */

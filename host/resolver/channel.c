@@ -161,9 +161,9 @@ static int count_servers(mp_channel *channel) {
 }
 
 /*
- * Opens it once more, with what the first time told: two or more servers share the time of one, and the hosts file
- * is a channel of its own. c-ares would ask servers for the family that a name hasn't in the hosts file, and would go
- * through the search list for each family apart.
+ * Opens it once more, with what the first time told: two or more servers share the time of one, and the hosts
+ * file is a channel of its own. c-ares would ask servers for the family that a name hasn't in the hosts file,
+ * and would go through the search list for each family apart.
  */
 static int open_again(mp_channel *channel, const char *lookups) {
     int count = count_servers(channel), timeout = count > 1 ? FIRST_TIMEOUT / count : FIRST_TIMEOUT,

@@ -1,7 +1,7 @@
 /*
- * The resolver's c-ares channel on a libev loop: watchers for its sockets and time-outs, its configuration, with
- * the search list and the hosts file. It knows nothing of queries and look-ups, and has no active watcher while
- * nothing is being asked. For host/resolver/ only.
+ * The resolver's c-ares channel on a libev loop: watchers for its sockets and time-outs, its configuration,
+ * with the search list and the hosts file. It knows nothing of queries and look-ups, and has no active
+ * watcher while nothing is being asked. For host/resolver/ only.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,8 +47,8 @@ int mp_channel_read_hosts(mp_channel *channel, const char *name, struct ares_add
 /* Room for a name with one of the search list behind it; what is longer is cut, and still no name. */
 #define MP_FULL_NAME_SIZE 520
 
-/* The name, with its final dot, that the servers are asked for `name` in the step-th place, as the search list says.
-   Returns false if there are fewer. */
+/* The name, with its final dot, that the servers are asked for `name` in the step-th place, as the search
+   list says. Returns false if there are fewer. */
 bool mp_channel_search(const mp_channel *channel, const char *name, size_t step,
                        char full[MP_FULL_NAME_SIZE]);
 

@@ -10,9 +10,10 @@
 #define MP_NAME_SIZE 256
 
 /*
- * Copies a name in lower case. One beyond ASCII, in UTF-8, becomes its form for name servers (IDNA2008 as UTS 46
- * has it). A name too long is cut to a length that no name has, and one that can't be a host's becomes empty.
- * Returns 0, -ENOMEM, or -ENOTSUP for a name beyond ASCII where libidn2 was not there when this was built.
+ * Copies a name in lower case. One beyond ASCII, in UTF-8, becomes its form for name servers (IDNA2008 as UTS
+ * 46 has it). A name too long is cut to a length that no name has, and one that can't be a host's becomes
+ * empty. Returns 0, -ENOMEM, or -ENOTSUP for a name beyond ASCII where libidn2 was not there when this was
+ * built.
  */
 int mp_name_fold(char folded[MP_NAME_SIZE], const char *name);
 

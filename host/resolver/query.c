@@ -91,8 +91,8 @@ static int answer_with_nothing(mp_query *query) {
     return 1;
 }
 
-/* Address literals never get to c-ares, which could ask servers for those of the other family. Names below "onion"
-   get to no server (RFC 7686), in the search list's domains neither. */
+/* Address literals never get to c-ares, which could ask servers for those of the other family. Names below
+   "onion" get to no server (RFC 7686), in the search list's domains neither. */
 int mp_query_answer_locally(mp_query *query) {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     struct sockaddr_in v4 = {.sin_family = AF_INET};

@@ -1,7 +1,7 @@
 /*
- * Queries of the resolver, one a name and family: what several look-ups wait for, and afterwards the answer that they
- * get, kept in a table for its time to live. For host/resolver/ only. Nothing here asks anybody or calls a
- * requester.
+ * Queries of the resolver, one a name and family: what several look-ups wait for, and afterwards the answer
+ * that they get, kept in a table for its time to live. For host/resolver/ only. Nothing here asks anybody or
+ * calls a requester.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -71,7 +71,8 @@ int mp_query_answer_locally(mp_query *query);
 /* Takes the addresses of the query's family out of what c-ares says. Returns 0, -ENOENT or -ENOMEM. */
 int mp_query_take(mp_query *query, const struct ares_addrinfo *info);
 
-/* The smallest time to live of all records in seconds, or `most`; 0 for the hosts file's, < 0 means 0 (RFC 2181, 8). */
+/* The smallest time to live of all records in seconds, or `most`; 0 for the hosts file's, < 0 means 0 (RFC
+   2181, 8). */
 int mp_answer_lifetime(const struct ares_addrinfo *info, int most);
 
 /* Moves an open query to a list that is in the order in which they are given up. */

@@ -5,9 +5,9 @@
  * moves look-ups to the list of those that are ready, and a timer tells the requesters from the loop. No
  * watcher is active without a look-up: when nobody waits any more, whatever c-ares still asks is cancelled.
  *
- * The queries for both families of a name are twins. Each ends when it is answered, but they go through the search
- * list side by side and no further than the first name that one of them knows: the addresses of two names would be
- * those of two hosts.
+ * The queries for both families of a name are twins. Each ends when it is answered, but they go through the
+ * search list side by side and no further than the first name that one of them knows: the addresses of two
+ * names would be those of two hosts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -122,8 +122,8 @@ static void close_query(mp_resolver *resolver, mp_query *query, int lifetime) {
     mp_query_release(query);
 }
 
-/* Answers a query from the hosts file, with nothing if the name has the other family only there. Returns 1, 0 if the
-   name isn't there, or -ENOMEM. */
+/* Answers a query from the hosts file, with nothing if the name has the other family only there. Returns 1, 0
+   if the name isn't there, or -ENOMEM. */
 static int answer_from_hosts(mp_resolver *resolver, mp_query *query) {
     struct ares_addrinfo *info;
     int status = mp_channel_read_hosts(&resolver->channel, query->name, &info);

@@ -1,8 +1,8 @@
 /*
  * The resolver: host names to addresses without ever blocking the loop. Asks c-ares, which honours /etc/hosts
- * and resolv.conf; equal questions share one query, and answers are kept for as long as their records say. Each
- * family is a question of its own, so that none waits for the other. It doesn't connect, doesn't choose a family,
- * and knows nothing of scoped literals: mp_address does those.
+ * and resolv.conf; equal questions share one query, and answers are kept for as long as their records say.
+ * Each family is a question of its own, so that none waits for the other. It doesn't connect, doesn't choose
+ * a family, and knows nothing of scoped literals: mp_address does those.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -65,16 +65,16 @@ void mp_resolver_free(mp_resolver *resolver);
 int mp_resolver_set_servers(mp_resolver *resolver, const char *csv);
 
 /*
- * Looks up the addresses of `name` that are of the family, MP_PROTOCOL_IPV4 or MP_PROTOCOL_IPV6. The name is copied,
- * case doesn't matter; one beyond ASCII, in UTF-8, is asked for in its ASCII form; without a final dot the search
- * list of resolv.conf applies. "localhost", names below it (RFC 6761) and address literals are answered without
- * asking anybody; a name in the hosts file has the addresses that it has there, and no others. The environment's
- * CARES_HOSTS names one other than /etc/hosts. To have both families of one host, ask for them one right after the
- * other: they go through the search list together.
+ * Looks up the addresses of `name` that are of the family, MP_PROTOCOL_IPV4 or MP_PROTOCOL_IPV6. The name is
+ * copied, case doesn't matter; one beyond ASCII, in UTF-8, is asked for in its ASCII form; without a final
+ * dot the search list of resolv.conf applies. "localhost", names below it (RFC 6761) and address literals are
+ * answered without asking anybody; a name in the hosts file has the addresses that it has there, and no
+ * others. The environment's CARES_HOSTS names one other than /etc/hosts. To have both families of one host,
+ * ask for them one right after the other: they go through the search list together.
  *
- * Returns 0, and `done` is called later from the loop, never inside this call; or -ENOMEM, -EMFILE and the like,
- * -EALREADY if the look-up is under way, -ENOTSUP for a name beyond ASCII in a build without libidn2, or another
- * -errno, and `done` isn't called.
+ * Returns 0, and `done` is called later from the loop, never inside this call; or -ENOMEM, -EMFILE and the
+ * like, -EALREADY if the look-up is under way, -ENOTSUP for a name beyond ASCII in a build without libidn2,
+ * or another -errno, and `done` isn't called.
  */
 int mp_resolver_lookup(mp_resolver *resolver, mp_lookup *lookup, const char *name, enum mp_protocol family,
                        mp_lookup_done *done);

@@ -1,9 +1,11 @@
 /*
- * Descriptors that come from elsewhere. Whether one blocks belongs to what is open, and that may be open in other processes
- * too: a shell's terminal is its program's standard input, and unusable after it if that stays non-blocking. So what was made
- * non-blocking is given back as it was when the descriptor is closed, and when the process ends.
+ * Descriptors that come from elsewhere. Whether one blocks belongs to what is open, and that may be open in
+ * other processes too: a shell's terminal is its program's standard input, and unusable after it if that
+ * stays non-blocking. So what was made non-blocking is given back as it was when the descriptor is closed,
+ * and when the process ends.
  *
- * What is open is the process's, and so is what is noted here. For descriptors below 64, as those that are inherited are.
+ * What is open is the process's, and so is what is noted here. For descriptors below 64, as those that are
+ * inherited are.
  *
  * SPDX-License-Identifier: MIT
  */

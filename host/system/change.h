@@ -1,5 +1,6 @@
 /*
- * Being told of changes in folders: inotify, where there is such a thing. Each function returns a result or -errno.
+ * Being told of changes in folders: inotify, where there is such a thing. Each function returns a result or
+ * -errno.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +22,8 @@ typedef struct mp_change {
 /* -> a descriptor that is readable when there are changes; -ENOSYS where nobody can tell */
 int mp_system_open_changes(void);
 
-/* Watches a folder: the names in it, and with `contents` the files too. -> its number; the same for the same folder */
+/* Watches a folder: the names in it, and with `contents` the files too. -> its number; the same for the same
+   folder */
 int mp_system_watch_folder(int fd, const char *path, bool contents);
 
 /* Calls `changed` with each change that there is. */

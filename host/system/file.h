@@ -35,12 +35,13 @@ char *mp_system_real_path(const char *path);
 /* A descriptor that is kept for later, or -errno. */
 int mp_system_hold_descriptor(void);
 
-/* Reads a whole file. free releases *text, which also a failed call may leave. A folder is -EISDIR. With `only_regular` nothing else
-   but a file is read, and nothing waited for: -ENXIO. `held`: a descriptor that is given up where no other is left, and held
-   again afterwards. */
+/* Reads a whole file. free releases *text, which also a failed call may leave. A folder is -EISDIR. With
+   `only_regular` nothing else but a file is read, and nothing waited for: -ENXIO. `held`: a descriptor that
+   is given up where no other is left, and held again afterwards. */
 int mp_system_read_file(const char *path, bool only_regular, int *held, char **text, size_t *size);
 
-/* Makes a folder, as mkdir; below `folder` (-1: the working directory). One that is there already is -EEXIST. */
+/* Makes a folder, as mkdir; below `folder` (-1: the working directory). One that is there already is
+   -EEXIST. */
 int mp_system_make_folder(int folder, const char *path);
 
 /* -> a descriptor of the folder */

@@ -29,9 +29,10 @@ const char *mp_log_level_name(enum mp_log_level level) {
     return level_names[level];
 }
 
-/* --- what is written ----------------------------------------------------------------------------------------------- */
+/* --- what is written ------------------------------------------------------------------------------------ */
 
-/* The length of the valid UTF-8 sequence of more than one byte that begins here, and is no control character; or 0. */
+/* The length of the valid UTF-8 sequence of more than one byte that begins here, and is no control character;
+   or 0. */
 static size_t sequence_length(const unsigned char *at, size_t left) {
     static const uint32_t least[] = {0, 0, 0xa0, 0x800,
                                      0x10000}; /* below them: too long a form, or a control character */
@@ -49,7 +50,8 @@ static size_t sequence_length(const unsigned char *at, size_t left) {
     return code < least[length] || code > 0x10ffff || surrogate || separator ? 0 : length;
 }
 
-/* Copies text so that a peer's bytes in it can neither steer a terminal nor begin a line; returns the length. */
+/* Copies text so that a peer's bytes in it can neither steer a terminal nor begin a line; returns the
+   length. */
 static size_t copy_printable(char *out, size_t size, const char *text, size_t length) {
     size_t n = 0;
     for (size_t i = 0; i < length && n + 5 < size;) {
@@ -72,7 +74,8 @@ static size_t copy_printable(char *out, size_t size, const char *text, size_t le
     return n;
 }
 
-/* Copies the lines of a traceback, each on one of its own behind a tab; what they are indented by stays. Returns the length. */
+/* Copies the lines of a traceback, each on one of its own behind a tab; what they are indented by stays.
+   Returns the length. */
 static size_t copy_lines(char *out, size_t size, const char *text, size_t length) {
     size_t n = 0;
     while (length > 0 && n + 8 < size) {
@@ -89,7 +92,7 @@ static size_t copy_lines(char *out, size_t size, const char *text, size_t length
     return n;
 }
 
-/* --- how it is written --------------------------------------------------------------------------------------------- */
+/* --- how it is written ---------------------------------------------------------------------------------- */
 
 /* A process has one stderr: what it has taken a part of, and lines that it could not take at all. */
 static struct {

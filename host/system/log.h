@@ -1,6 +1,6 @@
 /*
- * One line on stderr a message, with time and level. The host's own lines and the script's look the same. The log is the
- * process's, as stderr is.
+ * One line on stderr a message, with time and level. The host's own lines and the script's look the same. The
+ * log is the process's, as stderr is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,9 +18,9 @@ int mp_log_level_from_name(const char *name);
 /* The other way round. */
 const char *mp_log_level_name(enum mp_log_level level);
 
-/* Writes `text` as one line if `level` is at least `threshold`, whatever bytes it has: what could steer a terminal, begin another
-   line, or is no UTF-8 is escaped. Never waits for who reads stderr: lines that can't be written are lost, and their number is told
-   when others can. */
+/* Writes `text` as one line if `level` is at least `threshold`, whatever bytes it has: what could steer a
+   terminal, begin another line, or is no UTF-8 is escaped. Never waits for who reads stderr: lines that can't
+   be written are lost, and their number is told when others can. */
 void mp_log_write(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length);
 
 /* The same with the lines of a traceback below it, each of which is indented. */

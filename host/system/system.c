@@ -135,8 +135,8 @@ void mp_system_open_standard(void) {
         (void)close(fd);
 }
 
-/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. Standard ones are replaced, since
-   the next connection would get the number, and then what is printed or logged. */
+/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. Standard ones are
+   replaced, since the next connection would get the number, and then what is printed or logged. */
 void mp_system_close(int fd) {
     mp_system_give_back(fd);
     int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
@@ -331,7 +331,8 @@ static ssize_t write_if_writable(int fd, const char *data, size_t size) {
     return RETRY(write(fd, data, size < PIPE_BUF ? size : PIPE_BUF));
 }
 
-/* Others may share the pipe or terminal: whether it waits is no business of ours to change. So it is opened anew. */
+/* Others may share the pipe or terminal: whether it waits is no business of ours to change. So it is opened
+   anew. */
 static ssize_t write_anew(int fd, const char *data, size_t size) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

@@ -1,5 +1,6 @@
 /*
- * The system calls of the host, all of them. Each returns a result or -errno; EINTR is never seen by a caller.
+ * The system calls of the host, all of them. Each returns a result or -errno; EINTR is never seen by a
+ * caller.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,8 +26,8 @@ int mp_system_shortage(void);
 int mp_system_bind(int fd, const mp_address *address, uint16_t port);
 int mp_system_listen(int fd, int backlog);
 
-/* Has a listening descriptor be silent to who would connect, so that they try again; those who are about to be connected are. 0 or
-   -errno. */
+/* Has a listening descriptor be silent to who would connect, so that they try again; those who are about to
+   be connected are. 0 or -errno. */
 int mp_system_ignore_new_clients(int fd);
 
 /* A non-blocking, close-on-exec connection; -EAGAIN when none waits. Fills in the peer. */
@@ -41,14 +42,16 @@ void mp_system_unconnect(int fd);
 /* The outcome of a connect in progress: 0 or -errno. */
 int mp_system_connect_result(int fd);
 
-/* Bytes, 0 at the end of the stream, -EAGAIN when nothing is there. `plain` descriptors (FIFOs) are not sockets. */
+/* Bytes, 0 at the end of the stream, -EAGAIN when nothing is there. `plain` descriptors (FIFOs) are not
+   sockets. */
 ssize_t mp_system_receive(int fd, void *data, size_t size, bool plain);
 ssize_t mp_system_send(int fd, const void *data, size_t size, bool plain);
 ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, bool plain);
 
 int mp_system_shutdown_write(int fd);
 
-/* Closes it. Standard input, output and error stay open, on /dev/null; what was adopted blocks again if it did (adoption.h). */
+/* Closes it. Standard input, output and error stay open, on /dev/null; what was adopted blocks again if it
+   did (adoption.h). */
 void mp_system_close(int fd);
 
 /* Opens /dev/null for those of standard input, output and error that are closed. */
@@ -60,7 +63,8 @@ int mp_system_peer_address(int fd, mp_address *address, uint16_t *port);
 int mp_system_set_option(int fd, int level, int name, int value);
 int mp_system_get_option(int fd, int level, int name, int *value);
 
-/* SO_LINGER of no time: close drops what was not sent and resets the connection. The getter gives 0, 1 or -errno. */
+/* SO_LINGER of no time: close drops what was not sent and resets the connection. The getter gives 0, 1 or
+   -errno. */
 int mp_system_set_reset_on_close(int fd, bool reset);
 int mp_system_resets_on_close(int fd);
 
@@ -79,8 +83,8 @@ int mp_system_unread(int fd);
 /* Has anything come in the last `msec` milliseconds? False if that can't be told. */
 bool mp_system_heard_within(int fd, unsigned msec);
 
-/* Starts a program, looked up by PATH: `arguments` and `environment` end with NULL. Its standard input, output and error are
-   pipes, whose other ends are left in `fds`. It is killed should this process end. */
+/* Starts a program, looked up by PATH: `arguments` and `environment` end with NULL. Its standard input,
+   output and error are pipes, whose other ends are left in `fds`. It is killed should this process end. */
 int mp_system_spawn(char *const *arguments, char *const *environment, pid_t *pid, int fds[3]);
 
 /* Of a child: 0 while it runs, 1 when it has ended, with its exit status or the signal that ended it. */
@@ -100,7 +104,8 @@ int mp_system_commit(void *start, size_t size);
 /* Gives the memory of whole pages back; what stood there is lost, the pages stay usable. */
 void mp_system_forget(void *start, size_t size);
 
-/* Keeps so much of what is freed for what comes next, where the allocator would give it back and ask for it again. */
+/* Keeps so much of what is freed for what comes next, where the allocator would give it back and ask for it
+   again. */
 void mp_system_keep_freed(size_t size);
 
 /* Gives memory that was freed back to the system, where the allocator can. */

@@ -1,7 +1,7 @@
 /*
- * Blocks of one size in one stretch of addresses: the pool's slabs and the units of input. Memory is asked for in steps. Of those
- * that are given back so many keep their memory for what comes next; of the others, and of all on demand, the system gets it
- * back but for the first page.
+ * Blocks of one size in one stretch of addresses: the pool's slabs and the units of input. Memory is asked
+ * for in steps. Of those that are given back so many keep their memory for what comes next; of the others,
+ * and of all on demand, the system gets it back but for the first page.
  *
  * SPDX-License-Identifier: MIT
  */

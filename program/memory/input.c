@@ -1,12 +1,14 @@
 /*
- * Input that becomes a string where it lies. The loop receives into a unit of memory from here; when a handler reads much of it
- * at once, the unit is given to the string, and the loop goes on with another. So what a bulk transfer reads is written once,
- * by the kernel, and the units that the collector frees are soon written again, while the cache still has them.
+ * Input that becomes a string where it lies. The loop receives into a unit of memory from here; when a
+ * handler reads much of it at once, the unit is given to the string, and the loop goes on with another. So
+ * what a bulk transfer reads is written once, by the kernel, and the units that the collector frees are soon
+ * written again, while the cache still has them.
  *
- * Lua makes a long string from a header, the bytes and a NUL: it asks its allocator for room for all three, and copies the
- * bytes. It is given the place where the bytes lie already, less the header, and copies them onto themselves: memcpy of a
- * place to itself changes nothing (compilers count on that too), and glibc's returns at once. A Lua that lays strings out in
- * another way is seen at the start, and then all is copied, as it is where there is no unit.
+ * Lua makes a long string from a header, the bytes and a NUL: it asks its allocator for room for all three,
+ * and copies the bytes. It is given the place where the bytes lie already, less the header, and copies them
+ * onto themselves: memcpy of a place to itself changes nothing (compilers count on that too), and glibc's
+ * returns at once. A Lua that lays strings out in another way is seen at the start, and then all is copied,
+ * as it is where there is no unit.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -64,7 +66,7 @@ static mp_buffer *take(void) {
     return buffer;
 }
 
-/* --- for the allocator --------------------------------------------------------------------------------------------- */
+/* --- for the allocator ---------------------------------------------------------------------------------- */
 
 bool program_is_input(const void *block) {
     return (size_t)((uintptr_t)block - (uintptr_t)input.units.base) < input.units.reserved;
@@ -85,7 +87,7 @@ void *program_place_input(size_t size) {
     return input.place;
 }
 
-/* --- for the bindings ---------------------------------------------------------------------------------------------- */
+/* --- for the bindings ----------------------------------------------------------------------------------- */
 
 /* Pushes the string whose bytes are at `data` already. False: Lua has made a copy. */
 static bool push_placed(lua_State *L, const char *data, size_t size) {
@@ -117,7 +119,8 @@ static size_t bytes_in_use(lua_State *L) {
     return ((size_t)lua_gc(L, LUA_GCCOUNT) << 10) + (size_t)lua_gc(L, LUA_GCCOUNTB);
 }
 
-/* Does Lua lay a long string out as it is expected to? The size of its header is seen from one string, and tried with another. */
+/* Does Lua lay a long string out as it is expected to? The size of its header is seen from one string, and
+   tried with another. */
 static bool fits_lua(lua_State *L) {
     static const char text[TRIAL];
     lua_gc(L, LUA_GCSTOP);

@@ -21,8 +21,8 @@ bool program_adopt_input(lua_State *L, mp_stream *socket);
 /* Gives the memory of what is free back to the system. */
 void program_trim_input(void);
 
-/* For pool.c: is the block of a string that keeps its input? Frees one. The place for the string that is being made of input, or
-   NULL if a block of that size is for something else. */
+/* For pool.c: is the block of a string that keeps its input? Frees one. The place for the string that is
+   being made of input, or NULL if a block of that size is for something else. */
 bool program_is_input(const void *block);
 void program_free_input(void *block);
 void *program_place_input(size_t size);

@@ -1,8 +1,10 @@
 /*
- * Where Lua's small objects come from: blocks of like size, side by side in slabs, without a header each. Beside malloc it takes
- * fewer instructions and less memory, gives both back slab by slab, and never sorts through millions of freed blocks at once.
+ * Where Lua's small objects come from: blocks of like size, side by side in slabs, without a header each.
+ * Beside malloc it takes fewer instructions and less memory, gives both back slab by slab, and never sorts
+ * through millions of freed blocks at once.
  *
- * Slabs stand in one stretch of addresses, so that an address tells whether it is the pool's; all else is malloc's.
+ * Slabs stand in one stretch of addresses, so that an address tells whether it is the pool's; all else is
+ * malloc's.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -19,9 +19,10 @@ static double share(uint64_t errors, uint64_t calls) {
     return calls > 0 ? 100.0 * (double)errors / (double)calls : 0;
 }
 
-/* --- the errors of a version ------------------------------------------------------------------------------------------ */
+/* --- the errors of a version ---------------------------------------------------------------------------- */
 
-/* Of the first line of a message, FNV-1a; the number of the script's line is left out, since it changes from version to version. */
+/* Of the first line of a message, FNV-1a; the number of the script's line is left out, since it changes from
+   version to version. */
 static uint64_t hash_of(const char *message) {
     uint64_t hash = 0xcbf29ce484222325U;
     bool placed = false;
@@ -77,7 +78,7 @@ void program_renew_failures(program_probation *self) {
     self->others = false;
 }
 
-/* --- the trial ------------------------------------------------------------------------------------------------------ */
+/* --- the trial ------------------------------------------------------------------------------------------ */
 
 /* A service behind a proxy has one peer, and it is no stranger. */
 static void look_for_others(program_probation *self) {

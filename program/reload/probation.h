@@ -31,7 +31,8 @@ typedef struct program_probation {
     uint64_t calls, errors; /* of the code before, at the commit */
     program_failures now, before;
     bool others; /* peers of several addresses have been seen since */
-    /* The new code has failed too often; it is on trial no longer, but `environment` is kept. From the loop. */
+    /* The new code has failed too often; it is on trial no longer, but `environment` is kept. From the
+       loop. */
     void (*failed)(struct program_probation *probation);
     void *owner; /* of `failed` */
 } program_probation;
@@ -39,12 +40,12 @@ typedef struct program_probation {
 void program_init_probation(program_probation *probation, binding_state *state, double allowed,
                             void (*failed)(program_probation *probation), void *owner);
 
-/* Begins with code that has just taken over from one that had so many calls and errors. Takes over the reference to that one's
-   environment. */
+/* Begins with code that has just taken over from one that had so many calls and errors. Takes over the
+   reference to that one's environment. */
 void program_begin_probation(program_probation *probation, int environment, uint64_t calls, uint64_t errors);
 
-/* Code of this generation has failed with this message, for a peer or none. Errors that the code before had as well don't count, and
-   those of one peer alone don't while there are others. */
+/* Code of this generation has failed with this message, for a peer or none. Errors that the code before had
+   as well don't count, and those of one peer alone don't while there are others. */
 void program_note_failure(program_probation *probation, const binding_generation *generation,
                           const char *message, const mp_address *peer);
 

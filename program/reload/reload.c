@@ -17,7 +17,7 @@
 
 #define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
-/* --- the steps ------------------------------------------------------------------------------------------------------- */
+/* --- the steps ------------------------------------------------------------------------------------------ */
 
 static void on_timeout(mp_delay *timeout) {
     program_cut_load(&MP_CONTAINER(timeout, program_reload, timeout)->next, NULL);
@@ -97,8 +97,8 @@ void program_give_up_reload(program_reload *self, const char *why) {
     program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
 }
 
-/* Why a version that has been loaded may not take over, or NULL. The last that is looked at are the new listeners, which clients can
-   connect to from then on. */
+/* Why a version that has been loaded may not take over, or NULL. The last that is looked at are the new
+   listeners, which clients can connect to from then on. */
 static const char *why_not(program_reload *self) {
     mp_tcp_server *server = NULL;
     enum mp_fault fault = MP_FAULT_NONE;
@@ -161,7 +161,7 @@ static void on_first_ended(program_load *load) {
     }
 }
 
-/* --- wishes ---------------------------------------------------------------------------------------------------------- */
+/* --- wishes --------------------------------------------------------------------------------------------- */
 
 static void on_give_way(mp_delay *timeout) {
     program_cut_load(&MP_CONTAINER(timeout, program_reload, timeout)->next, "given up for a newer version");
@@ -198,7 +198,7 @@ static void on_probation_failed(program_probation *probation) {
     (void)program_want_reload(self);
 }
 
-/* --- beginning and end ----------------------------------------------------------------------------------------------- */
+/* --- beginning and end ---------------------------------------------------------------------------------- */
 
 void program_init_reload(program_reload *self, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner) {

@@ -1,8 +1,10 @@
 /*
- * Reloading: the script is loaded as a new generation beside the one that serves, and takes over between two events, or
- * nothing changes and a line says why. With --rollback-errors the code before comes back if the new one fails too often.
+ * Reloading: the script is loaded as a new generation beside the one that serves, and takes over between two
+ * events, or nothing changes and a line says why. With --rollback-errors the code before comes back if the
+ * new one fails too often.
  *
- * The first run is a load of its own: its main chunk may wait, and be replaced by newer code before it has ended.
+ * The first run is a load of its own: its main chunk may wait, and be replaced by newer code before it has
+ * ended.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,14 +51,15 @@ typedef struct program_reload {
 void program_init_reload(program_reload *reload, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner);
 
-/* Runs the script for the first time, and takes wishes for other versions from then on. `module`: see program_load_first. */
+/* Runs the script for the first time, and takes wishes for other versions from then on. `module`: see
+   program_load_first. */
 void program_start_script(program_reload *reload, mp_bell *bell, int module);
 
 /* Loads the script anew in the next turn. False: there is no file to load, or the program is stopping. */
 bool program_want_reload(program_reload *reload);
 
-/* The three steps that a reload is made of, each from the loop. A version that is prepared is loaded until it is RELOAD_READY or
-   has failed; then one of the others is due, between two events. */
+/* The three steps that a reload is made of, each from the loop. A version that is prepared is loaded until it
+   is RELOAD_READY or has failed; then one of the others is due, between two events. */
 void program_prepare_reload(program_reload *reload);
 void program_commit_reload(program_reload *reload);
 

@@ -24,7 +24,7 @@ void program_free_report(program_reload_report *report) {
     report->last_error = NULL;
 }
 
-/* --- log lines ----------------------------------------------------------------------------------------------------- */
+/* --- log lines ------------------------------------------------------------------------------------------ */
 
 /* Connections whose handlers older generations have set; *holder names the place of one. */
 static unsigned count_older(const binding_state *state, const char **holder) {
@@ -91,7 +91,7 @@ void program_report_failure(program_reload_report *report, double started, const
     log_failure(report, message);
 }
 
-/* --- onReload ------------------------------------------------------------------------------------------------------ */
+/* --- onReload ------------------------------------------------------------------------------------------- */
 
 static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_pushinteger(L, value);
@@ -137,7 +137,7 @@ void program_tell_of_reload(program_reload_report *report, const binding_commit 
         binding_resume(task, 2);
 }
 
-/* --- stats --------------------------------------------------------------------------------------------------------- */
+/* --- stats ---------------------------------------------------------------------------------------------- */
 
 /* Pushes the list of the older generations that something still belongs to. */
 static void push_older(const binding_state *state, lua_State *L) {

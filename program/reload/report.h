@@ -21,8 +21,8 @@ typedef struct program_reload_report {
 void program_init_report(program_reload_report *report, binding_state *state, const char *script);
 void program_free_report(program_reload_report *report);
 
-/* A reload that began at this time has succeeded; failed, and why: a message of so many bytes, and a traceback behind its newline.
-   Counted and logged. */
+/* A reload that began at this time has succeeded; failed, and why: a message of so many bytes, and a
+   traceback behind its newline. Counted and logged. */
 void program_report_success(program_reload_report *report, double started, const binding_commit *commit);
 void program_report_failure(program_reload_report *report, double started, const char *why, size_t message);
 

@@ -48,7 +48,7 @@ static void look_soon(program_watch *watch) {
         look_in(watch, LOOK);
 }
 
-/* --- where files are ------------------------------------------------------------------------------------------------- */
+/* --- where files are ------------------------------------------------------------------------------------ */
 
 /* Nothing tells of some changes: they are looked for from time to time. */
 static void poll_files(program_watch *watch, int error) {
@@ -79,7 +79,8 @@ static int watch_folder(program_watch *watch, const char *path, size_t length, b
     return number < 0 ? -1 : number;
 }
 
-/* Are the first `length` bytes of the path a link? Then `next` is the path with what it leads to in their place. */
+/* Are the first `length` bytes of the path a link? Then `next` is the path with what it leads to in their
+   place. */
 static bool follow(const char *path, size_t length, char *next) {
     char link[PATH_MAX], target[PATH_MAX];
     size_t folder = length;
@@ -141,7 +142,7 @@ static void find_file(program_watch *watch, program_watched_file *file) {
         watch_way(watch, file, file->path, 0);
 }
 
-/* --- what they are --------------------------------------------------------------------------------------------------- */
+/* --- what they are -------------------------------------------------------------------------------------- */
 
 /* Looks at all files. Has anything changed since it was loaded, and is it all there? */
 static bool look_at_files(program_watch *watch, double now, bool *incomplete) {
@@ -190,7 +191,8 @@ static program_watched_file *find_watched(const program_watch *watch, const char
     return file;
 }
 
-/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not there; true: it is a C module. */
+/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not
+   there; true: it is a C module. */
 static void watch_file(program_watch *watch, lua_State *L, const char *path) {
     program_watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
     if (!file) {
@@ -266,7 +268,8 @@ static void open_changes(program_watch *watch) {
         poll_files(watch, watch->fd);
 }
 
-/* Watches the folders of the files that there are, and no others. What changes meanwhile is seen by the look afterwards. */
+/* Watches the folders of the files that there are, and no others. What changes meanwhile is seen by the look
+   afterwards. */
 static void watch_anew(program_watch *watch) {
     watch->stray = false;
     close_changes(watch);

@@ -1,8 +1,8 @@
 /*
- * --watch: tells when the script or a module of its folder has changed. Folders are watched, not files, since editors write
- * beside a file and rename, and all folders on the way to a file, since folders and links may be exchanged too. What counts is
- * what the files are when they have been so for a moment: saving twice in a row is one change. What is gone, empty or
- * still open for writing has more time, since nobody means it so.
+ * --watch: tells when the script or a module of its folder has changed. Folders are watched, not files, since
+ * editors write beside a file and rename, and all folders on the way to a file, since folders and links may
+ * be exchanged too. What counts is what the files are when they have been so for a moment: saving twice in a
+ * row is one change. What is gone, empty or still open for writing has more time, since nobody means it so.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,8 +35,8 @@ typedef struct program_watch {
 void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(program_watch *watch),
                          void *owner);
 
-/* Watches the files of these environments, references or LUA_NOREF, and no others: of the version that serves, and of the one that
-   is being loaded. */
+/* Watches the files of these environments, references or LUA_NOREF, and no others: of the version that
+   serves, and of the one that is being loaded. */
 void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading);
 
 /* Safe for one that was never started. */

@@ -1,6 +1,6 @@
 /*
- * --check: compiles the script and the modules of its folder that it names, without running anything. Names are those in
- * `require "name"`; a module whose name is computed can't be known.
+ * --check: compiles the script and the modules of its folder that it names, without running anything. Names
+ * are those in `require "name"`; a module whose name is computed can't be known.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
 #include "script/search.h"
 #include "script/source.h"
 
-/* --- the names in a Lua text --------------------------------------------------------------------------------------- */
+/* --- the names in a Lua text ---------------------------------------------------------------------------- */
 
 typedef struct scanner {
     const char *at, *end;
@@ -123,7 +123,7 @@ static bool push_next_name(lua_State *L, scanner *s, int *line) {
     return false;
 }
 
-/* --- the check ------------------------------------------------------------------------------------------------------ */
+/* --- the check ------------------------------------------------------------------------------------------ */
 
 /* Is `name`, which is no module of the script's folder, found elsewhere? */
 static bool is_installed(lua_State *L, int environment, const char *name) {

@@ -14,10 +14,10 @@
 #include "script/search.h"
 #include "system/file.h"
 
-/* --- functions of the run's own -------------------------------------------------------------------------------------- */
+/* --- functions of the run's own ------------------------------------------------------------------------- */
 
-/* Upvalues: the original, the globals, the number of arguments before the environment, of which the last is the mode: if none is
-   given, no bytecode is taken, which could do anything to the process. */
+/* Upvalues: the original, the globals, the number of arguments before the environment, of which the last is
+   the mode: if none is given, no bytecode is taken, which could do anything to the process. */
 static int load_with_globals(lua_State *L) {
     int before = (int)lua_tointeger(L, lua_upvalueindex(3));
     if (lua_gettop(L) <= before) {
@@ -51,7 +51,7 @@ static int do_file(lua_State *L) {
     return all_results(L, LUA_OK, 1);
 }
 
-/* --- the environment ------------------------------------------------------------------------------------------------- */
+/* --- the environment ------------------------------------------------------------------------------------ */
 
 static void copy_fields(lua_State *L, int from, int to) {
     for (lua_pushnil(L); lua_next(L, from);) {

@@ -1,6 +1,7 @@
 /*
- * What one run of the script lives in: globals of its own, modules of the script's folder of its own, and the installed
- * ones shared. The files that it was made from are kept with it, so that it can be watched and run again.
+ * What one run of the script lives in: globals of its own, modules of the script's folder of its own, and the
+ * installed ones shared. The files that it was made from are kept with it, so that it can be watched and run
+ * again.
  *
  * An environment is a table with these fields.
  *

@@ -16,7 +16,8 @@
 /* So deep a place is looked for: finding a level takes as long as it is deep. */
 #define LEVELS 64
 
-/* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for people. */
+/* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for
+   people. */
 static bool asserted(lua_State *L, lua_State *co, const char *message) {
     lua_Debug where;
     if (!lua_getstack(co, 0, &where) || strstr(message, "assertion failed!"))
@@ -29,8 +30,8 @@ static bool asserted(lua_State *L, lua_State *co, const char *message) {
     return same;
 }
 
-/* Pushes the place "file:line: " that stands in front of the message; or, if there is none, that of the innermost Lua
-   function, and returns false. */
+/* Pushes the place "file:line: " that stands in front of the message; or, if there is none, that of the
+   innermost Lua function, and returns false. */
 static bool push_place(lua_State *L, lua_State *co, const char *message) {
     lua_Debug where;
     lua_pushliteral(L, "");
@@ -60,8 +61,8 @@ static void cut_bottom(lua_State *L) {
     }
 }
 
-/* coroutine -> text, length of the message in it. The message of assert(nil, message) or error(message, 0) was meant for people and says all, with its place in front.
-   Anything else gets its traceback. */
+/* coroutine -> text, length of the message in it. The message of assert(nil, message) or error(message, 0)
+   was meant for people and says all, with its place in front. Anything else gets its traceback. */
 static int error_text(lua_State *L) {
     lua_State *co = lua_touserdata(L, 1);
     const char *message = lua_tostring(co, -1);

@@ -8,8 +8,9 @@
 
 #include <lua.h>
 
-/* The text of the error value on top of a coroutine that it has ended, with a traceback unless the message was meant for people.
-   `message` is the length of it without that. free releases it; NULL: out of memory. Never raises. */
+/* The text of the error value on top of a coroutine that it has ended, with a traceback unless the message
+   was meant for people. `message` is the length of it without that. free releases it; NULL: out of memory.
+   Never raises. */
 char *program_error_text(lua_State *L, lua_State *co, size_t *message);
 
 /* The same of what the coroutine is at, with the line. */

@@ -11,8 +11,9 @@
 
 #include "object/generation.h"
 
-/* Registry keys: Lua's own globals · those that modules have set · runs, as number -> globals, weak · those of them that are to stay · the metatable of the state's
-   globals, and the one that a module has given to `_G`. */
+/* Registry keys: Lua's own globals · those that modules have set · runs, as number -> globals, weak · those
+   of them that are to stay · the metatable of the state's globals, and the one that a module has given to
+   `_G`. */
 static const char standard_key = 0, shared_key = 0, runs_key = 0, held_key = 0, own_key = 0,
                   metatable_key = 0;
 
@@ -27,7 +28,7 @@ static void copy_fields(lua_State *L, int from, int to) {
     }
 }
 
-/* --- the run that calls ---------------------------------------------------------------------------------------------- */
+/* --- the run that calls --------------------------------------------------------------------------------- */
 
 /* Pushes the globals of the run that the calling code belongs to. */
 static void push_run(lua_State *L) {
@@ -88,7 +89,8 @@ static void unsettle(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* A module has set the global whose name is at index 2, and its value at 3: it is there in every run, unless that has its own. */
+/* A module has set the global whose name is at index 2, and its value at 3: it is there in every run, unless
+   that has its own. */
 static void share(lua_State *L) {
     int top = lua_gettop(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_key);
@@ -119,7 +121,7 @@ static int set_global(lua_State *L) {
     return 0;
 }
 
-/* --- Lua's functions, for which the state's globals are the run's ------------------------------------------------------ */
+/* --- Lua's functions, for which the state's globals are the run's --------------------------------------- */
 
 static int raw_get(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -209,7 +211,7 @@ static int set_metatable(lua_State *L) {
     return 1;
 }
 
-/* --- for the host ------------------------------------------------------------------------------------------------------- */
+/* --- for the host --------------------------------------------------------------------------------------- */
 
 /* The table at `globals` becomes empty but for what modules see in it themselves. */
 static void strip(lua_State *L, int globals) {

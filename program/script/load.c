@@ -23,7 +23,7 @@
 static const char not_in_time[] = "the main chunk has not ended in time";
 static const char refused[] = "it has asked for what only a version that serves may";
 
-/* --- the main chunk ------------------------------------------------------------------------------------------------ */
+/* --- the main chunk ------------------------------------------------------------------------------------- */
 
 /* Upvalue 1: an array of functions, the script's last. Its arguments are the script's. */
 static int run_next(lua_State *L, int status, lua_KContext context) {
@@ -78,7 +78,8 @@ static bool push_chunks(lua_State *L, const program_options *options, int enviro
     return true;
 }
 
-/* The run's environment, which reads its sources from `from` if that isn't LUA_NOREF; `moonport` is at index `module`. */
+/* The run's environment, which reads its sources from `from` if that isn't LUA_NOREF; `moonport` is at index
+   `module`. */
 static void push_environment(lua_State *L, program_load *load, int module, int from) {
     program_push_environment(L, load->options, module);
     int environment = lua_gettop(L);
@@ -102,7 +103,8 @@ static void chunk_ended(binding_task *task, int status, int count);
 static const binding_task_kind kind = {
     .name = "main chunk", .lasting = true, .failed = chunk_failed, .ended = chunk_ended};
 
-/* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises what is wrong with the script. */
+/* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises what is wrong with
+   the script. */
 static int prepare(lua_State *L) {
     program_load *load = lua_touserdata(L, 1);
     const program_options *options = load->options;
@@ -130,7 +132,7 @@ static int prepare(lua_State *L) {
     return 1;
 }
 
-/* --- its end ------------------------------------------------------------------------------------------------------- */
+/* --- its end -------------------------------------------------------------------------------------------- */
 
 static void set_error(program_load *load, char *text) {
     free(load->error);
@@ -138,8 +140,8 @@ static void set_error(program_load *load, char *text) {
     load->message = load->error ? strlen(load->error) : 0;
 }
 
-/* Its stack tells where. What a variable throws that is closed behind the first error, or as the chunk is given up, is told as
-   any error. */
+/* Its stack tells where. What a variable throws that is closed behind the first error, or as the chunk is
+   given up, is told as any error. */
 static void chunk_failed(binding_task *task) {
     program_load *load = task->owner;
     size_t message = 0;
@@ -175,7 +177,7 @@ void program_cut_load(program_load *load, const char *why) {
     }
 }
 
-/* --- slices -------------------------------------------------------------------------------------------------------- */
+/* --- slices --------------------------------------------------------------------------------------------- */
 
 static void on_count(lua_State *L, lua_Debug *where);
 
@@ -260,7 +262,7 @@ void program_refuse(lua_State *L, const char *name) {
     lua_error(L);
 }
 
-/* --- the load ------------------------------------------------------------------------------------------------------ */
+/* --- the load ------------------------------------------------------------------------------------------- */
 
 void program_init_load(program_load *load, binding_state *state, const program_options *options,
                        void (*ended)(program_load *load), void *owner) {

@@ -1,6 +1,7 @@
 /*
- * A load of the script, the first or one for a reload: its main chunk runs as a task of a generation. While it is loaded
- * beside a serving version it runs in slices of a millisecond, so that not even an endless loop in it holds the service up.
+ * A load of the script, the first or one for a reload: its main chunk runs as a task of a generation. While
+ * it is loaded beside a serving version it runs in slices of a millisecond, so that not even an endless loop
+ * in it holds the service up.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,19 +39,21 @@ struct program_load {
 void program_init_load(program_load *load, binding_state *state, const program_options *options,
                        void (*ended)(program_load *load), void *owner);
 
-/* Begins to run the script as the current generation, which is new; `module` is a reference to its `moonport`, which is given up.
-   It may have ended at once; then `ended` has been called. */
+/* Begins to run the script as the current generation, which is new; `module` is a reference to its
+   `moonport`, which is given up. It may have ended at once; then `ended` has been called. */
 void program_load_first(program_load *load, int module);
 
-/* Begins to run it as a generation that is staged. `from` is a reference to the environment that its text is taken from, or
-   LUA_NOREF. */
+/* Begins to run it as a generation that is staged. `from` is a reference to the environment that its text is
+   taken from, or LUA_NOREF. */
 void program_load_next(program_load *load, int from);
 
-/* The main chunk is to end: the load fails with where it was and this reason, a constant; NULL: it is late. */
+/* The main chunk is to end: the load fails with where it was and this reason, a constant; NULL: it is
+   late. */
 void program_cut_load(program_load *load, const char *why);
 
-/* The code that runs asks for what only a version that serves may, with a function of this name: if it is a main chunk that is being
-   loaded beside one, the load fails with that line whatever the script makes of the error, which this raises. Else it returns. */
+/* The code that runs asks for what only a version that serves may, with a function of this name: if it is a
+   main chunk that is being loaded beside one, the load fails with that line whatever the script makes of the
+   error, which this raises. Else it returns. */
 void program_refuse(lua_State *L, const char *name);
 
 /* Forgets a load that has ended, but for its environment, which is the caller's. */

@@ -43,8 +43,8 @@ static int run_module(lua_State *L) {
     return module_loaded(L, LUA_OK, 0);
 }
 
-/* Pushes a path of the run's package table without what search_beside has put there: what is below the script's folder
-   is the run's own, also when an installed module asks for something of that name. */
+/* Pushes a path of the run's package table without what search_beside has put there: what is below the
+   script's folder is the run's own, also when an installed module asks for something of that name. */
 static void push_shared_path(lua_State *L, int package, const char *name) {
     static const char *const folders[] = {PROGRAM_FOLDER, PROGRAM_TARGET_FOLDER};
     lua_getfield(L, package, name);
@@ -61,8 +61,8 @@ static void push_shared_path(lua_State *L, int package, const char *name) {
     }
 }
 
-/* The installed ones, by Lua's own require. It looks where the state's package table says; for this time that is where
-   the script's own says. Upvalues of program_require. */
+/* The installed ones, by Lua's own require. It looks where the state's package table says; for this time that
+   is where the script's own says. Upvalues of program_require. */
 static int require_shared(lua_State *L) {
     static const char *const names[] = {"path", "cpath"};
     lua_settop(L, 4);
@@ -90,7 +90,8 @@ static int require_shared(lua_State *L) {
     return lua_gettop(L) - 8;
 }
 
-/* A C module beside the script, where package.cpath can't name that folder: shared as all of its kind. Stack as program_require's. */
+/* A C module beside the script, where package.cpath can't name that folder: shared as all of its kind. Stack
+   as program_require's. */
 static bool require_beside(lua_State *L) {
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     int loaded = lua_gettop(L);
@@ -117,7 +118,8 @@ static bool require_beside(lua_State *L) {
     return true;
 }
 
-/* Pushes what the run itself has put into package.preload for the name, or something else and false. Stack as program_require's. */
+/* Pushes what the run itself has put into package.preload for the name, or something else and false. Stack as
+   program_require's. */
 static bool push_preloaded(lua_State *L) {
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushvalue(L, 1);

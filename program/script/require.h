@@ -1,5 +1,6 @@
 /*
- * `require` of a run: modules of the script's folder are the run's own, installed ones are shared by all runs.
+ * `require` of a run: modules of the script's folder are the run's own, installed ones are shared by all
+ * runs.
  *
  * SPDX-License-Identifier: MIT
  */

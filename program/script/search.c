@@ -41,8 +41,8 @@ static bool exists(const char *path) {
     return mp_system_file_status(path, &status) == 0 && !status.is_folder;
 }
 
-/* Takes the name on top, with slashes for its dots, and pushes the file with it in a folder that no template can name; or pushes
-   nothing and returns false. */
+/* Takes the name on top, with slashes for its dots, and pushes the file with it in a folder that no template
+   can name; or pushes nothing and returns false. */
 static bool find_beside(lua_State *L, int environment, const char *const ends[], int count) {
     int name = lua_gettop(L);
     for (int i = 0; i < 2; i++) {
@@ -62,8 +62,8 @@ static bool find_beside(lua_State *L, int environment, const char *const ends[],
     return false;
 }
 
-/* The same by the templates of a path, which is below the name. Lua's package.searchpath opens what it finds, and waits for
-   ever if that is a pipe. */
+/* The same by the templates of a path, which is below the name. Lua's package.searchpath opens what it finds,
+   and waits for ever if that is a pipe. */
 static bool find_by_templates(lua_State *L) {
     int name = lua_gettop(L);
     for (const char *at = lua_tostring(L, name - 1), *end; *at; at = *end ? end + 1 : end) {

@@ -92,8 +92,8 @@ static bool is_bytecode(const char *text) {
     return text[*text == '\n'] == *LUA_SIGNATURE; /* behind a first line, too, that was left out */
 }
 
-/* Compiles the text on top, in whose place the function comes, or a message. As luaL_loadfile, which the bytes don't come by: no
-   byte-order mark, no first line that begins with "#". */
+/* Compiles the text on top, in whose place the function comes, or a message. As luaL_loadfile, which the
+   bytes don't come by: no byte-order mark, no first line that begins with "#". */
 static bool compile(lua_State *L, const char *path) {
     size_t length;
     int text_index = lua_gettop(L);

@@ -1,6 +1,7 @@
 /*
- * Replays a fuzzer's corpus without libFuzzer: every file of the folder goes once through LLVMFuzzerTestOneInput.
- * A folder that is missing or holds no file is an error, so that a corpus can't silently get lost.
+ * Replays a fuzzer's corpus without libFuzzer: every file of the folder goes once through
+ * LLVMFuzzerTestOneInput. A folder that is missing or holds no file is an error, so that a corpus can't
+ * silently get lost.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /*
- * How many times a server calls accept4, by the linker's --wrap: for each client once, and for a crowd more and more at
- * once. That a shortage of descriptors is noticed, and its end, is looked at with a shortage of the test's own; so are the
- * other errors.
+ * How many times a server calls accept4, by the linker's --wrap: for each client once, and for a crowd more
+ * and more at once. That a shortage of descriptors is noticed, and its end, is looked at with a shortage of
+ * the test's own; so are the other errors.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,8 @@
 /*
- * The n-th allocation fails, for every n: of Lua's allocator, and of host/'s malloc, calloc and realloc (the linker's
- * --wrap). On the way accept, echo, wait, handler error, close nothing may crash, leak or abort, and afterwards the
- * service must answer again. One failure alone is tried, and that nothing can be allocated from then on.
+ * The n-th allocation fails, for every n: of Lua's allocator, and of host/'s malloc, calloc and realloc (the
+ * linker's --wrap). On the way accept, echo, wait, handler error, close nothing may crash, leak or abort, and
+ * afterwards the service must answer again. One failure alone is tried, and that nothing can be allocated
+ * from then on.
  *
  * SPDX-License-Identifier: MIT
  */

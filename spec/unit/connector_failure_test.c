@@ -1,6 +1,6 @@
 /*
- * Each step of a connect fails, by the linker's --wrap: for memory, for a descriptor, at once, later, and when the connection is
- * there. Each is told once, and nothing stays behind.
+ * Each step of a connect fails, by the linker's --wrap: for memory, for a descriptor, at once, later, and
+ * when the connection is there. Each is told once, and nothing stays behind.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Allocations that fail on demand: of a Lua state, and of the C code that is linked with the linker's --wrap for malloc,
- * calloc and realloc. A test arms one of the two and finds in `count` how far it came.
+ * Allocations that fail on demand: of a Lua state, and of the C code that is linked with the linker's --wrap
+ * for malloc, calloc and realloc. A test arms one of the two and finds in `count` how far it came.
  *
  * SPDX-License-Identifier: MIT
  */

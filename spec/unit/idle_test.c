@@ -111,7 +111,8 @@ TEST(begins_anew_with_another_time) {
     assert_int_equal(one.ends, 1);
 }
 
-/* Each with its own time-out there was a list for each, and a walk over all of them for every byte's socket. */
+/* Each with its own time-out there was a list for each, and a walk over all of them for every byte's
+   socket. */
 TEST(keeps_many_different_times_apart) {
     static watched many[500];
     memset(many, 0, sizeof many);

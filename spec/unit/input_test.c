@@ -1,6 +1,7 @@
 /*
- * Input that becomes strings where it lies: the bytes are right, the strings live as long as they are kept, and their memory is
- * used again or given back on demand; where it can't be given away, and when all of it is, strings are copies.
+ * Input that becomes strings where it lies: the bytes are right, the strings live as long as they are kept,
+ * and their memory is used again or given back on demand; where it can't be given away, and when all of it
+ * is, strings are copies.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,8 +20,8 @@
 
 static lua_State *L;
 
-/* `get(text, take)` has a client send `text`, and returns the array of what `take(socket)`, the server's handler, has returned until it
-   is all there; `kept(array)` counts the strings in it that are input. */
+/* `get(text, take)` has a client send `text`, and returns the array of what `take(socket)`, the server's
+   handler, has returned until it is all there; `kept(array)` counts the strings in it that are input. */
 static const char tools[] =
     "local moonport = require 'moonport'\n"
     "local server, client, got = moonport.TcpServer(), moonport.TcpSocket()\n"

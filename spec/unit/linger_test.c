@@ -1,6 +1,6 @@
 /*
- * How long a closed connection's descriptor is kept for the peer's sake, with a clock that the test puts forward: libev's
- * too, as it is the whole process's. The system's own is another.
+ * How long a closed connection's descriptor is kept for the peer's sake, with a clock that the test puts
+ * forward: libev's too, as it is the whole process's. The system's own is another.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Host names as they are asked for: folded, and internationalised ones in ASCII. name_without_idn_test is the same file for a
- * build without libidn2.
+ * Host names as they are asked for: folded, and internationalised ones in ASCII. name_without_idn_test is the
+ * same file for a build without libidn2.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Objects and the queue of their signals: order, growth, objects that vanish meanwhile, and a machine without memory (the linker's
- * --wrap).
+ * Objects and the queue of their signals: order, growth, objects that vanish meanwhile, and a machine without
+ * memory (the linker's --wrap).
  *
  * SPDX-License-Identifier: MIT
  */

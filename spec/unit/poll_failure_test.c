@@ -1,6 +1,7 @@
 /*
- * The poll can't watch a descriptor: epoll_ctl fails, as with the system's bound for watches or without memory. libev stops the
- * watcher then and says so once, so that whoever doesn't listen to that waits for ever.
+ * The poll can't watch a descriptor: epoll_ctl fails, as with the system's bound for watches or without
+ * memory. libev stops the watcher then and says so once, so that whoever doesn't listen to that waits for
+ * ever.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /*
- * The pool of the program: what it gives out is what was asked for, keeps its contents and overlaps nothing; addresses that are
- * used up leave the rest to malloc; what was given back serves other sizes, and its memory is given back on demand; and Lua
- * runs on it.
+ * The pool of the program: what it gives out is what was asked for, keeps its contents and overlaps nothing;
+ * addresses that are used up leave the rest to malloc; what was given back serves other sizes, and its memory
+ * is given back on demand; and Lua runs on it.
  *
  * SPDX-License-Identifier: MIT
  */

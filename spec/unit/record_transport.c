@@ -11,7 +11,7 @@
 
 #include "system/system.h"
 
-/* --- bytes ----------------------------------------------------------------------------------------------------------- */
+/* --- bytes ---------------------------------------------------------------------------------------------- */
 
 void record_scramble(char *data, size_t size) {
     for (size_t i = 0; i < size; i++)
@@ -44,7 +44,7 @@ void record_free(record_bytes *bytes) {
     *bytes = (record_bytes){0};
 }
 
-/* --- records --------------------------------------------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------------------------------------- */
 
 static record_transport *state_of(const mp_stream *stream) {
     return stream->extras->carrier.state;
@@ -147,7 +147,7 @@ static int give_output(mp_stream *stream) {
     return 0;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 static void free_all(record_transport *own) {
     record_free(&own->taken);

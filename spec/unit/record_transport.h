@@ -1,6 +1,7 @@
 /*
- * A transport for the tests of the seam, with a toy protocol that does all that an encrypting one does: a greeting each way before
- * anything else, records, answers of its own, a goodbye, faults with words. The peer's end of it is driven by hand (transport_peer.h).
+ * A transport for the tests of the seam, with a toy protocol that does all that an encrypting one does: a
+ * greeting each way before anything else, records, answers of its own, a goodbye, faults with words. The
+ * peer's end of it is driven by hand (transport_peer.h).
  *
  * A record is its type, the size of its body (two bytes, the high one first), and the body, scrambled.
  *

@@ -1,5 +1,6 @@
 /*
- * libev's own allocations fail, and nothing ends the process: a reserve serves, and no more is watched until it is whole.
+ * libev's own allocations fail, and nothing ends the process: a reserve serves, and no more is watched until
+ * it is whole.
  *
  * SPDX-License-Identifier: MIT
  */

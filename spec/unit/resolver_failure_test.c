@@ -1,6 +1,7 @@
 /*
- * Look-ups of a process that is out of descriptors, or was busy. c-ares tells of it as of servers that refuse, and takes a file that it
- * can't open for one that isn't there; so a name was "not found", and its host to blame.
+ * Look-ups of a process that is out of descriptors, or was busy. c-ares tells of it as of servers that
+ * refuse, and takes a file that it can't open for one that isn't there; so a name was "not found", and its
+ * host to blame.
  *
  * SPDX-License-Identifier: MIT
  */

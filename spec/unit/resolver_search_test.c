@@ -1,6 +1,7 @@
 /*
- * The two families of a name: each is a question of its own, but they go through the search list side by side, so
- * that nobody gets the addresses of two hosts; and what one hasn't is known for as long as the other is kept.
+ * The two families of a name: each is a question of its own, but they go through the search list side by
+ * side, so that nobody gets the addresses of two hosts; and what one hasn't is known for as long as the other
+ * is kept.
  *
  * SPDX-License-Identifier: MIT
  */

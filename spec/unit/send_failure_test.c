@@ -1,6 +1,6 @@
 /*
- * Sending fails, by the linker's --wrap for send and sendmsg, with errors that no peer brings about: those that pass are tried
- * again, a moment later each time, and nobody is left in the dark about the others.
+ * Sending fails, by the linker's --wrap for send and sendmsg, with errors that no peer brings about: those
+ * that pass are tried again, a moment later each time, and nobody is left in the dark about the others.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -32,7 +32,8 @@ static inline int run_service(lua_State *L) {
     return 1;
 }
 
-/* Begins the service that is written in `code`, a script that gets `argument`. What it returns is left on the stack. */
+/* Begins the service that is written in `code`, a script that gets `argument`. What it returns is left on the
+   stack. */
 static inline binding_state *start_service(lua_State *L, const char *code, int argument) {
     assert_non_null(L);
     lua_pushcfunction(L, run_service);
@@ -51,7 +52,8 @@ static inline void turn(binding_state *state) {
     ev_run(state->loop->ev, EVRUN_NOWAIT);
 }
 
-/* A connection to a service on the local machine, which is there as soon as the system has it in the listener's queue. */
+/* A connection to a service on the local machine, which is there as soon as the system has it in the
+   listener's queue. */
 static inline int connect_client(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -1,7 +1,8 @@
 /*
- * The n-th allocation of host/ fails (the linker's --wrap), for every n: of a stream that gets a transport, shakes hands, sends,
- * receives more than it keeps, answers and says goodbye. One failure alone is tried, and that nothing can be allocated from then
- * on. Nothing may crash or stay behind, and the transport is released once.
+ * The n-th allocation of host/ fails (the linker's --wrap), for every n: of a stream that gets a transport,
+ * shakes hands, sends, receives more than it keeps, answers and says goodbye. One failure alone is tried, and
+ * that nothing can be allocated from then on. Nothing may crash or stay behind, and the transport is released
+ * once.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -55,7 +55,8 @@ static void start_other(test_stream *one, enum mp_signal signal, intptr_t argume
         assert_int_equal(set_transport(other), 0);
 }
 
-/* It has been received in this turn, and its handlers haven't run: it was readable in the clear afterwards. */
+/* It has been received in this turn, and its handlers haven't run: it was readable in the clear
+   afterwards. */
 TEST(takes_what_has_arrived_in_the_same_turn) {
     int ends[2];
     pair[0] = ours;

@@ -33,7 +33,7 @@ static void allow_half_open(void) {
     assert_int_equal(mp_stream_apply_limits(stream()), 0);
 }
 
-/* --- goodbyes -------------------------------------------------------------------------------------------------------- */
+/* --- goodbyes ------------------------------------------------------------------------------------------- */
 
 TEST(says_goodbye_behind_all_that_is_queued) {
     shake_hands();
@@ -174,8 +174,8 @@ TEST(says_no_goodbye_after_a_failure) {
     assert_string_equal(peer.records, "H");
 }
 
-/* The peer has bytes on their way that nobody will read: closed at once, the system would reset the connection, and the
-   goodbye might never arrive, although nothing else was sent. */
+/* The peer has bytes on their way that nobody will read: closed at once, the system would reset the
+   connection, and the goodbye might never arrive, although nothing else was sent. */
 TEST(lingers_for_its_goodbye) {
     shake_hands();
     peer_put(RECORD_DATA, pattern(1000), 1000);
@@ -211,7 +211,7 @@ TEST(lingers_for_its_goodbye_after_the_peers) {
     UNTIL(!network->lingering);
 }
 
-/* --- faults ------------------------------------------------------------------------------------------------------------ */
+/* --- faults --------------------------------------------------------------------------------------------- */
 
 static void end_peer(void) {
     close(peer.fd);

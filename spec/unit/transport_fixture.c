@@ -32,7 +32,7 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock_id, str
     return result;
 }
 
-/* --- upcalls --------------------------------------------------------------------------------------------------------- */
+/* --- upcalls -------------------------------------------------------------------------------------------- */
 
 static void emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     static const char *const states[] = {"unconnected", "lookup",    "connecting", "connected",
@@ -81,7 +81,7 @@ static void flushed(mp_network *of) {
 static const mp_upcalls upcalls = {emit, release};
 static const mp_network_upcalls network_upcalls = {arrived, NULL, unpin, flushed};
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 static int count_descriptors(void) {
     DIR *folder = opendir("/proc/self/fd");
@@ -188,7 +188,7 @@ void shake_hands(void) {
     UNTIL(stream_of(ours)->extras->carrier.stage == CARRIER_OPEN && strcmp(peer.records, "H") == 0);
 }
 
-/* --- turns ----------------------------------------------------------------------------------------------------------- */
+/* --- turns ---------------------------------------------------------------------------------------------- */
 
 void turn(void) {
     turning = true;
@@ -269,7 +269,7 @@ bool is_armed(test_stream *one, int events) {
     return armed == events;
 }
 
-/* --- bytes ----------------------------------------------------------------------------------------------------------- */
+/* --- bytes ---------------------------------------------------------------------------------------------- */
 
 #define PATTERN (4u << 20)
 

@@ -1,6 +1,6 @@
 /*
- * What the tests of the seam share: a network of their own, streams on it whose signals are noted, and the other end of a
- * connection, driven by hand.
+ * What the tests of the seam share: a network of their own, streams on it whose signals are noted, and the
+ * other end of a connection, driven by hand.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Receiving by a transport that holds input of which the poll tells nothing: every byte arrives, whatever the stream was deaf for;
- * and what the transport has to say itself leaves meanwhile.
+ * Receiving by a transport that holds input of which the poll tells nothing: every byte arrives, whatever the
+ * stream was deaf for; and what the transport has to say itself leaves meanwhile.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -150,7 +150,8 @@ TEST(hears_again_after_open) {
     assert_memory_equal(ours->input.data, pattern(3000) + 1000, 2000);
 }
 
-/* Writes until it isn't read any more, and has input come in a record that the transport has opened a part of. */
+/* Writes until it isn't read any more, and has input come in a record that the transport has opened a part
+   of. */
 static void throttle(void) {
     own_limits()->high_water_mark = 10000;
     limit_reading(1000);
@@ -186,7 +187,8 @@ TEST(hears_again_when_the_mark_is_raised) {
     UNTIL(ours->input.size == 3000);
 }
 
-/* What it has to do beside its handler's output, which arms the poll anew, and so forgot that it was to go on. */
+/* What it has to do beside its handler's output, which arms the poll anew, and so forgot that it was to go
+   on. */
 static void write_much(test_stream *one, enum mp_signal signal, intptr_t argument) {
     (void)argument;
     if (signal != MP_SIGNAL_READY_READ)
@@ -207,7 +209,7 @@ TEST(hears_what_is_pending_although_it_begins_to_wait_for_room) {
     assert_pattern(&ours->input, 50000);
 }
 
-/* --- answers --------------------------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------------- */
 
 TEST(answers) {
     shake_hands();
@@ -285,7 +287,7 @@ TEST(receiving_waits_until_there_is_room_to_send) {
     assert_true(is_armed(ours, EV_READ));
 }
 
-/* --- fairness -------------------------------------------------------------------------------------------------------- */
+/* --- fairness ------------------------------------------------------------------------------------------- */
 
 /* A peer that sends faster than it is read keeps nobody else from the loop. */
 static test_stream *second;

@@ -89,7 +89,7 @@ TEST(counts_no_more_than_was_written) {
     assert_int_equal(ours->written, 100);
 }
 
-/* --- the same bytes again ---------------------------------------------------------------------------------------------- */
+/* --- the same bytes again ------------------------------------------------------------------------------- */
 
 static void assert_retried(size_t size) {
     assert_true(ours->record.offered.size > 0);
@@ -153,7 +153,7 @@ TEST(offers_the_same_bytes_again_of_a_borrowed_string) {
     assert_retried(60000);
 }
 
-/* --- waiting for something to receive ---------------------------------------------------------------------------------- */
+/* --- waiting for something to receive ------------------------------------------------------------------- */
 
 TEST(sending_waits_for_input) {
     shake_hands();
@@ -209,7 +209,7 @@ TEST(sending_waits_for_input_while_it_closes) {
     assert_string_equal(peer.records, "HDG");
 }
 
-/* --- failures ---------------------------------------------------------------------------------------------------------- */
+/* --- failures ------------------------------------------------------------------------------------------- */
 
 static void assert_ended(const char *expected) {
     UNTIL(stream()->state == MP_STATE_UNCONNECTED);

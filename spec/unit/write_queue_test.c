@@ -1,6 +1,6 @@
 /*
- * Write queues and the pool of their chunks: against a plain string that the same is done to, and with allocations that fail
- * (the linker's --wrap).
+ * Write queues and the pool of their chunks: against a plain string that the same is done to, and with
+ * allocations that fail (the linker's --wrap).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -168,7 +168,7 @@ TEST(agrees_with_a_string) {
     assert_int_equal(unpins, pinned);
 }
 
-/* --- the pool ---------------------------------------------------------------------------------------------------------- */
+/* --- the pool ------------------------------------------------------------------------------------------- */
 
 /* How many requests for memory a call makes. */
 static unsigned count_requests(void) {
