@@ -136,20 +136,29 @@ mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) 
     return server;
 }
 
-/* generation, address of visit -> ; calls it with each member of the generation. Collects first: visits may run code that
-   makes new ones. A weak key stays in its table until the cycle after its finaliser, so that some may have ended. */
-static int visit_members(lua_State *L) {
+/* generation -> list of its members. A weak key stays in its table until the cycle after its finaliser, so that some may have
+   ended. */
+static int list_members(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
-    void (*visit)(lua_State *, binding_box *) = *(void (**)(lua_State *, binding_box *))lua_touserdata(L, 2);
     lua_Integer count = 0;
     lua_newtable(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, generation->members);
-    for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1)) {
+    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
         lua_pushvalue(L, -2);
-        lua_rawseti(L, 3, ++count);
+        lua_rawseti(L, 2, ++count);
     }
+    lua_settop(L, 2);
+    return 1;
+}
+
+typedef void member_visit(lua_State *L, binding_box *box);
+
+/* list, address of visit -> */
+static int visit_list(lua_State *L) {
+    member_visit *visit = *(member_visit **)lua_touserdata(L, 2);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
     for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, 3, i);
+        lua_rawgeti(L, 1, i);
         binding_box *box = lua_touserdata(L, -1);
         if (binding_object(box)->loop)
             visit(L, box);
@@ -158,10 +167,39 @@ static int visit_members(lua_State *L) {
     return 0;
 }
 
-static void for_members(binding_generation *generation, void (*visit)(lua_State *L, binding_box *box)) {
+/* generation, address of visit -> ; begins anew behind each visit, which may run code that makes new members. Needs no memory. */
+static int visit_in_place(lua_State *L) {
+    binding_generation *generation = lua_touserdata(L, 1);
+    member_visit *visit = *(member_visit **)lua_touserdata(L, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->members);
+    for (lua_pushnil(L); lua_next(L, 3);) {
+        binding_box *box = lua_touserdata(L, 4);
+        lua_pop(L, 1);
+        if (box->visited || !binding_object(box)->loop)
+            continue;
+        box->visited = true;
+        visit(L, box);
+        lua_settop(L, 3);
+        lua_pushnil(L);
+    }
+    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1))
+        ((binding_box *)lua_touserdata(L, 4))->visited = false;
+    return 0;
+}
+
+/* Calls `visit` with each member of the generation, whatever memory there is: a run that is taken over from, or undone, is so as a
+   whole. */
+static void for_members(binding_generation *generation, member_visit *visit) {
     lua_State *L = generation->state->L;
-    lua_pushcfunction(L, visit_members);
+    lua_pushcfunction(L, list_members);
     lua_pushlightuserdata(L, generation);
+    bool listed = lua_pcall(L, 1, 1, 0) == LUA_OK;
+    if (!listed) {
+        lua_pop(L, 1);
+        lua_pushlightuserdata(L, generation);
+    }
+    lua_pushcfunction(L, listed ? visit_list : visit_in_place);
+    lua_insert(L, -2);
     lua_pushlightuserdata(L, &visit);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
         mp_log(generation->state->loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));

@@ -22,9 +22,10 @@ struct binding_box {
     bool of_run : 1;                     /* made by a script's own run, not in a handler of a connection */
     bool weak : 1;                       /* weakly anchored */
     bool start_staged : 1;               /* a timer or task that starts with the commit */
-    bool cared_for : 1;                  /* a server's connections: somebody asks for them, or was told */
-    binding_generation *generation;      /* whose code made it, or set its handlers last */
-    intptr_t unseen_written;             /* the same for bytesWritten */
+    bool visited : 1;   /* in a walk over all members of a run, without memory for a list of them */
+    bool cared_for : 1; /* a server's connections: somebody asks for them, or was told */
+    binding_generation *generation; /* whose code made it, or set its handlers last */
+    intptr_t unseen_written;        /* the same for bytesWritten */
 };
 
 static inline mp_object *binding_object(binding_box *box) {

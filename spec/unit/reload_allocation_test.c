@@ -31,6 +31,9 @@ static const char service[] =
     "function server:connectionResumed(socket)\n"
     "  function socket:bytesWritten() self.generation = moonport.generation() end\n"
     "end\n"
+    "local timer, mine = moonport.Timer(), moonport.generation()\n"
+    "function timer:timeout() tick(mine) end\n"
+    "timer:start(5)\n"
     "moonport.onReload(function(ok, report) seen.ok, seen.error = ok, report.error end)\n"
     "moonport.singleShot(60000, print)\n"
     "assert(server:listen('127.0.0.1', 0))\n"
@@ -44,6 +47,7 @@ typedef struct driver {
     double started;
     failure *which;
     unsigned from, to;
+    unsigned ticks[3], noted[3]; /* of the timer of each generation; when the reload had ended */
 } driver;
 
 static driver the_driver;
@@ -80,16 +84,29 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         if (self->reload.report.reloads + self->reload.report.failures == 0)
             return;
         d->which->armed = false;
+        memcpy(d->noted, d->ticks, sizeof d->ticks);
         ask(d->fd);
         break;
-    case 3:
+    case 3: {
+        /* One of the two has its timers, and the other none: one timeout may have been due already. */
+        unsigned serves = self->state->generations.current->number, other = 3 - serves;
+        assert_true(d->ticks[other] <= d->noted[other] + 1);
         if (!is_answered(d->fd))
             return;
+        break;
+    }
+    case 4: {
+        unsigned serves = self->state->generations.current->number;
+        /* A timer of the first may have failed meanwhile, and is stopped then. */
+        if (serves == 2 && d->ticks[serves] < d->noted[serves] + 2)
+            return;
+        assert_true(d->ticks[3 - serves] <= d->noted[3 - serves] + 1);
         close(d->fd);
         d->fd = connect_client(d->port);
         ask(d->fd);
         break;
-    case 4:
+    }
+    case 5:
         if (!is_answered(d->fd))
             return;
         close(d->fd);
@@ -98,6 +115,12 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         mp_loop_settle(self->state->loop);
     }
     d->step++;
+}
+
+/* tick(generation) */
+static int tick(lua_State *L) {
+    the_driver.ticks[luaL_checkinteger(L, 1)]++;
+    return 0;
 }
 
 /* begin(port) */
@@ -152,9 +175,10 @@ static bool try_failure(failure *which, unsigned from, unsigned to) {
     self.L = lua_newstate(allocate, NULL);
     assert_non_null(self.L);
     lua_register(self.L, "begin", begin);
+    lua_register(self.L, "tick", tick);
     the_driver = (driver){.self = &self, .started = mp_loop_now(), .which = which, .from = from, .to = to};
     assert_int_equal(program_run(&self), 0);
-    assert_int_equal(the_driver.step, 5);
+    assert_int_equal(the_driver.step, 6);
     assert_int_equal(self.reload.report.reloads + self.reload.report.failures, 1);
     lua_close(self.L);
     return which->count >= from;
