@@ -1,6 +1,6 @@
 /*
- * moonport.lookup. A look-up is an object that no script sees: the caller waits on it, and it goes with the
- * call.
+ * moonport.lookup. A look-up is an object that no script sees: the caller waits on it, and it goes with the call. So it is no
+ * member of a run, which would have to be told of the run's end.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,6 @@
 #include "object/arguments.h"
 #include "object/box.h"
 #include "object/class.h"
-#include "object/generation.h"
 #include "object/result.h"
 #include "object/suggestion.h"
 #include "object/surplus.h"
@@ -98,7 +97,6 @@ static int module_lookup(lua_State *L) {
         binding_new_box(L, state, CLASS_LOOKUP, sizeof(name_lookup)));
     mp_object_init(&self->object, state->loop, &behaviour);
     self->over = true; /* for the case that what follows raises */
-    binding_made(L, -1);
     lua_insert(L, 1);
     int result = mp_host_lookup_start(&self->lookup, mp_network_of(state->loop), name, protocol, done);
     if (result < 0)

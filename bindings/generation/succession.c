@@ -366,10 +366,11 @@ static void undo_member(lua_State *L, binding_box *box) {
         if (object->anchor != 0)
             mp_stream_abort((mp_stream *)object);
         break;
-    default:
+    case MP_TCP_SERVER:
         mp_tcp_server_unclaim((mp_tcp_server *)object);
         mp_tcp_server_close((mp_tcp_server *)object);
         break;
+    default: break;
     }
     box->start_staged = false; /* only now: it tells that a task has not begun */
 }

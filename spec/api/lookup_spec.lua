@@ -72,6 +72,32 @@ describe("moonport.lookup", function()
     assert.equal("OperationError", (select(3, task:join())))
   end)
 
+  it("may be under way in a version that is given up, or taken over", function()
+    local path = helper.file("", "script.lua")
+    local function version(rest)
+      helper.rewrite(path, [[
+        local moonport = require "moonport"
+        local server = moonport.TcpServer()
+        assert(server:listen "127.0.0.1")
+        moonport.spawn(moonport.lookup, "nobody.invalid")
+        local addresses = moonport.lookup "localhost"
+        assert(addresses[1] == "::1" or addresses[1] == "127.0.0.1")
+      ]] .. rest)
+    end
+    version 'print "one"'
+    local program = helper.program { script = path }
+    program:waitForLine "^one$"
+    version 'error "given up"'
+    program:signal "HUP"
+    program:waitForLine "reload of .* failed"
+    version 'print "three"'
+    program:signal "HUP"
+    program:waitForLine "^three$"
+    program:waitForLine "reloaded .* generation"
+    program:signal "TERM"
+    assert.equal(0, program:wait())
+  end)
+
   it("tells for how many seconds the name servers' answer holds", function()
     if namespace.missing() then return pending(namespace.missing()) end
     local lines = namespace.run({ "x.test/A=192.0.2.7", "x.test/AAAA=2001:db8::7" }, [[
