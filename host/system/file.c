@@ -70,7 +70,8 @@ static int read_all(int fd, size_t expected, char **text, size_t *size) {
 }
 
 int mp_system_hold_descriptor(void) {
-    return RETRY(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    /* What no script can take over: it is neither a socket nor a pipe, nor a device. */
+    return RETRY(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 /* Opens a file with whatever descriptor there is. */
