@@ -20,6 +20,7 @@
 #include "object/signal_name.h"
 #include "run/spawn.h"
 #include "run/wait.h"
+#include "run/work.h"
 #include "signal/batch.h"
 #include "signal/connect.h"
 #include "signal/emit.h"

@@ -24,7 +24,7 @@
 #include "script/globals.h"
 #include "script/source.h"
 
-/* --- what the bindings ask of the program ---------------------------------------------------------------------------- */
+/* --- what the bindings ask of the program --------------------------------------------------------------- */
 
 static void on_quit(binding_state *state) {
     program *self = state->program;
@@ -109,7 +109,7 @@ static void guard_exit(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* --- running --------------------------------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------------------- */
 
 /* program -> reference to the first generation's `moonport` */
 static int open_libraries(lua_State *L) {

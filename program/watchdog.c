@@ -1,11 +1,11 @@
 /*
  * --handler-timeout and --handler-kill; see watchdog.h.
  *
- * A timer of the process's CPU time looks whether the same run of a handler is still going on; only then is a hook set, on
- * the coroutine that runs. So it costs nothing while handlers behave, and an idle process is never woken. The hook stays until
- * the handler has returned: a pcall in the script swallows one error, not all of them, and where the script takes it out it comes
- * again. No hook runs within a C function, a finaliser or another hook: then the log says where that is, and only --handler-kill
- * helps.
+ * A timer of the process's CPU time looks whether the same run of a handler is still going on; only then is a
+ * hook set, on the coroutine that runs. So it costs nothing while handlers behave, and an idle process is
+ * never woken. The hook stays until the handler has returned: a pcall in the script swallows one error, not
+ * all of them, and where the script takes it out it comes again. No hook runs within a C function, a
+ * finaliser or another hook: then the log says where that is, and only --handler-kill helps.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,8 +34,8 @@ static void on_late(lua_State *L, lua_Debug *where) {
     lua_error(L);
 }
 
-/* One line on standard error, from a signal handler: nothing that takes a lock or memory. What is read of L stands still: the code
-   is in a C function. */
+/* One line on standard error, from a signal handler: nothing that takes a lock or memory. What is read of
+   L stands still: the code is in a C function. */
 static void tell(lua_State *L, const char *what) {
     char text[256];
     lua_Debug where = {.currentline = -1};

@@ -17,6 +17,7 @@
 #include "object/result.h"
 #include "object/surplus.h"
 #include "run/wait.h"
+#include "run/work.h"
 
 #define check_server(L, parameters) binding_check(L, parameters, mp_tcp_server, MP_TCP_SERVER)
 

@@ -1,6 +1,7 @@
 /*
- * How one generation comes after another; see succession.h. A commit touches listeners and what the old run has made, never
- * the connections: those are told one by one, before their next event or when the loop has time.
+ * How one generation comes after another; see succession.h. A commit touches listeners and what the old run
+ * has made, never the connections: those are told one by one, before their next event or when the loop has
+ * time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,7 +28,7 @@ binding_generation *binding_begin_generation(lua_State *L, binding_state *state)
     return generation;
 }
 
-/* --- persist --------------------------------------------------------------------------------------------------------- */
+/* --- persist -------------------------------------------------------------------------------------------- */
 
 /* moonport.persist(name, init) -> what is kept under the name; init the first time */
 static int module_persist(lua_State *L) {
@@ -79,7 +80,7 @@ void binding_open_persist(lua_State *L) {
 
 const luaL_Reg binding_persist_functions[] = {{"persist", module_persist}, {NULL, NULL}};
 
-/* --- staging ------------------------------------------------------------------------------------------------------- */
+/* --- staging -------------------------------------------------------------------------------------------- */
 
 /* The next server after `server` (NULL: the first) of a run before `generation`, or NULL. */
 static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *server) {
@@ -136,8 +137,8 @@ mp_tcp_server *binding_claim_descriptor(binding_generation *generation, int fd) 
     return server;
 }
 
-/* generation -> list of its members. A weak key stays in its table until the cycle after its finaliser, so that some may have
-   ended. */
+/* generation -> list of its members. A weak key stays in its table until the cycle after its finaliser, so
+   that some may have ended. */
 static int list_members(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
     lua_Integer count = 0;
@@ -167,7 +168,8 @@ static int visit_list(lua_State *L) {
     return 0;
 }
 
-/* generation, address of visit -> ; begins anew behind each visit, which may run code that makes new members. Needs no memory. */
+/* generation, address of visit -> ; begins anew behind each visit, which may run code that makes new
+   members. Needs no memory. */
 static int visit_in_place(lua_State *L) {
     binding_generation *generation = lua_touserdata(L, 1);
     member_visit *visit = *(member_visit **)lua_touserdata(L, 2);
@@ -187,8 +189,8 @@ static int visit_in_place(lua_State *L) {
     return 0;
 }
 
-/* Calls `visit` with each member of the generation, whatever memory there is: a run that is taken over from, or undone, is so as a
-   whole. */
+/* Calls `visit` with each member of the generation, whatever memory there is: a run that is taken over
+   from, or undone, is so as a whole. */
 static void for_members(binding_generation *generation, member_visit *visit) {
     lua_State *L = generation->state->L;
     lua_pushcfunction(L, list_members);
@@ -226,7 +228,7 @@ static void cancel_tasks(binding_generation *generation, bool all) {
     }
 }
 
-/* --- commit -------------------------------------------------------------------------------------------------------- */
+/* --- commit --------------------------------------------------------------------------------------------- */
 
 static void start_member(lua_State *L, binding_box *box) {
     (void)L;
@@ -277,7 +279,8 @@ static void retire_member(lua_State *L, binding_box *box) {
     }
 }
 
-/* server, old server -> ; each has the other's listener now, and its own prototype behind that one's connections */
+/* server, old server -> ; each has the other's listener now, and its own prototype behind that one's
+   connections */
 static int exchange_prototypes(lua_State *L) {
     binding_update_prototype(L, 1);
     binding_update_prototype(L, 2);
@@ -314,8 +317,9 @@ static void move_listeners(binding_generation *generation, binding_commit *repor
     for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server;
          server = mp_tcp_server_next(network, server)) {
         binding_box *box = binding_box_of(&server->object);
-        /* Memory is allocated on the way, and what nothing refers to is finalised then: not the one where this stands. One that
-           isn't anchored neither listens nor claims, and nothing is allocated for it. */
+        /* Memory is allocated on the way, and what nothing refers to is finalised then: not the one where
+           this stands. One that isn't anchored neither listens nor claims, and nothing is allocated for
+           it. */
         lua_settop(L, top);
         binding_push(L, &server->object);
         if (box->generation == generation) {
@@ -350,7 +354,7 @@ void binding_commit_generation(binding_generation *generation, binding_commit *r
     state->hooks->succeeded(state);
 }
 
-/* --- rollback ------------------------------------------------------------------------------------------------------ */
+/* --- rollback ------------------------------------------------------------------------------------------- */
 
 static void undo_member(lua_State *L, binding_box *box) {
     mp_object *object = binding_object(box);

@@ -1,6 +1,6 @@
 /*
- * How one generation comes after another. It is staged (runs, but changes nothing that is seen), committed (takes over the
- * listeners of the one before) or rolled back.
+ * How one generation comes after another. It is staged (runs, but changes nothing that is seen), committed
+ * (takes over the listeners of the one before) or rolled back.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,16 +27,17 @@ bool binding_has_lost_listener(const binding_generation *generation);
 /* The staged generation comes to nothing: closes all that it has made. */
 void binding_rollback_generation(binding_generation *generation);
 
-/* The listener of the current generation that a staged listen with these arguments will take over, or NULL. */
+/* The listener of the current generation that a staged listen with these arguments will take over, or
+   NULL. */
 mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
                                       uint16_t port);
 
-/* One of the current generation that listens at the same port, with another address that nobody asks for; best one that nobody
-   takes over yet; or NULL. */
+/* One of the current generation that listens at the same port, with another address that nobody asks for;
+   best one that nobody takes over yet; or NULL. */
 mp_tcp_server *binding_claim_port(binding_generation *generation, uint16_t port);
 
-/* The staged generation is about to take over: has its new listeners accept clients. False, and whose it was and why, if one can't;
-   the generation is then to be rolled back. */
+/* The staged generation is about to take over: has its new listeners accept clients. False, and whose it
+   was and why, if one can't; the generation is then to be rolled back. */
 bool binding_open_listeners(binding_generation *generation, mp_tcp_server **which, enum mp_fault *fault);
 
 /* The same of a staged setSocketDescriptor. */

@@ -1,6 +1,6 @@
 /*
- * Boxes: the userdata of a server, socket, timer or task begins with one; the C object of host/ follows it. What is anchored
- * lives until nothing can happen on it any more.
+ * Boxes: the userdata of a server, socket, timer or task begins with one; the C object of host/ follows it.
+ * What is anchored lives until nothing can happen on it any more.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,17 +72,19 @@ bool binding_is(lua_State *L, const binding_state *state, int index, int class);
 /* The userdata at `index` if it is of `class`, which is none of signal.h's, else raises a type error. */
 void *binding_check_userdata(lua_State *L, int index, int class);
 
-/* What every object's finaliser does at last; `anchor` is what it was anchored with before its C object was destroyed. */
+/* What every object's finaliser does at last; `anchor` is what it was anchored with before its C object
+   was destroyed. */
 void binding_forget(lua_State *L, binding_box *box, int anchor);
 
 /* Finalises what finalisers have made while the Lua state was closing: Lua doesn't. */
 void binding_finalise_orphans(lua_State *L);
 
-/* Keeps the object at `index` alive until nothing can happen on it any more; before any call that may cause signals. */
+/* Keeps the object at `index` alive until nothing can happen on it any more; before any call that may
+   cause signals. */
 void binding_anchor(lua_State *L, int index, mp_object *object);
 
-/* Pushes the userdata of an anchored object on `L`; never raises if there is stack. False, and nil is pushed: it is only
-   weakly anchored, and collected; its finaliser comes next. */
+/* Pushes the userdata of an anchored object on `L`; never raises if there is stack. False, and nil is
+   pushed: it is only weakly anchored, and collected; its finaliser comes next. */
 static inline bool binding_push(lua_State *L, const mp_object *object) {
     int type = lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor);
     if (type == LUA_TTABLE) {

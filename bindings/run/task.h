@@ -35,13 +35,13 @@ struct binding_wait {
 /* What a task is, and what is done when it ends. */
 struct binding_task_kind {
     const char *name;
-    bool
-        lasting; /* may go on for ever: it is at work only on the connection that it took last, and what it took
-                     outlives its failure */
+    /* It may go on for ever: of the connections that it takes it is at work on the last alone, and they outlive its
+       failure. */
+    bool lasting;
     /* It has failed; its error value is on top of its stack. NULL: nobody is told. Never raises. */
     void (*failed)(binding_task *task);
-    /* It has ended, from the loop: `count` results or an error value are on top of its stack, and `status` is
-       LUA_OK, LUA_YIELD for cancelled, or an error. Never raises. NULL: nobody is told. */
+    /* It has ended, from the loop: `count` results or an error value are on top of its stack, and `status`
+       is LUA_OK, LUA_YIELD for cancelled, or an error. Never raises. NULL: nobody is told. */
     void (*ended)(binding_task *task, int status, int count);
 };
 
@@ -96,19 +96,19 @@ void binding_open_tasks(lua_State *L, binding_state *state);
 /* Frees all tasks; their coroutines go with the Lua state. */
 void binding_free_tasks(binding_state *state);
 
-/* A task for a handler, with an empty stack that has LUA_MINSTACK slots; the caller sets what it runs on, its
-   kind and its context. NULL on lack of memory. */
+/* A task for a handler, with an empty stack that has LUA_MINSTACK slots; the caller sets what it runs on,
+   its kind and its context. NULL on lack of memory. */
 binding_task *binding_take_task(binding_state *state);
 
-/* A handler of the task, which runs several, has returned, or there was none: whatever there is to do after
-   one. */
+/* A handler of the task, which runs several, has returned, or there was none: whatever there is to do
+   after one. */
 void binding_end_handler(binding_task *task);
 
 /* Takes back a task that has ended well or never begun. */
 void binding_give_back(binding_task *task);
 
-/* A task for the function and `arguments` on top of L's stack, which are popped; NULL on lack of memory. It
-   is to be resumed before any code of the script can run. */
+/* A task for the function and `arguments` on top of L's stack, which are popped; NULL on lack of memory.
+   It is to be resumed before any code of the script can run. */
 binding_task *binding_new_task(binding_state *state, const binding_task_kind *kind, lua_State *L,
                                int arguments);
 
@@ -121,28 +121,5 @@ void binding_cancel(binding_task *task);
 
 /* Ends a task that has never run. */
 void binding_discard(binding_task *task);
-
-/* Notes that the running task took `socket` from nextPendingConnection. */
-void binding_taken(binding_state *state, binding_box *box);
-
-/* Forgets a socket that vanishes or whose handler has ended. */
-void binding_untaken(binding_box *box);
-
-/* Puts a wait into the ring of those on its object. */
-void binding_link_wait(binding_wait *wait);
-
-/* The other way round: its object is about to vanish. */
-void binding_unlink_wait(binding_wait *wait);
-
-/* No task has anything to do with the object from here on, which is about to vanish; its waits have been
-   unlinked. */
-void binding_abandon(binding_box *box);
-
-/* Puts a wait, or a mark, which has no test, in front of one in the ring; NULL: last. And takes it out. */
-void binding_put_wait(binding_box *box, binding_wait *wait, binding_wait *before);
-void binding_take_wait(binding_box *box, binding_wait *wait);
-
-/* Ends a wait without regard to its test. */
-void binding_end_wait(binding_wait *wait, int outcome);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "loop/reserve.h"
 #include "object/arguments.h"
+#include "run/work.h"
 #include "object/surplus.h"
 
 static binding_task *task_of(lua_State *L) {

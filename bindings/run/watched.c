@@ -1,6 +1,6 @@
 /*
- * Lua's own functions with a watchdog; see watched.h. A coroutine runs on behalf of the handler that resumes it: the time that one
- * has goes on, and where it is over the watchdog's hook goes along, in and out.
+ * Lua's own functions with a watchdog; see watched.h. A coroutine runs on behalf of the handler that resumes
+ * it: the time that one has goes on, and where it is over the watchdog's hook goes along, in and out.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,7 +32,8 @@ static void go_out(binding_state *state, lua_State *co, lua_State *outer) {
         move_hook(&state->watch, co, outer);
 }
 
-/* Moves `count` arguments from L to `co` and runs it. Gives the number of results on top of L; -1: an error is there. */
+/* Moves `count` arguments from L to `co` and runs it. Gives the number of results on top of L; -1: an
+   error is there. */
 static int run(lua_State *L, binding_state *state, lua_State *co, int count) {
     int results;
     if (!lua_checkstack(co, count)) {
@@ -147,8 +148,8 @@ static int coroutine_close(lua_State *L) {
     return 2;
 }
 
-/* The message handler of xpcall. One that is called with the watchdog's error runs within its hook, where no other hook comes.
-   Upvalues: the state, the script's. */
+/* The message handler of xpcall. One that is called with the watchdog's error runs within its hook, where
+   no other hook comes. Upvalues: the state, the script's. */
 static int handle_message(lua_State *L) {
     const binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
     if (state->watch.late == L)

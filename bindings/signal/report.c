@@ -13,6 +13,7 @@
 #include "net/tcp_socket.h"
 #include "object/arguments.h"
 #include "object/signal_name.h"
+#include "run/work.h"
 
 void binding_push_error(lua_State *L, lua_State *from, bool traceback) {
     const char *message = lua_tostring(from, -1);

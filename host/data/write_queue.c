@@ -59,6 +59,7 @@ static mp_chunk *new_chunk(mp_chunk_pool *pool, size_t room) {
     }
     chunk->data = chunk->bytes;
     chunk->start = chunk->end = 0;
+    assert(room <= UINT32_MAX);
     chunk->room = (uint32_t)room;
     chunk->token = MP_COPY;
     return chunk;

@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: MIT
+-- Cause: the waits on an object were a list that was walked for each that began or ended, and from its start after each that was
+-- woken: n of them took n² steps.
+-- Fix: a ring with marks, in which each takes one step. What is looked at here is that nobody is left out or woken twice.
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+
+describe("many tasks that wait for one object", function()
+  local target, go
+
+  before_each(function()
+    go = false
+    target = moonport.spawn(function()
+      while not go do moonport.sleep(1) end
+      return "result"
+    end)
+  end)
+
+  after_each(function() target = nil end)
+
+  -- Starts `count` tasks that join the target and calls `act` with their numbers as they go on.
+  local function waiters(count, act)
+    local tasks, waiting = {}, 0
+    for i = 1, count do
+      tasks[i] = moonport.spawn(function()
+        waiting = waiting + 1
+        local result = target:join()
+        act(i, tasks)
+        return result
+      end)
+    end
+    helper.eventually(function() return waiting == count end, nil, 60000)
+    return tasks
+  end
+
+  it("all go on, in the order in which they began", function()
+    local order = {}
+    local tasks = waiters(5000, function(i) order[#order + 1] = i end)
+    go = true
+    for _, task in ipairs(tasks) do assert.equal("result", task:join()) end
+    for i = 1, 5000 do assert.equal(i, order[i]) end
+    assert.equal(5000, #order)
+  end)
+
+  it("may end each other while they are woken", function()
+    local woken = {}
+    local tasks = waiters(12, function(i, tasks)
+      woken[#woken + 1] = i
+      if i % 3 == 1 then
+        tasks[i + 1]:cancel() -- the next one
+        if i > 3 then tasks[i - 1]:cancel() end -- one that has gone on
+        tasks[12 - i == i and 1 or 12]:cancel() -- the last one
+      end
+    end)
+    go = true
+    helper.eventually(function()
+      for _, task in ipairs(tasks) do if task:isActive() then return false end end
+      return true
+    end)
+    assert.same({ 1, 3, 4, 6, 7, 9, 10 }, woken)
+  end)
+
+  it("may wait anew while the others are woken", function()
+    local again, rounds = moonport.spawn(function() moonport.sleep(60000) end), 0
+    local tasks = {}
+    for i = 1, 10 do
+      tasks[i] = moonport.spawn(function()
+        target:join()
+        again:join(20)
+        target:join()
+        rounds = rounds + 1
+      end)
+    end
+    helper.settle(5)
+    go = true
+    helper.eventually(function() return rounds == 10 end)
+    again:cancel()
+  end)
+
+  it("may be so many that their square would take long", function()
+    local done = 0
+    waiters(30000, function() done = done + 1 end)
+    go = true
+    helper.eventually(function() return done == 30000 end, nil, 60000)
+  end)
+end)
