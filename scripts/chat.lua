@@ -44,7 +44,7 @@ function person:enter(room)
   rooms[room] = rooms[room] or {}
   rooms[room][self] = true
   self.room = room
-  tell(room, ("* %s has come to %s"):format(self.name, room))
+  tell(room, ("* %s joined %s"):format(self.name, room))
 end
 
 function person:leave(how)
@@ -67,8 +67,8 @@ end
 
 function commands.join(self, room)
   if not fits(room) then return "a room's name has 1 to 20 letters, digits, - and _" end
-  if room == self.room then return "you are there" end
-  self:leave("has gone to " .. room)
+  if room == self.room then return "you are there already" end
+  self:leave("went to " .. room)
   self:enter(room)
 end
 
@@ -102,7 +102,7 @@ function person:readyRead()
 end
 
 function person:disconnected()
-  self:leave "has left"
+  self:leave "left"
 end
 
 function server:newConnection()

@@ -88,7 +88,8 @@ local TcpServer = {}
 
 ---Listens. Port 0: the system chooses, see serverPort. "any" takes IPv4 and IPv6 with one socket, "::" only IPv6,
 ---"0.0.0.0" only IPv4. Fails with AddressInUseError, SocketAddressNotAvailableError, SocketAccessError,
----SocketResourceError, UnsupportedSocketOperationError, or OperationError if it listens already. Sets SO_REUSEADDR.
+---SocketResourceError, UnsupportedSocketOperationError, or OperationError if it listens already. The message says so
+---if the address is in use by a server of the same program. Sets SO_REUSEADDR.
 ---@param address? moonport.Address # default "any"
 ---@param port? integer # default 0
 ---@return true|nil, string|nil, moonport.Code|nil

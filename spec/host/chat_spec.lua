@@ -40,7 +40,7 @@ describe("scripts/chat.lua #gc", function()
     assert.are.equal(0, people[2]:wait())
     for _, nc in ipairs { people[1], people[3] } do
       nc:waitForLine "^bob: bye$"
-      nc:waitForLine "^%* bob has left$"
+      nc:waitForLine "^%* bob left$"
     end
     program:signal "TERM"
     assert.are.equal(0, program:wait())
@@ -65,8 +65,8 @@ describe("scripts/chat.lua #gc", function()
     local _, port = chat()
     local ann, bob = enter(port, "ann"), enter(port, "bob")
     bob:send "/join den\n"
-    hear(ann, "^%* bob has gone to den\n")
-    hear(bob, "^%* bob has come to den\n")
+    hear(ann, "^%* bob went to den\n")
+    hear(bob, "^%* bob joined den\n")
     bob:send "secret\n/rooms\n"
     hear(bob, "^bob: secret\n")
     hear(bob, "^%* den, lobby\n")
@@ -74,7 +74,7 @@ describe("scripts/chat.lua #gc", function()
     assert.are.equal("* ann\n", ann:receiveLine())
     bob:send "/join lobby\n/rooms\n"
     hear(bob, "^%* lobby\n") -- the den went with the last person in it
-    hear(ann, "^%* bob has come to lobby\n")
+    hear(ann, "^%* bob joined lobby\n")
   end)
 
   it("says what there is to an unknown command, and nothing to an empty line", function()
@@ -118,7 +118,7 @@ describe("scripts/chat.lua #gc", function()
       ann:send(text)
       for _ = 1, 20 do
         local line = ann:receiveLine()
-        gone = gone or line == "* deaf has left\n"
+        gone = gone or line == "* deaf left\n"
       end
       bob:fill()
       bob.unread = ""
@@ -134,7 +134,7 @@ describe("scripts/chat.lua #gc", function()
     local ann = enter(port, "ann")
     for i = 1, 10 do
       enter(port, "walker" .. i):reset()
-      hear(ann, "^%* walker" .. i .. " has left\n")
+      hear(ann, "^%* walker" .. i .. " left\n")
     end
     ann:send "/who\n"
     assert.are.equal("* ann\n", ann:receiveLine())

@@ -101,9 +101,9 @@ describe("reloading under traffic #gc", function()
       repeat local line = who:receiveLine() until line:find(pattern)
     end
     ann:send "/nick Ann\n/join kitchen\n"
-    hears(ann, "Ann has come to kitchen")
+    hears(ann, "Ann joined kitchen")
     bob:send "/nick Bob\n/join kitchen\n"
-    hears(ann, "Bob has come to kitchen")
+    hears(ann, "Bob joined kitchen")
     service:write("main.lua", (text:gsub("function commands%.quit", "function commands.shout(self, what)\n"
       .. "  tell(self.room, self.name .. ' shouts ' .. what:upper())\nend\n\n%0")))
     service.program:signal "HUP"
