@@ -37,7 +37,8 @@ typedef struct program_options {
     bool watch;
 } program_options;
 
-/* Reads the command line, and does what needs no script. Returns PROGRAM_GO_ON or an exit status (0 after --help). */
+/* Reads the command line, and does what needs no script. Returns PROGRAM_GO_ON or an exit status (0 after
+   --help). */
 int program_parse_options(program_options *options, int argc, char **argv);
 
 /* One line on stderr, "moonport: …". */

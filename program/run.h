@@ -25,8 +25,8 @@ typedef struct program {
     program_reload reload;
 } program;
 
-/* Opens the libraries, runs -e and the script until nothing is left, and closes everything but the Lua state. `options` and `L` are
-   set, all else is zero. Returns the exit status. */
+/* Opens the libraries, runs -e and the script until nothing is left, and closes everything but the Lua
+   state. `options` and `L` are set, all else is zero. Returns the exit status. */
 int program_run(program *self);
 
 #endif
