@@ -36,7 +36,8 @@
     X(ioctl) X(open) X(close) X(stat) X(fstat) X(lstat) X(readlink) X(fopen) X(fgets) X(fwrite) X(fclose)
 /* clang-format on */
 
-/* Their parameters have our names, not the C library's. NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+/* Their parameters have our names, not the C library's.
+   NOLINTBEGIN(readability-inconsistent-declaration-parameter-name, clang-analyzer-valist.Uninitialized) */
 
 enum function {
 #define NUMBER(name) F_##name,
@@ -387,4 +388,4 @@ int fclose(FILE *file) {
     return fault(F_fclose) > 0 ? EOF : result;
 }
 
-/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name, clang-analyzer-valist.Uninitialized) */
