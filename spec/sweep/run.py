@@ -302,8 +302,7 @@ class Run:
             if len(self.lost) > before:
                 raise Broken("not served although all works again: " + self.lost[-1])
             self.report = {name: int(count) for name, count in re.findall(r"(\w+) (\d+)", text)}
-            left = len(self.descriptors()) - opened - 1  # one for name servers
-            return self.report["connections"] == 1 and left <= 0
+            return self.report["connections"] == 1 and len(self.descriptors()) <= opened
 
         data = self.connect("echo")
         self.exchange(data, SMALL, SMALL, "echo in the end")
