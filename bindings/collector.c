@@ -64,6 +64,8 @@ struct binding_collector {
     binding_state *state;
     enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL } pace; /* none: Lua's own */
     bool cycle_ended;       /* the collector's last cycle, a moment ago */
+    uint8_t silent;         /* cycles that have ended without a word of the sentinel */
+    const void *sentinel;   /* a dead userdata, whose finaliser says that a cycle has ended */
     bool collecting;        /* in the loop's idle time */
     bool tuned;             /* the script has set parameters */
     int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
@@ -91,15 +93,53 @@ static void set_collect_at(binding_collector *self, int collect_at) {
     self->state->pace = collect_at > 0 || self->cycle_ended ? keep_state_pace : NULL;
 }
 
-/* The end of a cycle: a dead userdata is finalised, and asks for the same in the next one. No lua_gc works in
+/* The end of a cycle: the sentinel is finalised, and asks for the same in the next one. No lua_gc works in
    here. */
 static int cycle_ended(lua_State *L) {
     binding_collector *self = binding_state_of(L)->collector;
+    if (lua_touserdata(L, 1) != self->sentinel)
+        return 0;
+    self->silent = 0;
     self->cycle_ended = true;
     self->state->pace = keep_state_pace;
     lua_getmetatable(L, 1);
     lua_setmetatable(L, 1);
     return 0;
+}
+
+/* state -> */
+static int make_sentinel(lua_State *L) {
+    binding_state *state = lua_touserdata(L, 1);
+    const void *sentinel = lua_newuserdatauv(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, cycle_ended, 1);
+    lua_setfield(L, -2, "__gc");
+    state->collector->sentinel = sentinel;
+    lua_setmetatable(L, -2);
+    return 0;
+}
+
+/*
+ * A step of the collector. -> whether it was the last of a cycle
+ *
+ * A finaliser for whose call there is no memory is lost, the sentinel's too, and cycles would be waited for that
+ * had long ended. Lua says itself when a step is the last one; the sentinel may have spoken before, within a
+ * handler, once.
+ */
+static bool step(binding_collector *self) {
+    lua_State *L = self->state->L;
+    bool last = lua_gc(L, LUA_GCSTEP, 0) != 0;
+    if (last && !self->cycle_ended && ++self->silent > 1) {
+        self->silent = 0;
+        self->cycle_ended = true;
+        self->sentinel = NULL;
+        lua_pushcfunction(L, make_sentinel);
+        lua_pushlightuserdata(L, self->state);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+            lua_pop(L, 1); /* it is lost as before */
+    }
+    return last || self->cycle_ended;
 }
 
 static int used(const binding_collector *self) {
@@ -174,7 +214,7 @@ static bool collect_some(mp_loop *loop) {
     if (self->pace != PACE_INCREMENTAL || !lua_gc(self->state->L, LUA_GCISRUNNING))
         return self->collecting = false;
     do {
-        if (lua_gc(self->state->L, LUA_GCSTEP, 0) != 0 || self->cycle_ended) {
+        if (step(self)) {
             keep_pace(self);
             return self->collecting = false;
         }
@@ -240,7 +280,7 @@ bool binding_collect_due(binding_state *state) {
         return false;
     if (self->cycles_due > 0) {
         be_incremental(self);
-        (void)lua_gc(self->state->L, LUA_GCSTEP, 0);
+        (void)step(self);
         if (self->cycle_ended)
             keep_pace(self);
     }
@@ -319,13 +359,9 @@ void binding_collect_eagerly(lua_State *L) {
 }
 
 void binding_pace_collector(lua_State *L, binding_state *state) {
-    lua_newuserdatauv(L, 0, 0);
-    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, make_sentinel);
     lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, cycle_ended, 1);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
+    lua_call(L, 1, 0);
     begin_pace(state->collector);
     lua_pushlightuserdata(L, state);
     lua_getglobal(L, "collectgarbage");
