@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a reload anchors the outgoing connections of the run before it weakly. One of them could be collected while a signal
--- was being delivered on it, when the handler or the waiting task that was told let go of it; what came behind in the delivery
--- read freed memory. So did the wait of a handler whose coroutine the script had closed, at its deadline.
+-- Cause: a reload anchors the outgoing connections of the run before it weakly. One of them could be
+-- collected while a signal was being delivered on it, when the handler or the waiting task that was told let
+-- go of it; what came behind in the delivery read freed memory. So did the wait of a handler whose coroutine
+-- the script had closed, at its deadline.
 -- Fix: what is told stays on a Lua stack until that is over, and a finaliser ends the waits on its object.
 
-local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 
 -- The first run opens a connection to a server of its own in the same process, and keeps it for its handlers.

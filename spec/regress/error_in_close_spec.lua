@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cause: what the __close of a variable threw when its task was cancelled, or behind the error of a handler, was thrown away.
+-- Cause: what the __close of a variable threw when its task was cancelled, or behind the error of a handler,
+-- was thrown away.
 -- Fix: it is told as any error is.
 
 local helper = require "spec.helper"

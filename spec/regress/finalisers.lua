@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What finalisers.lua's specs run: objects of each class in each state, and calls of each function and method that there is
--- with arguments of all kinds. What a call gives doesn't matter, only that the program lives.
+-- What finalisers.lua's specs run: objects of each class in each state, and calls of each function and method
+-- that there is with arguments of all kinds. What a call gives doesn't matter, only that the program lives.
 
 local moonport = require "moonport"
 
@@ -32,8 +32,8 @@ local arguments = {
   function() return nothing, 1, 2, 3 end,
 }
 
--- Descriptors are given to nobody who would close them, nobody ends the program or loads it anew before all is called, and log
--- lines are few.
+-- Descriptors are given to nobody who would close them, nobody ends the program or loads it anew before all
+-- is called, and log lines are few.
 local function fits(name, i)
   return not (name:find "Descriptor" and (i == 4 or i == 6)) and name ~= "quit" and name ~= "reload"
     and (i < 4 or not name:find "^log")
@@ -51,7 +51,8 @@ end
 -- Only the debug library gives a script these; they trust their argument.
 local reserved = { __gc = true, __index = true, __newindex = true }
 
---- The methods and metamethods of an object, by name. An object's __index is the table of methods, or has it as an upvalue.
+--- The methods and metamethods of an object, by name. An object's __index is the table of methods, or has it
+-- as an upvalue.
 function M.methods(object)
   local meta, found = debug.getmetatable(object), {}
   local index = meta.__index

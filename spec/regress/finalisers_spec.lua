@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Cause: tasks, and functions of the module, didn't look whether what they use had been finalised. At the end of the state
--- finalisers of the script's own come behind those of objects that are younger, of generations, and of the program's part: they
--- read what had been freed. Fix: one look for all of them, at the object, at the state and at the generation.
--- All functions and methods that there are at run time are called, with arguments of all kinds: new ones come by themselves.
+-- Cause: tasks, and functions of the module, didn't look whether what they use had been finalised. At the end
+-- of the state finalisers of the script's own come behind those of objects that are younger, of generations,
+-- and of the program's part: they read what had been freed. Fix: one look for all of them, at the object, at
+-- the state and at the generation. All functions and methods that there are at run time are called, with
+-- arguments of all kinds: new ones come by themselves.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"

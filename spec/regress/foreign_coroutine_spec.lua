@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Cause: coroutine.running() gives a script the coroutines in which its handlers run. The host resumed and reset them without
--- a look at what had become of them: one that was resumed from outside while it waited, cancelled while it ran so, closed
--- while it waited or before it began was reset while it ran, or called below its stack.
--- Fix: what waits goes on by the host alone; a coroutine that isn't as it was left isn't touched; and what has not begun yet
--- isn't on a coroutine that a script may know.
+-- Cause: coroutine.running() gives a script the coroutines in which its handlers run. The host resumed and
+-- reset them without a look at what had become of them: one that was resumed from outside while it waited,
+-- cancelled while it ran so, closed while it waited or before it began was reset while it ran, or called
+-- below its stack.
+-- Fix: what waits goes on by the host alone; a coroutine that isn't as it was left isn't touched; and what
+-- has not begun yet isn't on a coroutine that a script may know.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Cause: the waits on an object were a list that was walked for each that began or ended, and from its start after each that was
--- woken: n of them took n² steps.
--- Fix: a ring with marks, in which each takes one step. What is looked at here is that nobody is left out or woken twice.
+-- Cause: the waits on an object were a list that was walked for each that began or ended, and from its start
+-- after each that was woken: n of them took n² steps.
+-- Fix: a ring with marks, in which each takes one step. What is looked at here is that nobody is left out or
+-- woken twice.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -63,9 +64,8 @@ describe("many tasks that wait for one object", function()
 
   it("may wait anew while the others are woken", function()
     local again, rounds = moonport.spawn(function() moonport.sleep(60000) end), 0
-    local tasks = {}
-    for i = 1, 10 do
-      tasks[i] = moonport.spawn(function()
+    for _ = 1, 10 do
+      moonport.spawn(function()
         target:join()
         again:join(20)
         target:join()

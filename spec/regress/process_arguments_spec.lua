@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Cause: moonport.test.process asked the __len and the __tostring of what it was given, and wrote behind its arrays when these
--- lied or changed the tables; the strings that it had taken from them could be collected meanwhile.
+-- Cause: moonport.test.process asked the __len and the __tostring of what it was given, and wrote behind its
+-- arrays when these lied or changed the tables; the strings that it had taken from them could be collected
+-- meanwhile.
 -- Fix: raw lengths, texts that are made first, and strings that are held as long as they are used.
 
 local moonport = require "moonport"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cause: SIGPIPE was ignored, and what os.execute and io.popen start inherits that: "yes | head" went on for ever, or
--- complained. Fix: it has a handler that does nothing, which no program inherits.
+-- Cause: SIGPIPE was ignored, and what os.execute and io.popen start inherits that: "yes | head" went on for
+-- ever, or complained. Fix: it has a handler that does nothing, which no program inherits.
 
 local helper = require "spec.helper"
 

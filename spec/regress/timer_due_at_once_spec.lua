@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a timer of interval 0 that was due in the same turn as another was no longer active for libev, only pending.
--- stop() did nothing then, and isActive() said false: it fired, started itself again and went on for ever.
+-- Cause: a timer of interval 0 that was due in the same turn as another was no longer active for libev, only
+-- pending. stop() did nothing then, and isActive() said false: it fired, started itself again and went on for
+-- ever.
 -- Fix: what is pending is stopped, and counts as active.
 
 local helper = require "spec.helper"

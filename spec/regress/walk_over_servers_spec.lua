@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a reload walks over all servers, to hand listeners over and to tell connections. On the way memory is allocated and
--- handlers run, and a server that nothing refers to any more was finalised while the walk stood at it, or was about to go on
--- to it: it went on in freed memory. The eager collector finds that at once, the generational one after a while.
+-- Cause: a reload walks over all servers, to hand listeners over and to tell connections. On the way memory
+-- is allocated and handlers run, and a server that nothing refers to any more was finalised while the walk
+-- stood at it, or was about to go on to it: it went on in freed memory. The eager collector finds that at
+-- once, the generational one after a while.
 -- Fix: the walk holds the server where it stands, and looks for the next one only then.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 
 describe("a reload's walk over the servers", function()
-  -- The collector is generational, and gets its turn after as many KiB as there have been runs: once on the walk.
+  -- The collector is generational, and gets its turn after as many KiB as there have been runs: once on the
+  -- walk.
   it("survives garbage between the listeners", function()
     local service = reload.start([[
       local moonport = require "moonport"

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Cause: the hook of --handler-timeout was set on the coroutine of a handler alone, once. Coroutines of the script, a __close of
--- a cancelled task, the __tostring of an error and a prototype's __index ran out of its reach, and debug.sethook took it out.
--- The line that it named was the caller's.
--- Fix: it goes where the script's code runs, and comes again. C functions have no such place: the log names the line that they
--- were called from, and --handler-kill ends the process.
+-- Cause: the hook of --handler-timeout was set on the coroutine of a handler alone, once. Coroutines of the
+-- script, a __close of a cancelled task, the __tostring of an error and a prototype's __index ran out of its
+-- reach, and debug.sethook took it out. The line that it named was the caller's.
+-- Fix: it goes where the script's code runs, and comes again. C functions have no such place: the log names
+-- the line that they were called from, and --handler-kill ends the process.
 
 local helper = require "spec.helper"
 
@@ -71,7 +71,9 @@ local function start(source, options)
 end
 
 describe("--handler-timeout", function()
-  for _, name in ipairs { "resume", "wrap", "generator", "close", "cancel", "text", "xpcall", "sethook", "pcall", "index" } do
+  for _, name in ipairs {
+    "resume", "wrap", "generator", "close", "cancel", "text", "xpcall", "sethook", "pcall", "index",
+  } do
     it("reaches " .. name, function()
       local program, port = start(script, { "--handler-timeout", "50" })
       local client = helper.connect(port)
