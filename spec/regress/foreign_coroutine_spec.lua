@@ -50,12 +50,14 @@ describe("the coroutine of a task", function()
     local told
     moonport.onError(function(text) told = text end)
     local closed
+    local other = moonport.spawn(function() moonport.sleep(60000) end)
     local co, task = waiting(function()
       local _ <close> = setmetatable({}, { __close = function() closed = true end })
-      return moonport.sleep(5)
+      return other:join()
     end)
     assert.is_true(coroutine.close(co))
     assert.is_true(closed)
+    other:cancel() -- what it has waited for
     local nothing, message, code = task:join()
     assert.is_nil(nothing)
     assert.truthy(message:find("the script has closed or resumed the coroutine", 1, true))
