@@ -75,6 +75,14 @@ static void add_no_more(binding_state *state, lua_State *L) {
     (void)L;
 }
 
+static void fail_no_more(binding_state *state, const binding_generation *generation, const char *message,
+                         const mp_address *peer) {
+    (void)state;
+    (void)generation;
+    (void)message;
+    (void)peer;
+}
+
 static void refuse_no_more(lua_State *L, const char *name) {
     luaL_error(L, "%s: the program has ended", name);
 }
@@ -83,6 +91,7 @@ static const binding_host ended = {.adopt = program_adopt_input,
                                    .quit = quit_no_more,
                                    .refuse = refuse_no_more,
                                    .reload = reload_no_more,
+                                   .failed = fail_no_more,
                                    .stats = add_no_more,
                                    .trim = on_trim};
 
@@ -92,7 +101,7 @@ static bool collects_eagerly(void) {
     return wish && strcmp(wish, "eager") == 0;
 }
 
-/* os.exit: ends the service, but from no version that doesn't serve yet. Upvalue: Lua's own */
+/* os.exit: ends the service, but from no generation that doesn't serve yet. Upvalue: Lua's own */
 static int exit_process(lua_State *L) {
     program_refuse(L, "os.exit");
     lua_pushvalue(L, lua_upvalueindex(1));

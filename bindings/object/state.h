@@ -23,7 +23,7 @@ typedef struct binding_generation binding_generation;
 /* Userdata classes; those of signal.h come first, with the same numbers. */
 enum { CLASS_HOST_ADDRESS = MP_KIND_COUNT, CLASS_TASK, CLASS_CONNECTION, CLASS_LOOKUP, CLASS_COUNT };
 
-/* What the program does for the bindings; in a plain Lua there is none. */
+/* What the program does for the bindings, each of it at any time; in a plain Lua there is none. */
 typedef struct binding_host {
     /* Pushes all that is unread without a copy, and has it read; false: it can't. */
     bool (*adopt)(lua_State *L, mp_stream *socket);

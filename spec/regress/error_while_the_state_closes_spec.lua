@@ -1,0 +1,25 @@
+-- A finaliser that ran while the Lua state was being closed could end a task whose variable then threw. The error was
+-- reported to the program, whose part had ended: it had put a table of functions in its place that lacked this one, and
+-- the process crashed instead of ending with the status that was asked for.
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+
+local script = [[
+  local moonport = require "moonport"
+  local task = moonport.spawn(function()
+    local _ <close> = setmetatable({}, { __close = function() error("thrown at the end", 0) end })
+    moonport.sleep(60000)
+  end)
+  -- Made later, so finalised before the task.
+  ender = setmetatable({}, { __gc = function() task:cancel() end })
+  moonport.singleShot(0, function() moonport.quit(3) end)
+]]
+
+describe("An error in a variable of a task that a finaliser ends while the state closes", function()
+  it("is in the log, and the program ends as it was to", function()
+    local program = helper.program { source = script }
+    assert.equal(3, program:wait(10000))
+    assert.truthy(program:stderr():find("error task: thrown at the end", 1, true), program:stderr())
+  end)
+end)
