@@ -17,8 +17,6 @@
    again after one. */
 #define FORMER_SECONDS 0.25
 
-/* The descriptor that a listener had before. New clients are ignored there and try again, which brings them
-   to the new one. */
 struct mp_former {
     ev_io watcher;
     ev_timer end;
@@ -84,6 +82,7 @@ void mp_listener_exchange(mp_listener *listener, mp_listener *with) {
     struct ev_loop *ev = listener->network->loop.ev;
     struct mp_former *former = with->former;
     int fd = listener->watcher.fd;
+    assert(former && former->watcher.fd < 0 && fd >= 0 && with->watcher.fd >= 0);
     mp_listener_end_former(listener);
     ev_io_stop(ev, &listener->watcher);
     ev_io_set(&listener->watcher, with->watcher.fd, EV_READ);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "loop/reserve.h"
@@ -97,6 +96,7 @@ void mp_tcp_server_close(mp_tcp_server *server) {
 }
 
 void mp_tcp_server_claim(mp_tcp_server *server, mp_tcp_server *old) {
+    assert(!server->claims && !old->claimed_by && server != old);
     server->claims = old;
     server->lost = false;
     old->claimed_by = server;

@@ -18,6 +18,7 @@ bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd) {
 
 void mp_tcp_server_take_over(mp_tcp_server *server) {
     mp_tcp_server *old = server->claims;
+    assert(old && old->claimed_by == server);
     mp_listener *listener = old->listener;
     bool moves = server->listener->watcher.fd >= 0;
     mp_tcp_server_unclaim(server);

@@ -5,9 +5,9 @@
  */
 #include "reload/reload.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "generation/succession.h"
@@ -32,7 +32,7 @@ static void update_watch(program_reload *self) {
     program_update_watch(&self->watch, self->state->L, self->environment, self->next.environment);
 }
 
-/* The load, which has ended or goes on without us, is the version that serves. */
+/* The load, which has ended or goes on without us, is that of the generation that serves. */
 static int take_environment(program_load *load) {
     int environment = load->environment;
     load->environment = LUA_NOREF;
@@ -50,6 +50,7 @@ static void end_next(program_reload *self) {
 }
 
 void program_prepare_reload(program_reload *self) {
+    assert(self->stage < RELOAD_LOADING && !self->next.task && !self->closed);
     int from = self->restore_wanted ? self->probation.environment : LUA_NOREF;
     self->restores = from != LUA_NOREF;
     self->wanted = self->restore_wanted = false;
@@ -60,6 +61,7 @@ void program_prepare_reload(program_reload *self) {
 }
 
 void program_commit_reload(program_reload *self) {
+    assert(self->stage == RELOAD_READY && self->next.outcome == LOAD_SUCCEEDED);
     binding_generation *old = self->state->generations.current, *new = self->next.generation;
     binding_commit report = {0};
     int before = self->environment;
@@ -88,16 +90,17 @@ void program_commit_reload(program_reload *self) {
 }
 
 void program_give_up_reload(program_reload *self, const char *why) {
+    assert((self->stage == RELOAD_LOADING || self->stage == RELOAD_READY) && !self->next.task);
     if (self->next.generation)
         binding_rollback_generation(self->next.generation);
-    update_watch(self); /* the files of the failed version too: it may be mended there */
+    update_watch(self); /* the files of the code that failed too: it may be mended there */
     program_report_failure(&self->report, self->next.started, why ? why : self->next.error,
                            why ? strlen(why) : self->next.message);
     end_next(self);
     program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
 }
 
-/* Why a version that has been loaded may not take over, or NULL. The last that is looked at are the new
+/* Why a generation that has been loaded may not take over, or NULL. The last that is looked at are the new
    listeners, which clients can connect to from then on. */
 static const char *why_not(program_reload *self) {
     mp_tcp_server *server = NULL;
@@ -164,7 +167,7 @@ static void on_first_ended(program_load *load) {
 /* --- wishes --------------------------------------------------------------------------------------------- */
 
 static void on_give_way(mp_delay *timeout) {
-    program_cut_load(&MP_CONTAINER(timeout, program_reload, timeout)->next, "given up for a newer version");
+    program_cut_load(&MP_CONTAINER(timeout, program_reload, timeout)->next, "given up for newer code");
 }
 
 bool program_want_reload(program_reload *self) {
