@@ -32,7 +32,7 @@
 /* A connection is told of a reload before its next event. */
 static void emit_upcall(mp_object *object, enum mp_signal signal, intptr_t argument) {
     if (object->behaviour->kind == MP_TCP_SOCKET && binding_is_behind((mp_stream *)object))
-        binding_resume_connection((mp_stream *)object);
+        binding_tell_connection((mp_stream *)object);
     if (!binding_box_of(object)->weak) {
         binding_emit(object, signal, argument);
         return;
@@ -103,7 +103,7 @@ static const mp_network_upcalls network_upcalls = {binding_arrived, accept_upcal
 
 /* In each turn, a slice: connections are told of a reload, then what it has let go is collected. */
 static bool follow_up(mp_loop *loop) {
-    return binding_resume_some(loop) || binding_collect_due(loop->owner);
+    return binding_tell_some(loop) || binding_collect_due(loop->owner);
 }
 
 static const binding_task_kind spawned = {

@@ -79,8 +79,7 @@ void program_begin_stop(program_stop *self) {
     if (state->generations.current->on_quit == LUA_NOREF) {
         close_connections(self);
     } else {
-        mp_loop_ref(
-            state->loop); /* the loop goes on for the script's turn, although nothing else may be left */
+        mp_loop_ref(state->loop); /* it goes on for the script's turn, although nothing else may be left */
         mp_network_close_listeners(mp_network_of(state->loop));
     }
     mp_delay_start(&self->grace_over, state->loop, self->grace, on_grace_over);

@@ -1,6 +1,6 @@
 /*
- * --handler-timeout: a handler that doesn't return is ended with an error that names the line it was at. --handler-kill: one that
- * goes on in spite of that ends the process.
+ * --handler-timeout: a handler that doesn't return is ended with an error that names the line it was at.
+ * --handler-kill: one that goes on in spite of that ends the process.
  *
  * SPDX-License-Identifier: MIT
  */

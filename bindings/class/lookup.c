@@ -1,12 +1,11 @@
 /*
- * moonport.lookup. A look-up is an object that no script sees: the caller waits on it, and it goes with the call. So it is no
- * member of a run, which would have to be told of the run's end.
+ * moonport.lookup. A look-up is an object that no script sees: the caller waits on it, and it goes with the
+ * call. So it is no member of a run, which would have to be told of the run's end.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "class/lookup.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "net/host_lookup.h"
@@ -93,8 +92,8 @@ static int module_lookup(lua_State *L) {
     luaL_argcheck(L, strlen(name) == length, 1, "a host name can't contain a zero byte");
     enum mp_protocol protocol = binding_check_protocol(L, 2);
     lua_settop(L, 1);
-    name_lookup *self = (name_lookup *)binding_object(
-        binding_new_box(L, state, CLASS_LOOKUP, sizeof(name_lookup)));
+    binding_box *box = binding_new_box(L, state, CLASS_LOOKUP, sizeof(name_lookup));
+    name_lookup *self = (name_lookup *)binding_object(box);
     mp_object_init(&self->object, state->loop, &behaviour);
     self->over = true; /* for the case that what follows raises */
     lua_insert(L, 1);

@@ -41,7 +41,7 @@ static int server_gc(lua_State *L) {
     return binding_finalise(L, destroy);
 }
 
-/* Keeps a server alive that is about to listen, and its prototype at hand. */
+/* Holds a server that is about to listen, and has its prototype at hand. */
 static void anchor(lua_State *L, mp_tcp_server *server) {
     binding_check_prototype(L, 1);
     binding_anchor(L, 1, &server->object);

@@ -18,7 +18,7 @@ int binding_new_tcp_socket(lua_State *L);
 /* Pushes a fresh socket, of `server` if it isn't NULL. */
 mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
 
-/* The upcall: strings that were kept for tcp_socket_write.c are not needed any more. */
+/* The upcall: the strings that tcp_socket_write.c has lent are not needed any more. */
 void binding_flushed(mp_network *network);
 
 /* Makes what tcp_socket_write.c needs of the state. Raises on lack of memory. */

@@ -1,6 +1,6 @@
 /*
  * Writing to a TcpSocket. Short strings are copied to the write queue. The others are sent from where they
- * lie: those of medium size are kept until the loop has sent what it could, the system mostly all of it; long
+ * lie: those of medium size are lent until the loop has sent what it could, the system mostly all of it; long
  * ones are pinned until they are sent.
  *
  * SPDX-License-Identifier: MIT
@@ -21,11 +21,11 @@
 #define LEND_SIZE 512
 #define PIN_SIZE 8192
 
-/* So many strings are kept from one flush to the next; those behind them are copied. */
-#define MOST_KEPT 64
+/* So many strings are lent from one flush to the next; those behind them are copied. */
+#define MOST_LENT 64
 
 struct binding_writer {
-    lua_State *kept;  /* its stack holds strings that are about to be sent */
+    lua_State *lent;  /* its stack holds strings that are about to be sent */
     const char *last; /* the last of them */
 };
 
@@ -33,16 +33,16 @@ static int push_write_fault(lua_State *L, enum mp_fault fault) {
     return binding_fail(L, "write", fault);
 }
 
-/* Keeps the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which
+/* Holds the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which
    costs less than a reference in a table. False: there is no room. */
-static bool keep(lua_State *L, binding_state *state, int index, const char *data) {
+static bool lend(lua_State *L, binding_state *state, int index, const char *data) {
     struct binding_writer *writer = state->writer;
     if (data == writer->last)
         return true;
-    if (lua_gettop(writer->kept) == MOST_KEPT)
+    if (lua_gettop(writer->lent) == MOST_LENT)
         return false;
     lua_pushvalue(L, index);
-    lua_xmove(L, writer->kept, 1);
+    lua_xmove(L, writer->lent, 1);
     writer->last = data;
     mp_network_lend(mp_network_of(state->loop));
     return true;
@@ -50,14 +50,14 @@ static bool keep(lua_State *L, binding_state *state, int index, const char *data
 
 void binding_flushed(mp_network *network) {
     struct binding_writer *writer = ((binding_state *)network->loop.owner)->writer;
-    lua_settop(writer->kept, 0);
+    lua_settop(writer->lent, 0);
     writer->last = NULL;
 }
 
 void binding_open_writing(lua_State *L, binding_state *state) {
     state->writer = binding_allocate(L, sizeof *state->writer);
-    state->writer->kept = lua_newthread(L);
-    luaL_checkstack(state->writer->kept, MOST_KEPT, NULL);
+    state->writer->lent = lua_newthread(L);
+    luaL_checkstack(state->writer->lent, MOST_LENT, NULL);
     (void)luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
@@ -67,7 +67,7 @@ static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const cha
         return mp_stream_write(socket, data, size, MP_COPY);
     if (size < PIN_SIZE)
         return mp_stream_write(socket, data, size,
-                               keep(L, binding_state_of(L), index, data) ? MP_LEND : MP_COPY);
+                               lend(L, binding_state_of(L), index, data) ? MP_LEND : MP_COPY);
     enum mp_fault fault = mp_stream_can_write(socket, size);
     if (fault == MP_FAULT_NONE) {
         lua_pushvalue(L, index);

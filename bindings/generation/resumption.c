@@ -43,7 +43,7 @@ static int restore_handlers(lua_State *L) {
 }
 
 /* If the handler fails, before it waits at least, the connection keeps those that it had. */
-static void tell_connection(binding_box *box, mp_tcp_server *server, mp_stream *socket) {
+static void tell(binding_box *box, mp_tcp_server *server, mp_stream *socket) {
     binding_state *state = socket->object.loop->owner;
     lua_State *L = state->L;
     binding_generation *generation = box->generation;
@@ -73,20 +73,20 @@ static void tell_connection(binding_box *box, mp_tcp_server *server, mp_stream *
     lua_settop(L, top);
 }
 
-void binding_resume_connection(mp_stream *socket) {
+void binding_tell_connection(mp_stream *socket) {
     mp_tcp_server *server = mp_stream_server(socket);
     binding_box *box = binding_box_of(&socket->object);
     if (server && !mp_stream_is_pending(socket))
-        tell_connection(box, server, socket);
+        tell(box, server, socket);
 }
 
 /* Tells those of a server; true: the time is over. */
-static bool resume_server(mp_tcp_server *server, double until) {
+static bool tell_server(mp_tcp_server *server, double until) {
     mp_loop *loop = server->object.loop;
     mp_stream *socket;
     while ((socket = mp_listener_next(server->listener, NULL)) &&
            socket->object.epoch != server->object.epoch) {
-        tell_connection(binding_box_of(&socket->object), server, socket);
+        tell(binding_box_of(&socket->object), server, socket);
         mp_loop_settle(loop);
         if (mp_loop_now() > until)
             return true;
@@ -94,7 +94,7 @@ static bool resume_server(mp_tcp_server *server, double until) {
     return false;
 }
 
-bool binding_resume_some(mp_loop *loop) {
+bool binding_tell_some(mp_loop *loop) {
     lua_State *L = ((binding_state *)loop->owner)->L;
     mp_network *network = mp_network_of(loop);
     double until = mp_loop_now() + SLICE;
@@ -106,7 +106,7 @@ bool binding_resume_some(mp_loop *loop) {
            connections. */
         lua_settop(L, top);
         binding_push(L, &server->object);
-        over = resume_server(server, until);
+        over = tell_server(server, until);
     }
     lua_settop(L, top);
     return over;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "net/tcp_socket.h"
+#include "net/stream_state.h"
 #include "object/box.h"
 #include "object/suggestion.h"
 

@@ -8,10 +8,10 @@
 #ifndef BINDING_GENERATION_H
 #define BINDING_GENERATION_H
 
-#include "net/tcp_server.h"
 #include <assert.h>
 
 #include "net/stream.h"
+#include "net/tcp_server.h"
 #include "object/box.h"
 
 struct binding_generation {

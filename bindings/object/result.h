@@ -16,7 +16,7 @@ int binding_fail(lua_State *L, const char *what, enum mp_fault fault);
 /* true, or the above */
 int binding_result(lua_State *L, const char *what, enum mp_fault fault);
 
-/* Keeps the function or nil at index 1 in a registry reference. */
+/* Puts the function or nil at index 1 into a registry reference. */
 int binding_set_reference(lua_State *L, int *reference);
 
 #endif

@@ -12,7 +12,7 @@
 int binding_signal(enum mp_kind kind, const char *name);
 const char *binding_signal_name(enum mp_signal signal);
 
-/* Keeps the names as strings at hand. */
+/* Has the names at hand as strings. */
 void binding_open_signal_names(lua_State *L, binding_state *state);
 
 /* The signal `name` of `kind`; raises if there is none, with the one that was meant, or whose it is. */

@@ -6,9 +6,9 @@
 #ifndef BINDING_TASK_H
 #define BINDING_TASK_H
 
-#include "loop/repetition.h"
 #include <assert.h>
 
+#include "loop/repetition.h"
 #include "loop/timer.h"
 #include "object/box.h"
 #include "object/generation.h"
@@ -35,8 +35,8 @@ struct binding_wait {
 /* What a task is, and what is done when it ends. */
 struct binding_task_kind {
     const char *name;
-    /* It may go on for ever: of the connections that it takes it is at work on the last alone, and they outlive its
-       failure. */
+    /* It may go on for ever: of the connections that it takes it is at work on the last alone, and they
+       outlive its failure. */
     bool lasting;
     /* It has failed; its error value is on top of its stack. NULL: nobody is told. Never raises. */
     void (*failed)(binding_task *task);

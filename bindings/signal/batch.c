@@ -8,7 +8,6 @@
  */
 #include "signal/batch.h"
 
-#include "net/tcp_server.h"
 #include "run/wait.h"
 #include "signal/emit.h"
 #include "signal/report.h"

@@ -7,8 +7,6 @@
  */
 #include "signal/emit.h"
 
-#include <string.h>
-
 #include "net/tcp_server.h"
 #include "object/arguments.h"
 #include "object/prototype.h"

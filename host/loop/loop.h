@@ -32,9 +32,10 @@ typedef struct mp_upcalls {
 
 /* The parts of a turn that are the network's; one static table. */
 typedef struct mp_phases {
-    void (*run)(mp_loop *loop); /* runs the handlers of what has been received */
-    void (*send)(
-        mp_loop *loop); /* sends what handlers have written; only if `unsent` is set, which it clears */
+    /* Runs the handlers of what has been received. */
+    void (*run)(mp_loop *loop);
+    /* Sends what handlers have written; only if `unsent` is set, which it clears. */
+    void (*send)(mp_loop *loop);
 } mp_phases;
 
 /* When a chore is done. */

@@ -10,7 +10,6 @@
 #define MP_OBJECT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "loop/signal.h"
@@ -25,17 +24,16 @@ typedef struct mp_behaviour {
     bool (*is_active)(const mp_object *object);  /* can an event still happen to it? */
     void (*step)(mp_object *object, int number); /* a deferred step of its own; NULL: it has none */
     void (*close)(mp_object *object);            /* stops to listen; NULL: it doesn't listen */
-    void (*wind_down)(
-        mp_object *object); /* ends once what is queued is sent; NULL: there is nothing to end */
+    void (*wind_down)(mp_object *object);        /* ends once its queue is sent; NULL: nothing is to end */
 } mp_behaviour;
 
 struct mp_object {
     const mp_behaviour *behaviour;
     mp_loop *loop;
-    int32_t anchor;   /* owner: what keeps the object alive; 0 = nothing does */
+    int32_t anchor;   /* owner: what holds the object; 0 = nothing does */
     uint32_t epoch;   /* owner: a server's generation; that of which a connection has been told */
     uint32_t queued;  /* its signals and steps in the queue */
-    uint32_t holds;   /* reasons of the owner to keep it (a suspended handler, a wait) */
+    uint32_t holds;   /* reasons of the owner to hold it (a suspended handler, a wait) */
     uint32_t at_work; /* suspended handlers that are at work on it (D4) */
     bool awaited;     /* owner: somebody waits for signals on this object */
     bool delivering;  /* a queued signal of it is being delivered right now */

@@ -29,9 +29,8 @@ struct mp_listener {
     mp_address kept_peer;
     int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
     struct mp_former
-        *former; /* the descriptor that it had before, and which some are about to be connected to; or NULL */
-    void (*room)(
-        mp_listener *listener); /* the server's: a connection has ended, there is room for one more */
+        *former; /* the descriptor that it had before, while some may still come to it; or NULL */
+    void (*room)(mp_listener *listener); /* the server's: a connection has ended, one more may come */
 };
 
 /* A listener with one reference that doesn't listen yet, or NULL. */

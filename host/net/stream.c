@@ -112,8 +112,8 @@ static bool hand_over(mp_stream *stream, const mp_arrival *arrival) {
     stream->bytes_read += arrival->size;
     network->traffic.bytes_read += arrival->size;
     if (!(stream->open_mode & MP_READ_ONLY)) {
-        mp_object_emit(&stream->object, MP_SIGNAL_READY_READ,
-                       0); /* for those who wait; nothing can be read */
+        /* For those who wait; nothing can be read. */
+        mp_object_emit(&stream->object, MP_SIGNAL_READY_READ, 0);
         return false;
     }
     if (mp_stream_take_arrival(stream, arrival->start, arrival->size))

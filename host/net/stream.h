@@ -2,7 +2,7 @@
  * Streams: what a connected thing has whatever carries it, with QTcpSocket's state machine. Here: life,
  * events, closing. A TcpSocket is a stream with addresses and a way to connect (tcp_socket.h). The headers
  * are the specification: what each call does, and which signals follow from the loop. Differences from Qt are
- * marked D1 to D15 as in the manual.
+ * marked with their number (D1 and so on) in docs/from-qt.md.
  *
  * A failing call returns the fault (MP_FAULT_NONE is 0 and means success) and changes nothing unless it says
  * so. Calls that may cause signals want the object held (mp_object_hold).

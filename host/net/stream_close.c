@@ -1,7 +1,7 @@
 /*
  * Closing; see stream_close.h. This is the state machine of an end.
  *
- * A close is a sequence of signals with a state of its own each (reference section 3.3). Where the loop
+ * A close is a sequence of signals with a state of its own each. Where the loop
  * causes it, each change of state waits as a step in the queue behind the signal before it, so that a handler
  * sees the state that Qt would show, and a handler that does something else with the stream ends the
  * sequence.
@@ -16,7 +16,6 @@
 #include "net/stream.h"
 #include "net/stream_input.h"
 #include "net/stream_output.h"
-#include "system/system.h"
 
 void mp_stream_shut(mp_stream *stream, bool gently) {
     mp_network *network = mp_stream_network(stream);

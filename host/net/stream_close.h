@@ -22,7 +22,7 @@ enum {
     STEP_FORGET
 };
 
-/* The peer has ended (FIN, RST, failed write): begins the close of the reference's section 3.3. */
+/* The peer has ended, in order (FIN) or not (RST, a failed write): begins the close that this brings. */
 void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderly);
 
 /* STEP_CLOSE: ends a ClosingState whose work is done. */

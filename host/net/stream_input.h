@@ -17,7 +17,7 @@ const char *mp_stream_peek(const mp_stream *stream, size_t *size);
 size_t mp_stream_line(const mp_stream *stream);
 
 /* Takes the first `size` of them away, or all if there are fewer (keeps them for rollback within a
-   transaction); reading resumes if it rested. */
+   transaction); reading goes on if it rested. */
 void mp_stream_consume(mp_stream *stream, size_t size);
 
 /* May whoever reads all that is unread keep the memory it lies in? It is the network's input buffer, and

@@ -47,7 +47,7 @@ void mp_stream_end_congestion(mp_stream *stream);
    a moment later. */
 mp_part_result mp_stream_send(mp_stream *stream, size_t *sent);
 
-/* Arms or disarms EV_WRITE after a send, and stops or resumes reading for the high-water mark (D10). */
+/* Arms or disarms EV_WRITE after a send, and ends or begins reading again for the high-water mark (D10). */
 void mp_stream_balance(mp_stream *stream);
 
 /* Drops what is queued; the stream doesn't wait to send any more, nor with reading for that. */

@@ -82,9 +82,8 @@ enum {
     FLAG_ARRIVED = 1 << 19,     /* among the network's arrivals */
     FLAG_OPENED = 1 << 20,      /* by a call of open, since when nothing was connected or closed */
     FLAG_CARRIED = 1 << 21,     /* by the transport in its extras */
-    FLAG_CONGESTED =
-        1 << 22, /* the system had no memory for what is to be sent; on the network's list of such */
-    FLAG_TOO_LONG = 1 << 23 /* it is READ_FULL with a line that doesn't fit, and nobody has read on */
+    FLAG_CONGESTED = 1 << 22,   /* on the network's list: the system had no memory for what is to be sent */
+    FLAG_TOO_LONG = 1 << 23     /* it is READ_FULL with a line that doesn't fit, and nobody has read on */
 };
 
 /* For `stream->flags &= ALL_BUT(…)`; the field has 24 bits. */
@@ -121,7 +120,7 @@ typedef struct mp_carrier {
     void *state; /* the transport's own */
     enum { CARRIER_HANDSHAKING, CARRIER_OPEN, CARRIER_GONE } stage;
     enum { GOODBYE_UNSAID, GOODBYE_BEGUN, GOODBYE_SAID } goodbye;
-    bool suspended;        /* nothing is called until it is resumed */
+    bool suspended;        /* nothing is called until mp_stream_end_suspension */
     uint8_t receive_waits; /* for these, EV_READ | EV_WRITE, instead of its own direction; 0: for that */
     uint8_t send_waits;
     uint8_t beside; /* what it wants of the poll whatever the stream does */

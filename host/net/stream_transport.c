@@ -53,7 +53,7 @@ int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, vo
     return 0;
 }
 
-void mp_stream_transport_resume(mp_stream *stream) {
+void mp_stream_end_suspension(mp_stream *stream) {
     if (!(stream->flags & FLAG_CARRIED) || !stream->extras->carrier.suspended)
         return;
     stream->extras->carrier.suspended = false;

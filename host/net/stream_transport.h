@@ -18,6 +18,6 @@
 int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state);
 
 /* A transport that has answered SUSPENDED can go on. */
-void mp_stream_transport_resume(mp_stream *stream);
+void mp_stream_end_suspension(mp_stream *stream);
 
 #endif

@@ -198,7 +198,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
             break;
         }
     }
-    /* Closed meanwhile, and all its connections ended: what kept the server then was this turn's
+    /* Closed meanwhile, and all its connections ended: what held the server then was this turn's
        reference. */
     mp_tcp_server *server = listener->server;
     mp_listener_unreference(listener);

@@ -6,7 +6,6 @@
  */
 #include "net/tcp_socket.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -25,8 +25,10 @@ enum mp_transport_outcome {
     MP_TRANSPORT_END,       /* receive: the peer has ended its side as the transport's rules say */
     MP_TRANSPORT_TRUNCATED, /* receive: the connection has ended, and the peer hasn't said so: `fault` */
     MP_TRANSPORT_AGAIN,     /* nothing can move until the descriptor is ready, see `waits` */
-    MP_TRANSPORT_SUSPENDED, /* nothing is to be called until mp_stream_transport_resume */
-    MP_TRANSPORT_BROKEN /* `fault` has ended the connection; of send: if it is the peer's end, what came before is received first */
+    MP_TRANSPORT_SUSPENDED, /* nothing is to be called until mp_stream_end_suspension */
+    /* `fault` has ended the connection; of send: if it is the peer's end, what came before is received
+       first */
+    MP_TRANSPORT_BROKEN
 };
 
 /* `waits` and `wants` are of EV_READ | EV_WRITE. A call that was AGAIN `waits` for one or both: receive may
@@ -65,9 +67,8 @@ typedef struct mp_transport {
     /* Of the bytes that send has taken those that the system hasn't yet: no more than were taken, whatever
        becomes of them. */
     size_t (*unsent)(const mp_stream *stream);
-    const char *(*fault_text)(
-        const mp_stream *stream);       /* words for its last fault; NULL: those of the table */
-    void (*release)(mp_stream *stream); /* frees its state; nothing is called after it */
+    const char *(*fault_text)(const mp_stream *stream); /* of its last fault; NULL: what the table says */
+    void (*release)(mp_stream *stream);                 /* frees its state; nothing is called after it */
 } mp_transport;
 
 /* A FIFO, a character device: read(2) and write(2), and no half-close. */

@@ -8,7 +8,6 @@
 #define MP_CHANGE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Something has changed in a folder that is watched. */
 typedef struct mp_change {

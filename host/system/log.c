@@ -34,8 +34,8 @@ const char *mp_log_level_name(enum mp_log_level level) {
 /* The length of the valid UTF-8 sequence of more than one byte that begins here, and is no control character;
    or 0. */
 static size_t sequence_length(const unsigned char *at, size_t left) {
-    static const uint32_t least[] = {0, 0, 0xa0, 0x800,
-                                     0x10000}; /* below them: too long a form, or a control character */
+    /* Below them: too long a form, or a control character. */
+    static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
     size_t length = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc2 ? 2 : 0;
     if (length == 0 || length > left || *at > 0xf4)
         return 0;

@@ -7,7 +7,6 @@
 #ifndef MP_LOG_H
 #define MP_LOG_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum mp_log_level { MP_LOG_DEBUG, MP_LOG_INFO, MP_LOG_WARNING, MP_LOG_ERROR, MP_LOG_NONE };

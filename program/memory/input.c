@@ -14,7 +14,6 @@
  */
 #include "memory/input.h"
 
-#include <lauxlib.h>
 #include <stddef.h>
 #include <stdlib.h>
 

@@ -19,7 +19,7 @@ static double share(uint64_t errors, uint64_t calls) {
     return calls > 0 ? 100.0 * (double)errors / (double)calls : 0;
 }
 
-/* --- the errors of a version ---------------------------------------------------------------------------- */
+/* --- the errors of a generation ------------------------------------------------------------------------- */
 
 /* Of the first line of a message, FNV-1a; the number of the script's line is left out, since it changes from
    version to version. */

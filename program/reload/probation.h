@@ -11,11 +11,11 @@
 
 #define PROGRAM_KNOWN_ERRORS 64
 
-/* The errors of one version, as far as they count. */
+/* The errors of one generation, as far as they count. */
 typedef struct program_failures {
-    uint64_t known
-        [PROGRAM_KNOWN_ERRORS]; /* hashes of their messages, the last of them, and of earlier versions' */
-    unsigned count;             /* ever known */
+    uint64_t
+        known[PROGRAM_KNOWN_ERRORS]; /* hashes of their messages, the last of them; of earlier code too */
+    unsigned count;                  /* ever known */
     uint64_t errors;
     mp_address peer; /* of the first that had one */
     bool has_peer;
@@ -49,7 +49,7 @@ void program_begin_probation(program_probation *probation, int environment, uint
 void program_note_failure(program_probation *probation, const binding_generation *generation,
                           const char *message, const mp_address *peer);
 
-/* Another version serves: its errors are counted from 0, and what was known stays known. */
+/* Another generation serves: its errors are counted from 0, and what was known stays known. */
 void program_renew_failures(program_probation *probation);
 
 /* The code before is forgotten. */

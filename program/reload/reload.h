@@ -19,7 +19,7 @@
 #include "script/load.h"
 
 enum program_reload_stage {
-    RELOAD_NONE,      /* a version serves, and that is all */
+    RELOAD_NONE,      /* a generation serves, and that is all */
     RELOAD_FIRST,     /* the same, but its main chunk, the first, has not ended */
     RELOAD_LOADING,   /* a new one is being loaded, or has failed in it */
     RELOAD_READY,     /* it can take over */
@@ -31,11 +31,11 @@ typedef struct program_reload {
     const program_options *options;
     enum program_reload_stage stage;
     program_load first, next;
-    int environment;     /* of the version that serves: registry reference */
+    int environment;     /* of the generation that serves: registry reference */
     bool wanted;         /* another one is to be loaded */
     bool restore_wanted; /* and that is the code before */
     bool restores;       /* the next one is the code before, which comes back */
-    char why[160];       /* a version may not take over */
+    char why[160];       /* a generation may not take over */
     bool closed;         /* no other one takes over any more */
     mp_soon turn;        /* does the next step between two events */
     mp_delay timeout;
@@ -43,30 +43,30 @@ typedef struct program_reload {
     program_watch watch;
     program_probation probation;
     program_reload_report report;
-    void (*failed)(struct program_reload *reload,
-                   const char *error); /* the first main chunk has: so has the program */
-    void *owner;                       /* of `failed` */
+    /* The first main chunk has failed: so has the program. */
+    void (*failed)(struct program_reload *reload, const char *error);
+    void *owner; /* of `failed` */
 } program_reload;
 
 void program_init_reload(program_reload *reload, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner);
 
-/* Runs the script for the first time, and takes wishes for other versions from then on. `module`: see
+/* Runs the script for the first time, and takes wishes for newer code from then on. `module`: see
    program_load_first. */
 void program_start_script(program_reload *reload, mp_bell *bell, int module);
 
 /* Loads the script anew in the next turn. False: there is no file to load, or the program is stopping. */
 bool program_want_reload(program_reload *reload);
 
-/* The three steps that a reload is made of, each from the loop. A version that is prepared is loaded until it
-   is RELOAD_READY or has failed; then one of the others is due, between two events. */
+/* The three steps that a reload is made of, each from the loop. A generation that is prepared is loaded until
+   it is RELOAD_READY or has failed; then one of the others is due, between two events. */
 void program_prepare_reload(program_reload *reload);
 void program_commit_reload(program_reload *reload);
 
 /* `why`: NULL if the load itself says so. */
 void program_give_up_reload(program_reload *reload, const char *why);
 
-/* The program stops: no version takes over any more. */
+/* The program stops: no generation takes over any more. */
 void program_close_reload(program_reload *reload);
 
 /* Ends it all, from outside the loop. */

@@ -30,7 +30,7 @@ struct program_watched_file {
     mp_file_status seen;   /* at the last look */
     int folder;            /* number of the folder it is in, all links followed */
     bool writing;          /* was changed in place, and not closed since */
-    bool used;             /* by a version that counts */
+    bool used;             /* by a generation that counts */
     char *name;            /* in that folder */
     char path[];
 };

@@ -35,7 +35,7 @@ typedef struct program_watch {
 void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(program_watch *watch),
                          void *owner);
 
-/* Watches the files of these environments, references or LUA_NOREF, and no others: of the version that
+/* Watches the files of these environments, references or LUA_NOREF, and no others: of the generation that
    serves, and of the one that is being loaded. */
 void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading);
 

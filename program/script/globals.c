@@ -6,7 +6,6 @@
 #include "script/globals.h"
 
 #include <lauxlib.h>
-#include <lualib.h>
 #include <string.h>
 
 #include "object/generation.h"

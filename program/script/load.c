@@ -21,7 +21,7 @@
 #define HOOK_INTERVAL 2000 /* instructions between two looks at the clock */
 
 static const char not_in_time[] = "the main chunk has not ended in time";
-static const char refused[] = "it has asked for what only a version that serves may";
+static const char refused[] = "it has asked for what only a generation that serves may";
 
 /* --- the main chunk ------------------------------------------------------------------------------------- */
 
@@ -181,7 +181,7 @@ void program_cut_load(program_load *load, const char *why) {
 
 static void on_count(lua_State *L, lua_Debug *where);
 
-/* The load whose main chunk runs now beside a version that serves, or NULL. */
+/* The load whose main chunk runs now beside a generation that serves, or NULL. */
 static program_load *running_load(const binding_state *state) {
     binding_task *task = binding_running_task(state);
     return task && task->kind == &kind && task->context.generation == state->generations.staging ? task->owner
@@ -199,7 +199,7 @@ static void interrupt(lua_State *L, program_load *load) {
     }
     load->interrupted = true;
     lua_sethook(L, on_count, LUA_MASKCOUNT,
-                1);   /* if it can't yield it gets the error where nothing catches it */
+                1);   /* where it can't yield it gets the error until none catches it */
     luaL_where(L, 0); /* what it was at: a hook is no level of its own */
     if (load->late == not_in_time)
         lua_pushfstring(L, "the main chunk has not ended within %f ms", load->options->reload_timeout);

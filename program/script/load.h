@@ -1,7 +1,7 @@
 /*
  * A load of the script, the first or one for a reload: its main chunk runs as a task of a generation. While
- * it is loaded beside a serving version it runs in slices of a millisecond, so that not even an endless loop
- * in it holds the service up.
+ * it is loaded beside a generation that serves it runs in slices of a millisecond, so that not even an
+ * endless loop in it holds the service up.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,9 +51,9 @@ void program_load_next(program_load *load, int from);
    late. */
 void program_cut_load(program_load *load, const char *why);
 
-/* The code that runs asks for what only a version that serves may, with a function of this name: if it is a
-   main chunk that is being loaded beside one, the load fails with that line whatever the script makes of the
-   error, which this raises. Else it returns. */
+/* The code that runs asks for what only a generation that serves may, with a function of this name: if it is
+   a main chunk that is being loaded beside one, the load fails with that line whatever the script makes of
+   the error, which this raises. Else it returns. */
 void program_refuse(lua_State *L, const char *name);
 
 /* Forgets a load that has ended, but for its environment, which is the caller's. */

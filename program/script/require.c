@@ -6,7 +6,6 @@
 #include "script/require.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 #include "library.h"
 #include "script/c_module.h"

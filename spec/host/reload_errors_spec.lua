@@ -187,13 +187,13 @@ describe("a reload fails #gc", function()
     assert.are.equal("part 2 then", ask(client, "then"))
   end)
 
-  it("for a newer version that comes while it waits", function()
+  it("for newer code that comes while it waits", function()
     service:replace "moonport.log.info 'it waits' moonport.sleep(1e9)"
     service.program:signal "HUP"
     service.program:waitForLine "it waits"
     service:replace(good)
     service.program:signal "HUP"
-    assert.are.equal("main.lua:2: given up for a newer version", (service:failed()))
+    assert.are.equal("main.lua:2: given up for newer code", (service:failed()))
     service:reloaded()
     assert.is_truthy(ask(client, "then"):find "^part %d then$")
   end)

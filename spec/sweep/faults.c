@@ -1,7 +1,8 @@
 /*
- * Preloaded into the program by the sweep: counts the calls of the functions below, wherever they come from (libev, c-ares
- * and Lua's io too), and fails those that the sweep names, with an errno or as a short count. Both sides share the file that
- * MOONPORT_FAULTS names; without it nothing fails. Where a real call has an effect although it fails, it is made.
+ * Preloaded into the program by the sweep: counts the calls of the functions below, wherever they come from
+ * (libev, c-ares and Lua's io too), and fails those that the sweep names, with an errno or as a short count.
+ * Both sides share the file that MOONPORT_FAULTS names; without it nothing fails. Where a real call has an
+ * effect although it fails, it is made.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +27,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* memory stands for malloc, calloc and realloc; fgets for all that reads a FILE, fwrite for all that writes one. */
+/* memory stands for malloc, calloc and realloc; fgets for all that reads a FILE, fwrite for all that writes
+   one. */
 /* clang-format off */
 #define FUNCTIONS(X)                                                                                         \
     X(memory) X(mmap) X(mprotect)                                                                            \

@@ -1,7 +1,7 @@
 /*
- * The n-th allocation from a reload's beginning fails, for every n, once or from then on until it has ended: of Lua's
- * allocator, and of malloc, calloc and realloc in host/ and bindings/. Whether the reload then succeeds or fails, the
- * connection that was there and a new one are served, and nothing leaks.
+ * The n-th allocation from a reload's beginning fails, for every n, once or from then on until it has ended:
+ * of Lua's allocator, and of malloc, calloc and realloc in host/ and bindings/. Whether the reload then
+ * succeeds or fails, the connection that was there and a new one are served, and nothing leaks.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -137,8 +137,8 @@ TEST(suspension_holds_the_handshake) {
         assert_rests();
         assert_int_equal(ours->input.size, 0);
         assert_int_equal(peer.data.size, 0);
-        mp_stream_transport_resume(stream_of(ours));
-        mp_stream_transport_resume(stream_of(ours));
+        mp_stream_end_suspension(stream_of(ours));
+        mp_stream_end_suspension(stream_of(ours));
     }
     UNTIL(peer.data.size == 100 && ours->input.size == 8);
 }
@@ -153,7 +153,7 @@ TEST(suspends_later_as_well) {
     assert_rests();
     assert_true(is_armed(ours, 0));
     ours->record.suspends = false;
-    mp_stream_transport_resume(stream_of(ours));
+    mp_stream_end_suspension(stream_of(ours));
     UNTIL(peer.data.size == 100 && ours->input.size == 4);
 }
 
@@ -167,7 +167,7 @@ TEST(a_close_in_a_suspension_goes_on_when_it_is_over) {
     assert_rests();
     assert_int_equal(stream_of(ours)->state, MP_STATE_CLOSING);
     ours->record.suspends = false;
-    mp_stream_transport_resume(stream_of(ours));
+    mp_stream_end_suspension(stream_of(ours));
     UNTIL(stream_of(ours)->state == MP_STATE_UNCONNECTED && peer.ended);
     assert_string_equal(peer.records, "HG");
 }
@@ -179,7 +179,7 @@ TEST(a_goodbye_is_suspended) {
     assert_rests();
     assert_int_equal(stream_of(ours)->state, MP_STATE_CLOSING);
     ours->record.suspends = false;
-    mp_stream_transport_resume(stream_of(ours));
+    mp_stream_end_suspension(stream_of(ours));
     UNTIL(stream_of(ours)->state == MP_STATE_UNCONNECTED && peer.ended);
     assert_string_equal(peer.records, "HG");
 }
