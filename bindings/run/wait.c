@@ -6,13 +6,12 @@
  */
 #include "run/wait.h"
 
-#include <assert.h>
 #include <math.h>
 
 #include "loop/reserve.h"
 #include "object/arguments.h"
-#include "run/work.h"
 #include "object/surplus.h"
+#include "run/work.h"
 
 static binding_task *task_of(lua_State *L) {
     return *(binding_task **)lua_getextraspace(L);
@@ -139,11 +138,14 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
 }
 
 /* Waits whose object vanishes: of those that wait for it none can go on but one whose coroutine the script
-   has closed. */
+   has closed. A walk over them never goes on: its task has the state closed, by os.exit. */
 static void let_go(binding_box *box) {
     while (box->waits) {
         binding_wait *wait = box->waits;
-        assert(!is_mark(wait));
+        if (is_mark(wait)) {
+            binding_take_wait(box, wait);
+            continue;
+        }
         binding_unlink_wait(wait);
         mp_delay_stop(&wait->delay, wait->loop);
         mp_delay_start(&wait->delay, wait->loop, 0, on_deadline);
