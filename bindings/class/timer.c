@@ -51,6 +51,8 @@ static int timer_gc(lua_State *L) {
 /* A timer of a run that is only being loaded starts with the commit. */
 static void start(mp_timer *timer) {
     binding_box *box = binding_box_of(&timer->object);
+    if (binding_box_is_retired(box))
+        box->of_run = false; /* somebody goes on with it: it is no longer the run's */
     box->start_staged = box->of_run && box->generation->staging;
     if (!box->start_staged)
         mp_timer_start(timer);

@@ -7,6 +7,7 @@
  */
 #include "generation/succession.h"
 
+#include "generation/retirement.h"
 #include "net/tcp_server.h"
 #include "object/class.h"
 #include "object/prototype.h"
@@ -209,25 +210,6 @@ static void for_members(binding_generation *generation, member_visit *visit) {
     }
 }
 
-/* Tasks of the generation that belong to its run; all of its tasks, if `all`. */
-static void cancel_tasks(binding_generation *generation, bool all) {
-    binding_state *state = generation->state;
-    for (bool again = true; again;) {
-        again = false;
-        for (mp_ring *link = state->tasks->all.next; link != &state->tasks->all; link = link->next) {
-            binding_task *task = MP_CONTAINER(link, binding_task, link);
-            if (!task->suspended || task->context.generation != generation || task->doomed)
-                continue; /* a spare one's object may be gone */
-            bool own = task->kind->lasting || (task->on && task->on->behaviour->kind == MP_TIMER);
-            if (!(all || (task->context.of_run && own)))
-                continue;
-            binding_cancel(task);
-            again = true; /* closing its variables may have changed the list */
-            break;
-        }
-    }
-}
-
 /* --- commit --------------------------------------------------------------------------------------------- */
 
 static void start_member(lua_State *L, binding_box *box) {
@@ -239,44 +221,6 @@ static void start_member(lua_State *L, binding_box *box) {
         mp_timer_start((mp_timer *)binding_object(box));
     else
         binding_start_spawned(binding_object(box));
-}
-
-/* anchor -> ; puts a weak table with the object into its place */
-static int make_weak(lua_State *L) {
-    int anchor = (int)lua_tointeger(L, 1);
-    binding_push_weak_table(L, "v");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, anchor);
-    lua_rawseti(L, -2, 1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, anchor);
-    return 0;
-}
-
-/* From now on the object lives only as long as something of the script's refers to it. */
-static void weaken(mp_object *object) {
-    lua_State *L = ((binding_state *)object->loop->owner)->L;
-    if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TUSERDATA) {
-        lua_pushcfunction(L, make_weak);
-        lua_pushinteger(L, object->anchor);
-        if (lua_pcall(L, 1, 0, 0) == LUA_OK)
-            binding_box_of(object)->weak = true;
-        else
-            lua_pop(L, 1); /* no memory: it stays until it ends by itself */
-    }
-    lua_pop(L, 1);
-}
-
-static void retire_member(lua_State *L, binding_box *box) {
-    mp_object *object = binding_object(box);
-    (void)L;
-    switch ((int)object->behaviour->kind) {
-    case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
-    case CLASS_TASK: binding_cancel_spawned(object); break;
-    case MP_TCP_SOCKET:
-        if (object->anchor != 0 && !mp_stream_server((mp_stream *)object))
-            weaken(object);
-        break;
-    default: break;
-    }
 }
 
 /* server, old server -> ; each has the other's listener now, and its own prototype behind that one's
@@ -347,8 +291,7 @@ void binding_commit_generation(binding_generation *generation, binding_commit *r
     state->generations.staging = NULL;
     state->generations.current = generation;
     move_listeners(generation, report);
-    for_members(old, retire_member);
-    cancel_tasks(old, false);
+    binding_retire(old);
     for_members(generation, start_member);
     binding_unreference(old);
     state->hooks->succeeded(state);
@@ -381,7 +324,7 @@ static void undo_member(lua_State *L, binding_box *box) {
 
 void binding_rollback_generation(binding_generation *generation) {
     binding_state *state = generation->state;
-    cancel_tasks(generation, true);
+    binding_cancel_tasks(generation);
     for_members(generation, undo_member);
     forget_all_persisted(generation);
     state->generations.staging = NULL;

@@ -20,6 +20,7 @@ struct binding_generation {
     binding_state *state;
     binding_generation *next; /* in state->generations */
     bool staging;
+    enum { LIFE_SERVING, LIFE_RETIRING, LIFE_RETIRED } life; /* see generation/retirement.h */
     int members;   /* reference: weak-keyed table of the objects that the script's own run has made */
     int persisted; /* reference: names that it added to persist while staging */
     int on_error, on_reload, on_quit;
@@ -55,6 +56,16 @@ static inline void binding_unreference(binding_generation *generation) {
     assert(!generation || generation->references > 0);
     if (generation && --generation->references == 0)
         binding_free_generation(generation);
+}
+
+/* Has newer code taken over from it? */
+static inline bool binding_is_retired(const binding_generation *generation) {
+    return generation && generation->life != LIFE_SERVING;
+}
+
+/* Is it part of a retired run? Then it ends before anything else happens on it. */
+static inline bool binding_box_is_retired(const binding_box *box) {
+    return box->of_run && binding_is_retired(box->generation);
 }
 
 /* Notes that the object at `index`, a box, was made by the code that runs now. */

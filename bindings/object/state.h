@@ -77,6 +77,8 @@ typedef struct binding_generations {
     binding_generation *staging; /* the one that is being loaded, or NULL */
     binding_generation *first;   /* of all that live */
     uint32_t count;              /* ever made */
+    uint32_t retiring;           /* whose runs have made what is still to end */
+    uint32_t pass;               /* through all tasks, which that takes */
 } binding_generations;
 
 struct binding_state {

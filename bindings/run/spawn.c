@@ -55,7 +55,7 @@ static void start(task_handle *handle) {
     binding_task *task = handle->task;
     lua_State *L = task->state->L;
     binding_push(L, &handle->object);
-    bool ready = !task->doomed && prepare(L, handle);
+    bool ready = !task->doomed && !binding_has_retired(task) && prepare(L, handle);
     lua_pop(L, 1);
     if (ready)
         binding_resume(task, handle->arguments);

@@ -53,6 +53,7 @@ struct binding_task {
     lua_State *co;
     int co_reference;
     binding_task *next_spare;
+    uint32_t pass;  /* in which it was looked at, see generation/retirement.c */
     bool suspended; /* has waited: counts as alive, and as at work on `on` */
     bool entered;  /* its coroutine is being run, reported or closed: only its doom can be sealed meanwhile */
     bool working;  /* counted in on->at_work (D4) */
@@ -88,6 +89,12 @@ static inline void binding_belong(binding_task *task, binding_generation *genera
     assert(!task->context.generation);
     binding_reference(generation);
     task->context.generation = generation;
+}
+
+/* Is it part of a retired run: a task or the handler of a timer? Then it runs no more. */
+static inline bool binding_has_retired(const binding_task *task) {
+    return task->context.of_run && binding_is_retired(task->context.generation) &&
+           (task->kind->lasting || (task->on && task->on->behaviour->kind == MP_TIMER));
 }
 
 /* Makes what tasks need of the state. Raises on lack of memory. */

@@ -20,7 +20,9 @@ static binding_task *task_of(lua_State *L) {
 /* The wait is over: its task goes on now, before anything else happens. */
 static void end_and_resume(binding_wait *wait, int outcome) {
     binding_end_wait(wait, outcome);
-    if (wait->task)
+    if (wait->task && binding_has_retired(wait->task))
+        binding_cancel(wait->task);
+    else if (wait->task)
         binding_resume(wait->task, 0);
 }
 

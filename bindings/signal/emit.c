@@ -245,6 +245,10 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
+    if (signal == MP_SIGNAL_TIMEOUT && binding_box_is_retired(box)) {
+        mp_timer_stop((mp_timer *)object);
+        return;
+    }
     /* A new connection: what handlers that still wait did not see of the last one is not signalled on
        this. */
     if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
