@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2154  # root, jobs and the package lists are set in dev
-# The rings of ./dev test, which sources this file. A ring never stops at a failure; each spec file has a process of its
-# own, so that a crash or a hang costs one failure and no other file's results. The counts come from records that are
-# written as things happen (spec/report.lua), never from what a runner prints last.
+# The rings of ./dev test, which sources this file. A ring never stops at a failure; each spec file has a
+# process of its own, so that a crash or a hang costs one failure and no other file's results. The counts come
+# from records that are written as things happen (spec/report.lua), never from what a runner prints last.
 
 # shellcheck source=spec/times.sh
 . "$root/spec/times.sh"
 
 ring_names=(unit api host scripts qt regress install gc program valgrind sweep)
-# "quick" is all of these but for specs that wait for real time to pass (#slow in their name): the whole library and the
-# bindings, on the build with the sanitizers.
+# "quick" is all of these but for specs that wait for real time to pass (#slow in their name): the whole
+# library and the bindings, on the build with the sanitizers.
 quick_rings=(unit api qt regress)
 declare -A ring_titles=(
   [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
@@ -122,9 +122,19 @@ spec_file() {
   } 9>"$work/lock"
 }
 
+# slots RING: how many of its files run at once. Most specs wait more than they compute, for a program that
+# starts or a peer that answers; those that are named here compute.
+slots() {
+  case $1 in
+    unit | gc | valgrind | sweep) echo "${MOONPORT_TEST_JOBS:-$jobs}" ;;
+    *) echo "${MOONPORT_TEST_JOBS:-$((jobs * 2))}" ;;
+  esac
+}
+
 # Files that wait for real time to pass (#slow) need no core of their own.
 spec_ring() {
-  local ring=$1 file pid slots waiting=()
+  local ring=$1 file pid parallel slots waiting=()
+  parallel=$(slots "$ring")
   shift
   for file; do
     while
@@ -138,8 +148,8 @@ spec_ring() {
   wait
 }
 
-# Counts cmocka's TAP lines of each executable. One that fails without a "not ok" (a crash, a time-out) counts as one
-# failure, one that passes without any line (a corpus) as one passed.
+# Counts cmocka's TAP lines of each executable. One that fails without a "not ok" (a crash, a time-out) counts
+# as one failure, one that passes without any line (a corpus) as one passed.
 unit_ring() {
   local file pattern="" log=$work/unit
   for file; do
@@ -148,7 +158,8 @@ unit_ring() {
     pattern+="|^${file%_fuzz}\$"
   done
   [ $# -lt "$(spec_files unit | wc -l)" ] || pattern="|." # also the test that is built twice
-  CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir build/asan -V --parallel "$parallel" --tests-regex "${pattern#|}" >"$log" 2>&1
+  CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir build/asan -V --parallel "$(slots unit)" \
+    --tests-regex "${pattern#|}" >"$log" 2>&1
   awk -v tally="$work/tally" '
     match($0, /^ *[0-9]+: /) {
       n = $1 + 0
@@ -184,7 +195,7 @@ sweep_ring() {
   echo "sweep $1 $EPOCHSECONDS" >>"$work/started"
   for program in build/moonport=500 build/asan/moonport=150; do
     began=${EPOCHREALTIME/./}
-    python3 "$1" --jobs "$parallel" --program "${program%=*}" --part "${program#*=}" >"$log" 2>&1 </dev/null
+    python3 "$1" --jobs "$(slots sweep)" --program "${program%=*}" --part "${program#*=}" >"$log" 2>&1 </dev/null
     tail -n 1 "$log" | awk -v ms="$(((${EPOCHREALTIME/./} - began) / 1000))" -v file="$1" '
       /^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3; seen = 1 }
       END { print passed + 0, seen ? failed : 1, 0, "sweep", file, ms }' >>"$work/tally"
@@ -232,7 +243,6 @@ run_tests() {
   trap 'rm -rf "$work"' EXIT
   trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
   touch "$work/tally" "$work/started" "$work/plan"
-  parallel=${MOONPORT_TEST_JOBS:-$jobs}
   export LC_ALL=C CC=gcc # gcc, as its AddressSanitizer can be preloaded into a plain lua5.4
   export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=exitcode=99:print_stacktrace=1

@@ -1,18 +1,21 @@
-# shellcheck shell=bash disable=SC2154  # root, work, parallel and terminal are set in dev and spec/rings.sh
-# How long spec files take: spec/rings.sh starts the longest first, so that no core waits for the last one, and on a
-# terminal it says how much time is left. Known from the last run in this checkout, else from ring_seconds.
+# shellcheck shell=bash disable=SC2154  # root, work, exclude and terminal are set in dev and spec/rings.sh
+# How long spec files take. spec/rings.sh starts the longest first, so that no core waits for the last one,
+# and says on a terminal how much time is left. Times are those of the last run in this checkout, else those
+# of ring_seconds.
 
 # What a file of a ring takes that has never run here, on one core.
 declare -A ring_seconds=(
-  [unit]=1 [api]=2 [host]=5 [scripts]=5 [qt]=3 [regress]=1 [install]=40 [gc]=8 [program]=2 [valgrind]=15 [sweep]=40
+  [unit]=1 [api]=2 [host]=5 [scripts]=5 [qt]=3 [regress]=1 [install]=40 [gc]=8
+  [program]=2 [valgrind]=15 [sweep]=40
 )
 
-# plan RING FILE…: adds them to the plan, the longest first. A line of the plan is ring, file, milliseconds, specs.
+# plan RING FILE…: adds them to the plan, the longest first. A line of the plan is ring, file, milliseconds,
+# specs, files that run at once.
 plan() {
   local ring=$1
   shift
-  printf '%s\n' "$@" | awk -v ring="$ring" -v usual="${ring_seconds[$ring]}" -v slow="$(slow_files "$@")" \
-    -v times="$root/build/test-times" '
+  printf '%s\n' "$@" | awk -v ring="$ring" -v usual="${ring_seconds[$ring]}" -v slots="$(slots "$ring")" \
+    -v slow="$(slow_files "$@")" -v times="$root/build/test-times" '
     BEGIN {
       for (n = split(slow, words, "\n"); n > 0; n--) ms[words[n]] = 35000 # Qt waits 30 s where nobody answers
       while ((getline line <times) > 0) {
@@ -20,7 +23,8 @@ plan() {
         if (words[1] == ring) { ms[words[2]] = words[3]; specs[words[2]] = words[4] }
       }
     }
-    { print ring, $0, ($0 in ms) ? ms[$0] : usual * 1000, specs[$0] + 0 }' | sort -k 3,3nr >>"$work/plan"
+    { print ring, $0, ($0 in ms) ? ms[$0] : usual * 1000, specs[$0] + 0, slots }' |
+    sort -k 3,3nr >>"$work/plan"
 }
 
 # planned RING: its files, in the order in which they start
@@ -42,18 +46,23 @@ keep_times() {
 # One line about the run so far.
 progress_line() {
   cat "$work"/*.results 2>/dev/null | grep -c '^passed' | awk -v now="$EPOCHSECONDS" -v began="$began" \
-    -v parallel="$parallel" -v rings="$(awk '{ print $1 }' "$work/plan" | uniq | tr '\n' ' ')" '
+    -v rings="$(awk '{ print $1 }' "$work/plan" | uniq | tr '\n' ' ')" '
     FILENAME == "-" { passed = $1; next }
-    FILENAME ~ /plan$/ { ms[$1, $2] = $3; all[$1]++; total += $3; specs += $4; if (!$4) unknown = 1; next }
+    FILENAME ~ /plan$/ {
+      ms[$1, $2] = $3; slots[$1, $2] = $5
+      all[$1]++; total += $3 / $5; specs += $4
+      if (!$4) unknown = 1
+      next
+    }
     FILENAME ~ /started$/ { started[$1, $2] = $3; ring = $1; next }
     { ended[$4, $5] = 1; done[$4]++; failed += $2; if ($4 == "unit" || $4 == "sweep") passed += $1 }
     END {
       for (one in started) {
         spent = (now - started[one]) * 1000
-        past += one in ended || spent > ms[one] ? ms[one] : spent
+        past += (one in ended || spent > ms[one] ? ms[one] : spent) / slots[one]
       }
       # A minute of trust in the plan; then as fast as it has been going.
-      left = (total - past) / 1000 / parallel * (now - began + 60) / (past / 1000 / parallel + 60)
+      left = (total - past) / 1000 * (now - began + 60) / (past / 1000 + 60)
       n = split(rings, names, " ")
       for (i = 1; names[i] != ring && i < n; i++) ;
       printf "%s, ring %d of %d: %d of %d files; %d ", ring, i, n, done[ring], all[ring], passed
@@ -64,7 +73,8 @@ progress_line() {
     }' - "$work/plan" "$work/started" "$work/tally"
 }
 
-# Shows that line each second, on a terminal, until the run is over. It isn't a job of this shell, which waits for its jobs.
+# Shows that line each second, on a terminal, until the run is over. It isn't a job of this shell, which waits
+# for its jobs.
 show_progress() {
   [ -n "$terminal" ] || return
   (
