@@ -22,13 +22,25 @@
 
 #define PATIENCE 20000.0 /* milliseconds */
 
+/* A connection's handlers come from the prototype of both generations, or of the second alone. */
+static const char both[] = "local before = false\n";
+static const char second[] = "local before = require('moonport').generation() == 1\n";
+
 static const char service[] =
     "local moonport = require 'moonport'\n"
     "local part = require 'part'\n"
     "local server = moonport.TcpServer()\n"
     "local seen = moonport.persist('seen', {})\n"
-    "function server.connection:readyRead() seen[self] = part self:write(self:readAll()) end\n"
+    "local function answer(self)\n"
+    "  seen[self] = part self:write(self:readAll():sub(1, 3) .. moonport.generation())\n"
+    "end\n"
+    "if before then\n"
+    "  function server:newConnection() self:nextPendingConnection().readyRead = answer end\n"
+    "else\n"
+    "  server.connection.readyRead = answer\n"
+    "end\n"
     "function server:connectionResumed(socket)\n"
+    "  socket.readyRead = nil\n"
     "  function socket:bytesWritten() self.generation = moonport.generation() end\n"
     "end\n"
     "local timer, mine = moonport.Timer(), moonport.generation()\n"
@@ -47,6 +59,7 @@ typedef struct driver {
     double started;
     failure *which;
     unsigned from, to;
+    bool own_handler;            /* the connection has one */
     unsigned ticks[3], noted[3]; /* of the timer of each generation; when the reload had ended */
 } driver;
 
@@ -56,11 +69,13 @@ static void ask(int fd) {
     assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
 }
 
-/* Has the answer come? The connection must be there. */
-static bool is_answered(int fd) {
+/* Has the answer come? The connection must be there, and whoever answers be of the generation, if it isn't 0. */
+static bool is_answered(int fd, unsigned generation) {
     char answer[5];
     ssize_t n = recv(fd, answer, sizeof answer, 0);
     assert_true(n == 4 || (n < 0 && errno == EAGAIN));
+    if (n == 4 && generation > 0)
+        assert_int_equal(answer[3], '0' + (int)generation);
     return n == 4;
 }
 
@@ -75,7 +90,7 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         ask(d->fd);
         break;
     case 1:
-        if (!is_answered(d->fd))
+        if (!is_answered(d->fd, 1))
             return;
         *d->which = (failure){.armed = true, .from = d->from, .to = d->to};
         assert_true(program_want_reload(&self->reload));
@@ -91,7 +106,8 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         /* One of the two has its timers, and the other none: one timeout may have been due already. */
         unsigned serves = self->state->generations.current->number, other = 3 - serves;
         assert_true(d->ticks[other] <= d->noted[other] + 1);
-        if (!is_answered(d->fd))
+        /* Where a handler of its own stands before the prototype's, connectionResumed may have failed to remove it. */
+        if (!is_answered(d->fd, d->own_handler ? 0 : serves))
             return;
         break;
     }
@@ -107,7 +123,7 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         break;
     }
     case 5:
-        if (!is_answered(d->fd))
+        if (!is_answered(d->fd, self->state->generations.current->number))
             return;
         close(d->fd);
         ev_timer_stop(ev, timer);
@@ -148,7 +164,6 @@ static int write_files(void **unused) {
     assert_non_null(mkdtemp(folder));
     snprintf(script, sizeof script, "%s/main.lua", folder);
     snprintf(module, sizeof module, "%s/part.lua", folder);
-    write_file(script, service);
     write_file(module, "return 'part'\n");
     return 0;
 }
@@ -161,7 +176,7 @@ static int remove_files(void **unused) {
 }
 
 /* Runs the service with one reload; false when that had fewer allocations than would fail. */
-static bool try_failure(failure *which, unsigned from, unsigned to) {
+static bool try_failure(failure *which, unsigned from, unsigned to, bool own_handler) {
     char *arguments[] = {(char *)(uintptr_t) "moonport", script, NULL};
     program self = {.options = {.script = script,
                                 .arguments = arguments,
@@ -176,7 +191,12 @@ static bool try_failure(failure *which, unsigned from, unsigned to) {
     assert_non_null(self.L);
     lua_register(self.L, "begin", begin);
     lua_register(self.L, "tick", tick);
-    the_driver = (driver){.self = &self, .started = mp_loop_now(), .which = which, .from = from, .to = to};
+    the_driver = (driver){.self = &self,
+                          .started = mp_loop_now(),
+                          .which = which,
+                          .from = from,
+                          .to = to,
+                          .own_handler = own_handler};
     assert_int_equal(program_run(&self), 0);
     assert_int_equal(the_driver.step, 6);
     assert_int_equal(self.reload.report.reloads + self.reload.report.failures, 1);
@@ -185,11 +205,20 @@ static bool try_failure(failure *which, unsigned from, unsigned to) {
 }
 
 /* `least`: so many allocations a reload has, or the sweep shows nothing. */
-static void sweep(failure *which, unsigned failures_in_a_row, unsigned least) {
+static void sweep_one(const char *handlers, failure *which, unsigned failures_in_a_row, unsigned least) {
+    char text[sizeof service + sizeof second];
     unsigned n = 1;
-    while (try_failure(which, n, failures_in_a_row > UINT_MAX - n ? UINT_MAX : n + failures_in_a_row - 1))
+    snprintf(text, sizeof text, "%s%s", handlers, service);
+    write_file(script, text);
+    while (try_failure(which, n, failures_in_a_row > UINT_MAX - n ? UINT_MAX : n + failures_in_a_row - 1,
+                       handlers == second))
         n++;
     assert_true(n > least);
+}
+
+static void sweep(failure *which, unsigned failures_in_a_row, unsigned least) {
+    sweep_one(both, which, failures_in_a_row, least);
+    sweep_one(second, which, failures_in_a_row, least);
 }
 
 static void lua_fails_once(void **unused) {
