@@ -30,13 +30,13 @@ typedef struct program_stop {
 } program_stop;
 
 /* Stops at signals from now on. */
-void program_watch_signals(program_stop *stop, mp_bell *bell, binding_state *state, double grace,
+void program_watch_signals(program_stop *self, mp_bell *bell, binding_state *state, double grace,
                            void (*begun)(program_stop *stop), void *owner);
 
 /* Begins to stop, if it hasn't. */
-void program_begin_stop(program_stop *stop);
+void program_begin_stop(program_stop *self);
 
 /* From here on the state is being closed: a signal has its ordinary effect. */
-void program_unwatch_signals(program_stop *stop);
+void program_unwatch_signals(program_stop *self);
 
 #endif

@@ -16,11 +16,11 @@ mp_repetitions *mp_repetitions_new(mp_loop *loop);
 
 /* Something is to be logged whose text, but for what differs each time, is `text`; the same of another origin
    is something else. Is it to be? If not it is counted, and told with the first line of `summary` within a
-   second. `repetitions` may be NULL: then all is logged. */
-bool mp_repetitions_note(mp_repetitions *repetitions, uint32_t origin, const char *text, size_t length,
+   second. `self` may be NULL: then all is logged. */
+bool mp_repetitions_note(mp_repetitions *self, uint32_t origin, const char *text, size_t length,
                          const char *summary);
 
 /* Tells what has been counted. */
-void mp_repetitions_free(mp_repetitions *repetitions);
+void mp_repetitions_free(mp_repetitions *self);
 
 #endif

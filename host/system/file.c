@@ -6,6 +6,7 @@
 #include "system/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,6 +55,8 @@ char *mp_system_real_path(const char *path) {
 /* Reads to the end, into memory that grows as it must. */
 static int read_all(int fd, size_t expected, char **text, size_t *size) {
     size_t capacity = expected > 0 ? expected + 1 : FIRST_SIZE; /* the last read finds the end */
+    if (expected > (size_t)SSIZE_MAX)
+        return -EFBIG;
     for (*size = 0;;) {
         if (*size == capacity || !*text) {
             capacity = *text ? 2 * capacity : capacity;

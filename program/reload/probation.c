@@ -51,14 +51,14 @@ static void know(program_failures *failures, uint64_t hash) {
         failures->known[failures->count++ % PROGRAM_KNOWN_ERRORS] = hash;
 }
 
-void program_note_failure(program_probation *self, const binding_generation *generation, const char *message,
-                          const mp_address *peer) {
-    program_failures *now = &self->now;
-    if (self->allowed < 0 || generation != self->state->generations.current)
+void program_note_failure(program_probation *probation, const binding_generation *generation,
+                          const char *message, const mp_address *peer) {
+    program_failures *now = &probation->now;
+    if (probation->allowed < 0 || generation != probation->state->generations.current)
         return;
     uint64_t hash = hash_of(message);
     know(now, hash);
-    if (is_known(&self->before, hash))
+    if (is_known(&probation->before, hash))
         return;
     now->errors++;
     if (peer && !now->has_peer) {
@@ -69,29 +69,30 @@ void program_note_failure(program_probation *self, const binding_generation *gen
     }
 }
 
-void program_renew_failures(program_probation *self) {
-    program_failures *before = &self->before, *now = &self->now;
+void program_renew_failures(program_probation *probation) {
+    program_failures *before = &probation->before, *now = &probation->now;
     unsigned count = now->count < PROGRAM_KNOWN_ERRORS ? now->count : PROGRAM_KNOWN_ERRORS;
     for (unsigned i = 0; i < count; i++)
         know(before, now->known[i]);
     *now = (program_failures){0};
-    self->others = false;
+    probation->others = false;
 }
 
 /* --- the trial ------------------------------------------------------------------------------------------ */
 
 /* A service behind a proxy has one peer, and it is no stranger. */
-static void look_for_others(program_probation *self) {
-    const mp_network *network = mp_network_of(self->state->loop);
-    if (!self->others && self->now.has_peer)
-        self->others = mp_tcp_server_has_other_peer(network, &self->now.peer, MOST_PEERS);
+static void look_for_others(program_probation *probation) {
+    const mp_network *network = mp_network_of(probation->state->loop);
+    if (!probation->others && probation->now.has_peer)
+        probation->others = mp_tcp_server_has_other_peer(network, &probation->now.peer, MOST_PEERS);
 }
 
-static bool fails_too_often(program_probation *self) {
-    const binding_generation *now = self->state->generations.current;
-    look_for_others(self);
-    return now->calls >= LEAST_CALLS && share(self->now.errors, now->calls) > self->allowed &&
-           share(self->errors, self->calls) <= self->allowed && (self->now.of_several || !self->others);
+static bool fails_too_often(program_probation *probation) {
+    const binding_generation *now = probation->state->generations.current;
+    look_for_others(probation);
+    return now->calls >= LEAST_CALLS && share(probation->now.errors, now->calls) > probation->allowed &&
+           share(probation->errors, probation->calls) <= probation->allowed &&
+           (probation->now.of_several || !probation->others);
 }
 
 static void on_look(mp_delay *look) {

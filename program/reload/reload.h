@@ -48,28 +48,28 @@ typedef struct program_reload {
     void *owner; /* of `failed` */
 } program_reload;
 
-void program_init_reload(program_reload *reload, binding_state *state, const program_options *options,
+void program_init_reload(program_reload *self, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner);
 
 /* Runs the script for the first time, and takes wishes for newer code from then on. `module`: see
    program_load_first. */
-void program_start_script(program_reload *reload, mp_bell *bell, int module);
+void program_start_script(program_reload *self, mp_bell *bell, int module);
 
 /* Loads the script anew in the next turn. False: there is no file to load, or the program is stopping. */
-bool program_want_reload(program_reload *reload);
+bool program_want_reload(program_reload *self);
 
 /* The three steps that a reload is made of, each from the loop. A generation that is prepared is loaded until
    it is RELOAD_READY or has failed; then one of the others is due, between two events. */
-void program_prepare_reload(program_reload *reload);
-void program_commit_reload(program_reload *reload);
+void program_prepare_reload(program_reload *self);
+void program_commit_reload(program_reload *self);
 
 /* `why`: NULL if the load itself says so. */
-void program_give_up_reload(program_reload *reload, const char *why);
+void program_give_up_reload(program_reload *self, const char *why);
 
 /* The program stops: no generation takes over any more. */
-void program_close_reload(program_reload *reload);
+void program_close_reload(program_reload *self);
 
 /* Ends it all, from outside the loop. */
-void program_stop_reload(program_reload *reload);
+void program_stop_reload(program_reload *self);
 
 #endif

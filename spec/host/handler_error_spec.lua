@@ -123,7 +123,8 @@ describe("a handler's error", function()
     assert.are.equal(0, program:wait())
     local place = "[^\n]*script%.lua:"
     assert.is_truthy(program:stderr():find(" error timeout handler of Timer%([^\n]*%): " .. place .. "2: boom\n"
-      .. "\tstack traceback:\n\t\t%[C%]: in function 'error'\n\t\t" .. place .. "2: in upvalue 'deep'\n\t\t" .. place .. "3: "))
+      .. "\tstack traceback:\n\t\t%[C%]: in function 'error'\n\t\t" .. place .. "2: in upvalue 'deep'\n\t\t" .. place ..
+      "3: "))
   end)
 
   it("in newConnection closes that client, and the next is served", function()

@@ -10,7 +10,7 @@ local trace = require "spec.qt.trace"
 describe("a connect that nobody answers", function()
   after_each(sockets.close)
 
-  it("by address or by name: Unconnected and SocketTimeoutError once after 30 s, the device stays open #slow", function()
+  it("by address or by name: Unconnected, SocketTimeoutError once after 30 s, the device stays open #slow", function()
     local hole <close> = network.blackHole()
     local six <close> = network.hasIPv6() and network.blackHole("::1", hole:port()) or nil
     local literal, named = sockets.socket(), sockets.socket()

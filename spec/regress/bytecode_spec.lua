@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A precompiled script without upvalues was not run, with exit status 0: setting its globals failed, and left what was
--- then called in the function's place. And bytecode, which Lua doesn't check, can do anything to the process: it is taken
--- only where a script says so.
+-- then called in the function's place. And bytecode, which Lua doesn't check, can do anything to the process: it is
+-- taken only where a script says so.
 
 local helper = require "spec.helper"
 

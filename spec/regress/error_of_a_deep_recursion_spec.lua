@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The error of a main chunk that came from deep within a recursion was looked for at each level, from the top each time: at
--- 150,000 levels that took 39 s, during which a service that was reloaded stood still. Now so many levels are looked at.
+-- The error of a main chunk that came from deep within a recursion was looked for at each level, from the top each
+-- time: at 150,000 levels that took 39 s, during which a service that was reloaded stood still. Now so many levels are
+-- looked at.
 
 local reload = require "spec.host.reload"
 
@@ -8,7 +9,9 @@ describe("An error deep within a recursion", function()
   it("fails a reload, and the service goes on", function()
     local service = reload.start "function person:readyRead() self:write(self:readAll()) end"
     local client = service:connect()
-    for _, message in ipairs { "'deep'", "'deep', 0", "{}", "setmetatable({}, { __tostring = function() return 'deep' end })" } do
+    for _, message in ipairs {
+      "'deep'", "'deep', 0", "{}", "setmetatable({}, { __tostring = function() return 'deep' end })",
+    } do
       local text = service:reloadFails(([[
         local function down(n)
           if n == 0 then error(%s) end

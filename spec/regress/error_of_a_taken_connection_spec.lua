@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A service that is written from top to bottom serves a connection in its server's newConnection handler, or in a task. The
--- report of its error named the server, which after a reload is "not listening", and nothing of whom it concerned. Now it
--- names the peer, where that has connected to, and the generation.
+-- A service that is written from top to bottom serves a connection in its server's newConnection handler, or in a task.
+-- The report of its error named the server, which after a reload is "not listening", and nothing of whom it concerned.
+-- Now it names the peer, where that has connected to, and the generation.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -86,6 +86,7 @@ describe("The error of a handler that serves a connection from top to bottom", f
     local client = service:connect()
     helper.eventually(function() return service:reload():find "1 with handlers of older" end)
     client:send "x"
-    service.program:waitForLine(" error readyRead handler of TcpSocket%(127%.0%.0%.1:%d+, ConnectedState%), generation 1: ")
+    service.program:waitForLine(" error readyRead handler of TcpSocket%(127%.0%.0%.1:%d+, ConnectedState%), " ..
+      "generation 1: ")
   end)
 end)

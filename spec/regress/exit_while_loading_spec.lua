@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- os.exit in the main chunk of a version that is being loaded anew ended the service that was to go on; moonport.quit raised,
--- and a pcall made nothing of it. Now both make that reload fail, with their line, and nothing ends.
+-- os.exit in the main chunk of a version that is being loaded anew ended the service that was to go on; moonport.quit
+-- raised, and a pcall made nothing of it. Now both make that reload fail, with their line, and nothing ends.
 
-local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 
 local good = "function person:readyRead() self:write(moonport.generation() .. ' ' .. self:readAll()) end"

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- A reload that began in the very turn in which the first main chunk, which had waited, came to its end took that for the
--- end of a version that it had loaded itself: it committed, or rolled back, what served. A first main chunk that failed there
--- ended the program with status 0. Now the first run and the next one are two loads, and a reload knows at each moment
--- which of its stages it is in.
+-- A reload that began in the very turn in which the first main chunk, which had waited, came to its end took that for
+-- the end of a version that it had loaded itself: it committed, or rolled back, what served. A first main chunk that
+-- failed there ended the program with status 0. Now the first run and the next one are two loads, and a reload knows at
+-- each moment which of its stages it is in.
 
 local helper = require "spec.helper"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What an installed module put into _G was not seen by the script (lfs, Penlight), nor what the script put there by the module
--- (unpack = table.unpack for old libraries); and a module kept the globals of the first run after a reload. Now
+-- What an installed module put into _G was not seen by the script (lfs, Penlight), nor what the script put there by the
+-- module (unpack = table.unpack for old libraries); and a module kept the globals of the first run after a reload. Now
 -- an installed module sees the globals of the run that calls it, and what it sets is there in every run.
 
 local helper = require "spec.helper"
@@ -180,7 +180,8 @@ describe("A global", function()
     it("is there when only an earlier run has loaded the module that set it", function()
       start "require 'lfs' function person:readyRead() self:readAll() self:write(type(lfs) .. '\\n') end"
       assert.are.equal("table", reload.ask(client, "x"))
-      service:reload "require 'lfs' function person:readyRead() self:readAll() self:write('2 ' .. type(lfs) .. '\\n') end"
+      service:reload("require 'lfs' " ..
+        "function person:readyRead() self:readAll() self:write('2 ' .. type(lfs) .. '\\n') end")
       assert.are.equal("2 table", reload.ask(client, "x"))
     end)
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A handler that failed for each of five thousand connections wrote twenty thousand lines in less than two seconds. Now an
--- error is told whole the first time, and then as a number a second; and of different ones only so many are told apart
--- within a second.
+-- A handler that failed for each of five thousand connections wrote twenty thousand lines in less than two seconds. Now
+-- an error is told whole the first time, and then as a number a second; and of different ones only so many are told
+-- apart within a second.
 
 local helper = require "spec.helper"
 

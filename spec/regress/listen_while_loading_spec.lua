@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- A listener that a version asked for which was being loaded took connections at once, into its backlog: a reload that was given
--- up reset them. And to listen at the same port with another address failed as in use until a restart, by a message that blamed
--- somebody else. Now such a listener is only bound until its version takes over; and one at another address of
--- the port takes the place, and the connections, of the one before.
+-- A listener that a version asked for which was being loaded took connections at once, into its backlog: a reload that
+-- was given up reset them. And to listen at the same port with another address failed as in use until a restart, by a
+-- message that blamed somebody else. Now such a listener is only bound until its version takes over; and one at another
+-- address of the port takes the place, and the connections, of the one before.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -127,7 +127,8 @@ describe("A server that listens at the same port, with another address than the 
       program:waitForLine "reloaded .*generation 3"
       local newer = helper.connect(port, to)
       assert.are.equal("3 hello", ask(newer, "hello"))
-      -- A connection goes along where the two addresses are in each other's way, and else stays with the code that it has.
+      -- A connection goes along where the two addresses are in each other's way, and else stays with the code that it
+      -- has.
       local both = way[1] == "127.0.0.1" and way[2] == "::1"
       assert.is_truthy(ask(client, "hello"):find(both and "^[23] hello$" or "^3 hello$"))
       program:signal "HUP"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Newlines and tabs passed into the log's lines as they were: a peer whose bytes a script logged, or that came into an error's
--- message, wrote lines of its own, with any time and level it liked. Now an event is one line, and the lines of a
--- traceback, which are the host's, are indented.
+-- Newlines and tabs passed into the log's lines as they were: a peer whose bytes a script logged, or that came into an
+-- error's message, wrote lines of its own, with any time and level it liked. Now an event is one line, and the lines of
+-- a traceback, which are the host's, are indented.
 
 local helper = require "spec.helper"
 
@@ -54,12 +54,13 @@ describe("A peer's bytes in the log", function()
       assert.is_truthy(log:find(" info came: " .. case[2] .. "\n", 1, true), log)
       assert.is_truthy(log:find(" warning " .. case[2] .. "\n", 1, true), log)
       if not case[1]:find "\0" then
-        assert.is_truthy(log:find("script.lua:7: came: " .. case[2] .. "\n\tstack traceback:\n\t\t[C]: in", 1, true), log)
+        local line = "script.lua:7: came: " .. case[2] .. "\n\tstack traceback:\n\t\t[C]: in"
+        assert.is_truthy(log:find(line, 1, true), log)
       end
     end)
   end
 
-  it("stay within the line of a reload that fails with them, and a traceback of their own stays in the message", function()
+  it("stay within the line of a reload that fails with them, and their own traceback stays in the message", function()
     local reload = require "spec.host.reload"
     local service = reload.start ""
     local text = service:reloadFails 'error("x\\nstack traceback:\\n\\tforged\\nforged", 0)'

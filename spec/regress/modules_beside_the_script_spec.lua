@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- C modules beside the script were found only while that folder was the working directory, and one that had been replaced
--- kept its old code without a word. In a folder with ";" or "?" in its name, which no template of package.path can
--- name, the script found no module at all. A package.path that is no string went on in silence, or blamed searchpath.
+-- C modules beside the script were found only while that folder was the working directory, and one that had been
+-- replaced kept its old code without a word. In a folder with ";" or "?" in its name, which no template of package.path
+-- can name, the script found no module at all. A package.path that is no string went on in silence, or blamed
+-- searchpath.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -81,7 +82,8 @@ describe("A module beside the script", function()
     assert.is_nil(program:stderr():find "warning")
     copy(library, folder .. "/.new")
     assert(os.rename(folder .. "/.new", folder .. "/own-lfs.so"))
-    program:waitForLine("warning " .. folder .. "/own%-lfs%.so has changed: a C module stays as it was loaded until a restart$")
+    program:waitForLine("warning " .. folder ..
+      "/own%-lfs%.so has changed: a C module stays as it was loaded until a restart$")
     program:waitForLine "runs 3"
   end)
 

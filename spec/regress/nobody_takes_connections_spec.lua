@@ -5,8 +5,8 @@
 
 local helper = require "spec.helper"
 
--- Runs a script that sets up `server`; two clients, one after the other, or only one that ends the listening. -> the warnings
--- of the log
+-- Runs a script that sets up `server`; two clients, one after the other, or only one that ends the listening. -> the
+-- warnings of the log
 local function logged(source, expected, closes)
   local program = helper.program { source = ([[
 local moonport = require "moonport"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- --rollback-errors took a good version back for ten bad requests of one stranger, and for errors that the code before had
--- as well. Neither counts now. Where there is one peer only, as behind a proxy, it is no stranger.
+-- --rollback-errors took a good version back for ten bad requests of one stranger, and for errors that the code before
+-- had as well. Neither counts now. Where there is one peer only, as behind a proxy, it is no stranger.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -18,7 +18,8 @@ describe("Probation", function()
   local service
 
   before_each(function()
-    service = reload.start((body:gsub("\n%s*if line == \"worse.-\n", "\n")), { options = { "--rollback-errors", "20" } })
+    service = reload.start((body:gsub("\n%s*if line == \"worse.-\n", "\n")),
+      { options = { "--rollback-errors", "20" } })
   end)
 
   after_each(function() service:remove() end)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A reader of stderr that had stopped, a pager or a log service at work on something else, stopped the service as soon as the
--- pipe was full: the log waited. Now it never does; the lines that nobody took are counted, and told of when somebody
--- reads again.
+-- A reader of stderr that had stopped, a pager or a log service at work on something else, stopped the service as soon
+-- as the pipe was full: the log waited. Now it never does; the lines that nobody took are counted, and told of when
+-- somebody reads again.
 
 local helper = require "spec.helper"
 local posix = helper.posix

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- --watch that could watch no folder, for all watches of the user were taken, saw nothing and said nothing; files that the
--- script no longer used still caused reloads, and the folders of old releases stayed watched. Now it looks at the files
--- from time to time where it isn't told, and forgets what no version uses.
+-- --watch that could watch no folder, for all watches of the user were taken, saw nothing and said nothing; files that
+-- the script no longer used still caused reloads, and the folders of old releases stayed watched. Now it looks at the
+-- files from time to time where it isn't told, and forgets what no version uses.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -42,7 +42,8 @@ describe("--watch", function()
         os.getenv "MOONPORT" or "build/asan/moonport", "--watch", folder .. "/main.lua" }
       program:waitForLine "part one"
       helper.eventually(function()
-        return program:stderr():find "warning %-%-watch: the system can't tell of all changes %(.-%): files are looked at"
+        return program:stderr():find("warning %-%-watch: the system can't tell of all changes %(.-%): " ..
+          "files are looked at")
       end)
       rewrite(folder .. "/part.lua", "return 'two'")
       program:waitForLine "part two"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A pipe where the script or a module was stopped the service at the next reload: opening it waited for a writer. And when all
--- descriptors were taken, a reload could not open the script. Now a reload reads files alone, and the program keeps
--- a descriptor for that.
+-- A pipe where the script or a module was stopped the service at the next reload: opening it waited for a writer. And
+-- when all descriptors were taken, a reload could not open the script. Now a reload reads files alone, and the program
+-- keeps a descriptor for that.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -25,7 +25,8 @@ describe("A reload", function()
     local path = service.folder .. "/" .. name
     os.remove(path)
     assert(os.execute(({ pipe = "mkfifo '%s'", folder = "mkdir '%s'", device = "mknod '%s' c 1 5",
-      socket = [[env -u LD_PRELOAD python3 -c "import socket; socket.socket(socket.AF_UNIX).bind('%s')"]] })[kind]:format(path)))
+      socket = [[env -u LD_PRELOAD python3 -c "import socket; socket.socket(socket.AF_UNIX).bind('%s')"]],
+    })[kind]:format(path)))
   end
 
   for _, kind in ipairs { "pipe", "device", "socket" } do
@@ -38,7 +39,8 @@ describe("A reload", function()
 
   it("of a module that is no file but a pipe fails, and the service goes on", function()
     put("part.lua", "pipe")
-    assert.are.equal("main.lua:2: error loading module 'part' from file 'part.lua':\\n\\tcannot open part.lua: is no file",
+    assert.are.equal("main.lua:2: error loading module 'part' from file 'part.lua':\\n\\t" ..
+      "cannot open part.lua: is no file",
       (service:reloadFails()))
     assert.are.equal("1 still", reload.ask(client, "still"))
   end)

@@ -313,7 +313,8 @@ describe("scripts/http.lua", function()
 
   it("says in one line what is wrong with its arguments", function()
     for arguments, expected in pairs {
-      ["abc"] = "not a port: abc", ["70000"] = "not a port: 70000", ["-1"] = "not a port: %-1", ["1.5"] = "not a port: 1.5",
+      ["abc"] = "not a port: abc", ["70000"] = "not a port: 70000", ["-1"] = "not a port: %-1",
+      ["1.5"] = "not a port: 1.5",
       ["0 127.0.0.1 /nonexistent"] = "not a folder: /nonexistent", ["0 300.1.1.1"] = "not an address: 300.1.1.1",
     } do
       local list = {}
