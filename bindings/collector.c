@@ -123,9 +123,9 @@ static int make_sentinel(lua_State *L) {
 /*
  * A step of the collector. -> whether it was the last of a cycle
  *
- * A finaliser for whose call there is no memory is lost, the sentinel's too, and cycles would be waited for that
- * had long ended. Lua says itself when a step is the last one; the sentinel may have spoken before, within a
- * handler, once.
+ * A finaliser for whose call there is no memory is lost, the sentinel's too, and cycles would be waited for
+ * that had long ended. Lua says itself when a step is the last one; the sentinel may have spoken before,
+ * within a handler, once.
  */
 static bool step(binding_collector *self) {
     lua_State *L = self->state->L;

@@ -102,8 +102,8 @@ static const mp_network_upcalls network_upcalls = {binding_arrived, accept_upcal
 
 /* --- hooks and chores ----------------------------------------------------------------------------------- */
 
-/* In each turn, a slice: what the run before has made ends, connections are told of a reload, then what it has let go is
-   collected. */
+/* In each turn, a slice: what the run before has made ends, connections are told of a reload, then what it
+   has let go is collected. */
 static bool follow_up(mp_loop *loop) {
     return binding_retire_some(loop->owner) || binding_tell_some(loop) || binding_collect_due(loop->owner);
 }

@@ -13,7 +13,7 @@
 /* How long one turn of the loop may spend on it, milliseconds. */
 #define SLICE 0.5
 
-/* --- tasks ------------------------------------------------------------------------------------------------------ */
+/* --- tasks ---------------------------------------------------------------------------------------------- */
 
 typedef bool task_test(const binding_task *task, const binding_generation *generation);
 
@@ -26,8 +26,8 @@ static bool has_retired(const binding_task *task, const binding_generation *gene
     return binding_has_retired(task);
 }
 
-/* Cancels those that fit, until the time is over: then true. A task is looked at once in a pass; it moves to the end of
-   the list first, since closing its variables may change that. */
+/* Cancels those that fit, until the time is over: then true. A task is looked at once in a pass; it moves to
+   the end of the list first, since closing its variables may change that. */
 static bool cancel_some(binding_state *state, task_test *fits, const binding_generation *generation,
                         double until) {
     mp_ring *all = &state->tasks->all;
@@ -54,7 +54,7 @@ void binding_cancel_tasks(const binding_generation *generation) {
     state->generations.pass++; /* another one that was under way begins anew */
 }
 
-/* --- members ---------------------------------------------------------------------------------------------------- */
+/* --- members -------------------------------------------------------------------------------------------- */
 
 /* anchor -> ; puts a weak table with the object into its place */
 static int make_weak(lua_State *L) {
@@ -120,13 +120,14 @@ static bool retire_some_members(binding_generation *generation, double until) {
     lua_pushcfunction(L, retire_members);
     lua_pushlightuserdata(L, generation);
     lua_pushnumber(L, until);
-    /* The code of a __close may have made a member meanwhile, and lua_next has lost its way: it begins anew. */
+    /* The code of a __close may have made a member meanwhile, and lua_next has lost its way: it begins
+       anew. */
     bool more = lua_pcall(L, 2, 1, 0) != LUA_OK || lua_toboolean(L, -1);
     lua_pop(L, 1);
     return more;
 }
 
-/* --- both ------------------------------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------------------------------------- */
 
 bool binding_retire_some(binding_state *state) {
     double until = mp_loop_now() + SLICE;

@@ -1,7 +1,7 @@
 /*
- * Retirement: newer code has taken over from a run of the script, and what the run itself has made ends. That it
- * has retired is one flag, whatever it has made: no timer of it fires and no task of it runs from then on. They are
- * ended, with what scripts have written into their __close, in slices of the loop's time.
+ * Retirement: newer code has taken over from a run of the script, and what the run itself has made ends. That
+ * it has retired is one flag, whatever it has made: no timer of it fires and no task of it runs from then on.
+ * They are ended, with what scripts have written into their __close, in slices of the loop's time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,8 @@
 
 #include "object/generation.h"
 
-/* The generation retires. What it has made ends at once as far as a slice goes; the rest is binding_retire_some's. */
+/* The generation retires. What it has made ends at once as far as a slice goes; the rest is
+   binding_retire_some's. */
 void binding_retire(binding_generation *generation);
 
 /* Ends some more of what retired runs have made; true: there is more. A chore of each turn. */

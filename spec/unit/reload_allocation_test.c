@@ -69,7 +69,8 @@ static void ask(int fd) {
     assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
 }
 
-/* Has the answer come? The connection must be there, and whoever answers be of the generation, if it isn't 0. */
+/* Has the answer come? The connection must be there, and whoever answers be of the generation, if it isn't
+   0. */
 static bool is_answered(int fd, unsigned generation) {
     char answer[5];
     ssize_t n = recv(fd, answer, sizeof answer, 0);
@@ -106,7 +107,8 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         /* One of the two has its timers, and the other none: one timeout may have been due already. */
         unsigned serves = self->state->generations.current->number, other = 3 - serves;
         assert_true(d->ticks[other] <= d->noted[other] + 1);
-        /* Where a handler of its own stands before the prototype's, connectionResumed may have failed to remove it. */
+        /* Where a handler of its own stands before the prototype's, connectionResumed may have failed to
+           remove it. */
         if (!is_answered(d->fd, d->own_handler ? 0 : serves))
             return;
         break;
