@@ -84,6 +84,11 @@ static inline binding_task *binding_running_task(const binding_state *state) {
     return (binding_task *)state->running;
 }
 
+/* The task whose coroutine this is; NULL: it is one of the script's own, or of the state itself. */
+static inline binding_task *binding_task_of(lua_State *L) {
+    return *(binding_task **)lua_getextraspace(L);
+}
+
 /* The task runs code of the generation, and refers to it until it is over. */
 static inline void binding_belong(binding_task *task, binding_generation *generation) {
     assert(!task->context.generation);

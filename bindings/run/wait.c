@@ -13,10 +13,6 @@
 #include "object/surplus.h"
 #include "run/work.h"
 
-static binding_task *task_of(lua_State *L) {
-    return *(binding_task **)lua_getextraspace(L);
-}
-
 /* The wait is over: its task goes on now, before anything else happens. */
 static void end_and_resume(binding_wait *wait, int outcome) {
     binding_end_wait(wait, outcome);
@@ -103,12 +99,12 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     binding_task *task = binding_running_task(state);
     binding_wait driven, *wait = &driven;
     bool timed = request->msec >= 0 && request->msec < HUGE_VAL;
-    if (task && task_of(L) == task && lua_isyieldable(L))
+    if (task && binding_task_of(L) == task && lua_isyieldable(L))
         wait = &task->wait;
     else if (binding_in_finaliser(L))
         return luaL_error(L, "cannot wait here: in a finaliser");
     else if (state->driver->looping || task)
-        return luaL_error(L, task && task_of(L) != task
+        return luaL_error(L, task && binding_task_of(L) != task
                                  ? "cannot wait here: in a coroutine of the script's own"
                                  : "cannot wait here: a C function stands in between");
     else if (!lua_checkstack(state->L, BINDING_STACK))
@@ -170,7 +166,7 @@ int binding_finalise(lua_State *L, void (*destroy)(mp_object *object)) {
 int binding_outcome(lua_State *L) {
     binding_state *state = binding_state_of(L);
     const binding_task *task = binding_running_task(state);
-    return task && task_of(L) == task ? task->wait.outcome : state->driver->outcome;
+    return task && binding_task_of(L) == task ? task->wait.outcome : state->driver->outcome;
 }
 
 /* --- moonport.sleep ------------------------------------------------------------------------------------- */

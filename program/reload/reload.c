@@ -14,6 +14,7 @@
 #include "net/tcp_server.h"
 #include "script/c_module.h"
 #include "script/globals.h"
+#include "script/staged.h"
 
 #define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
@@ -71,6 +72,7 @@ void program_commit_reload(program_reload *self) {
     binding_reference(old);
     self->environment = take_environment(&self->next);
     binding_commit_generation(new, &report);
+    program_serve_globals(self->state->L, new->number);
     program_keep_globals(self->state->L);
     program_report_success(&self->report, self->next.started, &report);
     program_renew_failures(&self->probation);

@@ -16,6 +16,7 @@
 #include "script/error.h"
 #include "script/globals.h"
 #include "script/source.h"
+#include "script/staged.h"
 
 #define SLICE 1.0          /* milliseconds */
 #define HOOK_INTERVAL 2000 /* instructions between two looks at the clock */
@@ -93,6 +94,10 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
     load->environment = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_getfield(L, environment, PROGRAM_GLOBALS);
     set_arg(L, load->options, lua_gettop(L));
+    if (load->generation->staging) {
+        lua_pushvalue(L, -1);
+        program_stage_globals(L, load->generation->number);
+    }
     program_register_globals(L, load->generation->number);
 }
 
@@ -188,9 +193,18 @@ static program_load *running_load(const binding_state *state) {
                                                                                                  : NULL;
 }
 
-/* Its time is over: the script gets an error; one that catches it is ended where it can yield. */
-static void interrupt(lua_State *L, program_load *load) {
-    if (load->interrupted && lua_isyieldable(L)) {
+/* The load whose main chunk ends in this coroutine, and closes its variables: it doesn't count as running any
+   more. */
+static program_load *ending_load(const binding_state *state, lua_State *L) {
+    binding_task *task = binding_task_of(L);
+    return task && task->kind == &kind && task->context.generation == state->generations.staging ? task->owner
+                                                                                                 : NULL;
+}
+
+/* Its time is over: the script gets an error; one that catches it is ended where it can yield, which a
+   variable that is being closed can't. */
+static void interrupt(lua_State *L, program_load *load, bool ending) {
+    if (load->interrupted && !ending && lua_isyieldable(L)) {
         if (!load->error)
             set_error(load, program_place_text(L, load->late));
         load->task->sliced = L == load->task->co;
@@ -213,17 +227,20 @@ static void interrupt(lua_State *L, program_load *load) {
 static void on_count(lua_State *L, lua_Debug *where) {
     binding_state *state = binding_find(L);
     program_load *load = running_load(state);
+    bool ending = !load;
     double now = mp_loop_now();
     (void)where;
     if (!state->generations.staging)
         lua_sethook(L, NULL, 0, 0);
+    if (ending)
+        load = ending_load(state, L);
     if (!load)
         return;
     if (!load->late && now > load->started + load->options->reload_timeout)
         load->late = not_in_time;
     if (load->late) {
-        interrupt(L, load);
-    } else if (L == load->task->co && now > load->slice + SLICE && lua_isyieldable(L)) {
+        interrupt(L, load, ending);
+    } else if (!ending && L == load->task->co && now > load->slice + SLICE && lua_isyieldable(L)) {
         load->task->sliced = true;
         lua_yield(L, 0);
     }
@@ -251,9 +268,11 @@ static void on_next_slice(mp_soon *soon) {
 
 void program_refuse(lua_State *L, const char *name) {
     program_load *load = running_load(binding_find(L));
+    char why[96];
+    if (!load && program_is_called_by_staged(L))
+        luaL_error(L, "%s: by a generation that doesn't serve", name);
     if (!load)
         return;
-    char why[96];
     snprintf(why, sizeof why, "%s: while the script is being loaded anew", name);
     load->late = refused;
     load->interrupted = true;

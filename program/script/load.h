@@ -53,7 +53,8 @@ void program_cut_load(program_load *load, const char *why);
 
 /* The code that runs asks for what only a generation that serves may, with a function of this name: if it is
    a main chunk that is being loaded beside one, the load fails with that line whatever the script makes of
-   the error, which this raises. Else it returns. */
+   the error, which this raises. What of such a generation runs otherwise (its finalisers, and what ends with
+   the chunk) gets the error alone. Else it returns. */
 void program_refuse(lua_State *L, const char *name);
 
 /* Forgets a load that has ended, but for its environment, which is the caller's. */

@@ -47,6 +47,48 @@ describe("A version that is being loaded anew and", function()
     assert.are.equal("1 still", reload.ask(client, "still"))
   end)
 
+  -- Only the running main chunk was looked at: not what ends with it, and not what it leaves to the collector.
+  local function late(what)
+    return ("setmetatable({}, { %s = function() %s end })"):format(what:match "^(%S+) (.*)")
+  end
+  local ends = {
+    ["a variable that is closed as the chunk is late"] = { "local _ <close> = " .. late "__close os.exit(4)"
+      .. "\nmoonport.sleep(1e9)", "main.lua:3: the main chunk has not ended in time" },
+    ["a variable that is closed behind an error"] = { "local _ <close> = " .. late "__close os.exit(4)"
+      .. "\nerror 'first'", "main.lua:3: first" },
+    ["the error's text"] = { "error(" .. late "__tostring os.exit(4)" .. ")",
+      "main.lua:2: os.exit: by a generation that doesn't serve" },
+    ["a finaliser"] = { late "__gc os.exit(4)" .. "\nerror 'first'", "main.lua:3: first" },
+    ["a finaliser that quits"] = { late "__gc moonport.quit(4)" .. "\nerror 'first'", "main.lua:3: first" },
+  }
+
+  for name, case in pairs(ends) do
+    it(name .. " ends nothing", function()
+      service:remove()
+      service = reload.start(good .. " function person:disconnected() collectgarbage() collectgarbage() end",
+        { options = { "--reload-timeout", "200" } })
+      client = service:connect()
+      assert.are.equal(case[2], (service:reloadFails(case[1])))
+      local visitor = service:connect()
+      assert.are.equal("1 hello", reload.ask(visitor, "hello"))
+      visitor:close()
+      assert.are.equal("1 still", reload.ask(client, "still"))
+      assert.are.equal("1 yet", reload.ask(client, "yet"))
+      service:reload "function person:readyRead() self:readAll() os.exit(7) end"
+      client:send "x"
+      assert.are.equal(7, service.program:wait())
+    end)
+  end
+
+  it("closes a variable for ever behind an error comes to nothing", function()
+    service:remove()
+    service = reload.start(good, { options = { "--reload-timeout", "200" } })
+    client = service:connect()
+    assert.are.equal("main.lua:2: first", (service:reloadFails(
+      "local _ <close> = setmetatable({}, { __close = function() while true do end end }) error 'first'")))
+    assert.are.equal("1 still", reload.ask(client, "still"))
+  end)
+
   it("puts os.exit into handlers and tasks serves, until one calls it", function()
     service:reload "function person:readyRead() self:readAll() os.exit(7) end"
     client:send "x"
