@@ -63,9 +63,15 @@ static void on_freed(mp_starving *starving) {
     mp_tcp_server_update(server);
 }
 
+/* What there is too little of, for the log; 0: the system refuses for another reason. */
+static int shortage_of(int error) {
+    return error == EMFILE || error == ENFILE ? EMFILE : error == ENOMEM || error == ENOBUFS ? ENOMEM : 0;
+}
+
 /* Accepting fails: says so once, rests, and tries again when something was closed, and every half a second
    (D5). */
-static void rest(mp_tcp_server *server, enum mp_fault fault) {
+static void rest(mp_tcp_server *server, int error) {
+    enum mp_fault fault = mp_fault_from_errno(MP_ATTEMPT_ACCEPT, error);
     mp_loop *loop = server->object.loop;
     mp_descriptor_await(mp_network_of(loop), &server->starving);
     ev_timer_set(&server->retry, RETRY_SECONDS, RETRY_SECONDS);
@@ -76,8 +82,9 @@ static void rest(mp_tcp_server *server, enum mp_fault fault) {
     server->told_starved = true;
     server->fault = (uint8_t)fault;
     mp_log(loop->log_level, MP_LOG_WARNING,
-           fault == MP_FAULT_RESOURCE ? "accept: %s; accepting rests until there are descriptors again"
-                                      : "accept: %s; accepting is tried again twice a second",
+           shortage_of(error) == EMFILE   ? "accept: %s; accepting rests until there are descriptors again"
+           : shortage_of(error) == ENOMEM ? "accept: %s; accepting rests until there is memory again"
+                                          : "accept: %s; accepting is tried again twice a second",
            mp_fault_text(fault));
     mp_object_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
 }
@@ -125,7 +132,7 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
     mp_address peer;
     uint16_t port;
     if (!mp_reserve_is_whole()) {
-        rest(server, MP_FAULT_RESOURCE);
+        rest(server, ENOMEM);
         return false;
     }
     int fd = next_client(listener, &peer, &port);
@@ -138,7 +145,7 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
         return true;
     listener->gone = 0;
     if (fd < 0) {
-        rest(server, mp_fault_from_errno(MP_ATTEMPT_ACCEPT, -fd));
+        rest(server, -fd);
         return false;
     }
     mp_stream *stream = network->upcalls->accept(server);
@@ -146,7 +153,7 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
         listener->kept = fd;
         listener->kept_peer = peer;
         listener->kept_port = port;
-        rest(server, MP_FAULT_RESOURCE);
+        rest(server, ENOMEM);
         return false;
     }
     network->traffic.accepted++;
@@ -187,7 +194,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     if (revents & EV_ERROR) { /* the poll can't watch it, and libev has stopped the watcher */
         /* Else one that is started again in this very turn passes for one that is watched already. */
         ev_io_set(watcher, watcher->fd, EV_READ);
-        rest(listener->server, MP_FAULT_RESOURCE);
+        rest(listener->server, ENOMEM);
         mp_loop_settle(loop);
     }
     for (uint8_t i = 0; i < accepts && listener->server && ev_is_active(&listener->watcher); i++) {
