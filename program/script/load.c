@@ -185,6 +185,13 @@ void program_cut_load(program_load *load, const char *why) {
 /* --- slices --------------------------------------------------------------------------------------------- */
 
 static void on_count(lua_State *L, lua_Debug *where);
+static void on_next_slice(mp_soon *soon);
+
+/* The main chunk is about to yield: it goes on in the next turn, whatever has resumed it this time. */
+static void wait_for_slice(program_load *load) {
+    load->task->sliced = true;
+    mp_soon_start(&load->next_slice, load->state->loop, on_next_slice);
+}
 
 /* The load whose main chunk runs now beside a generation that serves, or NULL. */
 static program_load *running_load(const binding_state *state) {
@@ -207,8 +214,9 @@ static void interrupt(lua_State *L, program_load *load, bool ending) {
     if (load->interrupted && !ending && lua_isyieldable(L)) {
         if (!load->error)
             set_error(load, program_place_text(L, load->late));
-        load->task->sliced = L == load->task->co;
-        lua_yield(L, 0); /* run_slice ends it */
+        if (L == load->task->co)
+            wait_for_slice(load);
+        lua_yield(L, 0); /* that ends it */
         return;
     }
     load->interrupted = true;
@@ -241,28 +249,26 @@ static void on_count(lua_State *L, lua_Debug *where) {
     if (load->late) {
         interrupt(L, load, ending);
     } else if (!ending && L == load->task->co && now > load->slice + SLICE && lua_isyieldable(L)) {
-        load->task->sliced = true;
+        wait_for_slice(load);
         lua_yield(L, 0);
     }
 }
-
-static void on_next_slice(mp_soon *soon);
 
 static void run_slice(program_load *load, int arguments) {
     binding_task *task = load->task;
     load->slice = mp_loop_now();
     task->sliced = false;
     binding_resume(task, arguments);
-    if (load->task && task->sliced && load->interrupted)
-        binding_cancel(task);
-    else if (load->task && task->sliced)
-        mp_soon_start(&load->next_slice, load->state->loop, on_next_slice);
     mp_loop_settle(load->state->loop);
 }
 
 static void on_next_slice(mp_soon *soon) {
     program_load *load = MP_CONTAINER(soon, program_load, next_slice);
-    if (load->task && load->task->sliced)
+    if (!load->task || !load->task->sliced)
+        return;
+    if (load->interrupted)
+        binding_cancel(load->task);
+    else
         run_slice(load, 0);
 }
 

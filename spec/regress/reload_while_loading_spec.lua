@@ -39,6 +39,13 @@ describe("a reload", function()
     assert.is_truthy(service.program:stderr():find("late", 1, true))
   end)
 
+  -- What a wait had resumed was interrupted like a slice, and nothing went on with it.
+  it("goes on in slices behind a wait, too", function()
+    service = reload.start(answer "old")
+    service:reload(answer "new" .. "moonport.sleep(1) local n = 0 for i = 1, 1e7 do n = n + i end")
+    assert.are.equal("new", ask(service:connect(), "?"))
+  end)
+
   it("fails when old code closes a listener that the new would take over", function()
     service = reload.start [[
       function person:readyRead() if self:readAll() == "close\n" then server:close() end self:write "old\n" end
