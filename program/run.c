@@ -104,6 +104,8 @@ static bool collects_eagerly(void) {
 /* os.exit: ends the service, but from no generation that doesn't serve yet. Upvalue: Lua's own */
 static int exit_process(lua_State *L) {
     program_refuse(L, "os.exit");
+    program *self = binding_find(L)->program;
+    program_give_up_compiling(&self->reload.next.compiler); /* the state may be closed */
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 0);

@@ -153,7 +153,7 @@ static bool is_installed(lua_State *L, int environment, const char *name) {
 static void check_file(lua_State *L, int environment, const char *path, bool *sets_paths) {
     int line = 0;
     luaL_checkstack(L, 20, "too many modules");
-    if (!program_compile(L, path, environment))
+    if (program_compile(L, path, environment, NULL) != PROGRAM_COMPILED)
         lua_error(L);
     lua_pop(L, 1);
     lua_getfield(L, environment, PROGRAM_SOURCES);

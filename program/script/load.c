@@ -40,9 +40,28 @@ static int run_next(lua_State *L, int status, lua_KContext context) {
     return 0;
 }
 
+static void on_next_slice(mp_soon *soon);
+
+/* The main chunk is about to yield: it goes on in the next turn, whatever has resumed it this time. */
+static void wait_for_slice(program_load *load) {
+    load->task->sliced = true;
+    mp_soon_start(&load->next_slice, load->state->loop, on_next_slice);
+}
+
+static int wait_for_compiler(program_compiler *compiler, lua_State *L, lua_KFunction k) {
+    wait_for_slice(MP_CONTAINER(compiler, program_load, compiler));
+    return lua_yieldk(L, 0, 0, k);
+}
+
+static int script_compiled(lua_State *L, int status, lua_KContext context);
+
+/* Upvalue 2: the load, if the script is being compiled. */
 static int run_chunks(lua_State *L) {
     luaL_checkstack(L, lua_gettop(L) + 2, "too many arguments");
-    return run_next(L, LUA_OK, 1);
+    program_load *load = lua_touserdata(L, lua_upvalueindex(2));
+    if (!load)
+        return run_next(L, LUA_OK, 1);
+    return wait_for_compiler(&load->compiler, L, script_compiled);
 }
 
 /* Sets `arg` as in lua, in the globals at `globals`. */
@@ -57,21 +76,26 @@ static void set_arg(lua_State *L, const program_options *options, int globals) {
 }
 
 /* Pushes the array of compiled chunks, or a message and returns false. */
-static bool push_chunks(lua_State *L, const program_options *options, int environment) {
+static bool push_chunks(lua_State *L, program_load *load, int environment) {
+    const program_options *options = load->options;
+    program_compiler *compiler = load->generation->staging ? &load->compiler : NULL;
     lua_newtable(L);
     int chunks = lua_gettop(L);
     for (int i = 0; i <= options->code_count; i++) {
-        bool compiled = true;
+        enum program_compiled compiled;
         if (i < options->code_count) {
             const char *code = options->code[i];
-            compiled = luaL_loadbufferx(L, code, strlen(code), "=(-e)", "t") == LUA_OK;
+            compiled = luaL_loadbufferx(L, code, strlen(code), "=(-e)", "t") == LUA_OK ? PROGRAM_COMPILED
+                                                                                       : PROGRAM_WRONG;
         } else if (!options->script) {
             break;
         } else {
-            compiled = program_compile(L, options->script, environment);
+            compiled = program_compile(L, options->script, environment, compiler);
         }
-        if (!compiled)
+        if (compiled == PROGRAM_WRONG)
             return false;
+        if (compiled == PROGRAM_WAITS)
+            break;
         lua_getfield(L, environment, PROGRAM_GLOBALS);
         lua_setupvalue(L, -2, 1);
         lua_rawseti(L, chunks, i + 1);
@@ -89,6 +113,10 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
         lua_getfield(L, -1, PROGRAM_SOURCES);
         lua_setfield(L, environment, PROGRAM_SOURCES);
         lua_pop(L, 1);
+    }
+    if (load->generation->staging) {
+        lua_pushlightuserdata(L, &load->compiler);
+        lua_setfield(L, environment, PROGRAM_COMPILER);
     }
     lua_pushvalue(L, environment);
     load->environment = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -123,9 +151,10 @@ static int prepare(lua_State *L) {
         lua_pushstring(L, options->script);
         lua_setfield(L, 4, PROGRAM_PIPE);
     }
-    if (!push_chunks(L, options, 4))
+    if (!push_chunks(L, load, 4))
         return lua_error(L);
-    lua_pushcclosure(L, run_chunks, 1);
+    lua_pushlightuserdata(L, load->compiler.L ? load : NULL);
+    lua_pushcclosure(L, run_chunks, 2);
     int count = options->script ? options->argument_count - options->script_index - 1 : 0;
     luaL_checkstack(L, count + 1, "too many arguments");
     for (int i = 1; i <= count; i++)
@@ -152,7 +181,7 @@ static void chunk_failed(binding_task *task) {
     size_t message = 0;
     if (task->told || task->doomed) {
         binding_report(task);
-    } else if (load->late != refused) {
+    } else if (load->late != refused && !load->unreadable) {
         char *text = program_error_text(load->state->L, task->co, &message);
         set_error(load, text);
         if (text)
@@ -160,11 +189,28 @@ static void chunk_failed(binding_task *task) {
     }
 }
 
+/* Stack: arguments. The script has been compiled, as the last of the chunks. */
+static int script_compiled(lua_State *L, int status, lua_KContext context) {
+    program_load *load = lua_touserdata(L, lua_upvalueindex(2));
+    (void)status;
+    (void)context;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, load->environment);
+    if (!program_take_compiled(L, -1, &load->compiler)) {
+        load->unreadable = true;
+        set_error(load, strdup(lua_tostring(L, -1)));
+        return lua_error(L);
+    }
+    lua_rawseti(L, lua_upvalueindex(1), (lua_Integer)lua_rawlen(L, lua_upvalueindex(1)) + 1);
+    lua_pop(L, 1);
+    return run_next(L, LUA_OK, 1);
+}
+
 static void chunk_ended(binding_task *task, int status, int count) {
     program_load *load = task->owner;
     bool threw = status != LUA_OK && status != LUA_YIELD;
     (void)count;
     lua_sethook(task->co, NULL, 0, 0);
+    program_give_up_compiling(&load->compiler);
     load->task = NULL;
     load->outcome = load->late || threw ? LOAD_FAILED : status == LUA_OK ? LOAD_SUCCEEDED : LOAD_CANCELLED;
     if (load->outcome != LOAD_SUCCEEDED && !load->error)
@@ -176,7 +222,7 @@ void program_cut_load(program_load *load, const char *why) {
     if (!load->task)
         return;
     load->late = why ? why : not_in_time;
-    if (load->task->suspended) {
+    if (load->task->suspended || load->compiler.turns) {
         set_error(load, program_place_text(load->task->co, load->late));
         binding_cancel(load->task); /* one that runs is ended by its hook */
     }
@@ -185,13 +231,6 @@ void program_cut_load(program_load *load, const char *why) {
 /* --- slices --------------------------------------------------------------------------------------------- */
 
 static void on_count(lua_State *L, lua_Debug *where);
-static void on_next_slice(mp_soon *soon);
-
-/* The main chunk is about to yield: it goes on in the next turn, whatever has resumed it this time. */
-static void wait_for_slice(program_load *load) {
-    load->task->sliced = true;
-    mp_soon_start(&load->next_slice, load->state->loop, on_next_slice);
-}
 
 /* The load whose main chunk runs now beside a generation that serves, or NULL. */
 static program_load *running_load(const binding_state *state) {
@@ -268,8 +307,15 @@ static void on_next_slice(mp_soon *soon) {
         return;
     if (load->interrupted)
         binding_cancel(load->task);
+    else if (program_go_on_compiling(&load->compiler, SLICE))
+        mp_soon_start(soon, load->state->loop, on_next_slice);
     else
         run_slice(load, 0);
+}
+
+static bool can_wait(program_compiler *compiler, lua_State *L) {
+    program_load *load = MP_CONTAINER(compiler, program_load, compiler);
+    return load->task && L == load->task->co && running_load(load->state) == load && lua_isyieldable(L);
 }
 
 void program_refuse(lua_State *L, const char *name) {
@@ -291,12 +337,17 @@ void program_refuse(lua_State *L, const char *name) {
 
 void program_init_load(program_load *load, binding_state *state, const program_options *options,
                        void (*ended)(program_load *load), void *owner) {
-    *load = (program_load){
-        .state = state, .options = options, .environment = LUA_NOREF, .ended = ended, .owner = owner};
+    *load = (program_load){.state = state,
+                           .options = options,
+                           .environment = LUA_NOREF,
+                           .ended = ended,
+                           .owner = owner,
+                           .compiler = {.can_wait = can_wait, .wait = wait_for_compiler}};
 }
 
 void program_end_load(program_load *load) {
     mp_soon_stop(&load->next_slice);
+    program_give_up_compiling(&load->compiler);
     free(load->error);
     program_init_load(load, load->state, load->options, load->ended, load->owner);
 }
@@ -309,6 +360,7 @@ static void begin(program_load *load, int arguments) {
         set_error(load, lua_tostring(L, -1) ? strdup(lua_tostring(L, -1)) : NULL);
         lua_pop(L, 1);
         load->outcome = LOAD_FAILED;
+        program_give_up_compiling(&load->compiler);
         load->ended(load);
         return;
     }

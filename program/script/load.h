@@ -12,6 +12,7 @@
 
 #include "loop/watcher.h"
 #include "run/task.h"
+#include "script/compile.h"
 #include "options.h"
 
 typedef struct program_load program_load;
@@ -22,6 +23,7 @@ struct program_load {
     binding_generation *generation; /* NULL: nothing is being loaded */
     binding_task *task;             /* the main chunk; NULL: it has ended */
     enum { LOAD_RUNS, LOAD_SUCCEEDED, LOAD_FAILED, LOAD_CANCELLED } outcome;
+    bool unreadable;  /* the script couldn't be compiled: its error says where */
     bool interrupted; /* by an error, which it may have caught */
     const char *late; /* why it is to end, or NULL */
     char *error;      /* with its traceback where there is one */
@@ -30,6 +32,7 @@ struct program_load {
     double started;   /* clock, milliseconds */
     double slice;     /* when the current slice began */
     mp_soon next_slice;
+    program_compiler compiler; /* while it is at work the main chunk waits, its slices are the compiler's */
     /* The main chunk has ended; called from within the loop, while its task is ending. */
     void (*ended)(program_load *load);
     void *owner; /* of `ended` */

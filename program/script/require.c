@@ -154,6 +154,30 @@ static void note_missing(lua_State *L, int environment) {
     lua_settop(L, top);
 }
 
+/* Stack: name, path, environment, loaded, the module's chunk or what is wrong with it. */
+static int run_compiled(lua_State *L, bool compiled) {
+    if (!compiled)
+        return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
+                          lua_tostring(L, 2), lua_tostring(L, -1));
+    return run_module(L);
+}
+
+/* Stack as program_require's. NULL: all is compiled in place. */
+static program_compiler *compiler_of(lua_State *L) {
+    lua_getfield(L, 3, PROGRAM_COMPILER);
+    program_compiler *compiler = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return compiler;
+}
+
+/* The main chunk goes on, which has waited for the module. */
+static int module_compiled(lua_State *L, int status, lua_KContext context) {
+    (void)status;
+    (void)context;
+    lua_settop(L, 4);
+    return run_compiled(L, program_take_compiled(L, 3, compiler_of(L)));
+}
+
 int program_require(lua_State *L) {
     luaL_checkstring(L, 1);
     lua_settop(L, 1);
@@ -190,8 +214,11 @@ int program_require(lua_State *L) {
         note_missing(L, 3);
         return require_beside(L) ? 2 : require_shared(L);
     }
-    if (!program_compile(L, lua_tostring(L, 2), 3))
-        return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
-                          lua_tostring(L, 2), lua_tostring(L, -1));
-    return run_module(L);
+    program_compiler *compiler = compiler_of(L);
+    if (compiler && !compiler->can_wait(compiler, L))
+        compiler = NULL;
+    enum program_compiled compiled = program_compile(L, lua_tostring(L, 2), 3, compiler);
+    if (compiled == PROGRAM_WAITS)
+        return compiler->wait(compiler, L, module_compiled);
+    return run_compiled(L, compiled == PROGRAM_COMPILED);
 }

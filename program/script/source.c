@@ -14,6 +14,8 @@
 #include "system/file.h"
 #include "system/system.h"
 
+#define LONG ((size_t)128 << 10) /* bytes; what is shorter is compiled in a few milliseconds */
+
 /* Memory that the collector frees if something raises meanwhile. */
 typedef struct text_box {
     char *text;
@@ -92,34 +94,64 @@ static bool is_bytecode(const char *text) {
     return text[*text == '\n'] == *LUA_SIGNATURE; /* behind a first line, too, that was left out */
 }
 
-/* Compiles the text on top, in whose place the function comes, or a message. As luaL_loadfile, which the
-   bytes don't come by: no byte-order mark, no first line that begins with "#". */
-static bool compile(lua_State *L, const char *path) {
-    size_t length;
-    int text_index = lua_gettop(L);
-    const char *text = lua_tolstring(L, -1, &length), *start = text;
+/* Where Lua begins to read, as luaL_loadfile does, which the bytes don't come by: behind a byte-order mark and
+   a first line that begins with "#". */
+static const char *skip_head(const char *text, size_t length) {
+    const char *start = text;
     if (strncmp(start, "\xEF\xBB\xBF", 3) == 0)
         start += 3;
     if (*start == '#') {
         start = memchr(start, '\n', length - (size_t)(start - text));
         start = start ? start : text + length;
     }
+    return start;
+}
+
+/* Compiles the text on top, in whose place the function comes, or a message; where that is waited for,
+   nothing. */
+static enum program_compiled compile(lua_State *L, const char *path, program_compiler *compiler) {
+    size_t length;
+    int text_index = lua_gettop(L);
+    const char *text = lua_tolstring(L, -1, &length), *start = skip_head(text, length);
+    length -= (size_t)(start - text);
     const char *name = lua_pushfstring(L, "@%s", path);
-    bool compiled = luaL_loadbufferx(L, start, length - (size_t)(start - text), name, "t") == LUA_OK;
+    lua_insert(L, text_index);
+    if (compiler && length >= LONG && !is_bytecode(start) &&
+        program_begin_compiling(compiler, L, start, length, name)) {
+        lua_settop(L, text_index - 1);
+        return PROGRAM_WAITS;
+    }
+    bool compiled = luaL_loadbufferx(L, start, length, name, "t") == LUA_OK;
     if (is_bytecode(start))
         lua_pushfstring(L, "%s: is bytecode, and only text is run", path);
     lua_replace(L, text_index);
     lua_settop(L, text_index);
-    return compiled;
+    return compiled ? PROGRAM_COMPILED : PROGRAM_WRONG;
 }
 
-bool program_compile(lua_State *L, const char *path, int environment) {
+/* The function on top sees the environment's globals. */
+static void set_globals(lua_State *L, int environment) {
+    lua_getfield(L, environment, PROGRAM_GLOBALS);
+    lua_setupvalue(L, -2, 1);
+}
+
+enum program_compiled program_compile(lua_State *L, const char *path, int environment,
+                                      program_compiler *compiler) {
+    enum program_compiled result = PROGRAM_WRONG;
     environment = lua_absindex(L, environment);
-    bool compiled = strcmp(path, "-") == 0 ? luaL_loadfilex(L, NULL, "t") == LUA_OK
-                                           : push_source(L, path, environment) && compile(L, path);
-    if (compiled) {
-        lua_getfield(L, environment, PROGRAM_GLOBALS);
-        lua_setupvalue(L, -2, 1);
-    }
+    if (strcmp(path, "-") == 0)
+        result = luaL_loadfilex(L, NULL, "t") == LUA_OK ? PROGRAM_COMPILED : PROGRAM_WRONG;
+    else if (push_source(L, path, environment))
+        result = compile(L, path, compiler);
+    if (result == PROGRAM_COMPILED)
+        set_globals(L, environment);
+    return result;
+}
+
+bool program_take_compiled(lua_State *L, int environment, program_compiler *compiler) {
+    environment = lua_absindex(L, environment);
+    bool compiled = program_end_compiling(compiler, L);
+    if (compiled)
+        set_globals(L, environment);
     return compiled;
 }
