@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, section 1: results, misuse, closed objects, addresses, times, bytes, and what every object has.
+-- Results, misuse, closed objects, addresses, times, bytes, and what every object has.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

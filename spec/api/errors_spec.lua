@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, section 1: an error in a handler is reported, ends its one connection, and nobody else notices.
+-- An error in a handler is reported, ends its one connection, and nobody else notices.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, section 1, "Handlers": fields, what may be stored on an object, blockSignals, names.
+-- Fields, what may be stored on an object, blockSignals, names.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, "Life time": live objects need no variable, closed ones are garbage, cycles through handlers too.
+-- Live objects need no variable, closed ones are garbage, cycles through handlers too.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

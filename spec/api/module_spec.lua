@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, sections 2 and 6: stats, persist, version, log, quit and run, HostAddress.
+-- Stats, persist, version, log, quit and run, HostAddress.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

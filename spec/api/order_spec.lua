@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, section 1: no handler runs inside a call; signals of an object come in order; any handler may close, abort,
+-- No handler runs inside a call; signals of an object come in order; any handler may close, abort,
 -- replace handlers or begin anew.
 
 local moonport = require "moonport"

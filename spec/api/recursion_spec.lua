@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, section 1: readyRead and bytesWritten are not recursive; handlers run before waits return.
+-- ReadyRead and bytesWritten are not recursive; handlers run before waits return.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- api.md, section 1: where a script may wait, where it can't, and what goes on meanwhile.
+-- Where a script may wait, where it can't, and what goes on meanwhile.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
