@@ -83,10 +83,10 @@ static void on_later(struct ev_loop *ev, ev_timer *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
-static void on_doubt(struct ev_loop *ev, ev_timer *watcher, int revents) {
-    (void)ev;
-    (void)watcher;
+/* One wait was short. */
+static void on_doubt(struct ev_loop *ev, ev_idle *watcher, int revents) {
     (void)revents;
+    ev_idle_stop(ev, watcher);
 }
 
 int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phases, void *owner) {
@@ -111,7 +111,8 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
         ev_set_priority(&loop->chores[i].watcher, i == MP_CHORE_EACH_TURN ? EV_MAXPRI : EV_MINPRI);
         loop->chores[i].watcher.data = loop;
     }
-    ev_timer_init(&loop->doubt, on_doubt, 0., 0.);
+    ev_idle_init(&loop->doubt, on_doubt);
+    ev_set_priority(&loop->doubt, EV_MAXPRI);
     ev_timer_init(&loop->later, on_later, 0., 0.);
     loop->later.data = loop;
     ev_prepare_init(&loop->received, on_received);
@@ -127,7 +128,7 @@ void mp_loop_destroy(mp_loop *loop) {
     ev_idle_stop(loop->ev, &loop->again);
     for (int i = 0; i < MP_CHORE_TIMES; i++)
         ev_idle_stop(loop->ev, &loop->chores[i].watcher);
-    ev_timer_stop(loop->ev, &loop->doubt);
+    ev_idle_stop(loop->ev, &loop->doubt);
     ev_timer_stop(loop->ev, &loop->later);
     ev_prepare_stop(loop->ev, &loop->turn);
     ev_loop_destroy(loop->ev);

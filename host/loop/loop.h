@@ -45,9 +45,6 @@ enum mp_chore_time { MP_CHORE_EACH_TURN, MP_CHORE_WHEN_IDLE, MP_CHORE_TIMES };
    time come last: one of no time still sees what has come. */
 enum { MP_PRIORITY_RECEIVED = -1, MP_PRIORITY_DELAY = -2 };
 
-/* Seconds that the first wait of the poll with another watcher takes at most. */
-#define MP_DOUBT 0.01
-
 typedef struct mp_chore {
     ev_idle watcher;
     bool (*run)(mp_loop *loop);
@@ -72,7 +69,7 @@ struct mp_loop {
     ev_idle again;       /* runs when the queue was left non-empty for fairness */
     ev_prepare turn;     /* counts iterations, ends the loop when nothing is alive */
     mp_chore chores[MP_CHORE_TIMES];
-    ev_timer doubt;
+    ev_idle doubt; /* while it is active the poll doesn't wait */
     ev_timer later;
     void (*run_later)(mp_loop *loop);
 };
@@ -104,14 +101,13 @@ static inline void mp_loop_unref(mp_loop *loop) {
 
 /*
  * Starts a watcher of a descriptor. Only the next turn finds out whether the poll can watch it, and libev
- * says that it can't (by EV_ERROR) when that turn's wait is over: which therefore is short.
+ * says that it can't (by EV_ERROR) when that turn's wait is over: so there is none in that turn. A short timer
+ * instead would cost more, as the system has to set its clock for it.
  */
 static inline void mp_loop_watch(mp_loop *loop, ev_io *watcher) {
     ev_io_start(loop->ev, watcher);
-    if (ev_is_active(&loop->doubt))
-        return;
-    ev_timer_set(&loop->doubt, MP_DOUBT, 0.);
-    ev_timer_start(loop->ev, &loop->doubt);
+    if (!ev_is_active(&loop->doubt))
+        ev_idle_start(loop->ev, &loop->doubt);
 }
 
 /* Calls `run` once in each turn of the loop, or in those that have nothing else to do, until it returns

@@ -15,6 +15,9 @@
 #include "loop/reserve.h"
 #include "system/system.h"
 
+/* Seconds that the first wait of the poll with another socket takes at most, see mp_loop_watch. */
+#define DOUBT 0.01
+
 /* Each try takes twice the time of the one before: 1.3 s, 2.6 s and 5.2 s, shared by the servers if there are
    several. So one that answers nothing is done with within 10 s. */
 enum { FIRST_TIMEOUT = 1300, SHORTEST_TIMEOUT = 250, TRIES = 3 };
@@ -106,7 +109,7 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
         ev_io_start(channel->loop, &watcher->io);
         /* That the poll can't watch it is told behind a wait, as in mp_loop_watch. */
         ev_timer_stop(channel->loop, &channel->overdue);
-        ev_timer_set(&channel->overdue, MP_DOUBT, 0.);
+        ev_timer_set(&channel->overdue, DOUBT, 0.);
         ev_timer_start(channel->loop, &channel->overdue);
     } else {
         *at = watcher->next;
