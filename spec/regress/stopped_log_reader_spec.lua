@@ -11,6 +11,7 @@ local script = [[
   local server = moonport.TcpServer()
   function server.connection:readyRead()
     local lines = tonumber(self:readLine())
+    if lines == 0 then moonport.quit() end
     for i = 1, lines do moonport.log.info("line %d %s", i, ("x"):rep(1000)) end
     self:write("done\n")
   end
@@ -53,6 +54,8 @@ describe("A log that nobody reads", function()
       assert.is_truthy(line:find "^%d%d%d%d%-%d%d%-%d%d .* info line %d+ x+$" or line:find "lines of the log were lost",
         line)
     end
+    client:send "0\n" -- the helper ends the shell, not what it has started
+    assert.are.equal(0, program:wait())
   end)
 
   it("leaves the descriptor as it was for others that write to it", function()
