@@ -15,21 +15,10 @@
 
 /* --- tasks ---------------------------------------------------------------------------------------------- */
 
-typedef bool task_test(const binding_task *task, const binding_generation *generation);
-
-static bool is_of(const binding_task *task, const binding_generation *generation) {
-    return task->context.generation == generation;
-}
-
-static bool has_retired(const binding_task *task, const binding_generation *generation) {
-    (void)generation;
-    return binding_has_retired(task);
-}
-
-/* Cancels those that fit, until the time is over: then true. A task is looked at once in a pass; it moves to
-   the end of the list first, since closing its variables may change that. */
-static bool cancel_some(binding_state *state, task_test *fits, const binding_generation *generation,
-                        double until) {
+/* Cancels those of the generation, or if it is NULL those that have retired, until the time is over: then true.
+   A task is looked at once in a pass; it moves to the end of the list first, since closing its variables may
+   change that. */
+static bool cancel_some(binding_state *state, const binding_generation *generation, double until) {
     mp_ring *all = &state->tasks->all;
     while (!mp_ring_is_empty(all)) {
         binding_task *task = MP_CONTAINER(all->next, binding_task, link);
@@ -38,8 +27,10 @@ static bool cancel_some(binding_state *state, task_test *fits, const binding_gen
         mp_ring_remove(&task->link);
         mp_ring_append(all, &task->link);
         task->pass = state->generations.pass;
-        if (!task->suspended || task->doomed || !fits(task, generation))
+        if (!task->suspended || task->doomed)
             continue; /* a spare one's object may be gone */
+        if (generation ? task->context.generation != generation : !binding_has_retired(task))
+            continue;
         binding_cancel(task);
         if (mp_loop_now() > until)
             return true;
@@ -50,7 +41,7 @@ static bool cancel_some(binding_state *state, task_test *fits, const binding_gen
 void binding_cancel_tasks(const binding_generation *generation) {
     binding_state *state = generation->state;
     state->generations.pass++;
-    (void)cancel_some(state, is_of, generation, HUGE_VAL);
+    (void)cancel_some(state, generation, HUGE_VAL);
     state->generations.pass++; /* another one that was under way begins anew */
 }
 
@@ -130,13 +121,13 @@ static bool retire_some_members(binding_generation *generation, double until) {
 /* --- both ----------------------------------------------------------------------------------------------- */
 
 bool binding_retire_some(binding_state *state) {
-    double until = mp_loop_now() + SLICE;
     if (state->generations.retiring == 0)
         return false;
+    double until = mp_loop_now() + SLICE;
     for (binding_generation *it = state->generations.first; it; it = it->next)
         if (it->life == LIFE_RETIRING && retire_some_members(it, until))
             return true;
-    if (cancel_some(state, has_retired, NULL, until))
+    if (cancel_some(state, NULL, until))
         return true;
     for (binding_generation *it = state->generations.first, *next; it; it = next) {
         next = it->next;
