@@ -45,6 +45,14 @@ function helper.eventually(condition, what, msec)
   return value
 end
 
+--- Makes an empty folder. -> its path; whoever asks for it removes it.
+function helper.folder()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(require "lfs".mkdir(path))
+  return path
+end
+
 --- Lets msec pass with the loop running. Only for "nothing happens"; never instead of a condition.
 function helper.settle(msec)
   waitUntil(function() return false end, msec or 20)

@@ -10,11 +10,7 @@ moonport = moonport:sub(1, 1) == "/" and moonport or lfs.currentdir() .. "/" .. 
 describe("moonport new", function()
   local folder
 
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(lfs.mkdir(folder))
-  end)
+  before_each(function() folder = helper.folder() end)
 
   after_each(function()
     helper.run { "rm", "-rf", folder }

@@ -2,7 +2,6 @@
 -- A service whose script is replaced while it runs, for the specs of reloading.
 
 local helper = require "spec.helper"
-local lfs = require "lfs"
 
 local Service = {}
 Service.__index = Service
@@ -26,9 +25,7 @@ end
 --- tail), options.environment.
 local function start(body, options)
   options = options or {}
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(lfs.mkdir(folder))
+  local folder = helper.folder()
   local self = setmetatable({ folder = folder }, Service)
   for name, text in pairs(options.files or {}) do self:write(name, text) end
   if options.plain then self:write("main.lua", body) else self:replace(body) end

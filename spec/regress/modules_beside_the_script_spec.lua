@@ -20,11 +20,7 @@ local library = assert(package.searchpath("lfs", package.cpath))
 describe("A module beside the script", function()
   local folder
 
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(lfs.mkdir(folder))
-  end)
+  before_each(function() folder = helper.folder() end)
 
   after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 

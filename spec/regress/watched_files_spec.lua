@@ -21,11 +21,7 @@ local loud = [[
 describe("--watch", function()
   local folder
 
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(lfs.mkdir(folder))
-  end)
+  before_each(function() folder = helper.folder() end)
 
   after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
