@@ -16,7 +16,7 @@ import sys
 import time
 
 import table
-from rows import BUILT, LOAD, MOONPORT, PEERS, ROWS, script
+from rows import BUILT, LOAD, PEERS, ROWS
 
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
@@ -55,13 +55,15 @@ def free_port():
 class Server:
     """A running server, in a process group of its own, so that it leaves nothing behind."""
 
-    def __init__(self, machine, command, wrapper=()):
-        self.port, self.wrapped = free_port(), bool(wrapper)
+    def __init__(self, machine, row, peer, wrapper=()):
+        self.port, self.wrapped, self.local = free_port(), bool(wrapper), row.local
+        self.name = f"moonport-bench-{self.port}"
+        place = "@" + self.name if self.local else str(self.port)
         self.log = os.path.join(BUILT, f"server-{self.port}.log")
         with open(self.log, "wb") as log:
             try:
                 self.process = subprocess.Popen(
-                    [*wrapper, *command, str(self.port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    [*wrapper, *row.command(peer), place], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True, preexec_fn=machine.prepare(machine.server))
             except OSError as error:
                 raise Failure(str(error)) from None
@@ -70,13 +72,24 @@ class Server:
         end = time.monotonic() + PATIENCE
         try:
             while self.alive() and time.monotonic() < end:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                with contextlib.suppress(OSError), self.connect():
                     return self
                 time.sleep(0.01)
             raise self.failure("the server doesn't listen")
         except BaseException:
             self.__exit__()
             raise
+
+    def connect(self):
+        if not self.local:
+            return socket.create_connection(("127.0.0.1", self.port), 1)
+        probe = socket.socket(socket.AF_UNIX)
+        try:
+            probe.connect("\0" + self.name)
+        except OSError:
+            probe.close()
+            raise
+        return probe
 
     def __exit__(self, *_):
         with contextlib.suppress(ProcessLookupError):
@@ -187,10 +200,6 @@ def load_once(machine, server, arguments):
     return {key: float(value) for key, value in map(str.split, done.stdout.splitlines())}
 
 
-def command_of(row, peer):
-    return script(row.moonport) if row.moonport and peer == "moonport" else PEERS[peer]
-
-
 class Bench:
     """How the rows are measured: a method for each `tool`, which adds to the results."""
 
@@ -231,7 +240,7 @@ class Bench:
                         load.finish()
 
     def open(self, stack, row, peer, arguments):
-        server = stack.enter_context(Server(self.machine, command_of(row, peer)))
+        server = stack.enter_context(Server(self.machine, row, peer))
         return stack.enter_context(Load(self.machine, server, arguments))
 
     def turn(self, row, peer, loads, turn):
@@ -242,12 +251,13 @@ class Bench:
                 beside = running[1].turn()
                 values["beside_ratio"] = beside["cpu_ns"] / values["cpu_ns"]
                 values["beside_max_us"] = beside.get("max_us")
+                values.update((key, beside[key]) for key in beside if key.startswith("mute_"))
             self.results.add(row, peer, (self.round, turn), values)
             loads[peer] = running
 
     def alone(self, row, peers):
         for peer in peers:
-            with self.attempt(row, peer), Server(self.machine, command_of(row, peer)) as server:
+            with self.attempt(row, peer), Server(self.machine, row, peer) as server:
                 values = load_once(self.machine, server, row.load)
                 output = server.output()
                 values["cycles"] = output.count("cycle\n")
@@ -265,7 +275,7 @@ class Bench:
     def start_once(self, row, peer, turn):
         port = str(free_port())
         done = subprocess.run([LOAD, "start", "-p", port, "-u", str(self.machine.server), "--",
-                               *command_of(row, peer), port], capture_output=True, text=True, check=False,
+                               *row.command(peer), port], capture_output=True, text=True, check=False,
                               timeout=PATIENCE, preexec_fn=self.machine.prepare(self.machine.load))
         if done.returncode != 0:
             raise Failure(done.stderr.strip())
@@ -275,7 +285,7 @@ class Bench:
         """Stripped sizes of the program and of the libraries it needs, except those that systems have anyway."""
         if self.round > 0:
             return
-        shared = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|resolv|lua5\.4|ev|cares)\.so")
+        shared = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|resolv|lua5\.4|ev|cares|ssl|crypto)\.so")
         for peer in peers:
             program = PEERS[peer][0]
             linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
@@ -306,8 +316,8 @@ class Bench:
             with self.attempt(row, peer):
                 sums = []
                 for requests in (few, many):
-                    with Server(self.machine, command_of(row, peer), wrapper) as server:
-                        done = load_once(self.machine, server, ["echo", "-n", str(requests)])
+                    with Server(self.machine, row, peer, wrapper) as server:
+                        done = load_once(self.machine, server, [*row.load, "-n", str(requests)])
                     with open(out, encoding="utf-8", errors="replace") as f:
                         found = total.search(f.read())
                     if not found:

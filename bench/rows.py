@@ -29,7 +29,14 @@ PEERS = {
     "node": ["node", peer_file("node.js")],
     "qt": [os.path.join(BUILT, "qt")],
 }
-C_PEERS = ("epoll", "libev")
+
+# The same over TLS; the port is added behind certificate and key.
+IDENTITY = [os.path.join(BUILT, name) for name in ("certificate.pem", "key.pem")]
+TLS_PEERS = {
+    "epoll": [os.path.join(BUILT, "epoll_tls"), *IDENTITY],
+    "moonport": [*script("tls.lua"), *IDENTITY],
+    "node": ["node", peer_file("node_tls.js"), *IDENTITY],
+}
 ALL = tuple(name for name in PEERS if name != "closures")
 
 
@@ -44,6 +51,7 @@ class Figure:
     compare: str = ""
     limits: dict = field(default_factory=dict)
     scale: float = 1.0
+    least: bool = False  # the limit is what must be reached, not what must not be exceeded
     quiet: bool = False  # shown is the lower quartile, where what others do on the machine outweighs the rest
 
 
@@ -58,6 +66,24 @@ class Row:
     turns: int = 6  # of each peer in a round
     beside: list = field(default_factory=list)  # additional options of a second load of the same peer
     slow: tuple = ()  # peers that take only one turn
+    tls: bool = False  # the servers are those of TLS_PEERS
+    local: bool = False  # at a Unix-domain socket
+
+    def command(self, peer):
+        if self.tls:
+            return TLS_PEERS[peer]
+        return script(self.moonport) if self.moonport and peer == "moonport" else PEERS[peer]
+
+
+def tls_row(name, load, figures, **others):
+    """A row whose load speaks TLS: -t, or -T with tickets."""
+    return Row(name, load, figures, **{"peers": tuple(TLS_PEERS), "tls": True, **others})
+
+
+def local_row(name, load, figures, **others):
+    """A row at an abstract Unix-domain socket."""
+    return Row(name, [load[0], "-L", *load[1:]], figures,
+               **{"peers": ("epoll", "libev", "moonport"), "local": True, **others})
 
 
 ROWS = [
@@ -116,15 +142,66 @@ ROWS = [
         Figure("cycles", "  cycles of the collector meanwhile", ""),
     ], peers=("epoll", "moonport"), moonport="tables.lua", tool="alone"),
     Row("start", [], [
-        Figure("start_ms", "start to listening", "ms", "", {"moonport": 10}),
+        Figure("start_ms", "start to listening", "ms", "", {"moonport": 4.5}),
     ], tool="start"),
     Row("size", [], [
         Figure("kib", "program and the libraries it brings, stripped", "KiB", "", {"moonport": 500}),
     ], peers=("moonport",), tool="size"),
-    Row("syscalls", [], [
+    Row("syscalls", ["echo"], [
         Figure("calls", "system calls per request (echo64)", "", "", {"moonport": 2.05}),
     ], tool="strace"),
-    Row("instructions", [], [
+    Row("instructions", ["echo"], [
         Figure("instructions", "instructions per request, user space (echo64)", "", "epoll"),
     ], peers=("epoll", "libev", "moonport", "luv", "cqueues", "qt"), tool="callgrind"),
+    local_row("local64", ["echo", "-c", "50", "-s", "64", "-n", "15000"], [
+        Figure("cpu_ns", "Unix-domain socket: echo 64 bytes, 50 connections: CPU per request", "µs", "epoll",
+               {"moonport": 1.12}, 1e-3),
+        Figure("per_second", "  requests per second", "k/s", "epoll", {}, 1e-3),
+    ], turns=10),
+    local_row("localconnect", ["connect", "-c", "50", "-n", "3000"], [
+        Figure("cpu_ns", "  connect, echo, close: CPU each", "µs", "epoll", {}, 1e-3),
+    ]),
+    local_row("localidle", ["idle", "-c", "50", "-i", "15000", "-n", "50"], [
+        Figure("idle_bytes", "  15,000 idle connections: memory each", "B", "", {"moonport": 400}),
+    ], tool="alone"),
+    tls_row("tls64", ["echo", "-t", "-c", "50", "-s", "64", "-n", "8000"], [
+        Figure("cpu_ns", "TLS: echo 64 bytes, 50 connections: CPU per request", "µs", "epoll",
+               {"moonport": 1.06}, 1e-3),
+        Figure("per_second", "  requests per second", "k/s", "epoll", {}, 1e-3),
+    ], turns=10),
+    tls_row("tlsbulk", ["echo", "-t", "-c", "4", "-s", "1048576", "-n", "60"], [
+        Figure("cpu_ns", "TLS: bulk 1 MiB, 4 connections: CPU per MiB", "µs", "epoll",
+               {"moonport": 1.06}, 1e-3),
+    ], turns=12),
+    tls_row("handshake", ["connect", "-t", "-c", "50", "-n", "400"], [
+        Figure("cpu_ns", "TLS: connect, full handshake, echo, close: CPU each", "µs", "epoll",
+               {"moonport": 1.05}, 1e-3),
+    ], turns=10),
+    tls_row("resumed", ["connect", "-T", "-c", "50", "-n", "400"], [
+        Figure("cpu_ns", "TLS: connect, resumed handshake, echo, close: CPU each", "µs", "epoll",
+               {"moonport": 1.08}, 1e-3),
+        Figure("resumed_percent", "  of them resumed", "%", "", {"moonport": 100}, least=True),
+    ], turns=10),
+    tls_row("tlsidle", ["idle", "-t", "-c", "50", "-i", "5000", "-n", "50"], [
+        Figure("idle_bytes", "TLS: 5,000 idle connections: memory each", "KiB", "", {"moonport": 13.5},
+               1 / 1024),
+        Figure("kept_bytes", "  still kept after they are closed", "KiB", "", {}, 1 / 1024),
+    ], tool="alone"),
+    tls_row("mute", ["connect", "-t", "-c", "50", "-n", "400"], [
+        Figure("beside_ratio", "TLS: handshakes beside 5,000 clients that only begin one: CPU as a ratio to without",
+               "x"),
+        Figure("beside_max_us", "  the longest, from connect to close", "ms", "", {}, 1e-3, quiet=True),
+        Figure("max_us", "  without them", "ms", "", {}, 1e-3, quiet=True),
+        Figure("mute_bytes", "  memory of a client that only begins", "KiB", "", {}, 1 / 1024),
+        Figure("mute_ended", "  of the 5,000, ended by the server", ""),
+    ], beside=["-m", "5000"]),
+    tls_row("tlsstart", [], [
+        Figure("start_ms", "TLS: start to listening", "ms", "", {"moonport": 7}),
+    ], tool="start"),
+    tls_row("tlssyscalls", ["echo", "-t"], [
+        Figure("calls", "TLS: system calls per request (tls64)", ""),
+    ], tool="strace"),
+    tls_row("tlsinstructions", ["echo", "-t"], [
+        Figure("instructions", "TLS: instructions per request, user space (tls64)", "", "epoll"),
+    ], peers=("epoll", "moonport"), tool="callgrind"),
 ]

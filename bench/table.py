@@ -77,8 +77,9 @@ class Results:
         for peer, limit in figure.limits.items():
             value = (self.ratio if figure.compare else self.value)(row, figure, peer)
             who = "" if peer == "moonport" else f"{peer} "
-            told = "" if value is None else ", reached" if value <= limit else ", missed"
-            words.append(f"{who}≤ {limit:g}{told}")
+            reached = value is not None and (value >= limit if figure.least else value <= limit)
+            told = "" if value is None else ", reached" if reached else ", missed"
+            words.append(f"{who}{'≥' if figure.least else '≤'} {limit:g}{told}")
         return "; ".join(words)
 
     def lines(self):

@@ -1,61 +1,60 @@
 /*
- * The pace of Lua's collector in the program. A service with little live data need not go through it again
- * and again: the next cycle begins only after some allocation. One with much is gone through in the loop's
- * idle time, in slices that no request feels; only where there is none, the collector's own steps go on
- * beside the work.
+ * The pace of Lua's collector in the program. With little live data, the next cycle begins only after some
+ * allocation. With much live data, the cycle runs in the loop's idle time, in short slices; without idle
+ * time, the collector's own steps go on beside the work.
  *
- * What peers send becomes strings, which are mostly dead as soon as their handler ends. Where these are more
- * than a few bytes long they soon fill the processor's cache. As long as much of what is allocated is of that
- * kind the collector is generational, and frees what is young again and again: for next to nothing, and while
- * the cache still has it. For anything else that mode is no good: whatever has a finaliser, as connections
- * have, stays in it until all is gone through at once.
+ * Input becomes strings, which are mostly dead when their handler ends. While such strings are a large part
+ * of what is allocated, the collector is generational, and frees young objects again and again. For other
+ * data that mode is worse: an object with a finaliser, such as a connection, stays until a full cycle.
+ * docs/performance.md has the reasons and the measurements.
  *
- * A reload and many closed connections leave garbage that Lua sees no reason to collect soon: it is gone
- * through at once, a slice a turn.
+ * A reload and many closed connections leave garbage that Lua would collect late. The collector collects it
+ * at once, a slice in each turn.
  *
- * All that is for scripts that leave the collector alone. With a mode or parameters of its own the collector
- * is the script's, as it is in plain Lua, where the module is a guest.
+ * All of this applies only while the script doesn't set the collector's mode or parameters. In plain Lua,
+ * where the module is a guest, the collector is always the script's.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "collector.h"
 
-/* Lua's own parameters: the pause, percent of what is live, and the work of a step. */
+/* Lua's own parameters: the pause, in percent of the live data, and the work of a step. */
 #define LUAS_PAUSE 200
 #define LUAS_WORK 100
 
-/* KiB that are allocated between two cycles at least; if more are live, as much as that. But while
-   connections become more, by an eighth from cycle to cycle, the pause is shorter, lest garbage is another
-   part of what each of them takes. */
+/* KiB that are at least allocated between two cycles; if more are live, as much as that. While the number
+   of connections grows by an eighth from cycle to cycle, the pause is shorter, so that there is less garbage
+   for each connection. */
 #define LEAST_PAUSE 1024
 #define GROWING_PAUSE 128
 
-/* KiB of live data that are worth the idle time, which takes a cycle on from half of that pause. */
+/* KiB of live data from which on cycles run in idle time. They begin there after half of the pause. */
 #define MUCH 8192
 
-/* A slice of idle time, milliseconds; and KiB that may be allocated from one to the next without a step. */
+/* A slice of idle time, in milliseconds, and the KiB that may be allocated between two slices without a
+   step. */
 #define SLICE 0.5
 #define BETWEEN_SLICES 1024
 
-/* KiB that are allocated from one collection of what is young to the next, at least; its cost is that of some
-   ten strings, or grows with what is live. */
+/* KiB that are at least allocated between two collections of young objects. Each costs as much as ten
+   strings, and more if more is live. */
 #define YOUNG 16
 
-/* KiB that these may leave in all, before all is gone through. */
+/* KiB that these collections may leave in all before a full cycle. */
 #define LEFT_OF_YOUNG 512
 
-/* Of `kib` that were allocated so much is much, bytes of strings of input. */
+/* Bytes of strings of input that count as much among `kib` that were allocated. */
 #define MUCH_INPUT(kib) ((size_t)(kib)*1024 / 4)
 
-/* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, that is 0.1 ms
-   or so. */
+/* Units of work (a value or a small object each) for 16 bytes, and the size of a step: 8 KiB, about 0.1
+   ms. */
 #define WORK 4
 #define STEP_SIZE 13
 
-/* So many closed connections leave garbage that is worth going through all, if they are at least half of all
-   objects; at once if they are, with a KiB for each, a quarter of what is in use, else when REST times as
-   long has passed as it took before. And where there are so many objects fewer than there were, memory is
-   worth giving back to the system. */
+/* FEW closed connections leave garbage that is worth full cycles, if they are at least half of all
+   objects: at once if they are, at a KiB each, a quarter of the memory in use, else after REST times as long
+   as the last cycles took of the processor; not by the clock, which goes on while other processes run. If
+   there are MANY objects fewer than there were, memory is worth giving back to the system. */
 #define FEW 1024
 #define REST 10
 #define MANY 4096
@@ -63,20 +62,20 @@
 struct binding_collector {
     binding_state *state;
     enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL } pace; /* none: Lua's own */
-    bool cycle_ended;       /* the collector's last cycle, a moment ago */
-    uint8_t silent;         /* cycles that have ended without a word of the sentinel */
-    const void *sentinel;   /* a dead userdata, whose finaliser says that a cycle has ended */
+    bool cycle_ended;       /* the collector's last cycle has just ended */
+    uint8_t silent;         /* cycles that have ended without the sentinel's finaliser */
+    const void *sentinel;   /* a dead userdata, whose finaliser shows that a cycle ended */
     bool collecting;        /* in the loop's idle time */
     bool tuned;             /* the script has set parameters */
-    int collect_at;         /* KiB in use from which it does so, or collects what is young; 0: never */
-    int young_until;        /* KiB in use up to which it does that */
-    int young_pause;        /* KiB that may be allocated from one time to the next */
-    int cycles_due;         /* collector cycles to go through in the turns to come */
-    uint32_t released;      /* sockets since the first of them began */
-    double due_since;       /* when these began; 0: they haven't */
-    double next_collection; /* when as many may again, if it is long */
-    uint64_t objects;       /* that there were when the collector began to wait for its next cycle */
-    uint64_t most_objects;  /* that there were since memory was given back */
+    int collect_at;         /* KiB in use from which on a cycle runs, or young ones are collected; 0: never */
+    int young_until;        /* KiB in use up to which young objects are collected */
+    int young_pause;        /* KiB that may be allocated between two such collections */
+    int cycles_due;         /* collector cycles to run in the next turns */
+    uint32_t released;      /* sockets since the first of these cycles began */
+    double due_since;       /* the processor time when these cycles began; 0: none is due */
+    double next_collection; /* when the next ones may begin, if these took long */
+    uint64_t objects;       /* their number when the collector began to wait for its next cycle */
+    uint64_t most_objects;  /* the largest number since memory was last given back */
 };
 
 typedef struct binding_collector binding_collector;
@@ -87,14 +86,14 @@ static void keep_state_pace(binding_state *state) {
     keep_pace(state->collector);
 }
 
-/* Has the pace looked after behind each handler from `collect_at` on, or not. */
+/* Sets whether the pace is checked after each handler from `collect_at` on. */
 static void set_collect_at(binding_collector *self, int collect_at) {
     self->collect_at = collect_at;
     self->state->pace = collect_at > 0 || self->cycle_ended ? keep_state_pace : NULL;
 }
 
-/* The end of a cycle: the sentinel is finalised, and asks for the same in the next one. No lua_gc works in
-   here. */
+/* The end of a cycle: the sentinel is finalised, and marks itself again for the next one. lua_gc does
+   nothing in here. */
 static int cycle_ended(lua_State *L) {
     binding_collector *self = binding_state_of(L)->collector;
     if (lua_touserdata(L, 1) != self->sentinel)
@@ -123,9 +122,9 @@ static int make_sentinel(lua_State *L) {
 /*
  * A step of the collector. -> whether it was the last of a cycle
  *
- * A finaliser for whose call there is no memory is lost, the sentinel's too, and cycles would be waited for
- * that had long ended. Lua says itself when a step is the last one; the sentinel may have spoken before,
- * within a handler, once.
+ * If there is no memory to call a finaliser, Lua drops it, also the sentinel's. The pace would then wait for
+ * cycles that have ended already. So a step that Lua reports as the last one counts, too, unless the sentinel
+ * was finalised before, within a handler, which may happen once.
  */
 static bool step(binding_collector *self) {
     lua_State *L = self->state->L;
@@ -137,7 +136,7 @@ static bool step(binding_collector *self) {
         lua_pushcfunction(L, make_sentinel);
         lua_pushlightuserdata(L, self->state);
         if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-            lua_pop(L, 1); /* it is lost as before */
+            lua_pop(L, 1); /* the sentinel is lost again */
     }
     return last || self->cycle_ended;
 }
@@ -146,7 +145,7 @@ static int used(const binding_collector *self) {
     return lua_gc(self->state->L, LUA_GCCOUNT);
 }
 
-/* The next cycle begins when enough has been allocated. Nothing is put off while the collector is stopped: a
+/* The next cycle begins when enough has been allocated. While the collector is stopped, nothing is set: a
    step would run it. */
 static void await_cycle(binding_collector *self) {
     int live = used(self), pause = live > LEAST_PAUSE ? live : LEAST_PAUSE;
@@ -160,8 +159,8 @@ static void await_cycle(binding_collector *self) {
         (void)lua_gc(self->state->L, LUA_GCSTEP, live / 100 * percent - pause);
 }
 
-/* The next collection of what is young comes from here, between two handlers; by itself only in one that
-   allocates very much. */
+/* The next collection of young objects starts here, between two handlers. Lua starts one by itself only in
+   a handler that allocates very much. */
 static void await_youth(binding_collector *self) {
     (void)lua_gc(self->state->L, LUA_GCSTEP, -LEAST_PAUSE);
     int live = used(self);
@@ -196,7 +195,7 @@ static void end_cycle(binding_collector *self) {
                  used(self) < LEAST_PAUSE;
     self->state->input_strings = 0;
     if (self->cycles_due > 0)
-        self->cycles_due--; /* it may have been handlers' allocations that took it to its end */
+        self->cycles_due--; /* allocations of handlers may have finished the cycle */
     if (!young) {
         await_cycle(self);
     } else {
@@ -207,7 +206,7 @@ static void end_cycle(binding_collector *self) {
     }
 }
 
-/* A chore of idle time: a slice of the cycle, which it begins if need be. */
+/* A chore of idle time: runs a slice of the cycle, and begins one if necessary. */
 static bool collect_some(mp_loop *loop) {
     binding_collector *self = ((binding_state *)loop->owner)->collector;
     double until = mp_loop_now() + SLICE;
@@ -227,7 +226,7 @@ static void keep_pace(binding_collector *self) {
     int now = used(self);
     bool ended = self->cycle_ended;
     if (now < 0 || !lua_gc(self->state->L, LUA_GCISRUNNING))
-        return; /* within a finaliser; or stopped: even a change of mode would collect */
+        return; /* in a finaliser; or stopped: even a change of mode would collect */
     self->cycle_ended = false;
     set_collect_at(self, self->collect_at);
     if (self->pace == PACE_GENERATIONAL) {
@@ -266,7 +265,7 @@ static void give_back(binding_collector *self) {
     if (self->most_objects < objects + MANY)
         return;
     if (objects < FEW)
-        self->most_objects = objects; /* else it goes on: more memory comes at its end */
+        self->most_objects = objects; /* else more memory becomes free while the number falls */
     if (self->state->host)
         self->state->host->trim();
     mp_network_trim(mp_network_of(self->state->loop));
@@ -285,10 +284,9 @@ bool binding_collect_due(binding_state *state) {
             keep_pace(self);
     }
     if (self->cycles_due == 0) {
-        double now = mp_loop_now();
-        self->next_collection = now + REST * (now - self->due_since);
+        self->next_collection = mp_loop_now() + REST * (mp_loop_processor_time() - self->due_since);
         self->due_since = 0;
-        collect_if_released(self); /* while it was going on */
+        collect_if_released(self); /* sockets that were released meanwhile */
         if (self->cycles_due == 0)
             give_back(self);
     }
@@ -306,17 +304,18 @@ void binding_note_release(binding_state *state) {
 
 void binding_collect_soon(binding_state *state) {
     binding_collector *self = state->collector;
-    /* The first may be at work already, and the third frees what the finalisers of the second let go. */
+    /* The first cycle may have begun already, and the third frees what the finalisers of the second
+       release. */
     self->cycles_due = 3;
     self->released = 0;
-    self->due_since = mp_loop_now();
+    self->due_since = mp_loop_processor_time();
     mp_loop_set_chore(state->loop, MP_CHORE_EACH_TURN, state->hooks->chore);
 }
 
 /* --- what scripts see ----------------------------------------------------------------------------------- */
 
-/* collectgarbage, as in Lua's manual: a script's mode is incremental until it sets another one, whatever the
-   program makes of it, and where it sets its own, or parameters, the collector is left to it. */
+/* collectgarbage, as in Lua's manual. A script's mode is incremental until it sets another one, whatever
+   mode the program uses. When a script sets a mode or parameters, the program leaves the collector to it. */
 static int collect_garbage(lua_State *L) {
     static const char *const options[] = {"count",       "isrunning",    "collect",  "step",
                                           "stop",        "restart",      "setpause", "setstepmul",
@@ -328,7 +327,7 @@ static int collect_garbage(lua_State *L) {
     bool has_numbers = false, comes_back = false;
     for (int i = 0; i < numbers[option]; i++)
         has_numbers = luaL_optinteger(L, 2 + i, 0) != 0 || has_numbers;
-    if (used(self) >= 0 && option > ISRUNNING) { /* within a finaliser nothing but the questions works */
+    if (used(self) >= 0 && option > ISRUNNING) { /* in a finaliser only the questions work */
         if (self->pace == PACE_GENERATIONAL)
             be_incremental(self);
         if (option == SETPAUSE || option == SETSTEPMUL || (option == INCREMENTAL && has_numbers))

@@ -8,7 +8,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "class/process.h"
+#include "class/http_head.h"
 
 static void push_chunk(lua_State *L, const binding_library_module *module) {
     if (luaL_loadbuffer(L, (const char *)module->text, module->length, module->chunk_name) != LUA_OK)
@@ -21,8 +21,8 @@ void binding_preload_library(lua_State *L, const binding_library_module *modules
         lua_pushcfunction(L, module->open);
         lua_setfield(L, -2, module->name);
     }
-    lua_pushcfunction(L, luaopen_moonport_test_process);
-    lua_setfield(L, -2, "moonport.test.process");
+    lua_pushcfunction(L, luaopen_moonport_http_head);
+    lua_setfield(L, -2, "moonport.http.head");
     lua_pop(L, 1);
 }
 

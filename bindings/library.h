@@ -1,6 +1,6 @@
 /*
- * The modules that ship with moonport and are written in Lua, lua/moonport/…: their text is part of the
- * program and of moonport.so, so that they are found wherever these lie.
+ * The modules that ship with moonport and are written in Lua, lua/moonport/…. Their text is part of the
+ * program and of moonport.so, so they are found wherever these are.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,15 +18,15 @@ typedef struct binding_library_module {
     lua_CFunction open; /* luaopen_…: what require calls */
 } binding_library_module;
 
-/* All of them, made by lua/embed.cmake; the last has no name. library.c is given it: it is used by it,
-   too. */
+/* All of them; lua/embed.cmake makes this list. The last one has no name. library.c gets it as a
+   parameter, since the list itself uses library.c. */
 extern const binding_library_module binding_library[];
 
-/* Puts each of them into package.preload, and what they need in C. */
+/* Puts each module into package.preload, and the functions in C that they use. */
 void binding_preload_library(lua_State *L, const binding_library_module *modules);
 
-/* Pushes the compiled chunk of the module and returns true; false, and nothing pushed, if none has this
-   name. */
+/* Pushes the compiled chunk of the module and returns true; returns false and pushes nothing if no module
+   has this name. */
 bool binding_push_library(lua_State *L, const binding_library_module *modules, const char *name);
 
 /* name, data -> the module: the body of each luaopen_… */

@@ -6,17 +6,38 @@
  */
 #include "moonport.h"
 
+#include "class/channel.h"
+#include "class/condition.h"
 #include "class/host_address.h"
+#include "class/local_server.h"
+#include "class/local_socket.h"
 #include "class/lookup.h"
+#include "class/pipe.h"
+#include "class/process.h"
+#include "class/semaphore.h"
+#ifdef MOONPORT_TLS
+#include "class/ssl_certificate_class.h"
+#include "class/ssl_configuration_class.h"
+#include "class/ssl_key.h"
+#include "class/ssl_server.h"
+#include "class/ssl_socket.h"
+#endif
 #include "class/tcp_server.h"
 #include "class/tcp_socket.h"
 #include "class/timer.h"
+#include "class/udp_socket.h"
+#include "class/work.h"
 #include "generation/succession.h"
+#include "object/class.h"
 #include "object/result.h"
 #include "object/surplus.h"
+#include "run/deadline.h"
 #include "run/spawn.h"
 #include "run/wait.h"
 #include "signal/connect.h"
+#include "signal/peer_fault.h"
+#include "signal/system_signal.h"
+#include "system/system.h"
 
 /* moonport.now() -> whole milliseconds, monotonic */
 static int module_now(lua_State *L) {
@@ -29,6 +50,13 @@ static int module_now(lua_State *L) {
 static int module_hrtime(lua_State *L) {
     binding_takes(L, 0);
     lua_pushinteger(L, (lua_Integer)(mp_loop_now() * 1e6));
+    return 1;
+}
+
+/* moonport.epoch() -> whole milliseconds since 1970 */
+static int module_epoch(lua_State *L) {
+    binding_takes(L, 0);
+    lua_pushinteger(L, mp_system_epoch());
     return 1;
 }
 
@@ -47,7 +75,7 @@ static int module_generation(lua_State *L) {
     return 1;
 }
 
-/* moonport.stale() -> is there newer code than the calling one? */
+/* moonport.stale() -> true if there is newer code than the caller */
 static int module_stale(lua_State *L) {
     binding_takes(L, 0);
     binding_generation *generation = binding_generation_of(L);
@@ -67,7 +95,7 @@ static int module_on_quit(lua_State *L) {
     return binding_set_reference(L, &binding_generation_of(L)->on_quit);
 }
 
-/* moonport.reload() -> true: loads the script anew, between two events | nil, message, code */
+/* moonport.reload() -> true: loads the script again, between two events | nil, message, code */
 static int module_reload(lua_State *L) {
     binding_state *state = binding_state_of(L);
     if (!state->host || !state->host->reload(state))
@@ -88,15 +116,17 @@ static int module_stats(lua_State *L) {
     binding_takes(L, 0);
     binding_state *state = binding_state_of(L);
     const mp_network *network = mp_network_of(state->loop);
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 13);
     set_count(L, "connections", network->traffic.connections);
     set_count(L, "accepted", network->traffic.accepted);
     set_count(L, "connected", network->traffic.connected);
     set_count(L, "bytesRead", network->traffic.bytes_read);
     set_count(L, "bytesSent", network->traffic.bytes_sent);
     set_count(L, "handlerErrors", state->tasks->errors);
+    set_count(L, "peerErrors", state->tasks->peer_errors);
     set_count(L, "iterations", state->loop->iterations);
     set_count(L, "objects", state->loop->objects);
+    set_count(L, "processes", network->processes);
     set_count(L, "tasks", state->tasks->count);
     set_count(L, "generation", state->generations.current->number);
     set_count(L, "memory", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB, 0));
@@ -113,7 +143,7 @@ static int module_quit(lua_State *L) {
     luaL_argcheck(L, status >= 0 && status <= 255, 1, "an exit status is from 0 to 255");
     if (binding_generation_of(L)->staging) {
         state->host->refuse(L, "quit");
-        return luaL_error(L, "quit: while the script is being loaded anew");
+        return luaL_error(L, "quit: while the script is being reloaded");
     }
     state->driver->quit_status = (int)status;
     state->driver->quitting = true;
@@ -158,7 +188,7 @@ static void push_format(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* value … -> the line: the only one as it is, more of them by string.format. A protected call. */
+/* value … -> the line: a single value as it is, several by string.format. A protected call. */
 static int compose_line(lua_State *L) {
     if (lua_gettop(L) > 1) {
         push_format(L);
@@ -169,7 +199,7 @@ static int compose_line(lua_State *L) {
     return 1;
 }
 
-/* what has gone wrong, value … -> a line that has all of it. A protected call. */
+/* the error, value … -> a line with all of them. A protected call. */
 static int compose_rest(lua_State *L) {
     int count = lua_gettop(L);
     luaL_Buffer buffer;
@@ -187,9 +217,9 @@ static int compose_rest(lua_State *L) {
 }
 
 /*
- * moonport.log.info(format, ...): as string.format; a lone argument is any value. Upvalue 2: the level. Never
- * raises for what it is given, which is data as often as not: the line then says what was wrong, and has the
- * values one after the other.
+ * moonport.log.info(format, ...): as string.format; a lone argument may be any value. Upvalue 2: the level.
+ * Never raises because of its arguments, which are often foreign data: the line then says what was wrong,
+ * followed by the values.
  */
 static int log_line(lua_State *L) {
     binding_state *state = binding_state_of(L);
@@ -235,14 +265,43 @@ static void push_log(lua_State *L, binding_state *state) {
 
 /* --- the table ------------------------------------------------------------------------------------------ */
 
+#ifndef MOONPORT_TLS
+/* What it stands for isn't there: anything that is made of it says so. */
+static int no_tls(lua_State *L) {
+    return luaL_error(L, "this moonport was built without TLS (-D MOONPORT_TLS=OFF)");
+}
+
+#define binding_new_ssl_server no_tls
+#define binding_new_ssl_socket no_tls
+#define binding_new_ssl_configuration no_tls
+#define binding_new_ssl_key no_tls
+
+static void binding_push_ssl_certificate_class(lua_State *L, binding_state *state) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 2);
+    binding_set_function(L, state, "__call", no_tls);
+    binding_set_function(L, state, "__index", no_tls);
+    lua_setmetatable(L, -2);
+}
+#endif
+
 void binding_push_module(lua_State *L, binding_state *state, int generation) {
     static const luaL_Reg functions[] = {
         {"TcpServer", binding_new_tcp_server},
         {"TcpSocket", binding_new_tcp_socket},
+        {"SslServer", binding_new_ssl_server},
+        {"SslSocket", binding_new_ssl_socket},
+        {"SslConfiguration", binding_new_ssl_configuration},
+        {"LocalSocket", binding_new_local_socket},
+        {"UdpSocket", binding_new_udp_socket},
         {"Timer", binding_new_timer},
         {"singleShot", binding_single_shot},
+        {"Semaphore", binding_new_semaphore},
+        {"Condition", binding_new_condition},
+        {"Channel", binding_new_channel},
         {"now", module_now},
         {"hrtime", module_hrtime},
+        {"epoch", module_epoch},
         {"onError", module_on_error},
         {"stats", module_stats},
         {"quit", module_quit},
@@ -256,9 +315,14 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
     };
     const luaL_Reg *const parts[] = {functions,
                                      binding_lookup_functions,
+                                     binding_pipe_functions,
                                      binding_connection_functions,
                                      binding_spawn_functions,
                                      binding_wait_functions,
+                                     binding_deadline_functions,
+                                     binding_peer_fault_functions,
+                                     binding_system_signal_functions,
+                                     binding_work_functions,
                                      binding_persist_functions};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -268,6 +332,13 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
     }
     binding_push_host_address_class(L, state);
     lua_setfield(L, -2, "HostAddress");
+    binding_push_ssl_certificate_class(L, state);
+    lua_setfield(L, -2, "SslCertificate");
+    binding_set_function(L, state, "SslKey", binding_new_ssl_key);
+    binding_push_local_server_class(L, state, generation);
+    lua_setfield(L, -2, "LocalServer");
+    binding_push_process_class(L, state, generation);
+    lua_setfield(L, -2, "Process");
     push_log(L, state);
     lua_setfield(L, -2, "log");
     lua_pushliteral(L, MOONPORT_VERSION);
@@ -275,8 +346,9 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
 }
 
 binding_generation *binding_push_new_module(lua_State *L, binding_state *state) {
-    binding_generation *generation = binding_begin_generation(L, state);
+    binding_generation *generation = binding_new_generation(L, state);
     binding_push_module(L, state, lua_gettop(L));
     lua_remove(L, -2);
+    binding_begin_generation(generation); /* nothing can raise any more */
     return generation;
 }

@@ -8,8 +8,8 @@
 
 #include "object/state.h"
 
-/* Pushes a table of the module's functions for the generation whose handle is at index `generation`; if nil
-   is there, for that which each call comes from. */
+/* Pushes a table of the module's functions for the generation whose handle is at index `generation`; if
+   that is nil, for the generation of each caller. */
 void binding_push_module(lua_State *L, binding_state *state, int generation);
 
 /* Begins the next generation and pushes its table. */

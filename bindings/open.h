@@ -8,7 +8,7 @@
 
 #include "object/state.h"
 
-/* Makes the state, its loop and the module's table, which it leaves on the stack. Raises on lack of
+/* Makes the state, its loop and the module's table, and leaves the table on the stack. Raises on lack of
    memory. */
 binding_state *binding_open(lua_State *L);
 

@@ -1,4 +1,4 @@
-# c_bytes(VARIABLE FILE): the bytes of a file as C wants them between the braces of an array.
+# c_bytes(VARIABLE FILE): the bytes of a file, in C's syntax for the elements of an array.
 # SPDX-License-Identifier: MIT
 function(c_bytes variable file)
   file(READ ${file} bytes HEX)

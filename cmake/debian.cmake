@@ -1,4 +1,5 @@
-# Run by cpack on the files of a package before it is made of them: what Debian wants at other places, or compressed.
+# cpack runs this on a package's files before it packs them: it moves or compresses some of them, as Debian
+# wants.
 
 set(share ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share)
 set(doc ${share}/doc/moonport)

@@ -1,7 +1,7 @@
-# What `cmake --install` puts where, and the Debian package that `cpack` makes of it.
+# Where `cmake --install` puts files, and the Debian package that `cpack` makes of them.
 #
-# The program finds what lies in share/ by a path relative to itself, so that everything may be moved together: --prefix,
-# DESTDIR, a LuaRocks tree.
+# The program finds the files of share/ by a path relative to itself, so that all may be moved together:
+# --prefix, DESTDIR, a LuaRocks tree.
 
 set(MOONPORT_MODULE_DIR lib/lua/5.4 CACHE STRING "Where moonport.so goes")
 set(MOONPORT_PROGRAM_DIR "" CACHE STRING "Where the program runs from, if that isn't where it is installed")
@@ -18,7 +18,7 @@ install(TARGETS moonport RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS moonport_module LIBRARY DESTINATION ${MOONPORT_MODULE_DIR})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moonport.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY docs/types scripts share/systemd DESTINATION ${CMAKE_INSTALL_DATADIR}/moonport)
-if(MOONPORT_PROGRAM_DIR) # a rock: man doesn't look into it, and a unit that names a page it can't find is one with a fault
+if(MOONPORT_PROGRAM_DIR) # a rock: man doesn't search it, and systemd finds fault with a unit that names a missing page
   file(READ share/systemd/moonport@.service unit)
   string(REPLACE "Documentation=man:moonport(1)\n" "" unit "${unit}")
   file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/moonport@.service "${unit}")

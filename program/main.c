@@ -1,6 +1,6 @@
 /*
- * The program: moonport [options] script.lua [arguments]. Here the order of things; options, script and
- * stopping have files of their own.
+ * The program: moonport [options] script.lua [arguments]. This file has the order of things; options, script
+ * and stopping have their own files.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,8 +16,10 @@ int main(int argc, char **argv) {
     program self = {.options = {.grace = PROGRAM_GRACE,
                                 .reload_timeout = PROGRAM_RELOAD_TIMEOUT,
                                 .rollback_errors = PROGRAM_NO_PROBATION,
+                                .work_threads = PROGRAM_WORK_THREADS,
+                                .work_memory = PROGRAM_WORK_MEMORY,
                                 .log_level = MP_LOG_INFO}};
-    mp_system_open_standard(); /* else a connection may get the number of stderr, and the log with it */
+    mp_system_open_standard(); /* otherwise a connection may get the number of stderr, and the log with it */
     int status = program_parse_options(&self.options, argc, argv);
     if (status != PROGRAM_GO_ON)
         goto done;

@@ -1,5 +1,5 @@
 /*
- * moonport new NAME.
+ * moonport new [--tls] NAME.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@ typedef struct program_template_file {
 
 extern const program_template_file program_template[];
 
-/* Makes a project, with the arguments after "new"; an exit status. */
+/* Makes a project from the arguments after "new"; returns an exit status. */
 int program_new(int argc, char **argv);
 
 #endif

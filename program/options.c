@@ -16,28 +16,34 @@
 
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]\n"
-    "       moonport new NAME      makes a small project to start from\n"
+    "       moonport new [--tls] NAME  makes a small project to start from\n"
     "\n"
-    "Runs a Lua script as a network service: it attaches handlers to TCP servers and\n"
-    "sockets (require \"moonport\"), and ends when nothing is left that could happen.\n"
-    "The script \"-\" is standard input; the arguments are in arg and ....\n"
-    "\n"
+    "Runs a Lua script as a network service, until nothing is left to wait for. The\n"
+    "script \"-\" is standard input; the arguments are in arg and ....\n"
     "options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
-    "  --check            compile the script, run nothing, say whether it is sound\n"
+    "  --check            compile the script and its modules only, say what is wrong\n"
     "  --watch            reload when the script or a module beside it changes\n"
-    "  --handler-timeout MS   end a handler that does not return within it (off)\n"
-    "  --handler-kill MS      end the process if one goes on nevertheless (off)\n"
+    "  --handler-timeout MS   end a handler that does not return in time (off)\n"
+    "  --handler-kill MS      end the process if a handler runs longer (off)\n"
     "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
-    "  --grace MS         time to send what is queued when it is told to stop (5000)\n"
+    "  --grace MS         time to finish when told to stop (5000)\n"
+    "  --work-threads N   threads for moonport.work (4)\n"
+    "  --work-memory MIB  memory that each of them may use (64)\n"
+    "  --keylog FILE      add the secrets of TLS connections to FILE, to debug (off)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
-    "  --share            print where its types, scripts and man page are installed\n"
+    "  --share            print where the types, scripts and man page are installed\n"
     "  --version          print the version\n"
     "  --help             print this\n"
-    "\n"
     "signals: HUP reloads; TERM or INT stop it gracefully, a second one at once\n"
     "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
+
+#ifdef MOONPORT_TLS
+#define WITHOUT_TLS ""
+#else
+#define WITHOUT_TLS ", without TLS"
+#endif
 
 void program_complain(const char *text) {
     fprintf(stderr, "moonport: %s\n", text);
@@ -48,17 +54,24 @@ static int misused(const char *option, const char *why) {
     return 2;
 }
 
-/* Handles the option at argv[*i] that wants a value. */
+/* Handles the option at argv[*i], which needs a value. */
 static int take_value(program_options *options, const char *name, const char *value) {
     char *end;
     if (!value)
         return misused(name, "needs a value");
     if (strcmp(name, "-e") == 0) {
         options->code[options->code_count++] = value;
+    } else if (strcmp(name, "--keylog") == 0) {
+        options->keylog = value;
     } else if (strcmp(name, "--rollback-errors") == 0) {
         options->rollback_errors = strtod(value, &end);
         if (end == value || *end || !(options->rollback_errors >= 0) || options->rollback_errors > 100)
             return misused(name, "needs a percentage from 0 to 100");
+    } else if (strncmp(name, "--work-", 7) == 0) {
+        double most = strcmp(name, "--work-threads") == 0 ? 64 : 1 << 20, number = strtod(value, &end);
+        if (end == value || *end || !(number >= 1) || number > most || number != floor(number))
+            return misused(name, most == 64 ? "needs a number of threads, 1 to 64" : "needs a number of MiB");
+        *(most == 64 ? &options->work_threads : &options->work_memory) = number;
     } else if (strcmp(name, "--log-level") != 0) {
         double msec = strtod(value, &end);
         if (end == value || *end || !(msec >= 0) || isinf(msec))
@@ -83,6 +96,9 @@ int program_parse_options(program_options *options, int argc, char **argv) {
                                              "--handler-kill",
                                              "--reload-timeout",
                                              "--rollback-errors",
+                                             "--work-threads",
+                                             "--work-memory",
+                                             "--keylog",
                                              "--log-level"};
     int i;
     options->arguments = argv;
@@ -108,7 +124,7 @@ int program_parse_options(program_options *options, int argc, char **argv) {
             fputs(help, stdout);
             return 0;
         } else if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) {
-            puts("moonport " MOONPORT_VERSION " (" LUA_RELEASE ")");
+            puts("moonport " MOONPORT_VERSION " (" LUA_RELEASE WITHOUT_TLS ")");
             return 0;
         } else if (strcmp(name, "--share") == 0) {
             return program_print_share();

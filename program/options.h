@@ -10,12 +10,16 @@
 
 #include "system/log.h"
 
-/* program_parse_options: nothing has been decided, run. */
+/* Result of program_parse_options: run the script. */
 #define PROGRAM_GO_ON (-1)
 
 /* Defaults of --grace and --reload-timeout, milliseconds. */
 #define PROGRAM_GRACE 5000.0
 #define PROGRAM_RELOAD_TIMEOUT 10000.0
+
+/* Defaults of --work-threads, and of --work-memory, MiB. */
+#define PROGRAM_WORK_THREADS 4
+#define PROGRAM_WORK_MEMORY 64
 
 /* --rollback-errors: off */
 #define PROGRAM_NO_PROBATION (-1.0)
@@ -25,20 +29,23 @@ typedef struct program_options {
     char **arguments;   /* argv, for `arg` */
     int argument_count;
     int script_index;  /* of the script in argv */
-    const char **code; /* -e, in their order; within argv; free releases the array */
+    const char **code; /* -e, in order; within argv; free releases the array */
     int code_count;
     double grace;
     double handler_timeout; /* 0: none */
     double handler_kill;    /* 0: none */
     double reload_timeout;
     double rollback_errors; /* per cent */
+    double work_threads;
+    double work_memory; /* MiB for each */
     enum mp_log_level log_level;
+    const char *keylog; /* NULL: off */
     bool check;
     bool watch;
 } program_options;
 
-/* Reads the command line, and does what needs no script. Returns PROGRAM_GO_ON or an exit status (0 after
-   --help). */
+/* Reads the command line, and handles the options that need no script. Returns PROGRAM_GO_ON or an exit
+   status (0 after --help). */
 int program_parse_options(program_options *options, int argc, char **argv);
 
 /* One line on stderr, "moonport: …". */

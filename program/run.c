@@ -1,16 +1,19 @@
 /*
- * Running: the libraries, then the first generation, until nothing is left that could cause an event.
+ * Running: opens the libraries, runs the first generation, and ends when nothing is left that could cause an
+ * event.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "run.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "class/work.h"
 #include "collector.h"
 #include "memory/input.h"
 #include "memory/pool.h"
@@ -21,8 +24,10 @@
 #include "script/c_module.h"
 #include "script/check.h"
 #include "script/environment.h"
+#include "script/finaliser.h"
 #include "script/globals.h"
-#include "script/source.h"
+#include "script/lua_file.h"
+#include "script/text.h"
 
 /* --- what the bindings ask of the program --------------------------------------------------------------- */
 
@@ -60,7 +65,7 @@ static const binding_host host = {.adopt = program_adopt_input,
                                   .stats = on_stats,
                                   .trim = on_trim};
 
-/* Finalisers run while the Lua state closes, and the program's part has ended by then. */
+/* Finalisers run while the Lua state closes, and the program can't stop again by then. */
 static void quit_no_more(binding_state *state) {
     (void)state;
 }
@@ -84,7 +89,7 @@ static void fail_no_more(binding_state *state, const binding_generation *generat
 }
 
 static void refuse_no_more(lua_State *L, const char *name) {
-    luaL_error(L, "%s: the program has ended", name);
+    luaL_error(L, "%s: the program ended", name);
 }
 
 static const binding_host ended = {.adopt = program_adopt_input,
@@ -101,22 +106,37 @@ static bool collects_eagerly(void) {
     return wish && strcmp(wish, "eager") == 0;
 }
 
-/* os.exit: ends the service, but from no generation that doesn't serve yet. Upvalue: Lua's own */
+/* os.exit: ends the service, but not from a generation that doesn't serve yet. Upvalue: Lua's own */
 static int exit_process(lua_State *L) {
     program_refuse(L, "os.exit");
     program *self = binding_find(L)->program;
-    program_give_up_compiling(&self->reload.next.compiler); /* the state may be closed */
+    program_give_up_compiling(&self->reload.next.slices.compiler); /* the state may be closed */
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 0);
     return 0;
 }
 
-static void guard_exit(lua_State *L) {
-    lua_getglobal(L, LUA_OSLIBNAME);
-    lua_getfield(L, -1, "exit");
-    lua_pushcclosure(L, exit_process, 1);
-    lua_setfield(L, -2, "exit");
+/* debug.sethook([thread,] hook, mask, count): a hook that the program needs stays, and has no other beside
+   it. Upvalue: Lua's own */
+static int set_hook(lua_State *L) {
+    lua_State *target = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
+    if (program_is_sliced(target) || program_is_finalising(target)) {
+        if (lua_isnoneornil(L, lua_isthread(L, 1) ? 2 : 1))
+            return 0;
+        program_refuse(L, "debug.sethook");
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
+static void guard(lua_State *L, const char *library, const char *name, lua_CFunction function) {
+    lua_getglobal(L, library);
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }
 
@@ -126,20 +146,27 @@ static void guard_exit(lua_State *L) {
 static int open_libraries(lua_State *L) {
     program *self = lua_touserdata(L, 1);
     luaL_openlibs(L);
-    guard_exit(L);
+    guard(L, LUA_OSLIBNAME, "exit", exit_process);
+    guard(L, LUA_DBLIBNAME, "sethook", set_hook);
     program_keep_standard(L);
     program_note_c_modules(L);
+    program_limit_files(L);
     program_hold_descriptor();
     binding_state *state = self->state = binding_open(L);
+    program_keep_lost(L, state);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);
+    binding_limit_work(state, (unsigned)self->options.work_threads, (size_t)self->options.work_memory << 20);
     if (self->options.handler_timeout > 0 || self->options.handler_kill > 0)
-        binding_watch_functions(L, state);
+        binding_watch_coroutines(L, state);
+    binding_watch_messages(L, state);
+    state->watch.raises = self->options.handler_timeout > 0;
     if (collects_eagerly())
         binding_collect_eagerly(L);
     else
         binding_pace_collector(L, state);
-    /* Installed modules are shared by all generations: what they make belongs to the one that calls them. */
+    /* All generations share installed modules: objects that these make belong to the generation that calls
+       them. */
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushnil(L);
     binding_push_module(L, state, lua_gettop(L));
@@ -183,17 +210,29 @@ int program_run(program *self) {
     int result = mp_bell_start(&self->bell, self->state->loop);
     if (result < 0) {
         char why[128];
-        snprintf(why, sizeof why, "no way to be told of signals: %s", strerror(-result));
+        snprintf(why, sizeof why, "cannot watch for signals: %s", strerror(-result));
         program_complain(why);
         self->state->host = &ended;
         return 1;
     }
-    program_watch_signals(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
+    program_start_log_reader(&self->log_reader, self->state->loop);
+    program_watch_stop(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
+    program_watch_signals(&self->signals, &self->bell, self->state);
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
     if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout,
                                 self->options.handler_kill))
         fail(self, "--handler-timeout: no timer");
     self->state->driver->looping = true;
+    result = self->options.keylog ? program_log_keys(mp_network_of(self->state->loop), self->options.keylog)
+                                  : 0;
+    if (result == -ENOTSUP) {
+        fail(self, "--keylog: this moonport was built without TLS");
+    } else if (result < 0) {
+        char why[300];
+        snprintf(why, sizeof why, "--keylog: '%s' can't be written: %s", self->options.keylog,
+                 strerror(-result));
+        fail(self, why);
+    }
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
     if (!self->failed)
@@ -202,7 +241,9 @@ int program_run(program *self) {
         mp_loop_run(self->state->loop);
     program_stop_watchdog(&self->watchdog);
     program_stop_reload(&self->reload);
-    program_unwatch_signals(&self->stop);
+    program_unwatch_stop(&self->stop);
+    program_unwatch_signals(&self->signals);
+    program_stop_log_reader(&self->log_reader);
     mp_bell_stop(&self->bell);
     self->state->host = &ended;
     return self->failed ? 1 : self->state->driver->quit_status;

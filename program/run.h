@@ -9,8 +9,10 @@
 #include <lua.h>
 
 #include "object/state.h"
+#include "log_reader.h"
 #include "options.h"
 #include "reload/reload.h"
+#include "signals.h"
 #include "stop.h"
 #include "watchdog.h"
 
@@ -20,13 +22,15 @@ typedef struct program {
     binding_state *state;
     bool failed;
     mp_bell bell; /* for signals */
+    program_log_reader log_reader;
     program_stop stop;
+    program_signals signals;
     program_watchdog watchdog;
     program_reload reload;
 } program;
 
-/* Opens the libraries, runs -e and the script until nothing is left, and closes everything but the Lua
-   state. `options` and `L` are set, all else is zero. Returns the exit status. */
+/* Opens the libraries, runs -e and the script until nothing is left, and closes everything except the Lua
+   state. `options` and `L` are set, everything else is zero. Returns the exit status. */
 int program_run(program *self);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Where the files lie that are installed with the program: types, scripts, man page. The path is relative to
- * the program, so that it holds wherever both were put together.
+ * The folder of the files that are installed with the program: types, scripts, man page. Its path is relative
+ * to the program, so it is right wherever both were installed together.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,13 +13,14 @@
 #include <string.h>
 
 #include "system/file.h"
+#include "system/process.h"
 #include "system/system.h"
 
 int program_print_share(void) {
     char own[PATH_MAX], path[PATH_MAX + sizeof MOONPORT_SHARE + 16], *real = NULL;
     int result = mp_system_program(own, sizeof own);
     if (result < 0) {
-        fprintf(stderr, "moonport: where this program lies is not known: %s\n", strerror(-result));
+        fprintf(stderr, "moonport: cannot find the path of this program: %s\n", strerror(-result));
         return 1;
     }
     *strrchr(own, '/') = '\0';

@@ -6,7 +6,7 @@
 #ifndef PROGRAM_SHARE_H
 #define PROGRAM_SHARE_H
 
-/* Prints the folder of the installed files; an exit status. */
+/* Prints the folder of the installed files; returns an exit status. */
 int program_print_share(void);
 
 #endif

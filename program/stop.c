@@ -9,9 +9,10 @@
 
 #include "net/shutdown.h"
 #include "signal/report.h"
+#include "signal/system_signal.h"
 #include "system/interrupt.h"
 
-/* Who is told of signals; a handler has no other way to know. */
+/* Global: a signal handler has no other way to find it. */
 static program_stop *signalled;
 
 static void on_grace_over(mp_delay *delay) {
@@ -19,11 +20,15 @@ static void on_grace_over(mp_delay *delay) {
     mp_loop *loop = self->state->loop;
     uint64_t undrained = mp_network_undrained(mp_network_of(loop));
     if (self->stage == STOP_SCRIPT)
-        mp_log(loop->log_level, MP_LOG_WARNING, "stopping: onQuit's function had not returned in %.0f ms",
+        mp_log(loop->log_level, MP_LOG_WARNING, "stopping: onQuit's function did not return within %.0f ms",
                self->grace);
     if (undrained > 0)
-        mp_log(loop->log_level, MP_LOG_WARNING, "stopping: %llu connections had not sent all in %.0f ms",
+        mp_log(loop->log_level, MP_LOG_WARNING,
+               "stopping: %llu connections did not send everything within %.0f ms",
                (unsigned long long)undrained, self->grace);
+    if (mp_network_of(loop)->processes > 0)
+        mp_log(loop->log_level, MP_LOG_WARNING, "stopping: %u processes did not end within %.0f ms",
+               (unsigned)mp_network_of(loop)->processes, self->grace);
     mp_loop_stop(loop); /* closing the Lua state closes the rest */
 }
 
@@ -61,7 +66,8 @@ static void tell_script(program_stop *self) {
     mp_loop_settle(state->loop);
 }
 
-/* Before each poll while stopping. The script is told here, as no handler runs inside its call of quit. */
+/* Runs before each poll while stopping. It calls onQuit's function, because no handler runs inside the
+   script's call of quit. */
 static void on_turn(mp_each_turn *turn) {
     program_stop *self = MP_CONTAINER(turn, program_stop, turn);
     if (self->stage == STOP_BEGUN)
@@ -79,55 +85,73 @@ void program_begin_stop(program_stop *self) {
     if (state->generations.current->on_quit == LUA_NOREF) {
         close_connections(self);
     } else {
-        mp_loop_ref(state->loop); /* it goes on for the script's turn, although nothing else may be left */
+        mp_loop_ref(state->loop); /* onQuit's function keeps the loop running until it ends */
         mp_network_close_listeners(mp_network_of(state->loop));
     }
     mp_delay_start(&self->grace_over, state->loop, self->grace, on_grace_over);
     mp_each_turn_start(&self->turn, state->loop, on_turn);
 }
 
-static void on_signal(int number) {
-    if (++signalled->signals > 1)
+/* The signals of told[]. */
+static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT};
+
+enum { COUNT = sizeof numbers / sizeof *numbers };
+
+/* SIGQUIT, which has a key in a terminal, leaves the terminal as it was, too. */
+static void end_at_once(int number) {
+    if (number == SIGQUIT)
+        mp_system_die(number);
+    else
         mp_system_exit(128 + number);
-    mp_wakeup_send(&signalled->told);
 }
 
-static void on_told(mp_wakeup *told) {
-    program_stop *self = MP_CONTAINER(told, program_stop, told);
+static void on_signal(int number) {
+    const binding_state *state = signalled->state;
+    program_stop_signal *told = signalled->told;
+    sig_atomic_t generation = (sig_atomic_t)state->generations.current->number;
+    bool taken = binding_takes_signal(state, number);
+    while (told->number != number)
+        told++;
+    if (signalled->signals > 0 || (taken && told->seen == generation) || (!taken && number == SIGQUIT)) {
+        end_at_once(number);
+        return;
+    }
+    if (taken)
+        told->seen = generation;
+    else
+        signalled->signals = 1;
+    mp_wakeup_send(&told->wakeup);
+}
+
+static void on_told(mp_wakeup *wakeup) {
+    const program_stop_signal *told = MP_CONTAINER(wakeup, program_stop_signal, wakeup);
+    program_stop *self = told->stop;
+    if (binding_signal_raised(self->state, told->number))
+        return;
     mp_log(self->state->loop->log_level, MP_LOG_INFO, "stopping");
     program_begin_stop(self);
 }
 
-/* Deadly, if nobody did this. */
-static void on_user_signal(mp_interrupt *interrupt) {
-    mp_log(interrupt->wakeup.loop->log_level, MP_LOG_INFO, "%s is ignored: nothing handles it",
-           interrupt->number == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
-}
-
 static void handle_signals(void (*handler)(int)) {
-    (void)mp_system_handle_signal(SIGTERM, handler);
-    (void)mp_system_handle_signal(SIGINT, handler);
-    /* The key for it leaves the terminal as it was, too. */
-    (void)mp_system_handle_signal(SIGQUIT, handler == SIG_DFL ? SIG_DFL : mp_system_die);
+    for (int i = 0; i < COUNT; i++)
+        (void)mp_system_handle_signal(numbers[i], handler);
 }
 
-void program_watch_signals(program_stop *self, mp_bell *bell, binding_state *state, double grace,
-                           void (*begun)(program_stop *stop), void *owner) {
+void program_watch_stop(program_stop *self, mp_bell *bell, binding_state *state, double grace,
+                        void (*begun)(program_stop *stop), void *owner) {
     *self = (program_stop){.state = state, .grace = grace, .begun = begun, .owner = owner};
-    mp_wakeup_start(&self->told, bell, on_told);
-    mp_interrupt_start(&self->user[0], bell, SIGUSR1, on_user_signal);
-    mp_interrupt_start(&self->user[1], bell, SIGUSR2, on_user_signal);
+    for (int i = 0; i < COUNT; i++) {
+        self->told[i] = (program_stop_signal){.stop = self, .number = numbers[i]};
+        mp_wakeup_start(&self->told[i].wakeup, bell, on_told);
+    }
     signalled = self;
     handle_signals(on_signal);
 }
 
-void program_unwatch_signals(program_stop *self) {
+void program_unwatch_stop(program_stop *self) {
     handle_signals(SIG_DFL);
-    mp_wakeup_stop(&self->told);
-    for (int i = 0; i < 2; i++) {
-        mp_interrupt_stop(&self->user[i]);
-        (void)mp_system_handle_signal(i == 0 ? SIGUSR1 : SIGUSR2, SIG_IGN);
-    }
+    for (int i = 0; i < COUNT; i++)
+        mp_wakeup_stop(&self->told[i].wakeup);
     mp_delay_stop(&self->grace_over, self->state->loop);
     mp_each_turn_stop(&self->turn);
 }

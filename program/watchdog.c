@@ -1,11 +1,13 @@
 /*
  * --handler-timeout and --handler-kill; see watchdog.h.
  *
- * A timer of the process's CPU time looks whether the same run of a handler is still going on; only then is a
- * hook set, on the coroutine that runs. So it costs nothing while handlers behave, and an idle process is
- * never woken. The hook stays until the handler has returned: a pcall in the script swallows one error, not
- * all of them, and where the script takes it out it comes again. No hook runs within a C function, a
- * finaliser or another hook: then the log says where that is, and only --handler-kill helps.
+ * A timer of the process's CPU time checks whether the same handler is still running, and for how much of its
+ * thread's CPU time: that of moonport.work's threads is not the handler's. Only then a hook is set, on the
+ * running coroutine. So it costs nothing while handlers behave, and it never wakes an idle process. The hook
+ * ends the handler's coroutine, or, where that can't yield, raises errors until the handler has returned: a
+ * pcall in the script catches one error, but not all of them. If the script removes the hook, it is set
+ * again. No hook runs within a C function, a finaliser or another hook: then the log says where the handler
+ * is, and only --handler-kill helps.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,28 +16,31 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "run/watched.h"
+#include "script/slices.h"
 #include "system/interrupt.h"
 #include "system/system.h"
 
-/* Looks within one time-out; a handler may run longer than it by one such part. */
+/* Checks in one time-out; a handler may run longer by one such part. */
 #define LOOKS 4
 
-/* A signal handler has no other way to know. */
+/* Global: a signal handler has no other way to find it. */
 static program_watchdog *watching;
 
 static void on_late(lua_State *L, lua_Debug *where) {
-    if (watching->state->watch.late != L) { /* inherited by a coroutine that was made meanwhile */
+    if (watching->state->watch.late != L) { /* a coroutine made meanwhile has inherited it */
         lua_sethook(L, NULL, 0, 0);
         return;
     }
+    char text[LUA_IDSIZE + 96];
     lua_getinfo(L, "Sl", where);
-    lua_pushfstring(L, "%s:%d: the handler has not returned within %f ms", where->short_src,
-                    where->currentline, watching->timeout);
-    lua_error(L);
+    snprintf(text, sizeof text, "%s:%d: the handler has not returned within %.14g ms", where->short_src,
+             where->currentline, watching->timeout);
+    binding_cut(L, watching->state, text);
 }
 
-/* One line on standard error, from a signal handler: nothing that takes a lock or memory. What is read of
-   L stands still: the code is in a C function. */
+/* Writes one line on standard error from a signal handler, so it uses no locks and no memory. The parts of L
+   that it reads don't change: the code is in a C function. */
 static void tell(lua_State *L, const char *what) {
     char text[256];
     lua_Debug where = {.currentline = -1};
@@ -58,21 +63,25 @@ static void on_tick(int number) {
     binding_watch *watch = &watching->state->watch;
     lua_State *L = watch->thread;
     (void)number;
-    if (!L || watch->runs != watching->run) {
+    double now = mp_system_thread_cpu_time(), msec = now - watching->since;
+    /* It is less where another thread has got the turn, see script/slices.h. */
+    if (!L || watch->runs != watching->run || msec < 0) {
         watching->run = watch->runs;
-        watching->ticks = 0;
+        watching->since = now;
+        watching->told = false;
         return;
     }
-    watching->ticks++;
-    double msec = watching->ticks * watching->interval;
+    msec += watching->interval / 2; /* the timer isn't exact */
     if (watching->kill > 0 && msec >= watching->kill) {
-        tell(L, "a handler has not returned in time, the process ends");
+        tell(L, "a handler has not returned in time; the process ends");
         mp_system_exit(1);
     }
-    if (watching->timeout > 0 && watching->ticks >= LOOKS)
+    if (watching->timeout > 0 && msec >= watching->timeout && !program_is_sliced(L))
         interrupt(L, watch);
-    if (watching->ticks == 2 * LOOKS) /* the hook has had its time */
-        tell(L, "a handler doesn't return from a function in C, or from a finaliser");
+    if (msec >= 2 * LOOKS * watching->interval && !watching->told) { /* the hook has had time to run */
+        watching->told = true;
+        tell(L, "a handler doesn't return from a C function or a finaliser");
+    }
 }
 
 bool program_start_watchdog(program_watchdog *watchdog, binding_state *state, double timeout, double kill) {

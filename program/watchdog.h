@@ -1,6 +1,6 @@
 /*
- * --handler-timeout: a handler that doesn't return is ended with an error that names the line it was at.
- * --handler-kill: one that goes on in spite of that ends the process.
+ * --handler-timeout: a handler that doesn't return ends with an error that names its line. --handler-kill: a
+ * handler that still doesn't return ends the process.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,9 +11,12 @@
 
 typedef struct program_watchdog {
     binding_state *state;
-    double timeout, kill;         /* milliseconds; 0: off */
-    double interval;              /* from one look to the next */
-    volatile uint32_t run, ticks; /* of the handler that was seen last */
+    double timeout, kill; /* milliseconds; 0: off */
+    double interval;      /* between two checks */
+    /* Of the handler that the last check saw: */
+    volatile uint32_t run;
+    volatile double since; /* CPU time of its thread, milliseconds */
+    volatile bool told;
 } program_watchdog;
 
 /* False: there is no timer. */

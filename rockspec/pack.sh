@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154  # root is set in dev
-# ./dev rock, which sources this file: a rock with the sources of the last commit in it, by `luarocks pack` and without the
-# network. The rockspec of a release is rockspec/moonport-scm-1.rockspec with another version and source.
+# ./dev rock, which sources this file: `luarocks pack` makes a rock with the sources of the last commit,
+# without network. The rockspec of a release is rockspec/moonport-scm-1.rockspec with another version and
+# source.
 
 # pack_rock [URL]: URL is the folder that the archive will be published in
 pack_rock() {

@@ -1,5 +1,6 @@
--- Chat: people in rooms talk line by line.   moonport chat.lua [port [address]]
--- Connect with: nc 127.0.0.1 7000
+-- Chat: people in rooms talk line by line.   moonport chat.lua [port [address]] [--tls CERTIFICATE KEY]
+-- unix:/path may take the place of both port and address.
+-- Connect with: nc 127.0.0.1 7000, or with --tls: openssl s_client -quiet -connect 127.0.0.1:7000
 local moonport = require "moonport"
 
 local longest = 1000 -- bytes of a line; the rest of it is dropped
@@ -9,7 +10,13 @@ local help = "/nick NAME, /join ROOM, /who, /rooms, /quit; anything else is said
 local rooms = moonport.persist("rooms", {}) -- the name of a room -> the set of sockets in it
 local guests = moonport.persist("guests", { count = 0 })
 
-local server = moonport.TcpServer()
+local given, server = { table.unpack(arg) }, moonport.TcpServer()
+local count = #given
+if given[count - 2] == "--tls" then
+  server = moonport.SslServer()
+  assert(server:setSslConfiguration { certificate = given[count - 1], key = given[count] })
+  given = table.move(given, 1, count - 3, 1, {})
+end
 local person = server.connection -- the handlers and methods of every connection of this server
 
 local function tell(room, text)
@@ -86,10 +93,10 @@ end
 
 function person:heard(line)
   if line == "" then return end
-  local command, argument = line:match "^/(%a*)%s*(.-)%s*$"
+  local command, argument = line:match "^/(%a*)%s*(.*)$"
   if not command then return tell(self.room, ("%s: %s"):format(self.name, line)) end
   local answer = help
-  if commands[command] then answer = commands[command](self, argument) end
+  if commands[command] then answer = commands[command](self, argument:match "^.*%S" or "") end
   if answer then self:write("* " .. answer .. "\n") end
 end
 
@@ -117,5 +124,7 @@ end
 
 server:setIdleTimeout(60 * 60 * 1000)
 server:setWriteBufferLimit(256 * 1024)
-assert(server:listen(arg[2] or "127.0.0.1", arg[1] or 7000))
-moonport.log.info("chat: listening on %s port %d", server:serverAddress(), server:serverPort())
+local address, port = given[2] or "127.0.0.1", given[1] or 7000
+if tostring(port):find "^unix:" then address, port = port, nil end
+assert(server:listen(address, port))
+moonport.log.info("chat: listening on %s%s", server:serverAddress(), port and " port " .. server:serverPort() or "")

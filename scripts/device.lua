@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- A simulated lamp, to try gateway.lua with.   moonport device.lua [id [port [address]]]
+-- A simulated lamp, to try gateway.lua with.   moonport device.lua [id [port [address]]], or [id [unix:/path]]
 -- The defaults are lamp-1 and port 7070 of 127.0.0.1. It obeys "on" and "off", and answers "state". When its connection
 -- ends it connects again, unless another lamp of its name has taken its place.
 local moonport = require "moonport"
 
 local id, port, address = arg[1] or "lamp-1", math.tointeger(tonumber(arg[2] or 7070)), arg[3] or "127.0.0.1"
 if #id > 64 or not id:find "^[%w._-]+$" then error("not an id: " .. id, 0) end
-if not port or port < 1 or port > 65535 then error("not a port: " .. arg[2], 0) end
+if (arg[2] or ""):find "^unix:" then port, address = nil, arg[2]
+elseif not port or port < 1 or port > 65535 then error("not a port: " .. arg[2], 0) end
 
 local lamp = { state = "off", battery = 100 }
 

@@ -8,5 +8,6 @@ function server.connection:readyRead()
   self:write(self:readAll())
 end
 
+if tostring(port):find "^unix:" then address, port = port, nil end -- unix:/path instead of both
 assert(server:listen(address, port))
-moonport.log.info("echo: listening on %s port %d", address, server:serverPort())
+moonport.log.info("echo: listening on %s%s", address, port and " port " .. server:serverPort() or "")

@@ -18,7 +18,8 @@ local moonport = require "moonport"
 
 local found, json = pcall(require, "cjson")
 if not found then error("needs lua-cjson: apt install lua-cjson, or luarocks install lua-cjson", 0) end
-local httpServer = require "http_server"
+local http = require "moonport.http"
+local where = require "where"
 
 local longest = 64 * 1024   -- bytes of a message
 local most = 1000           -- devices
@@ -76,7 +77,7 @@ messages[1] = { format = ">s1s1", hear = function(self, id, kind)
   self.id, self.kind, self.since = id, kind, os.time()
   devices[id] = self
   self:say(129, "I2", every)
-  moonport.log.info("gateway: %s connected: %s at %s", id, kind, self:peerAddress())
+  moonport.log.info("gateway: %s connected: %s at %s", id, kind, self:peerAddress() or "unix")
 end }
 
 messages[2] = { format = ">I1i2", hear = function(self, battery, temperature)
@@ -158,7 +159,7 @@ end
 
 local function description(socket)
   return {
-    kind = socket.kind, address = socket:peerAddress(), since = socket.since,
+    kind = socket.kind, address = socket:peerAddress() or "unix", since = socket.since,
     heard = math.floor((moonport.now() - socket.heard) / 1000), -- seconds ago
     battery = socket.battery, temperature = socket.temperature,
   }
@@ -195,7 +196,7 @@ end
 
 local function give(socket, request)
   -- A form of another site in somebody's browser can't send this type.
-  local kind = request.headers["content-type"] or ""
+  local kind = request:header "Content-Type" or ""
   if not kind:lower():find "^application/json" then return answer(415, { error = "send application/json" }) end
   local sound, value = pcall(json.decode, request.body)
   local text = sound and type(value) == "table" and value.command
@@ -205,45 +206,53 @@ local function give(socket, request)
   return answer(200, { answer = result })
 end
 
-local web = httpServer(function(request)
-  local id, action = request.path:match "^/devices/([%w._-]+)(.*)$"
-  local reads = request.method == "GET" or request.method == "HEAD"
-  if action == "/command" then
-    if request.method ~= "POST" then return 405, { Allow = "POST" } end
-    if not devices[id] then return answer(404, { error = "no such device" }) end
-    return give(devices[id], request)
-  end
-  if not (request.path == "/" or request.path == "/devices" or action == "") then
-    return answer(404, { error = "there are /, /devices, /devices/ID and /devices/ID/command" })
-  end
-  if not reads then return 405, { Allow = "GET, HEAD" } end
-  if request.path == "/" then
-    return 200, { ["Content-Type"] = "text/html; charset=utf-8", ["Cache-Control"] = "no-store" }, page()
-  elseif id then
-    if not devices[id] then return answer(404, { error = "no such device" }) end
-    return answer(200, description(devices[id]))
-  end
+local routes = http.router()
+
+routes:post("/devices/:id/command", function(request)
+  local socket = devices[request.params.id]
+  if not socket then return answer(404, { error = "no such device" }) end
+  return give(socket, request)
+end)
+
+routes:get("/", function()
+  return 200, { ["Content-Type"] = "text/html; charset=utf-8", ["Cache-Control"] = "no-store" }, page()
+end)
+
+routes:get("/devices", function()
   local list = {}
-  for one, socket in pairs(devices) do list[one] = description(socket) end
+  for id, socket in pairs(devices) do list[id] = description(socket) end
   return answer(200, { devices = list })
 end)
 
-local function port(text, what)
-  local number = math.tointeger(tonumber(text))
-  if not number or number < 0 or number > 65535 then error(("not a valid %s: %s"):format(what, text), 0) end
-  return number
+routes:get("/devices/:id", function(request)
+  local socket = devices[request.params.id]
+  if not socket then return answer(404, { error = "no such device" }) end
+  return answer(200, description(socket))
+end)
+
+function routes.otherwise()
+  return answer(404, { error = "there are /, /devices, /devices/ID and /devices/ID/command" })
 end
 
-local devicePort, webPort = port(arg[1] or 7070, "device port"), port(arg[2] or 8080, "HTTP port")
-local address = arg[3] or "127.0.0.1"
-if address ~= "localhost" and not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
+local web = http.server(routes)
+
+-- The arguments for `listen`: unix:/path, or a port of the address.
+local function place(text, what)
+  if where.isPath(text) then return text end
+  local address = arg[3] or "127.0.0.1"
+  local port = where.port(text, "valid " .. what)
+  if address ~= "localhost" and not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
+  return address, port
+end
+
+local devicePlace, webPlace = { place(arg[1] or 7070, "device port") }, { place(arg[2] or 8080, "HTTP port") }
 
 server:setReadBufferSize(longest + 4)
 server:setWriteBufferLimit(256 * 1024)
 server:setMaxConnections(most + 100) -- including those that haven't said hello yet
 moonport.onQuit(function() web:finish() end)
-assert(server:listen(address, devicePort))
-assert(web:listen(address, webPort))
+assert(server:listen(table.unpack(devicePlace)))
+assert(web:listen(table.unpack(webPlace)))
 watch:start(1000)
-moonport.log.info("gateway: listening on %s port %d for devices, port %d for HTTP", server:serverAddress(),
-  server:serverPort(), web:serverPort())
+moonport.log.info("gateway: listening on %s for devices, %s for HTTP", where.of(server),
+  web:serverPort() > 0 and "port " .. web:serverPort() or where.of(web))

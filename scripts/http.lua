@@ -1,12 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- Web server: the files of a folder, and routes that speak JSON.   moonport http.lua [port [address [folder]]]
--- The defaults are port 8080 of 127.0.0.1 and the folder in which you start it. Open it in a browser, or use
+-- Web server: the files of a folder, and routes that speak JSON.
+--   moonport http.lua [port [address [folder]]] [--tls CERTIFICATE KEY [--clients AUTHORITY]]
+-- The defaults are port 8080 of 127.0.0.1 and the folder in which you start it; unix:/path may take the place of both
+-- port and address. Open it in a browser, or use
 --   curl http://127.0.0.1:8080/api/status
 --   curl --json '{"text":"hello"}' http://127.0.0.1:8080/api/notes
--- `moonport --log-level debug http.lua` logs each request. Needs luafilesystem and lua-cjson.
+-- With --tls it is encrypted (https); with --clients only who shows a certificate of that authority is served.
+-- `moonport --log-level debug http.lua` logs each request. Needs lua-cjson.
 local moonport = require "moonport"
+local http = require "moonport.http"
 
-local port, address, folder = math.tointeger(tonumber(arg[1] or 8080)), arg[2] or "127.0.0.1", arg[3] or "."
+local given, listener = require "tls_option" (arg, { "http/1.1" })
+local where = require "where"
+local place, rest = where.from(given, 8080)
+local folder = rest[1] or "."
 
 local function need(module, package)
   local found, value = pcall(require, module)
@@ -15,13 +22,8 @@ local function need(module, package)
 end
 
 local json = need("cjson", "lua-cjson")
-local lfs = need("lfs", "lua-filesystem")
-local httpServer = require "http_server"
-local files = require "http_files" (folder)
-
-if not port or port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
-if address ~= "localhost" and not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
-if lfs.attributes(folder, "mode") ~= "directory" then error("not a folder: " .. folder, 0) end
+local isFolder, files = pcall(http.files, folder)
+if not isFolder then error(files, 0) end
 
 -- What a reload keeps.
 local kept = moonport.persist("http", { requests = 0, since = os.time(), notes = {} })
@@ -34,55 +36,38 @@ local function complaint(status, text)
   return answer(status, json.encode { error = text })
 end
 
--- Path -> method -> the function that answers. Put yours here, and save: with --watch it is served at once.
-local routes = {}
+-- Put your routes here, and save: with --watch they are served at once.
+local routes = http.router()
+routes.otherwise = files
 
-routes["/api/status"] = {
-  GET = function()
-    return answer(200, json.encode {
-      requests = kept.requests, seconds = os.time() - kept.since, connections = moonport.stats().connections,
-      generation = moonport.generation(), version = moonport.version,
-    })
-  end,
-}
-
-routes["/api/notes"] = {
-  GET = function()
-    return answer(200, '{"notes":[' .. table.concat(kept.notes, ",") .. "]}")
-  end,
-
-  POST = function(request)
-    local kind = request.headers["content-type"] or ""
-    if not kind:lower():find "^application/json" then return complaint(415, "send application/json") end
-    local sound, note = pcall(json.decode, request.body)
-    if not sound or type(note) ~= "table" or type(note.text) ~= "string" then
-      return complaint(400, 'send {"text": "..."}')
-    end
-    if #note.text > 1000 or not utf8.len(note.text) then return complaint(400, "at most 1000 bytes of UTF-8") end
-    local text = ('{"text":%s,"time":%d}'):format(json.encode(note.text), os.time())
-    table.insert(kept.notes, text)
-    if #kept.notes > 100 then table.remove(kept.notes, 1) end
-    return answer(201, text)
-  end,
-}
-
-local function allowed(route)
-  local list = { "OPTIONS" }
-  for method in pairs(route) do list[#list + 1] = method end
-  if route.GET then list[#list + 1] = "HEAD" end
-  table.sort(list)
-  return table.concat(list, ", ")
-end
-
-local server = httpServer(function(request)
-  kept.requests = kept.requests + 1
-  local route = routes[request.path]
-  if not route then return files(request) end
-  local handler = route[request.method == "HEAD" and "GET" or request.method]
-  if handler then return handler(request) end
-  return request.method == "OPTIONS" and 204 or 405, { Allow = allowed(route) }
+routes:get("/api/status", function()
+  return answer(200, json.encode {
+    requests = kept.requests, seconds = os.time() - kept.since, connections = moonport.stats().connections,
+    generation = moonport.generation(), version = moonport.version,
+  })
 end)
 
+routes:get("/api/notes", function() return answer(200, '{"notes":[' .. table.concat(kept.notes, ",") .. "]}") end)
+
+routes:post("/api/notes", function(request)
+  local kind = request:header "Content-Type" or ""
+  if not kind:lower():find "^application/json" then return complaint(415, "send application/json") end
+  local sound, note = pcall(json.decode, request.body)
+  if not sound or type(note) ~= "table" or type(note.text) ~= "string" then
+    return complaint(400, 'send {"text": "..."}')
+  end
+  if #note.text > 1000 or not utf8.len(note.text) then return complaint(400, "at most 1000 bytes of UTF-8") end
+  local text = ('{"text":%s,"time":%d}'):format(json.encode(note.text), os.time())
+  table.insert(kept.notes, text)
+  if #kept.notes > 100 then table.remove(kept.notes, 1) end
+  return answer(201, text)
+end)
+
+local server = http.server(function(request, socket)
+  kept.requests = kept.requests + 1
+  return routes(request, socket)
+end, { server = listener })
+
 moonport.onQuit(function() server:finish() end) -- gives downloads the grace time to finish
-assert(server:listen(address, port))
-moonport.log.info("http: listening on %s port %d, serving %s", server:serverAddress(), server:serverPort(), folder)
+assert(server:listen(table.unpack(place)))
+moonport.log.info("http: listening on %s, serving %s", where.of(server), folder)

@@ -1,21 +1,24 @@
 -- SPDX-License-Identifier: MIT
 -- Key-value server that speaks the Redis protocol (RESP2): strings that may expire, publish and subscribe.
---   moonport kv.lua [PORT [ADDRESS [FILE [SAVE]]]]        6379 of 127.0.0.1, kv.resp, 60 seconds
+--   moonport kv.lua [PORT [ADDRESS [FILE [SAVE]]]] [--tls CERTIFICATE KEY [--clients AUTHORITY]]
+-- The defaults are port 6379 of 127.0.0.1, the file kv.resp, and 60 seconds; unix:/path may take the place of both PORT
+-- and ADDRESS. Then talk to it:
 --   redis-cli set greeting hello
 -- The next start reads FILE again. kv.lua saves it every SAVE seconds if something changed (0: never), by the commands
 -- SAVE and BGSAVE, and when the program is told to stop. A crash loses what came after the last save.
--- Whoever can connect may read and write everything: keep it on an address that only friends reach.
+-- Whoever can connect may read and write everything: keep it on an address that only friends reach, or let --clients
+-- admit only those with a certificate of your authority.
 local moonport = require "moonport"
 local glob = require "kv_glob"
 local keys = require "kv_keys"
 local protocol = require "kv_protocol"
 local store = require "kv_store"
+local where = require "where"
 
-local port, address = math.tointeger(tonumber(arg[1] or 6379)), arg[2] or "127.0.0.1"
-local path, interval = arg[3] or "kv.resp", tonumber(arg[4] or 60)
-if not port or port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
-if not moonport.HostAddress(address) then error("not an address: " .. address, 0) end
-if not interval or interval < 0 then error("not a number of seconds: " .. arg[4], 0) end
+local given, server = require "tls_option" (arg)
+local place, others = where.from(given, 6379)
+local path, interval = others[1] or "kv.resp", tonumber(others[2] or 60)
+if not interval or interval < 0 then error("not a number of seconds: " .. others[2], 0) end
 
 -- Bytes that may wait to be sent. Over `most`, a connection's next request isn't served until half of it is sent. A
 -- subscriber that lets more than `behind` pile up is dropped.
@@ -28,8 +31,6 @@ local ok, null = protocol.ok, protocol.null
 -- Who subscribes to what: channel or pattern -> set of sockets. A socket has the set of its own, and their number.
 local topics = moonport.persist("topics", { channels = {}, patterns = {} })
 local totals = moonport.persist("totals", { commands = 0, since = os.time(), clients = 0 })
-
-local server = moonport.TcpServer()
 
 -- Commands -----------------------------------------------------------------------------------------------------------
 
@@ -45,7 +46,7 @@ local function publish(topic, message)
     count = count + 1
     socket:write(message)
     if socket:bytesToWrite() > behind then
-      log.warning("kv: %s:%d doesn't read what it has subscribed to", socket:peerAddress(), socket:peerPort())
+      log.warning("kv: %s:%d doesn't read what it has subscribed to", socket:peerAddress() or "unix", socket:peerPort())
       socket:abort()
     end
   end
@@ -299,5 +300,5 @@ if moonport.generation() == 1 then
   if count > 0 then log.info("kv: %d keys from %s", count, path) end
 end
 
-assert(server:listen(address, port))
-log.info("kv: listening on %s port %d", server:serverAddress(), server:serverPort())
+assert(server:listen(table.unpack(place)))
+log.info("kv: listening on %s", where.of(server))

@@ -159,7 +159,7 @@ local function write(path)
   return ended and count, why
 end
 
--- A save that was running at a reload goes on with the old code, or has ended with it.
+-- A save that was running at a reload goes on with the old code, or ended with it.
 local recovery = moonport.spawn(function()
   if store.saving() then kept.saving:join() else thaw() end
 end)

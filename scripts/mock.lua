@@ -25,8 +25,9 @@ local moonport = require "moonport"
 local log = moonport.log
 
 local port, path = math.tointeger(tonumber(arg[1])), arg[2]
-if not port or not path then error("usage: moonport mock.lua PORT STEPS.lua [NAME=VALUE…]", 0) end
-if port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
+local isPath = (arg[1] or ""):find "^unix:" -- in the place of PORT
+if not (port or isPath) or not path then error("usage: moonport mock.lua PORT STEPS.lua [NAME=VALUE…]", 0) end
+if not isPath and (port < 0 or port > 65535) then error("not a port: " .. arg[1], 0) end
 for i = 3, #arg do
   local name, value = arg[i]:match "^(%a+)=(%d+)$"
   if not settings[name] then error(("unknown option '%s': wait=MSEC, within=MSEC"):format(arg[i]), 0) end
@@ -209,7 +210,7 @@ function server:newConnection()
     return actions.reset(play)
   end
   playing[number] = play
-  log.info("mock: connection %d from %s:%d", number, socket:peerAddress(), socket:peerPort())
+  log.info("mock: connection %d from %s:%d", number, socket:peerAddress() or "unix", socket:peerPort())
   local ok, problem = pcall(function()
     run(play, steps)
     if play.done then return end
@@ -239,5 +240,5 @@ end)
 
 if settings.within > 0 then moonport.singleShot(settings.within, function() moonport.quit() end) end
 
-assert(server:listen("127.0.0.1", port))
-log.info("mock: listening on %s port %d", server:serverAddress(), server:serverPort())
+assert(server:listen(isPath and arg[1] or "127.0.0.1", port))
+log.info("mock: listening on %s%s", server:serverAddress(), isPath and "" or " port " .. server:serverPort())

@@ -2,8 +2,14 @@
 -- TCP load balancer: passes each connection on to the upstream with the fewest connections.
 --   moonport proxy.lua [ADDRESS:]PORT UPSTREAM… [NAME=VALUE…]        an upstream is HOST:PORT
 --   moonport --grace 30000 proxy.lua any:8080 10.0.0.1:80 10.0.0.2:80 get=/health
+-- unix:/path may take the place of each address with its port.
 -- An upstream that can't be reached is skipped until a check reaches it again, and the client gets the next one. Either
 -- end may half-close; a reset is passed on. After SIGTERM, open connections have the time of --grace to end.
+--
+-- TLS: with certificate=FILE key=FILE clients speak TLS with the balancer. To tls://HOST:PORT it speaks TLS, and
+-- verifies the upstream's certificate for HOST, or for NAME in tls://NAME@HOST:PORT. What clients of the server name
+-- a.example send is passed on as it is, undecrypted, to the upstreams sni:a.example=HOST:PORT; sni:*.example=… is for
+-- each name below. The upstreams without a name are for the other clients.
 local settings = {
   connect = 3000, -- milliseconds that connecting to an upstream may take
   check = 2000,   -- how often each upstream is checked, by connecting to it
@@ -11,29 +17,26 @@ local settings = {
   idle = 300000,  -- a connection without a byte either way for this time is closed; 0: never
   status = 60000, -- how often the log reports the status, if it changed
   clients = 0,    -- at most this many at once, further ones wait; 0: as many as descriptors allow, two each
+  certificate = "", key = "", -- PEM files, with which clients are encrypted
+  ca = "",        -- PEM file of the authority for upstreams; "": those of the system
+  hello = 5000,   -- milliseconds that a client may take to say which name it wants, or for the handshake
 }
 
--- The most memory that a connection takes, whoever is slow: each direction holds `chunk` unread bytes, and queues
--- nothing more once `queue` bytes wait to be sent.
-local chunk, queue = 64 * 1024, 256 * 1024
+-- The most bytes that are read from a client before it is piped to an upstream.
+local most = 64 * 1024
 
 local moonport = require "moonport"
-local log = moonport.log
+local hello = require "proxy_hello"
+local upstreams = require "proxy_upstreams" (settings)
+local log, mark = moonport.log, upstreams.mark
 
-local function endpoint(text)
-  local host, port = text:match "^%[?([^%[%]]+)%]?:(%d+)$"
-  port = tonumber(port or text:match "^%d+$")
-  if not port or port > 65535 then error(("'%s' is not an address: HOST:PORT"):format(text), 0) end
-  return host or "127.0.0.1", port
-end
-
--- The upstreams by their names, kept over reloads: { name, host, port, up, connections, total }. socket.other is the
--- socket on the other side; socket.target is the upstream of a socket that leads to one.
-local known = moonport.persist("upstreams", {})
-local targets, address, port = {}, nil, nil
+-- client.pool are the upstreams for it; socket.target is the upstream of a socket that leads to one. `targets` are the
+-- upstreams without a name, names[NAME] those with one.
+local targets, names, address, port = {}, {}, nil, nil
 
 for _, argument in ipairs(arg) do
   local name, value = argument:match "^(%a+)=(.*)$"
+  local host, target = argument:match "^sni:([%w*_.-]+)=(.*)$"
   if name then
     local default = settings[name] or error(("unknown option '%s'"):format(name), 0)
     if type(default) == "number" then
@@ -42,71 +45,34 @@ for _, argument in ipairs(arg) do
       if not value or value < least then error(argument .. ": not a valid number", 0) end
     end
     settings[name] = value
-  elseif not port then
-    address, port = endpoint(argument)
+  elseif not address then
+    address, port = upstreams.endpoint(argument)
+  elseif host then
+    if not host:find "^%*?[%w_.-]+$" then error(("'%s' is not a name"):format(host), 0) end
+    host, target = host:lower(), upstreams.add(argument, target)
+    if target.verify then error(argument .. ": its clients encrypt themselves", 0) end
+    names[host] = names[host] or {}
+    target.passes, names[host][#names[host] + 1] = true, target
   else
-    local target = known[argument] or { name = argument, up = true, connections = 0, total = 0 }
-    target.host, target.port = endpoint(argument)
-    known[argument], targets[#targets + 1] = target, target
+    targets[#targets + 1] = upstreams.add(argument, argument)
   end
 end
-if not targets[1] then error("usage: moonport proxy.lua [ADDRESS:]PORT UPSTREAM… [NAME=VALUE…]", 0) end
+if not upstreams.list[1] then error("usage: moonport proxy.lua [ADDRESS:]PORT UPSTREAM… [NAME=VALUE…]", 0) end
 
-local server = moonport.TcpServer()
+local isEncrypted, isByName = settings.certificate ~= "", next(names) ~= nil
+for _, target in ipairs(targets) do target.passes = isByName and not isEncrypted end
 
--- Upstreams --------------------------------------------------------------------------------------------------------
-
-local function mark(target, up, why)
-  if target.up ~= up then
-    target.up = up
-    log[up and "info" or "warning"]("proxy: %s is %s: %s", target.name, up and "up" or "down", why)
-  end
+local server
+if isEncrypted then
+  server = moonport.SslServer()
+  local taken, message = server:setSslConfiguration { certificate = settings.certificate, key = settings.key }
+  if not taken then error(message, 0) end
+  server:setImplicitEncryption(not isByName)
+  server:setHandshakeTimeout(settings.hello)
+else
+  server = moonport.TcpServer()
 end
-
--- The upstream with the fewest connections: those that are up first, and equal ones in turn.
-local turn = 0
-
-local function choose(tried)
-  local best
-  turn = turn + 1
-  for i = 1, #targets do
-    local target = targets[(turn + i) % #targets + 1]
-    if not tried[target] and (not best or target.up and not best.up or
-        target.up == best.up and target.connections < best.connections) then
-      best = target
-    end
-  end
-  return best
-end
-
--- Checks an upstream. -> true or false, and why
-local function probe(target)
-  local socket <close> = moonport.TcpSocket()
-  socket:connectToHost(target.host, target.port)
-  local well, why, code = socket:waitForConnected(settings.connect)
-  if code == "SocketResourceError" then return target.up end -- not the upstream's fault
-  if well and settings.get ~= "" then
-    socket:write(("GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n"):format(settings.get, target.name))
-    well, why = socket:receive("line", settings.connect)
-    if well then well, why = well:find "^HTTP/1%.%d [23]%d%d", well end
-  end
-  return well ~= nil, why or "it can be reached"
-end
-
-local checking, checks = {}, moonport.Timer()
-
-function checks:timeout()
-  for _, target in ipairs(targets) do
-    if not checking[target] then
-      checking[target] = moonport.spawn(function()
-        mark(target, probe(target))
-        checking[target] = nil
-      end)
-    end
-  end
-end
-
-checks:start(settings.check)
+upstreams.watch()
 
 -- Connections ------------------------------------------------------------------------------------------------------
 
@@ -115,109 +81,108 @@ local function reset(socket)
   socket:abort()
 end
 
--- Passes on what arrived from one side, as far as the other keeps up, and then that side's end.
-local function pass(from)
-  local to = from.other
-  if not to or to:state() ~= "ConnectedState" or to:bytesToWrite() >= queue then return end
-  if from:bytesAvailable() > 0 then
-    from.used, to.used = true, true
-    to:write(from:readAll())
+-- One side has failed: the other gets what is left, and then a reset.
+local function finish(socket)
+  local time = settings.idle > 0 and settings.idle or -1
+  while socket:bytesToWrite() > 0 and socket:waitForBytesWritten(time) do end
+  reset(socket)
+end
+
+local function uncount(upstream)
+  local target = upstream.target
+  if target then target.connections, upstream.target = target.connections - 1, nil end
+end
+
+-- Pipes the two into each other until both have finished, or one has failed. -> true | false, why: the upstream has
+-- failed before anything was sent, and the client needn't know
+local function pipe(client, upstream)
+  upstream.disconnected = uncount
+  local there, _, code, sent, received = moonport.pipe(client, upstream, { idle = settings.idle })
+  if there then return true end
+  local failed = upstream:state() ~= "ConnectedState" and upstream or client
+  if code == "SocketTimeoutError" and client:state() == upstream:state() then
+    reset(client)
+    reset(upstream)
+  elseif failed == client then
+    finish(upstream)
+  elseif sent > 0 or received > 0 or client.finished then
+    finish(client)
+  else
+    return false, upstream:errorString()
   end
-  if from.finished then
-    to:closeWriteChannel()
-    to.ended = true
-  elseif from.broken and to:bytesToWrite() == 0 then
-    reset(to)
-  end
+  return true
 end
-
--- The handlers of both sides.
-local side = {}
-
-function side:readyRead()
-  pass(self)
-end
-
-function side:bytesWritten()
-  if self.other then pass(self.other) end
-end
-
-function side:readChannelFinished()
-  if self:state() ~= "ConnectedState" then return end -- closed in both directions
-  self.finished = true
-  pass(self)
-end
-
-function side:disconnected()
-  local other, target = self.other, self.target
-  if target then target.connections, self.target = target.connections - 1, nil end
-  if not other then return end
-  other:setIdleTimeout(settings.idle) -- bounds the time to send what is left
-  if not (self.finished and self.ended) then
-    self.finished, self.broken = nil, true
-    pass(self)
-  end
-end
-
-local wire
 
 -- Connects a client to an upstream; if that fails, to the next one, and so on.
 local function serve(client)
-  client.tried = client.tried or {}
+  local tried = {}
   while client:state() == "ConnectedState" do
-    local target = choose(client.tried)
+    local target = upstreams.choose(client.pool, tried)
     if not target then
-      log.warning("proxy: no upstream for %s", client:peerAddress())
+      log.warning("proxy: no upstream for %s", (client:peerAddress() or "unix"))
       return reset(client)
     end
-    local upstream = moonport.TcpSocket()
-    client.tried[target], upstream.target = true, target
+    local upstream = upstreams.connect(target)
+    tried[target], upstream.target = true, target
     target.connections = target.connections + 1
-    upstream:setReadBufferSize(chunk)
-    upstream:setHighWaterMark(0)
     upstream:setAllowHalfOpen(true)
-    upstream:connectToHost(target.host, target.port)
-    local connected, why, code = upstream:waitForConnected(settings.connect)
-    if connected and client:state() == "ConnectedState" then
+    local done, why, code = upstreams.wait(target, upstream)
+    if done and client:state() == "ConnectedState" then
       target.total = target.total + 1
-      client.other, upstream.other = upstream, client
-      wire(upstream)
-      pass(client)
-      return pass(upstream)
+      done, why = pipe(client, upstream)
+      if done then return end
     end
-    target.connections, upstream.target = target.connections - 1, nil
+    uncount(upstream)
     upstream:abort()
     if code == "SocketResourceError" then
-      log.warning("proxy: no descriptor left for an upstream of %s", client:peerAddress())
+      log.warning("proxy: no descriptor left for an upstream of %s", (client:peerAddress() or "unix"))
       return reset(client)
     end
-    if not connected then mark(target, false, why) end
+    if not done then mark(target, false, why) end
   end
 end
 
-function wire(upstream)
-  for signal, handler in pairs(side) do upstream[signal] = handler end
-  function upstream:errorOccurred()
-    local client = self.other
-    if not client or self.used or self.ended then return end
-    client.other, self.other = nil, nil -- it closed before anything was sent: the client needn't know
-    mark(self.target, false, self:errorString())
-    serve(client)
+function server.connection:readChannelFinished()
+  self.finished = true
+end
+
+-- Waits until the client has said which name it wants. -> the name, "" for none | false, why
+local function asked(client)
+  local deadline = moonport.now() + settings.hello
+  while true do
+    local name, why = hello.name(client:peek(most) or "")
+    if name ~= nil then return name, why end
+    local came, message = client:waitForReadyRead(math.max(deadline - moonport.now(), 0))
+    if not came then return false, message end
   end
 end
 
-for signal, handler in pairs(side) do server.connection[signal] = handler end
+-- Finds the upstreams for what the client asks for. -> whether there are any, and the client waits for one
+local function route(client)
+  local name, why = asked(client)
+  if not name then
+    log.debug("proxy: %s: %s", (client:peerAddress() or "unix"), why)
+    reset(client)
+    return false
+  end
+  client.pool = hello.find(names, name) or targets
+  if not client.pool[1] then
+    log.debug("proxy: %s: no upstream for the name '%s'", (client:peerAddress() or "unix"), name)
+    client:write(hello.unrecognized)
+    client:disconnectFromHost()
+    return false
+  end
+  if client.pool ~= targets or not isEncrypted then return true end
+  return client:startServerEncryption() and client:waitForEncrypted(settings.hello)
+end
 
 function server:newConnection()
-  serve(self:nextPendingConnection())
+  local client = self:nextPendingConnection()
+  client.pool = targets
+  if not isByName or route(client) then serve(client) end
 end
 
-function server.connectionResumed(_, client) -- after a reload: connections to upstreams get the new handlers as well
-  if client.other then wire(client.other) end
-end
-
-server:setReadBufferSize(chunk)
-server:setHighWaterMark(0) -- only its own receiver slows a direction down
+server:setReadBufferSize(most)
 server:setAllowHalfOpen(true)
 server:setIdleTimeout(settings.idle)
 server:setMaxConnections(math.floor(settings.clients))
@@ -226,7 +191,7 @@ server:setMaxConnections(math.floor(settings.clients))
 
 local function report()
   local open, parts = 0, {}
-  for i, target in ipairs(targets) do
+  for i, target in ipairs(upstreams.list) do
     open = open + target.connections
     parts[i] = ("%s %s %d of %d"):format(target.name, target.up and "up" or "down", target.connections, target.total)
   end
@@ -245,10 +210,10 @@ end
 status:start(settings.status)
 
 moonport.onQuit(function()
-  checks:stop()
+  upstreams.stop()
   log.info(report())
   while server:connectionCount() > 0 or select(2, report()) > 0 do moonport.sleep(20) end
 end)
 
 assert(server:listen(address, port))
-log.info("proxy: listening on %s port %d", server:serverAddress(), server:serverPort())
+log.info("proxy: listening on %s%s", server:serverAddress(), port and " port " .. server:serverPort() or "")

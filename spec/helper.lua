@@ -1,7 +1,8 @@
--- What every spec stands on: waits with a time-out, real programs, plain sockets, and a look at what is left after each
--- spec. Busted loads it before the first spec (see .busted); specs say `local helper = require "spec.helper"`.
+-- What every spec uses: waits with a time-out, real programs, plain sockets, and a check after each spec for
+-- what is left. Busted loads it before the first spec (see .busted); specs write `local helper = require
+-- "spec.helper"`.
 --
--- While a spec waits, the loop of moonport goes on where moonport is loaded, so that a plain client of this file and a
+-- While a spec waits, moonport's loop runs if moonport is loaded, so that a plain client of this file and a
 -- server of the same process can talk. All times are milliseconds.
 
 local posix = require "spec.posix"
@@ -13,28 +14,30 @@ local helper = { posix = posix, timeout = tonumber(os.getenv "MOONPORT_SPEC_TIME
 local stress = os.getenv "MOONPORT_SPEC_GC" == "stress"
 local programs, sockets, files = {}, {}, {} -- what the running spec has opened
 
--- Waiting --------------------------------------------------------------------------------------------------------
+-- Waiting ---------------------------------------------------------------------------------------------------
 
--- Lets a little time pass: a turn of the loop, or a short poll of the descriptor where there is no loop.
-local function pass(fd, what)
+-- Lets a little time pass: a turn of the loop, or a short poll of the descriptor if there is no loop. More of it behind
+-- many times, so that a long wait leaves the processor to whom it waits for.
+local function pass(fd, what, times)
   if moonport then
-    moonport.sleep(1)
+    moonport.sleep(times < 200 and 1 or 5)
   else
     posix.poll(fd or -1, what or "r", 10)
   end
 end
 
 local function waitUntil(condition, msec, fd, what)
-  local deadline = posix.now() + (msec or helper.timeout)
+  local deadline, times = posix.now() + (msec or helper.timeout), 0
   repeat
     local value = condition()
     if value then return value end
     if posix.now() > deadline then return nil end
-    pass(fd, what)
+    times = times + 1
+    pass(fd, what, times)
   until false
 end
 
---- Waits until condition() is true, and returns what it gave; fails after msec.
+--- Waits until condition() is true, and returns its result; fails after msec.
 function helper.eventually(condition, what, msec)
   msec = msec or helper.timeout
   local value = waitUntil(condition, msec)
@@ -45,7 +48,7 @@ function helper.eventually(condition, what, msec)
   return value
 end
 
---- Makes an empty folder. -> its path; whoever asks for it removes it.
+--- Makes an empty folder, which the caller removes. -> its path
 function helper.folder()
   local path = os.tmpname()
   os.remove(path)
@@ -53,23 +56,52 @@ function helper.folder()
   return path
 end
 
+local names = 0
+
+--- -> a name that no other spec, and no other run at the same time, has
+function helper.uniqueName()
+  local file <close> = assert(io.open "/proc/self/stat")
+  names = names + 1
+  return ("moonport spec %d %d"):format(file:read "n", names)
+end
+
+local block = {}
+for i = 1, 4093 do block[i] = ("%015d\n"):format(i) end
+block = table.concat(block)
+
+--- Bytes for transfers, in which what is lost, doubled or exchanged shows.
+function helper.bytes(size) return block:rep(size // #block + 1):sub(1, size) end
+
 --- Lets msec pass with the loop running. Only for "nothing happens"; never instead of a condition.
 function helper.settle(msec)
   waitUntil(function() return false end, msec or 20)
 end
 
--- Plain sockets --------------------------------------------------------------------------------------------------
+-- Plain sockets ---------------------------------------------------------------------------------------------
 
 local Client = {}
-Client.__index = Client
+
+-- `unread` is in pieces until somebody wants it: a peer that reads megabytes through a small window would copy all of
+-- it with each piece.
+function Client:__index(key)
+  if key ~= "unread" then return Client[key] end
+  local text = table.concat(self.pieces)
+  self.pieces = { text }
+  return text
+end
+
+function Client:__newindex(key, value)
+  if key ~= "unread" then return rawset(self, key, value) end
+  self.pieces, self.held = { value }, #value
+end
 
 local function client(fd)
-  local self = setmetatable({ fd = fd, unread = "" }, Client)
+  local self = setmetatable({ fd = fd, pieces = {}, held = 0 }, Client)
   sockets[self] = true
   return self
 end
 
--- Reads what is there. -> true if something came, false at the end or after an error (self.ended, self.failed)
+-- Reads what there is. -> true if bytes arrived, false at the end or after an error (self.ended, self.failed)
 function Client:fill()
   local bytes, message, code = posix.read(self.fd, 65536)
   if bytes == nil then
@@ -78,42 +110,43 @@ function Client:fill()
   elseif bytes == "" then
     self.ended = true
   else
-    self.unread = self.unread .. bytes
+    self.pieces[#self.pieces + 1], self.held = bytes, self.held + #bytes
   end
   return bytes ~= nil and bytes ~= ""
 end
 
--- Reads until want(self.unread) gives the number of bytes to take.
+-- Reads until want() gives the number of bytes to take.
 local function take(self, want, what, msec)
   local size = waitUntil(function()
-    local n = want(self.unread)
-    if n or (not self:fill() and self.ended) then return n or want(self.unread) or "ended" end
+    local n = want()
+    if n or (not self:fill() and self.ended) then return n or want() or "ended" end
   end, msec, self.fd)
   if type(size) ~= "number" then
     local why = size and (self.failed or "the stream ended") or "nothing more came in time"
     error(("waiting for %s: %s; unread so far: %q"):format(what, why, self.unread:sub(1, 200)), 3)
   end
-  local bytes = self.unread:sub(1, size)
-  self.unread = self.unread:sub(size + 1)
-  return bytes
+  local unread = self.unread
+  self.unread = unread:sub(size + 1)
+  return unread:sub(1, size)
 end
 
 --- Exactly n bytes.
 function Client:receive(n, msec)
-  return take(self, function(unread) return #unread >= n and n end, n .. " bytes", msec)
+  return take(self, function() return self.held >= n and n end, n .. " bytes", msec)
 end
 
 --- One line with its line end.
 function Client:receiveLine(msec)
-  return take(self, function(unread) return unread:find("\n", 1, true) end, "a line", msec)
+  return take(self, function() return self.unread:find("\n", 1, true) end, "a line", msec)
 end
 
 --- Everything until the peer has closed; a reset by the peer fails.
 function Client:receiveAll(msec)
-  return take(self, function(unread) return self.ended and not self.failed and #unread end, "the end", msec)
+  return take(self, function() return self.ended and not self.failed and self.held end, "the end", msec)
 end
 
---- Waits until the peer has closed or reset the connection. -> "closed" | "reset"; unread bytes stay to be received
+--- Waits until the peer has closed or reset the connection. -> "closed" | "reset"; unread bytes can still be
+--- received
 function Client:waitForEnd(msec)
   if not waitUntil(function() self:fill() return self.ended end, msec, self.fd) then
     error("the peer did not close in time", 2)
@@ -143,7 +176,7 @@ function Client:trySend(data)
   return (posix.write(self.fd, data)) or 0
 end
 
---- Half-closes; "read", "write" (as left out) or "both".
+--- Half-closes: "read", "write" (the default) or "both".
 function Client:shutdown(way)
   assert(posix.shutdown(self.fd, way or "write"))
 end
@@ -178,7 +211,8 @@ end
 local Listener = { close = Client.close, port = Client.port }
 Listener.__index = Listener
 
---- A listening socket on a free port, for moonport to connect to. :port(), :accept([msec]) -> client, :close()
+--- A listening socket on a free port, for moonport to connect to. :port(), :accept([msec]) -> client,
+--- :close()
 function helper.listen(host, backlog)
   local self = setmetatable({ fd = assert(posix.listen(host or "127.0.0.1", 0, backlog)) }, Listener)
   sockets[self] = true
@@ -187,15 +221,16 @@ end
 
 function Listener:accept(msec)
   return client(waitUntil(function() return (posix.accept(self.fd)) end, msec, self.fd)
-    or error("nobody connected in time", 2))
+    or error("no client connected in time", 2))
 end
 
---- A port on which nobody listens: bound by a socket of ours until the spec ends, so that nobody else takes it.
+--- A port on which nothing listens. A socket is bound to it until the spec ends, so that no other process
+--- gets it.
 function helper.unusedPort(host)
   return helper.listen(host, -1):port()
 end
 
--- Programs -------------------------------------------------------------------------------------------------------
+-- Programs --------------------------------------------------------------------------------------------------
 
 local Program = {}
 Program.__index = Program
@@ -221,7 +256,7 @@ local function reap(self)
   if not self.how then
     local how, number, code = posix.wait(self.pid)
     if how == nil and code == posix.ECHILD then
-      error("somebody else took the child's status: is there a SIGCHLD handler in this process?", 0)
+      error("other code took the child's status: is there a SIGCHLD handler in this process?", 0)
     end
     self.how, self.number = how or nil, number
   end
@@ -230,7 +265,7 @@ local function reap(self)
 end
 
 local function spawn(arguments, environment)
-  local variables = { "LD_PRELOAD" } -- the in-process specs' libasan is not for children
+  local variables = { "LD_PRELOAD" } -- the in-process specs' libasan is not for child processes
   for name, value in pairs(environment or {}) do
     variables[#variables + 1] = value and name .. "=" .. value or name
   end
@@ -242,10 +277,11 @@ local function spawn(arguments, environment)
   return self
 end
 
---- Starts any program: helper.spawn({ "nc", "127.0.0.1", port }[, { NAME = value }]). Same methods as helper.program.
+--- Starts any program: helper.spawn({ "nc", "127.0.0.1", port }[, { NAME = value }]). Same methods as
+--- helper.program.
 function helper.spawn(arguments, environment) return spawn(arguments, environment) end
 
---- Writes text to a file of its own that is removed when the spec ends. -> its path
+--- Writes text to a new file, which is removed when the spec ends. -> its path
 function helper.file(text, name)
   local path = os.tmpname()
   files[#files + 1] = path
@@ -262,8 +298,8 @@ function helper.rewrite(path, text)
   assert(file:write(text))
 end
 
---- Starts the program (MOONPORT, or the asan build) with options.script, a path, or options.source, Lua text;
---- options.options before it, options.args after it; options.environment.
+--- Starts the program (MOONPORT, or the asan build) with options.script, a path, or options.source, Lua text.
+--- options.options come before it, options.args after it; also options.environment.
 function helper.program(options)
   local arguments = { os.getenv "MOONPORT" or "build/asan/moonport" }
   table.move(options.options or {}, 1, #(options.options or {}), #arguments + 1, arguments)
@@ -278,7 +314,8 @@ local function described(self)
   return ("%s (%s)\nstderr: %s\nstdout: %s"):format(self.name, state, self.err, self.out)
 end
 
---- Waits for a line of stdout or stderr that fits the pattern. -> its captures, or the line; each line is found once
+--- Waits for a line of stdout or stderr that matches. -> its captures, or the line; each line is found only
+--- once
 function Program:waitForLine(pattern, msec)
   self.seen = self.seen or { out = 1, err = 1 }
   local found = waitUntil(function()
@@ -306,7 +343,7 @@ function Program:signal(name)
   end
 end
 
---- Writes to the program's stdin; ends it as well with last = true.
+--- Writes to the program's stdin; also ends it if last is true.
 function Program:write(data, last, msec)
   Client.send({ fd = self.fds.input }, data, msec)
   if last then self:closeInput() end
@@ -339,7 +376,13 @@ function helper.run(arguments, input, msec)
   return status, self.out, self.err
 end
 
--- Kills what still runs; what a sanitizer had to say about any program of the spec is an error of the spec.
+--- Says why script(1) can give no program a terminal here, or nil: a bare chroot has no /dev/pts.
+function helper.noTerminal()
+  local status, out, err = helper.run { "script", "-qec", "true", "/dev/null" }
+  return status ~= 0 and "no terminals here: " .. (out .. err):match "[^\r\n]*" or nil
+end
+
+-- Kills what still runs. A sanitizer's report about any program of the spec is an error of the spec.
 local function endPrograms()
   local reports = {}
   for _, self in ipairs(programs) do
@@ -356,16 +399,17 @@ local function endPrograms()
   return reports
 end
 
--- After each spec ------------------------------------------------------------------------------------------------
+-- After each spec -------------------------------------------------------------------------------------------
 
---- The live objects (servers, sockets, timers) after a full collection, or nil where moonport doesn't count them.
+--- The live objects (servers, sockets, timers) after a full collection, or nil if moonport doesn't count them
+--- here.
 function helper.objects()
   collectgarbage()
   collectgarbage()
   return moonport and moonport.stats().objects
 end
 
-local alive = 0 -- objects that an earlier spec has left, and has been told about
+local alive = 0 -- objects that an earlier spec has left, and that are reported already
 
 busted.after_each(function()
   collectgarbage("incremental", 200, 100, 13)
@@ -377,20 +421,22 @@ busted.after_each(function()
   waitUntil(function()
     alive = helper.objects() or 0
     return alive <= before
-  end, 1000)
+  end, helper.timeout)
   if reports[1] then error("a sanitizer report from " .. table.concat(reports, "\n"), 0) end
   if alive > before then error(("%d object(s) still alive after the spec"):format(alive - before), 0) end
 end)
 
--- MOONPORT_SPEC_GC=stress: no pause and a step without end, so that Lua 5.4 makes a full cycle at each allocation. Only
--- while a spec itself runs: the last of before_each, switched off in after_each.
+-- MOONPORT_SPEC_GC=stress: each allocation collects what is young (a growth of 256 % is 0 to Lua 5.4), and each few
+-- hundred instructions all that is garbage. Only while a spec itself runs: the last before_each switches it on,
+-- after_each switches it off.
 if stress then
   busted.subscribe({ "test", "start" }, function()
-    collectgarbage("incremental", 1, 1000, 100)
-    collectgarbage()
+    collectgarbage("generational", 256, 100)
+    posix.collectEvery(200)
     return nil, true
   end)
   busted.subscribe({ "test", "end" }, function()
+    posix.collectEvery(0)
     collectgarbage("incremental", 200, 100, 13)
     return nil, true
   end, { priority = 1 })

@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 # From the bottom up: a folder uses itself and those before it, never one behind it.
-LAYERS = ["host/data", "host/system", "host/loop", "host/resolver", "host/net", "bindings/object",
+LAYERS = ["host/data", "host/system", "host/loop", "host/resolver", "host/net", "host/tls", "bindings/object",
           "bindings/run", "bindings/signal", "bindings/generation", "bindings/class", "bindings", "program"]
 
 # What else must not be: files, what they must not use, and as what.
@@ -31,7 +31,9 @@ NEVER = [
 NEVER_OUTSIDE = [
     (r"^host/", r"^luaL?_", r"^(lua|lauxlib|lualib|luaconf)\.h", "host/ knows no Lua"),
     (r"^(bindings|host/(data|system))/", r"^ev_", r"^(libev/)?ev\.h", "no libev here"),
-    (r"^(bindings|program|host/(data|system|loop|net))/", r"^ares_", r"^ares", "c-ares is for the resolver"),
+    (r"^(bindings|program|host/(data|system|loop|net|tls))/", r"^ares_", r"^ares", "c-ares is for the resolver"),
+    (r"^(bindings|program|host/(data|system|loop|resolver|net))/",
+     r"^(SSL|BIO|X509|EVP|PEM|ERR|OPENSSL|CRYPTO|ASN1|OCSP|RAND)_", r"^openssl/", "OpenSSL is for host/tls"),
 ]
 
 # System calls are made here. Beside the names that the kernel knows, these functions of the C library count;

@@ -3,7 +3,7 @@
 
 complaints=0
 
-# check NAME PATTERN COMMAND…: runs a command; each line of its output that fits counts as a complaint
+# check NAME PATTERN COMMAND…: runs a command; each output line that matches counts as a complaint
 check() {
   local name=$1 pattern=$2 output status n
   shift 2
@@ -34,7 +34,7 @@ format_check() {
   c_files | xargs -r clang-format --dry-run -Werror
 }
 
-# tidy FILE SUM: a file is looked at again when it, a header, or the way to build or to check has changed
+# tidy FILE SUM: a file is checked again when it, a header, or the way to build or to check has changed
 tidy() {
   local stamp output
   stamp=build/dev/tidy/$(cat "$1" - <<<"$1 $2" | sha1sum | cut -c 1-40)
@@ -76,7 +76,7 @@ shell_check() {
   done | xargs -r shellcheck --external-sources --format=gcc
 }
 
-# The files that spec/layers.py doesn't look at.
+# The files that spec/layers.py doesn't check.
 length_check() {
   project_files spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
     [ "$(wc -l <"$file")" -le 600 ] || echo "$file: $(wc -l <"$file") lines, 600 at most"

@@ -1,7 +1,7 @@
--- The pages of the documentation as their specs see them: README.md and docs/**/*.md, with each fenced block. What the
--- tests have to know about a block stands in an HTML comment before it, which no reader sees: marks "name" or
--- "name: value", with ";" between them. Text in several lines is "<!-- before", the lines, "-->".
--- docs_examples_spec.lua and docs_sessions_spec.lua say what the marks mean.
+-- The pages of the documentation as their specs see them: README.md and docs/**/*.md, with each fenced block.
+-- What the tests must know about a block is in an HTML comment before it, which readers don't see: marks
+-- "name" or "name: value", separated by ";". Code is "<!-- before code -->", or "<!-- before", its lines, "-->".
+-- docs_examples_spec.lua and docs_sessions_spec.lua explain the marks.
 -- SPDX-License-Identifier: MIT
 
 local pages = {}
@@ -26,8 +26,8 @@ local function marked(text, marks)
   return marks
 end
 
---- The blocks of a page. Each is its list of lines with kind ("lua", "console", …; "" if none is said), path, line (of
---- its first line), name ("path:line") and marks.
+--- The blocks of a page. Each is its list of lines with kind ("lua", "console", …; "" without one), path,
+--- line (of its first line), name ("path:line") and marks.
 function pages.blocks(path)
   local list, number = {}, 0
   local block, comment, marks = nil, nil, {}
@@ -49,6 +49,9 @@ function pages.blocks(path)
     elseif line:find "^```" then
       block = { kind = line:sub(4), path = path, line = number + 1, marks = marks }
       block.name = ("%s:%d"):format(path, number)
+    elseif line:find "^<!%-%- before .* %-%->$" or line:find "^<!%-%- after .* %-%->$" then
+      local name, text = line:match "^<!%-%- (%l+) (.*) %-%->$"
+      marks[name] = text .. "\n"
     elseif line:find "^<!%-%- .* %-%->$" then
       marked(line:match "^<!%-%- (.*) %-%->$", marks)
     elseif line:find "^<!%-%- %l+$" then

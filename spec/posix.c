@@ -1,7 +1,6 @@
 /*
- * spec.posix: child processes and plain sockets for spec/helper.lua, as thin as can be. No call waits but
- * poll(), and that only as long as it is told; all descriptors are non-blocking and close-on-exec. Not part
- * of the product.
+ * spec.posix: child processes and plain sockets for spec/helper.lua, as thin as can be. Only poll() waits, at
+ * most for its time-out; all descriptors are non-blocking and close-on-exec. Not part of the product.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +12,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* -> nil, message, errno; so that EAGAIN and ECONNRESET can be told apart by posix.EAGAIN and so on */
+/* -> nil, message, errno, to compare with posix.EAGAIN and so on */
 static int failure(lua_State *L, int code) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(code));
@@ -73,8 +73,8 @@ static int read_some(lua_State *L) {
     return 1;
 }
 
-/* write(fd, bytes[, from]) -> number taken | nil, message, errno. SIGPIPE is ignored here alone: whether the
-   product * lives without ignoring it shall be seen. */
+/* write(fd, bytes[, from]) -> number taken | nil, message, errno. Ignores SIGPIPE only here, so that the
+   specs see whether the product needs to. */
 static int write_some(lua_State *L) {
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size);
@@ -220,7 +220,7 @@ static void close_pair(int *pair) {
     }
 }
 
-/* In the child: stdin, stdout, stderr, the signals as a shell would have them; returns only if it can't. */
+/* In the child: sets stdin, stdout, stderr and the signals as a shell does; returns only if it fails. */
 static void become(const char **arguments, const char **variables, const int ends[3]) {
     sigset_t none;
 
@@ -241,8 +241,8 @@ static void become(const char **arguments, const char **variables, const int end
     execvp(arguments[0], (char *const *)arguments);
 }
 
-/* The list at index as a NULL-ended array of its strings, which stay the list's. It is left on the stack as a
-   userdata. */
+/* Makes a NULL-ended array of the strings of the list at index, and leaves it on the stack as a userdata. The
+   list owns the strings. */
 static const char **strings_argument(lua_State *L, int index) {
     lua_Integer count = luaL_len(L, index);
     const char **list = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *list, 0);
@@ -351,7 +351,30 @@ static int make_socket(lua_State *L) {
     return result(L, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
+/* dup(fd) -> another descriptor of the same file | nil, message, errno */
+static int duplicate(lua_State *L) {
+    return result(L, fcntl((int)luaL_checkinteger(L, 1), F_DUPFD_CLOEXEC, 0));
+}
+
+static bool collecting;
+
+static void collect(lua_State *L, lua_Debug *unused) {
+    (void)unused;
+    if (collecting)
+        lua_gc(L, LUA_GCCOLLECT);
+}
+
+/* collectEvery(n): a full collection at each n-th instruction of this thread and of those that it makes from
+   now on, until collectEvery(0). */
+static int collect_every(lua_State *L) {
+    int count = (int)luaL_checkinteger(L, 1);
+    collecting = count > 0;
+    lua_sethook(L, collecting ? collect : NULL, collecting ? LUA_MASKCOUNT : 0, count);
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
+    {"collectEvery", collect_every},
     {"now", now},
     {"poll", poll_one},
     {"read", read_some},
@@ -363,6 +386,7 @@ static const luaL_Reg functions[] = {
     {"socketPair", socket_pair},
     {"pipe", make_pipe},
     {"socket", make_socket},
+    {"dup", duplicate},
     {"socketError", socket_error},
     {"localPort", local_port},
     {"shutdown", shutdown_socket},
@@ -378,10 +402,10 @@ static const struct {
     const char *name;
     int value;
 } constants[] = {
-    {"EAGAIN", EAGAIN},   {"ECONNRESET", ECONNRESET}, {"EPIPE", EPIPE},     {"ECHILD", ECHILD},
-    {"SIGHUP", SIGHUP},   {"SIGINT", SIGINT},         {"SIGQUIT", SIGQUIT}, {"SIGKILL", SIGKILL},
-    {"SIGTERM", SIGTERM}, {"SIGUSR1", SIGUSR1},       {"SIGUSR2", SIGUSR2}, {"SIGSTOP", SIGSTOP},
-    {"SIGCONT", SIGCONT}, {"SIGPIPE", SIGPIPE},
+    {"EAGAIN", EAGAIN},     {"ECONNRESET", ECONNRESET}, {"EPIPE", EPIPE},     {"ECHILD", ECHILD},
+    {"SIGHUP", SIGHUP},     {"SIGINT", SIGINT},         {"SIGQUIT", SIGQUIT}, {"SIGKILL", SIGKILL},
+    {"SIGTERM", SIGTERM},   {"SIGUSR1", SIGUSR1},       {"SIGUSR2", SIGUSR2}, {"SIGSTOP", SIGSTOP},
+    {"SIGWINCH", SIGWINCH}, {"SIGCONT", SIGCONT},       {"SIGPIPE", SIGPIPE},
 };
 
 int luaopen_spec_posix(lua_State *L);

@@ -1,5 +1,6 @@
--- Busted's output for ./dev test: failures in full on stdout, and a record of each event in the file that
--- MOONPORT_SPEC_RESULTS names, written as it happens, so that a crash loses nothing and shows where it was:
+-- Busted's output for ./dev test: full failures on stdout, and a record of each event in the file that
+-- MOONPORT_SPEC_RESULTS names. Each event is written at once, so a crash loses nothing and shows where it
+-- happened:
 --   start NAME    passed    failed    skipped NAME    end
 
 local busted = require "busted"
@@ -47,7 +48,7 @@ return function(_)
     return nil, true
   end)
 
-  -- what fails outside a spec: a file that can't be loaded, a setup, a check after each
+  -- failures outside of a spec: a file that can't be loaded, a setup, a check after each spec
   local function outside(element, _, message, trace)
     if element.descriptor ~= "it" then
       record "failed"

@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2154  # root, jobs and the package lists are set in dev
-# The rings of ./dev test, which sources this file. A ring never stops at a failure; each spec file has a
-# process of its own, so that a crash or a hang costs one failure and no other file's results. The counts come
-# from records that are written as things happen (spec/report.lua), never from what a runner prints last.
+# The rings of ./dev test, which sources this file. A ring never stops at a failure. Each spec file has its
+# own process, so a crash or a hang costs one failure and no results of other files. The counts come from
+# records that are written at each event (spec/report.lua), not from the last lines of a runner.
 
 # shellcheck source=spec/times.sh
 . "$root/spec/times.sh"
 
-ring_names=(unit api host scripts qt regress install gc program valgrind sweep)
-# "quick" is all of these but for specs that wait for real time to pass (#slow in their name): the whole
-# library and the bindings, on the build with the sanitizers.
+ring_names=(unit install api qt regress host scripts program gc valgrind sweep)
+# "quick" is all of these without specs that wait for real time to pass (#slow in their name), and without files that
+# compute for long (#thorough): the whole library and the bindings, in the build with the sanitizers.
 quick_rings=(unit api qt regress)
 declare -A ring_titles=(
   [unit]="C unit tests and fuzz corpora, with ASan and UBSan"
@@ -18,7 +18,7 @@ declare -A ring_titles=(
   [qt]="spec/qt in process, with ASan and UBSan"
   [regress]="spec/regress in process, with ASan and UBSan"
   [install]="LuaRocks, cmake --install, the Debian package, with the release build"
-  [gc]="api, qt and regress, and specs of the program tagged #gc, with a full collection at each allocation"
+  [gc]="api, qt and regress, and specs of the program tagged #gc, with a collection at each allocation"
   [program]="spec/api inside the program, with ASan and UBSan"
   [valgrind]="specs tagged #valgrind with the release build, under valgrind"
   [sweep]="a part of ./dev sweep, with the release build and with ASan and UBSan"
@@ -30,8 +30,10 @@ spec_files() {
   case $1 in
     unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.c ;;
     sweep) echo spec/sweep/sweep.py ;;
-    gc)
-      spec_files api; spec_files qt; spec_files regress
+    gc) # those that use the library in their own process, where it collects, unless they have a line "-- #nogc"
+      { spec_files api; spec_files qt; spec_files regress; } | tr '\n' '\0' |
+        xargs -0 -r grep -lE '^local .*require *\(?"(moonport|spec\.qt\.[a-z_]+)"' | tr '\n' '\0' |
+        xargs -0 -r grep -LE '^-- #nogc'
       { spec_files host; spec_files scripts; } | tr '\n' '\0' | xargs -0 -r grep -l '#gc'
       ;;
     program) spec_files api ;;
@@ -43,12 +45,17 @@ spec_files() {
   esac
 }
 
-# slow_files FILE…: those that wait for real time to pass, in this run
+# Of lines with files, those that the run includes: "quick" leaves out what computes for long, and says so by #thorough.
+included() {
+  if [ -n "$exclude" ]; then xargs -r grep -LF '#thorough'; else cat; fi
+}
+
+# slow_files FILE…: those that wait for real time to pass, if this run includes such specs
 slow_files() {
   [ -n "$exclude" ] || grep -l '#slow' "$@"
 }
 
-# Becomes what is run for one spec file of a ring.
+# Replaces the process by the runner of one spec file of a ring.
 run_ring_file() {
   local ring=$1 file=$2 libasan
   local busted=(/usr/bin/busted --output=spec/report.lua) inside=(spec/run.lua --output=spec/report.lua)
@@ -65,7 +72,8 @@ run_ring_file() {
       esac
       ;;
     gc)
-      # In the host's specs it is the program that collects.
+      # In the host's specs the program is the one that collects. Leaks are for the other rings.
+      export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
       case $file in
         */host/* | */scripts/*) MOONPORT_GC=eager LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" --tags=gc "$file" ;;
         *) MOONPORT_SPEC_GC=stress LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" ${exclude:+"$exclude"} "$file" ;;
@@ -83,6 +91,11 @@ summary() {
 # count FILE PATTERN
 count() {
   grep -cE "$2" "$1" 2>/dev/null || true
+}
+
+# shown RING FILE: the file, with the ring where that isn't its folder
+shown() {
+  if [[ $2 = spec/$1/* ]]; then echo "$2"; else echo "$1 $2"; fi
 }
 
 # Runs one spec file; prints its line, with its output if something failed; adds its counts to the tally.
@@ -113,38 +126,77 @@ spec_file() {
     flock 9
     echo "$p $f $s $ring $file $(((${EPOCHREALTIME/./} - began) / 1000))" >>"$work/tally"
     progress ""
-    printf '  %s: %s\n' "$file" "$(summary "$p" "$f" "$s")"
+    printf '  %s: %s\n' "$(shown "$ring" "$file")" "$(summary "$p" "$f" "$s")"
     sed -n 's/^skipped /    skipped: /p' "$results"
     if [ "$f" -gt 0 ]; then
       [ -z "$why" ] || printf '    %s\n' "$why"
       sed -E '/^ *#[0-9]+ 0x.*\/(lib)?lua5\.4(\.so\.0)?\+0x/d; s/^/    | /' "$log" # without Lua's own frames
     fi
-  } 9>"$work/lock"
+  } 9>>"$work/lock"
 }
 
 # slots RING: how many of its files run at once. Most specs wait more than they compute, for a program that
-# starts or a peer that answers; those that are named here compute.
+# starts or a peer that answers. Those of the rings named here compute, so one of them runs beside those that wait.
 slots() {
+  local cores=${MOONPORT_TEST_JOBS:-$jobs}
   case $1 in
-    unit | gc | valgrind | sweep) echo "${MOONPORT_TEST_JOBS:-$jobs}" ;;
-    *) echo "${MOONPORT_TEST_JOBS:-$((jobs * 2))}" ;;
+    unit) echo "$cores" ;;
+    gc | valgrind | sweep) echo $(((cores + 1) / 2)) ;;
+    *) echo $(((3 * cores + 1) / 2)) ;;
   esac
 }
 
-# Files that wait for real time to pass (#slow) need no core of their own.
-spec_ring() {
-  local ring=$1 file pid parallel slots waiting=()
-  parallel=$(slots "$ring")
-  shift
-  for file; do
-    while
-      slots=$parallel
-      for pid in "${waiting[@]}"; do ! kill -0 "$pid" 2>/dev/null || slots=$((slots + 1)); done
-      [ "$(jobs -rp | wc -l)" -ge "$slots" ]
-    do wait -n; done
-    spec_file "$ring" "$file" &
-    [ -z "$(slow_files "$file")" ] || waiting+=($!)
+# computes RING
+computes() { [ "$(slots "$1")" -lt "$(slots api)" ]; }
+
+# has_slot LANE: the files of a lane have more slots when the other one is empty.
+# Files that wait for real time to pass (#slow) don't need any.
+has_slot() {
+  local pid free cores=${MOONPORT_TEST_JOBS:-$jobs}
+  if [ "$1" = computing ]; then free=$(slots gc); else free=$(slots api); fi
+  [ -n "${next[waiting]}" ] || free=$cores
+  [ -n "${next[computing]}" ] || free=$((free + cores))
+  for pid in "${!lane_of[@]}"; do
+    if ! kill -0 "$pid" 2>/dev/null; then unset "lane_of[$pid]"; elif [ "${lane_of[$pid]}" = "$1" ]; then free=$((free - 1)); fi
   done
+  [ "$free" -gt 0 ]
+}
+
+# start_next LANE: starts the next file of a lane, and reads the one behind it.
+start_next() {
+  local ring file
+  read -r ring file <<<"${next[$1]}"
+  [ -n "${begun[$ring]:-}" ] || say_ring "$ring"
+  begun[$ring]=yes
+  if [ "$ring" = sweep ]; then sweep_ring "$file" 6<&- 7<&- & else spec_file "$ring" "$file" 6<&- 7<&- & fi
+  lane_of[$!]=$1
+  [ -z "$(slow_files "$file")" ] || lane_of[$!]=slow
+  read_next "$1"
+}
+
+read_next() {
+  if [ "$1" = computing ]; then IFS= read -r "next[$1]" <&6; else IFS= read -r "next[$1]" <&7; fi || next[$1]=""
+}
+
+say_ring() {
+  { flock 9 && progress "" && echo "== $1: ${ring_titles[$1]}"; } 9>>"$work/lock"
+}
+
+# Runs the specs of the plan: the rings that compute, in their order, beside those that wait.
+spec_rings() {
+  local lane ring
+  local -A next=() lane_of=() begun=()
+  exec 6< <(for ring in $1; do computes "$ring" && planned "$ring"; done)
+  exec 7< <(for ring in $1; do computes "$ring" || planned "$ring"; done)
+  read_next computing
+  read_next waiting
+  while [ -n "${next[computing]}${next[waiting]}" ]; do
+    for lane in computing waiting; do
+      while [ -n "${next[$lane]}" ] && has_slot "$lane"; do start_next "$lane"; done
+    done
+    [ -z "${next[computing]}${next[waiting]}" ] || wait -n
+  done
+  exec 6<&- 7<&-
   wait
 }
 
@@ -189,20 +241,28 @@ unit_ring() {
   echo "0 1 0" >>"$work/tally"
 }
 
-# Each program takes about 10 s.
+# Each program takes about 20 s of a core, and half of that over TLS.
 sweep_ring() {
-  local program began log=$work/sweep
+  local program part over began log=$work/sweep
   echo "sweep $1 $EPOCHSECONDS" >>"$work/started"
-  for program in build/moonport=500 build/asan/moonport=150; do
+  while read -r program part over; do
     began=${EPOCHREALTIME/./}
-    python3 "$1" --jobs "$(slots sweep)" --program "${program%=*}" --part "${program#*=}" >"$log" 2>&1 </dev/null
-    tail -n 1 "$log" | awk -v ms="$(((${EPOCHREALTIME/./} - began) / 1000))" -v file="$1" '
-      /^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3; seen = 1 }
-      END { print passed + 0, seen ? failed : 1, 0, "sweep", file, ms }' >>"$work/tally"
-    progress ""
-    printf '  %s with %s: %s\n' "$1" "${program%=*}" "$(tail -n 1 "$log")"
-    sed -n '/^  [a-z0-9_]*: [0-9]* passed, 0 failed$/d; $d; s/^/    | /p' "$log"
-  done
+    python3 "$1" ${over:+"$over"} --jobs "$(slots unit)" --program "$program" --part "$part" >"$log" 2>&1 </dev/null
+    {
+      flock 9
+      tail -n 1 "$log" | awk -v ms="$(((${EPOCHREALTIME/./} - began) / 1000))" -v file="$1" '
+        /^[0-9]+ passed, [0-9]+ failed$/ { passed = $1; failed = $3; seen = 1 }
+        END { print passed + 0, seen ? failed : 1, 0, "sweep", file, ms }' >>"$work/tally"
+      progress ""
+      printf '  %s with %s: %s\n' "$1${over:+ $over}" "$program" "$(tail -n 1 "$log")"
+      sed -n '/^  [a-z0-9_]*: [0-9]* passed, 0 failed$/d; $d; s/^/    | /p' "$log"
+    } 9>>"$work/lock"
+  done <<'END'
+build/moonport 500
+build/asan/moonport 150
+build/moonport 200 --tls
+build/asan/moonport 60 --tls
+END
 }
 
 finish() {
@@ -260,20 +320,16 @@ run_tests() {
     elif [ ${#files[@]} -gt 0 ]; then
       case $ring in gc | program | valgrind | sweep) continue ;; esac
     fi
-    mapfile -t chosen < <(spec_files "$ring" | sed '/^$/d' | named "${files[@]}")
+    mapfile -t chosen < <(spec_files "$ring" | sed '/^$/d' | named "${files[@]}" | included)
     [ ${#chosen[@]} -eq 0 ] || plan "$ring" "${chosen[@]}"
   done
   show_progress
-  for ring in "${ring_names[@]}"; do
-    mapfile -t chosen < <(planned "$ring")
-    [ ${#chosen[@]} -gt 0 ] || continue
-    echo "== $ring: ${ring_titles[$ring]}"
-    case $ring in
-      unit) unit_ring "${chosen[@]}" ;;
-      sweep) sweep_ring "${chosen[@]}" ;;
-      *) spec_ring "$ring" "${chosen[@]}" ;;
-    esac
-  done
+  mapfile -t chosen < <(planned unit)
+  if [ ${#chosen[@]} -gt 0 ]; then
+    say_ring unit
+    unit_ring "${chosen[@]#unit }"
+  fi
+  spec_rings "${ring_names[*]:1}"
   if [ ! -s "$work/tally" ]; then
     echo "dev: no test matches: $*" >&2
     echo "0 1 0" >>"$work/tally"

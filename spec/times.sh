@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154  # root, work, exclude and terminal are set in dev and spec/rings.sh
 # How long spec files take. spec/rings.sh starts the longest first, so that no core waits for the last one,
-# and says on a terminal how much time is left. Times are those of the last run in this checkout, else those
-# of ring_seconds.
+# and shows the time left on a terminal. Times come from the last run in this checkout, else from
+# ring_seconds.
 
-# What a file of a ring takes that has never run here, on one core.
+# How long a file of a ring takes that hasn't run here yet, on one core.
 declare -A ring_seconds=(
   [unit]=1 [api]=2 [host]=5 [scripts]=5 [qt]=3 [regress]=1 [install]=40 [gc]=8
   [program]=2 [valgrind]=15 [sweep]=40
@@ -27,12 +27,12 @@ plan() {
     sort -k 3,3nr >>"$work/plan"
 }
 
-# planned RING: its files, in the order in which they start
+# planned RING: lines of the ring and its files, in the order in which they start
 planned() {
-  awk -v ring="$1" '$1 == ring { print $2 }' "$work/plan"
+  awk -v ring="$1" '$1 == ring { print $1, $2 }' "$work/plan"
 }
 
-# Keeps what this run has measured. A line of the tally is passed, failed, skipped, ring, file, milliseconds.
+# Saves the measurements of this run. A line of the tally is passed, failed, skipped, ring, file, milliseconds.
 keep_times() {
   local times=$root/build/test-times
   [ -z "$exclude" ] || return # not all of each file
@@ -43,29 +43,30 @@ keep_times() {
   mv "$work/times" "$times"
 }
 
-# One line about the run so far.
+# One line about the run so far. The rings that compute run beside those that wait, behind the unit tests.
 progress_line() {
   cat "$work"/*.results 2>/dev/null | grep -c '^passed' | awk -v now="$EPOCHSECONDS" -v began="$began" \
-    -v rings="$(awk '{ print $1 }' "$work/plan" | uniq | tr '\n' ' ')" '
+    -v waiting="$(slots api)" '
     FILENAME == "-" { passed = $1; next }
     FILENAME ~ /plan$/ {
       ms[$1, $2] = $3; slots[$1, $2] = $5
-      all[$1]++; total += $3 / $5; specs += $4
+      lane[$1, $2] = $1 == "unit" ? "unit" : $5 == waiting ? "waiting" : "computing"
+      all++; total[lane[$1, $2]] += $3 / $5; specs += $4
       if (!$4) unknown = 1
       next
     }
-    FILENAME ~ /started$/ { started[$1, $2] = $3; ring = $1; next }
-    { ended[$4, $5] = 1; done[$4]++; failed += $2; if ($4 == "unit" || $4 == "sweep") passed += $1 }
+    FILENAME ~ /started$/ { started[$1, $2] = $3; next }
+    { ended[$4, $5] = 1; done++; failed += $2; if ($4 == "unit" || $4 == "sweep") passed += $1 }
+    function whole(of) { return of["unit"] + (of["waiting"] > of["computing"] ? of["waiting"] : of["computing"]) }
     END {
       for (one in started) {
         spent = (now - started[one]) * 1000
-        past += (one in ended || spent > ms[one] ? ms[one] : spent) / slots[one]
+        past[lane[one]] += (one in ended || spent > ms[one] ? ms[one] : spent) / slots[one]
       }
-      # A minute of trust in the plan; then as fast as it has been going.
-      left = (total - past) / 1000 * (now - began + 60) / (past / 1000 + 60)
-      n = split(rings, names, " ")
-      for (i = 1; names[i] != ring && i < n; i++) ;
-      printf "%s, ring %d of %d: %d of %d files; %d ", ring, i, n, done[ring], all[ring], passed
+      for (one in total) rest[one] = total[one] - past[one]
+      # It trusts the plan for a minute, then the speed so far.
+      left = whole(rest) / 1000 * (now - began + 60) / (whole(past) / 1000 + 60)
+      printf "%d of %d files; %d ", done, all, passed
       printf unknown ? "specs passed" : "of %d specs passed", specs
       if (failed) printf ", %d failed", failed
       if (left < 50) printf "; less than a minute left"
@@ -73,8 +74,8 @@ progress_line() {
     }' - "$work/plan" "$work/started" "$work/tally"
 }
 
-# Shows that line each second, on a terminal, until the run is over. It isn't a job of this shell, which waits
-# for its jobs.
+# Shows that line each second, on a terminal, until the run is over. It isn't a job of this shell, since the
+# shell waits for its jobs.
 show_progress() {
   [ -n "$terminal" ] || return
   (

@@ -1,6 +1,8 @@
 #!/usr/bin/env moonport
--- myservice: answers commands, one per line.   moonport myservice.lua [port [address]]
--- Talk to it with: nc 127.0.0.1 7000
+-- myservice: answers commands, one per line.   moonport myservice.lua [port [address]] --plain
+-- Talk to it with: nc 127.0.0.1 7000 --plain
+--tls -- myservice: answers commands, one per line, by TLS.   moonport myservice.lua [port [address [certificate key]]]
+--tls -- Talk to it with: openssl s_client -quiet -CAfile certificate.pem -connect 127.0.0.1:7000
 local moonport = require "moonport"
 
 local longest = 1024           -- bytes of a line
@@ -10,7 +12,9 @@ local patience = 5 * 60 * 1000 -- milliseconds without a byte after which a conn
 -- A reload makes fresh locals. It keeps what is in persist, or in a field of a connection.
 local totals = moonport.persist("totals", { requests = 0 })
 
-local server = moonport.TcpServer()
+local server = moonport.TcpServer() --plain
+--tls local server = moonport.SslServer()
+--tls assert(server:setSslConfiguration { certificate = arg[3] or "certificate.pem", key = arg[4] or "key.pem" })
 local client = server.connection -- handlers, data and methods that every connection has
 
 -- A command gets the connection, and the text after its name in the line. It returns the answer, or nil and what is
@@ -48,7 +52,8 @@ end
 
 function client:answer(line)
   totals.requests = totals.requests + 1
-  local name, argument = line:match "^%s*(%S*)%s*(.-)%s*$"
+  local name, argument = line:match "^%s*(%S*)%s*(.*)$"
+  argument = argument:match "^.*%S" or "" -- without blanks at its end
   local answer, wrong = nil, "no such command; help lists them"
   if commands[name] then answer, wrong = commands[name](self, argument) end
   if answer or wrong then self:write((answer and "ok " .. answer or "error " .. wrong) .. "\n") end

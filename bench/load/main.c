@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// load MODE [options]: drives one server through one row of the table and prints "key value" lines. The load
-// is one thread, one epoll, the same work for every server. It checks each byte that comes back, waits for
-// each close, and ends with exit status 1 and one line of reason when a server does less.
+// load MODE [options]: measures one row of the table with one server and prints "key value" lines. The load
+// is one thread with one epoll, the same work for every server. It checks each byte that comes back, and
+// waits for each close. If a server does less, the load gives the reason in one line and exits with status 1.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -34,7 +34,7 @@ static connection *new_connections(int count) {
     return all;
 }
 
-// One stretch of work: the server's CPU time and the wall time of it.
+// One stretch of work: the server's CPU time for it, and the wall time.
 typedef struct stretch {
     int64_t cpu, wall;
 } stretch;
@@ -47,8 +47,8 @@ static double stretch_cpu(const plan *p, stretch s, long units) {
     return (double)(cpu_time(p->pid) - s.cpu) / (double)units;
 }
 
-// Whether there is one more turn: one in all, or one for each line that the leader writes. The leader is told
-// "ready" first, and an empty line ends what a turn reports.
+// True if there is one more turn: one in all, or one for each line from the leader. First the leader gets
+// "ready"; an empty line ends the report of a turn.
 static bool next_turn(const plan *p) {
     static int turns;
     char line[8];
@@ -59,14 +59,51 @@ static bool next_turn(const plan *p) {
     return fgets(line, sizeof line, stdin) != NULL;
 }
 
+// The clients that only begin a handshake, new ones in each turn. Their memory is measured in the first turn.
+typedef struct muted {
+    connection *all, *other; // other: is served between them
+    bool weighed;
+} muted;
+
+static void mute_begin(muted *m, const plan *p) {
+    if (p->mute == 0)
+        return;
+    if (!m->all) {
+        m->all = new_connections(p->mute);
+        m->other = new_connections(1);
+    }
+    phase("begin handshakes");
+    int64_t before = m->weighed ? 0 : resident_memory(p->pid);
+    open_mute(m->all, p->mute, m->other, p);
+    if (!m->weighed)
+        report("mute_bytes", (double)(resident_memory(p->pid) - before) / p->mute);
+    m->weighed = true;
+}
+
+static void mute_end(const muted *m, const plan *p) {
+    if (p->mute == 0)
+        return;
+    phase("give up handshakes");
+    report("mute_ended", close_mute(m->all, p->mute, m->other, p));
+}
+
+static void report_handshakes(const plan *p, long handshakes, long resumed) {
+    if (p->resumes && tls_handshakes > handshakes)
+        report("resumed_percent",
+               100 * (double)(tls_resumed - resumed) / (double)(tls_handshakes - handshakes));
+}
+
 typedef void traffic(connection *all, int count, const plan *p, long requests, histogram *h);
 
-// Turns of the same traffic over the same connections. `units` is how many things of the row one request is.
+// Turns of the same traffic over the same connections. `units`: how many of the row's units are in a request.
 static void take_turns(connection *all, const plan *p, traffic *what, long units) {
+    muted mute = {0};
     phase("warm-up");
     what(all, p->connections, p, p->requests / 4 + 1, histogram_new());
     while (next_turn(p)) {
         histogram *h = histogram_new();
+        mute_begin(&mute, p);
+        long handshakes = tls_handshakes, resumed = tls_resumed;
         phase("turn");
         stretch s = stretch_begin(p);
         if (p->hang_up && kill(p->pid, SIGHUP) < 0)
@@ -74,8 +111,10 @@ static void take_turns(connection *all, const plan *p, traffic *what, long units
         what(all, p->connections, p, p->requests, h);
         report("cpu_ns", stretch_cpu(p, s, p->requests * units));
         report("per_second", (double)(p->requests * units) * 1e9 / (double)(now() - s.wall));
+        report_handshakes(p, handshakes, resumed);
         histogram_report(h);
         free(h);
+        mute_end(&mute, p);
     }
 }
 
@@ -122,8 +161,9 @@ static double open_blocks(const plan *p, connection *all) {
     return cost[BLOCKS / 2];
 }
 
-// What idle connections cost: memory, and whether it comes back; opening the first and the last ones. The
-// busy ones keep the server at work between, so that what is collected or given back in passing is.
+// The cost of idle connections: their memory and what of it is returned, and the opening of the first and the
+// last ones. Between these, busy connections keep the server at work, so that it collects and returns memory
+// as it does in passing.
 static void run_idle(const plan *p) {
     connection *busy = new_connections(p->connections);
     connection *idle = new_connections(p->idle);
@@ -131,7 +171,7 @@ static void run_idle(const plan *p) {
     int some = BLOCK * BLOCKS;
 
     if (p->idle < 2 * some)
-        fail("at least %d idle connections, please", 2 * some);
+        fail("needs at least %d idle connections", 2 * some);
     phase("warm-up");
     open_all(busy, p->connections, p->size);
     open_all(idle, FEW, p->size);
@@ -199,29 +239,37 @@ static void run_start(const plan *p, char **command) {
 }
 
 static _Noreturn void usage(void) {
-    fputs("usage: load echo|connect|idle|fanout -p PORT [-P PID] [-c connections] [-i idle connections]\n"
-          "            [-s size] [-d depth] [-n requests] [-r requests a second] [-w] [-l] [-H]\n"
-          "       -w wait in the kernel (the server shares the CPU), -l take a turn for each line of input,\n"
-          "       -H begin each turn with a SIGHUP to the server\n"
-          "       load start -p PORT [-u CPU of the command] -- command...\n",
-          stderr);
+    fputs(
+        "usage: load echo|connect|idle|fanout -p PORT [-P PID] [-c connections] [-i idle connections]\n"
+        "            [-s size] [-d depth] [-n requests] [-r requests a second] [-t | -T] [-m mute clients]\n"
+        "            [-L] [-w] [-l] [-H]\n"
+        "       -t speak TLS, -T resume sessions too, -m clients that only begin a handshake,\n"
+        "       -L connect to the abstract Unix-domain socket moonport-bench-PORT,\n"
+        "       -w wait in the kernel (the server shares the CPU), -l take a turn for each line of input,\n"
+        "       -H begin each turn with a SIGHUP to the server\n"
+        "       load start -p PORT [-u CPU of the command] -- command...\n",
+        stderr);
     exit(2);
 }
 
 static plan parse(int argc, char **argv) {
     plan p = {.connections = 50, .size = 64, .cpu = -1, .depth = 1, .requests = 100000};
     int option;
-    while ((option = getopt(argc, argv, "p:P:c:i:s:d:n:r:u:wlH")) != -1) {
+    while ((option = getopt(argc, argv, "p:P:c:i:m:s:d:n:r:u:tTLwlH")) != -1) {
         switch (option) {
         case 'p': p.port = (uint16_t)atoi(optarg); break;
         case 'P': p.pid = atoi(optarg); break;
         case 'c': p.connections = atoi(optarg); break;
         case 'i': p.idle = atoi(optarg); break;
+        case 'm': p.mute = atoi(optarg); break;
         case 's': p.size = atoll(optarg); break;
         case 'd': p.depth = atoi(optarg); break;
         case 'n': p.requests = atol(optarg); break;
         case 'r': p.rate = atof(optarg); break;
         case 'u': p.cpu = atoi(optarg); break;
+        case 'T': p.resumes = true; // fall through
+        case 't': p.tls = true; break;
+        case 'L': p.local = true; break;
         case 'w': p.sleeps = true; break;
         case 'l': p.led = true; break;
         case 'H': p.hang_up = true; break;
@@ -229,7 +277,7 @@ static plan parse(int argc, char **argv) {
         }
     }
     if (!p.port || p.connections < 1 || p.idle < 0 || p.size < 1 || p.depth < 1 || p.requests < 1 ||
-        (p.hang_up && p.pid == 0))
+        p.mute < 0 || (p.mute > 0 && !p.tls) || (p.hang_up && p.pid == 0))
         usage();
     return p;
 }
@@ -252,7 +300,7 @@ int main(int argc, char **argv) {
         run_connect(&p);
     else if (strcmp(mode, "idle") == 0)
         run_idle(&p);
-    else if (strcmp(mode, "fanout") == 0)
+    else if (strcmp(mode, "fanout") == 0 && !p.tls)
         run_fan_out(&p);
     else if (strcmp(mode, "start") == 0 && optind + 1 < argc)
         run_start(&p, argv + 1 + optind);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the kernel keeps about the server: its CPU time, from the process's own clock (the tick-free sum that
+// The kernel's record of the server: its CPU time, from the process's own clock (the tick-free sum that
 // /proc/PID/schedstat shows too, over all threads), and its resident memory, from /proc/PID/smaps_rollup.
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static int64_t resident_now(pid_t pid) {
         fclose(f);
     }
     if (kib < 0)
-        fail("%s doesn't tell the resident memory", path);
+        fail("%s has no resident memory", path);
     return (int64_t)kib * 1024;
 }
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Both are 0 of process 0.
+// Both return 0 for process 0.
 int64_t cpu_time(pid_t pid);        // ns, user and system, all threads, exact to the moment
 int64_t resident_memory(pid_t pid); // bytes, once it has stopped changing (or a second has passed)
 

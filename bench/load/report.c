@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The lines that the load writes. Nothing else of it writes any, but for the leader's "ready".
+// The lines that the load writes. Nothing else in it writes lines, except "ready" to the leader.
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// What the load says: a figure, or where and why it gave up; and the clock behind both.
+// The output of the load: a figure, or where and why it gave up. And the clock for both.
 
 #ifndef LOAD_REPORT_H
 #define LOAD_REPORT_H
 
 #include <stdint.h>
 
-// Names what is being done, for error messages.
+// Names the current phase, for error messages.
 void phase(const char *name);
 
 // Reports "load: PHASE: reason" and exits with status 1.

@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: MIT
 //
 // Connections to the server and the bytes on them. Byte n of a connection's stream is pattern[base + n], so
-// that nothing is copied to send, and what comes back is compared with the place it has to come from.
+// that sending copies nothing, and received bytes are compared with the right place in the pattern.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "report.h"
 #include "stream.h"
 
-// The pattern repeats after PERIOD bytes, a prime, so that no buffer size of a server hides a shift by it.
+// The pattern repeats after PERIOD bytes, a prime, so that a shift by a server's buffer size is noticed.
 enum { PERIOD = 65521, CHUNK = 256 * 1024 };
 
 static unsigned char pattern[PERIOD + CHUNK];
 static unsigned char incoming[CHUNK];
 static struct sockaddr_in server;
+static struct sockaddr_un local; // instead of it, if its size isn't 0
+static socklen_t local_size;
 static int poller = -1;
-static bool sleeps;
+static bool sleeps, speaks_tls, resumes;
+static unsigned char hello[1024];
+static size_t hello_size;
 connection *ready[READY_MAX];
 
 void streams_init(const plan *p) {
@@ -35,7 +42,18 @@ void streams_init(const plan *p) {
     }
     server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(p->port)};
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    local.sun_family = AF_UNIX;
+    if (p->local)
+        local_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                                 (size_t)snprintf(local.sun_path + 1, sizeof local.sun_path - 1,
+                                                  "moonport-bench-%d", p->port));
     sleeps = p->sleeps;
+    speaks_tls = p->tls;
+    resumes = p->resumes;
+    if (speaks_tls) {
+        tls_init();
+        hello_size = tls_hello(hello, sizeof hello);
+    }
     poller = epoll_create1(EPOLL_CLOEXEC);
     if (poller < 0)
         fail("epoll_create1: %s", strerror(errno));
@@ -59,46 +77,81 @@ static void watch(connection *c, int operation, uint32_t events) {
         fail("epoll_ctl: %s", strerror(errno));
 }
 
+// Returns a socket that connects to the server.
+// The system doesn't wait for room in the backlog of a Unix-domain socket.
+static int dial_local(int flags) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (fd < 0)
+        fail("socket: %s", strerror(errno));
+    while (connect(fd, (struct sockaddr *)&local, local_size) < 0)
+        if (errno != EAGAIN)
+            fail("connect to %s: %s", local.sun_path + 1, strerror(errno));
+    return fd;
+}
+
+static int dial(uint32_t serial, int flags) {
+    int on = 1;
+    if (local_size > 0)
+        return dial_local(flags);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (fd < 0)
+        fail("socket: %s", strerror(errno));
+
+    // Alternates source addresses, so that ports in TIME_WAIT don't use up all of them.
+    struct sockaddr_in self = {.sin_family = AF_INET};
+    self.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + serial % 100);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&self, sizeof self) < 0)
+        fail("bind: %s", strerror(errno));
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
+        fail("connect to port %d: %s", ntohs(server.sin_port), strerror(errno));
+    return fd;
+}
+
 void stream_connect(connection *c) {
     static uint32_t serial;
-    int on = 1;
-
-    *c = (connection){.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), .writing = true};
-    if (c->fd < 0)
-        fail("socket: %s", strerror(errno));
-    c->base = serial * 7919 % PERIOD;
-
-    // Source addresses in turn: ports that rest in TIME_WAIT don't run out.
-    struct sockaddr_in self = {.sin_family = AF_INET};
-    self.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + serial++ % 100);
-    setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (bind(c->fd, (struct sockaddr *)&self, sizeof self) < 0)
-        fail("bind: %s", strerror(errno));
-    if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
-        fail("connect to port %d: %s", ntohs(server.sin_port), strerror(errno));
+    *c = (connection){.fd = dial(serial, SOCK_NONBLOCK), .ticket = c->ticket, .writing = true};
+    c->base = serial++ * 7919 % PERIOD;
+    if (speaks_tls)
+        c->tls = tls_begin(c->fd, resumes ? &c->ticket : NULL);
     watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
+}
+
+void stream_begin_hello(connection *c) {
+    static uint32_t serial;
+    c->fd = dial(serial++, 0);
+    if (send(c->fd, hello, hello_size / 2, MSG_NOSIGNAL) < 0 && errno != ECONNRESET && errno != EPIPE)
+        fail("send of half a ClientHello: %s", strerror(errno));
+}
+
+bool stream_give_up(connection *c) {
+    ssize_t n = recv(c->fd, incoming, sizeof incoming, MSG_DONTWAIT);
+    bool ended = n >= 0 || errno != EAGAIN;
+    close(c->fd);
+    return ended;
 }
 
 void stream_send(connection *c) {
     while (c->sent < c->goal) {
         int64_t left = c->goal - c->sent;
         size_t length = left < CHUNK ? (size_t)left : CHUNK;
-        ssize_t n = send(c->fd, pattern + (c->base + (uint64_t)c->sent) % PERIOD, length, MSG_NOSIGNAL);
+        const unsigned char *data = pattern + (c->base + (uint64_t)c->sent) % PERIOD;
+        ssize_t n = c->tls ? tls_send(c->tls, data, length) : send(c->fd, data, length, MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0)
             fail("send after %lld bytes: %s", (long long)c->sent, strerror(errno));
         c->sent += n;
     }
-    bool unsent = c->sent < c->goal;
-    if (unsent != c->writing) {
-        c->writing = unsent;
-        watch(c, EPOLL_CTL_MOD, unsent ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    bool full = c->sent < c->goal && (!c->tls || tls_wants_write(c->tls));
+    if (full != c->writing) {
+        c->writing = full;
+        watch(c, EPOLL_CTL_MOD, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
     }
 }
 
-// Says where the stream goes wrong.
+// Reports the first wrong byte.
 static _Noreturn void wrong(const connection *c, ssize_t n) {
     const unsigned char *expected = pattern + (c->base + (uint64_t)c->received) % PERIOD;
     ssize_t i = 0;
@@ -107,8 +160,17 @@ static _Noreturn void wrong(const connection *c, ssize_t n) {
     fail("wrong byte %lld: 0x%02x instead of 0x%02x", (long long)(c->received + i), incoming[i], expected[i]);
 }
 
+// Behind close_notify, TCP's end is read by recv.
+static ssize_t receive(connection *c) {
+    return c->tls && !tls_is_over(c->tls) ? tls_receive(c->tls, incoming, sizeof incoming)
+                                          : recv(c->fd, incoming, sizeof incoming, 0);
+}
+
 int64_t stream_receive(connection *c) {
-    ssize_t n = recv(c->fd, incoming, sizeof incoming, 0);
+    // Only sending makes the handshake: no event follows its end, so a receive would leave bytes unsent.
+    if (c->tls && tls_is_young(c->tls))
+        return 0;
+    ssize_t n = receive(c);
     if (n < 0 && errno == EAGAIN)
         return 0;
     if (n < 0)
@@ -124,12 +186,17 @@ int64_t stream_receive(connection *c) {
 }
 
 void stream_half_close(connection *c) {
+    if (c->tls)
+        tls_say_goodbye(c->tls);
     if (shutdown(c->fd, SHUT_WR) < 0)
         fail("shutdown: %s", strerror(errno));
 }
 
 bool stream_closed_by_server(connection *c) {
-    ssize_t n = recv(c->fd, incoming, sizeof incoming, 0);
+    bool bare = !c->tls || tls_is_over(c->tls);
+    ssize_t n = receive(c);
+    if (n == 0 && !bare)
+        n = receive(c);
     if (n < 0 && errno == EAGAIN)
         return false;
     if (n < 0)
@@ -140,6 +207,9 @@ bool stream_closed_by_server(connection *c) {
 }
 
 void stream_close(connection *c) {
+    if (c->tls)
+        tls_end(c->tls);
+    c->tls = NULL;
     close(c->fd);
     c->fd = -1;
 }

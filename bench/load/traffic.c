@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What is done with connections: opening, echoing in a closed loop or at a rate, closing, publishing. Each
-// function returns when the last byte it waits for is there, so the server has nothing left to do.
+// The uses of connections: opening, echoing in a closed loop or at a rate, closing, publishing. Each function
+// returns when the last expected byte has arrived, so the server has nothing left to do.
 
 #include "report.h"
 #include "traffic.h"
@@ -29,6 +29,8 @@ void open_all(connection *all, int count, int64_t size) {
             connection *c = ready[i];
             if (c->goal == 0)
                 begin(c, size);
+            else if (c->sent < c->goal)
+                stream_send(c);
             if (stream_receive(c) == 0 || c->received < c->goal)
                 continue;
             exchanged++;
@@ -63,7 +65,7 @@ void echo(connection *all, int count, const plan *p, long requests, histogram *h
     while (ended < begun) {
         for (int i = 0, n = streams_wait(); i < n; i++) {
             connection *c = ready[i];
-            if (c->writing)
+            if (c->sent < c->goal)
                 stream_send(c);
             if (stream_receive(c) == 0 || c->received < c->goal)
                 continue;
@@ -78,15 +80,15 @@ void echo(connection *all, int count, const plan *p, long requests, histogram *h
     exchanged += ended;
 }
 
-// Message k of connection c is due at start + (k * count + c) / rate, whatever became of the ones before it,
-// and its latency counts from there: a server that pauses is charged for everything it kept waiting.
+// Message k of connection c is due at start + (k * count + c) / rate, whatever happened to the previous ones.
+// Its latency counts from then: a server that pauses is charged for everything that it delays.
 void echo_at_rate(connection *all, int count, const plan *p, long requests, histogram *h) {
     double gap = 1e9 / p->rate;
     int64_t start = now() + 1000000, progress = start;
     long begun = 0, ended = 0;
 
     for (int i = 0; i < count; i++)
-        all[i].began = all[i].received; // here: where its first message begins
+        all[i].began = all[i].received; // here: the position where its first message begins
     while (ended < requests) {
         int64_t t = now(), due;
         while (due = start + (int64_t)((double)begun * gap), begun < requests && due <= t) {
@@ -101,7 +103,7 @@ void echo_at_rate(connection *all, int count, const plan *p, long requests, hist
             fail("nothing came for ten seconds");
         for (int i = 0; i < n; i++) {
             connection *c = ready[i];
-            if (c->writing)
+            if (c->sent < c->goal)
                 stream_send(c);
             int64_t before = (c->received - c->began) / p->size;
             if (stream_receive(c) == 0)
@@ -128,6 +130,8 @@ void connect_echo_close(connection *all, int count, const plan *p, long requests
                 c->goal = p->size;
                 stream_send(c);
             } else if (c->received < c->goal) {
+                if (c->sent < c->goal)
+                    stream_send(c);
                 if (stream_receive(c) > 0 && c->received == c->goal)
                     stream_half_close(c);
             } else if (stream_closed_by_server(c)) {
@@ -144,6 +148,31 @@ void connect_echo_close(connection *all, int count, const plan *p, long requests
         }
     }
     exchanged += ended;
+}
+
+// Serves one more client. The queue of a listener is in order, so all earlier clients are accepted then.
+static void serve_another(connection *other, const plan *p) {
+    static histogram *unread;
+    if (!unread)
+        unread = histogram_new();
+    connect_echo_close(other, 1, p, 1, unread);
+}
+
+void open_mute(connection *all, int count, connection *other, const plan *p) {
+    for (int i = 0; i < count; i++) {
+        stream_begin_hello(&all[i]);
+        if (i % OPENING_AT_ONCE == OPENING_AT_ONCE - 1)
+            serve_another(other, p);
+    }
+    serve_another(other, p);
+}
+
+int close_mute(connection *all, int count, connection *other, const plan *p) {
+    int ended = 0;
+    for (int i = 0; i < count; i++)
+        ended += stream_give_up(&all[i]);
+    serve_another(other, p);
+    return ended;
 }
 
 void fan_out(connection *all, int count, const plan *p, long requests, histogram *h) {

@@ -8,4 +8,5 @@ local server = moonport.TcpServer()
 
 function server.connection:readyRead() self:write(self:readAll()) end
 
-assert(server:listen("127.0.0.1", tonumber(arg[1])))
+-- @name is an abstract Unix-domain socket
+assert(server:listen(arg[1]:find "^@" and "unix:" .. arg[1] or "127.0.0.1", tonumber(arg[1])))

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// What the C servers have in common: an echo server without a loop. It reads into one buffer, sends at once
-// and keeps only what the kernel doesn't take. What begins with '*' goes to every connection. The file that
-// includes it has the type `watcher` and defines the three functions below.
+// The common part of the plain C servers: an echo server without a loop. It reads into one buffer, sends at
+// once and stores only what the kernel doesn't take. A message that begins with '*' goes to every connection.
+// The including file has the type `watcher` and defines the three functions below.
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS = 64 };
+#include "listen.h"
 
 typedef struct connection {
     watcher watcher;
@@ -45,11 +39,9 @@ static void drop(connection *c) {
 
 static void take(int listener) {
     for (int i = 0; i < ACCEPTS; i++) {
-        int on = 1;
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept_one(listener);
         if (fd < 0)
             return;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         connection *c = calloc(1, sizeof *c);
         if (!c)
             abort();
@@ -77,7 +69,7 @@ static void keep(connection *c, const char *data, size_t size) {
 static void put(connection *c, const char *data, size_t size) {
     ssize_t n = c->unsent_size ? 0 : send(c->fd, data, size, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN)
-        return; // the next recv tells
+        return; // the next recv reports the error
     size_t sent = n < 0 ? 0 : (size_t)n;
     if (sent < size)
         keep(c, data + sent, size - sent);
@@ -111,17 +103,4 @@ static void get(connection *c) {
     else
         for (connection *each = connections; each; each = each->next)
             put(each, buffer, (size_t)n);
-}
-
-static int listen_on(const char *port) {
-    int on = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, SOMAXCONN) < 0) {
-        perror("listen");
-        exit(1);
-    }
-    return fd;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The measure of all others: the echo server on bare epoll, level-triggered.
+// The echo server that all others are compared with: on bare epoll, level-triggered.
 
 #define _GNU_SOURCE
 #include <sys/epoll.h>
@@ -30,7 +30,7 @@ static void rewatch(connection *c, bool writing) {
 }
 
 static void unwatch(connection *c) {
-    (void)c; // closing does it
+    (void)c; // close removes it
 }
 
 int main(int argc, char **argv) {

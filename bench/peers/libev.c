@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The same echo server on libev, as its manual shows it: one ev_io a connection.
+// The same echo server on libev, as in its manual: one ev_io for each connection.
 
 #define _GNU_SOURCE
 #include <ev.h>

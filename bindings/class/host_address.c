@@ -36,13 +36,13 @@ static int fail(lua_State *L, const char *what, const char *text, const char *ki
 }
 
 /*
- * moonport.HostAddress([text | number | address]) -> address | nil, message, code; Null without an argument,
+ * moonport.HostAddress([text | number | address]) -> address | nil, message, code; Null without an argument;
  * a number is an IPv4 address
  */
 static int host_address_new(lua_State *L) {
     mp_address address;
     if (lua_gettop(L) > 0)
-        lua_remove(L, 1); /* the class, which is called */
+        lua_remove(L, 1); /* the class, which was called */
     binding_takes(L, 1);
     mp_address_set_null(&address);
     if (lua_isinteger(L, 1)) {

@@ -10,8 +10,8 @@
 
 void binding_open_host_address(lua_State *L, binding_state *state);
 
-/* Pushes moonport.HostAddress: a table that makes addresses when it is called, and has what Qt's class has
-   beside. */
+/* Pushes moonport.HostAddress: a table that makes addresses when it is called, and has the other functions
+   of Qt's class. */
 void binding_push_host_address_class(lua_State *L, binding_state *state);
 
 #endif

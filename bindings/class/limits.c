@@ -1,5 +1,5 @@
 /*
- * The limits of connections, for a socket and, as a default for its connections, for a server: buffers, the
+ * The limits of connections, on a socket or, as a default for its connections, on a server: buffers, the
  * high-water mark, the idle time-out, half-open mode (D4, D10).
  *
  * SPDX-License-Identifier: MIT
@@ -7,23 +7,25 @@
 #include "class/limits.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "net/stream_limits.h"
 #include "net/tcp_server.h"
 #include "object/arguments.h"
 #include "object/box.h"
+#include "object/suggestion.h"
 
 static mp_limits *server_limits(lua_State *L, int parameters) {
     return &binding_check(L, parameters, mp_tcp_server, MP_TCP_SERVER)->listener->limits;
 }
 
-/* The limits that a method reads. */
+/* The limits that a getter reads. */
 static const mp_limits *limits_of(lua_State *L, enum mp_kind kind) {
     return kind == MP_TCP_SERVER ? server_limits(L, 0)
                                  : mp_stream_limits(binding_check(L, 0, mp_stream, MP_TCP_SOCKET));
 }
 
-/* The limits that a method changes; apply() afterwards. */
+/* The limits that a setter changes; call apply() afterwards. */
 static mp_limits *own_limits(lua_State *L, enum mp_kind kind) {
     if (kind == MP_TCP_SERVER)
         return server_limits(L, 1);
@@ -39,7 +41,7 @@ static int apply(lua_State *L, enum mp_kind kind) {
     return 0;
 }
 
-/* A pair of methods for a member, in both classes. */
+/* A setter and a getter of a member, in both classes. */
 #define SIZE_LIMIT(member, set_name, get_name, words)                                                        \
     static int set_name(lua_State *L, enum mp_kind kind) {                                                   \
         binding_takes(L, 2);                                                                                 \
@@ -61,20 +63,38 @@ SIZE_LIMIT(write_buffer, set_write_buffer_limit, write_buffer_limit, "the write 
 /* object:setHighWaterMark(n), object:highWaterMark() -> n; 0 = off */
 SIZE_LIMIT(high_water_mark, set_high_water_mark, high_water_mark, "the high-water mark")
 
-/* object:setIdleTimeout(msec); 0, -1 or infinite = none */
+/* The directions of an idle time-out; each is at the index of those that it ignores. */
+static const char *const directions[] = {"both", "write", "read", NULL};
+
+/* The argument "both", "read" or "write" -> the directions that don't count. */
+static uint8_t check_ignored(lua_State *L, int index) {
+    const char *name = luaL_optstring(L, index, directions[0]);
+    for (int i = 0; directions[i]; i++)
+        if (strcmp(name, directions[i]) == 0)
+            return (uint8_t)i;
+    return (uint8_t)binding_raise_unknown(L, index, "direction", name, binding_listed_name, directions);
+}
+
+/* object:setIdleTimeout(msec[, direction = "both"]); 0, -1 or infinite = none */
 static int set_idle_timeout(lua_State *L, enum mp_kind kind) {
-    binding_takes(L, 2);
+    binding_takes(L, 3);
     double msec = luaL_checknumber(L, 2);
     if (isnan(msec) || (msec < 0 && msec != -1))
-        luaL_argerror(L, 2, "an idle time-out is not negative; 0 or -1 is none");
-    own_limits(L, kind)->idle_timeout = msec > 0 && !isinf(msec) ? msec : 0;
+        luaL_argerror(L, 2, "an idle time-out is not negative; 0 or -1 means none");
+    uint8_t ignores = check_ignored(L, 3);
+    lua_settop(L, 2);
+    mp_limits *limits = own_limits(L, kind);
+    limits->idle_timeout = msec > 0 && !isinf(msec) ? msec : 0;
+    limits->idle_ignores = ignores;
     return apply(L, kind);
 }
 
-/* object:idleTimeout() -> msec, 0 = none */
+/* object:idleTimeout() -> msec, 0 = none; direction */
 static int idle_timeout(lua_State *L, enum mp_kind kind) {
-    binding_push_msec(L, limits_of(L, kind)->idle_timeout);
-    return 1;
+    const mp_limits *limits = limits_of(L, kind);
+    binding_push_msec(L, limits->idle_timeout);
+    lua_pushstring(L, directions[limits->idle_ignores]);
+    return 2;
 }
 
 /* object:setAllowHalfOpen(boolean) */

@@ -1,20 +1,22 @@
 /*
- * moonport.TcpServer: QTcpServer for Lua.
+ * moonport.TcpServer: QTcpServer for Lua. tcp_server_listen.c has what it takes to listen.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "class/tcp_server.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
 #include "class/limits.h"
-#include "generation/succession.h"
 #include "net/tcp_server.h"
 #include "object/arguments.h"
+#include "object/endpoint.h"
 #include "object/object.h"
 #include "object/prototype.h"
 #include "object/result.h"
+#include "object/signal_name.h"
 #include "object/surplus.h"
 #include "run/wait.h"
 #include "run/work.h"
@@ -23,7 +25,7 @@
 
 /* moonport.TcpServer() -> server */
 int binding_new_tcp_server(lua_State *L) {
-    binding_takes_none(L, "listen(address, port) is told where");
+    binding_takes_none(L, "pass the address to listen(address, port)");
     binding_state *state = binding_state_of(L);
     binding_box *box = binding_new_box(L, state, MP_TCP_SERVER, sizeof(mp_tcp_server));
     if (mp_tcp_server_init((mp_tcp_server *)binding_object(box), mp_network_of(state->loop)) < 0)
@@ -39,102 +41,6 @@ static void destroy(mp_object *object) {
 
 static int server_gc(lua_State *L) {
     return binding_finalise(L, destroy);
-}
-
-/* Holds a server that is about to listen, and has its prototype at hand. */
-static void anchor(lua_State *L, mp_tcp_server *server) {
-    binding_check_prototype(L, 1);
-    binding_anchor(L, 1, &server->object);
-    if (server->listener->metatable == 0) {
-        mp_object_check(&server->object); /* for the case that this raises */
-        binding_update_prototype(L, 1);
-    }
-}
-
-static bool is_staged(const binding_box *box) {
-    return box->of_run && box->generation->staging;
-}
-
-/* The new run's server gets the old one's listener at the commit, if there is one: then this is true. One of
-   its own does not accept before it. */
-static bool stage(mp_tcp_server *server, mp_tcp_server *old) {
-    bool claims = old && !mp_tcp_server_is_listening(server);
-    server->staged = true;
-    if (claims)
-        mp_tcp_server_claim(server, old);
-    return claims;
-}
-
-/* What is listened on is told in the log, for who has to find a port that the system has chosen. */
-static int listened(lua_State *L, mp_tcp_server *server, const char *what, enum mp_fault fault) {
-    enum mp_log_level level = server->object.loop->log_level;
-    char endpoint[BINDING_ENDPOINT];
-    mp_address address;
-    uint16_t port;
-    if (fault == MP_FAULT_NONE && level <= MP_LOG_DEBUG) {
-        mp_tcp_server_address(server, &address, &port);
-        mp_log(level, MP_LOG_DEBUG, "listening on %s", binding_endpoint(endpoint, &address, port));
-    }
-    return binding_result(L, what, fault);
-}
-
-/* Another server of this program that listens at the port, or NULL. */
-static mp_tcp_server *find_at_port(const mp_tcp_server *server, uint16_t port) {
-    mp_network *network = mp_network_of(server->object.loop);
-    mp_tcp_server *it = mp_tcp_server_next(network, NULL);
-    while (it && (it == server || it->listener->watcher.fd < 0 || it->listener->port != port))
-        it = mp_tcp_server_next(network, it);
-    return it;
-}
-
-/* nil, message that says that it is a listener of our own, code */
-static int in_use_by(lua_State *L, const char *what, const mp_tcp_server *other) {
-    char endpoint[BINDING_ENDPOINT];
-    binding_endpoint(endpoint, &other->listener->address, other->listener->port);
-    const char *where = lua_pushfstring(L, "%s, where this program listens at %s", what, endpoint);
-    return binding_fail(L, where, MP_FAULT_ADDRESS_IN_USE);
-}
-
-/* server:listen([address = "any"[, port = 0]]) -> true | nil, message, code */
-static int tcp_server_listen(lua_State *L) {
-    mp_tcp_server *server = check_server(L, 2);
-    binding_box *box = binding_box_of(&server->object);
-    mp_address address;
-    if (lua_type(L, 2) == LUA_TNUMBER)
-        return luaL_argerror(L, 2, "address expected, got number; the port comes second");
-    uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "listen");
-    char what[BINDING_ENDPOINT + 16] = "listen ";
-    if (lua_isnoneornil(L, 2))
-        mp_address_set_any(&address);
-    else
-        binding_check_address(L, 2, &address);
-    anchor(L, server);
-    binding_endpoint(what + strlen(what), &address, port);
-    bool staged = server->staged = is_staged(box);
-    if (staged && stage(server, binding_claim_listener(box->generation, &address, port)))
-        return binding_result(L, what, MP_FAULT_NONE);
-    enum mp_fault fault = mp_tcp_server_listen(server, &address, port);
-    mp_tcp_server *old = staged && fault == MP_FAULT_ADDRESS_IN_USE
-                             ? binding_claim_port(box->generation, port)
-                             : NULL;
-    if (old)
-        fault = mp_tcp_server_replace(server, old, &address, port);
-    if (fault == MP_FAULT_ADDRESS_IN_USE && (old = find_at_port(server, port)))
-        return in_use_by(L, what, old);
-    return listened(L, server, what, fault);
-}
-
-/* server:setSocketDescriptor(fd) -> true | nil, message, code */
-static int tcp_server_set_socket_descriptor(lua_State *L) {
-    mp_tcp_server *server = check_server(L, 1);
-    binding_box *box = binding_box_of(&server->object);
-    lua_Integer number = luaL_checkinteger(L, 2);
-    int fd = number >= -1 && number <= INT_MAX ? (int)number : INT_MIN;
-    anchor(L, server);
-    server->staged = is_staged(box);
-    if (server->staged && stage(server, binding_claim_descriptor(box->generation, fd)))
-        return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);
-    return listened(L, server, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));
 }
 
 /* server:close() */
@@ -153,10 +59,15 @@ static int tcp_server_is_listening(lua_State *L) {
 
 /* server:serverAddress() -> string or nil */
 static int tcp_server_server_address(lua_State *L) {
+    const mp_tcp_server *server = check_server(L, 0);
+    const mp_local_name *local = mp_tcp_server_local_name(server);
     mp_address address;
     uint16_t port;
-    mp_tcp_server_address(check_server(L, 0), &address, &port);
-    binding_push_address(L, &address);
+    mp_tcp_server_address(server, &address, &port);
+    if (local)
+        binding_push_local(L, local);
+    else
+        binding_push_address(L, &address);
     return 1;
 }
 
@@ -184,6 +95,7 @@ static int tcp_server_next_pending_connection(lua_State *L) {
         lua_pushnil(L);
         return 1;
     }
+    assert(socket->object.anchor != 0 && !binding_box_of(&socket->object)->taker);
     socket->object.epoch = server->object.epoch;
     binding_push(L, &socket->object);
     binding_taken(binding_state_of(L), binding_box_of(&socket->object));
@@ -290,7 +202,7 @@ static int tcp_server_error_string(lua_State *L) {
 }
 
 /* The iterator of connections -> TcpSocket or nil. Upvalues: an array of them, the index of the last one
-   given. */
+   returned. */
 static int next_connection(lua_State *L) {
     lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
     lua_pushinteger(L, i);
@@ -299,7 +211,7 @@ static int next_connection(lua_State *L) {
     return 1;
 }
 
-/* server:connections() -> iterator over its open connections, as they are now */
+/* server:connections() -> iterator over the connections that are open now */
 static int tcp_server_connections(lua_State *L) {
     mp_tcp_server *server = check_server(L, 0);
     lua_Integer i = 0;
@@ -309,6 +221,7 @@ static int tcp_server_connections(lua_State *L) {
         binding_push(L, &socket->object);
         lua_rawseti(L, -2, ++i);
     }
+    assert((size_t)i == server->listener->open_count);
     lua_pushinteger(L, 0);
     lua_pushcclosure(L, next_connection, 2);
     return 1;
@@ -337,20 +250,16 @@ static int tcp_server_max_connections(lua_State *L) {
 /* tostring(server) */
 static int server_tostring(lua_State *L) {
     mp_tcp_server *server = check_server(L, BINDING_ANY);
-    char text[BINDING_ENDPOINT];
-    mp_address address;
-    uint16_t port;
-    mp_tcp_server_address(server, &address, &port);
+    char text[BINDING_PLACE];
     if (mp_tcp_server_is_listening(server))
-        lua_pushfstring(L, "TcpServer(%s, listening)", binding_endpoint(text, &address, port));
+        lua_pushfstring(L, "%s(%s, listening)", binding_kind_name(server->object.behaviour->kind),
+                        binding_place(text, server));
     else
-        lua_pushliteral(L, "TcpServer(not listening)");
+        lua_pushfstring(L, "%s(not listening)", binding_kind_name(server->object.behaviour->kind));
     return 1;
 }
 
 static const luaL_Reg methods[] = {
-    {"listen", tcp_server_listen},
-    {"setSocketDescriptor", tcp_server_set_socket_descriptor},
     {"close", tcp_server_close},
     {"isListening", tcp_server_is_listening},
     {"serverAddress", tcp_server_server_address},
@@ -374,9 +283,22 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
+void binding_open_server_class(lua_State *L, binding_state *state, enum mp_kind kind, const luaL_Reg *own,
+                               lua_CFunction gc) {
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    bool inherits = kind != MP_TCP_SERVER;
+    const luaL_Reg *const parts[] = {binding_server_listening, binding_server_limit_methods, NULL};
+    const luaL_Reg *const inherited[] = {own, NULL};
+    binding_new_class(L, state, kind, binding_kind_name(kind), inherits ? none : methods);
+    if (inherits)
+        binding_inherit(L, state, MP_TCP_SERVER);
+    for (const luaL_Reg *const *part = inherits ? inherited : parts; *part; part++) {
+        lua_pushlightuserdata(L, state);
+        luaL_setfuncs(L, *part, 1);
+    }
+    binding_finish_class(L, state, kind, gc, server_tostring, tcp_server_close);
+}
+
 void binding_open_tcp_server(lua_State *L, binding_state *state) {
-    binding_new_class(L, state, MP_TCP_SERVER, "TcpServer", methods);
-    lua_pushlightuserdata(L, state);
-    luaL_setfuncs(L, binding_server_limit_methods, 1);
-    binding_finish_class(L, state, MP_TCP_SERVER, server_gc, server_tostring, tcp_server_close);
+    binding_open_server_class(L, state, MP_TCP_SERVER, NULL, server_gc);
 }

@@ -1,41 +1,51 @@
 /*
- * moonport.TcpSocket: QTcpSocket for Lua. Here: life, connecting, closing, state and options; the device,
- * reading, writing and waiting have files of their own.
+ * moonport.TcpSocket: QTcpSocket for Lua. This file has life, connecting, closing, state and options. The
+ * device, reading, writing and waiting have their own files.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "class/tcp_socket.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 #include "class/limits.h"
-#include "net/socket_option.h"
+#include "class/pipe.h"
+#include "class/socket_setting.h"
 #include "net/tcp_socket.h"
 #include "object/arguments.h"
+#include "object/endpoint.h"
 #include "object/generation.h"
 #include "object/object.h"
 #include "run/wait.h"
 #include "object/prototype.h"
+#include "object/signal_name.h"
 #include "object/result.h"
 #include "object/suggestion.h"
 #include "object/surplus.h"
 
-#define check_socket(L, parameters) binding_check(L, parameters, mp_tcp_socket, MP_TCP_SOCKET)
+/* The socket at index 1 of a method that takes `parameters` arguments besides it. A process is a stream, and
+   no socket. */
+static mp_tcp_socket *check_socket(lua_State *L, int parameters) {
+    mp_object *object = binding_object(binding_check_self(L, parameters, MP_TCP_SOCKET));
+    if (object->behaviour->kind == MP_PROCESS)
+        luaL_typeerror(L, 1, "TcpSocket");
+    return (mp_tcp_socket *)object;
+}
+
 #define check_stream(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
 
 mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server) {
     binding_box *box = binding_new_box(L, state, MP_TCP_SOCKET, sizeof(mp_tcp_socket));
     mp_tcp_socket *socket = (mp_tcp_socket *)binding_object(box);
-    binding_set_plain(L, state, server);
+    binding_set_plain(L, state, MP_TCP_SOCKET, server);
     mp_tcp_socket_init(socket, mp_network_of(state->loop));
     return socket;
 }
 
 /* moonport.TcpSocket() -> socket */
 int binding_new_tcp_socket(lua_State *L) {
-    binding_takes_none(L, "connectToHost(host, port) is told where");
+    binding_takes_none(L, "pass the address to connectToHost(host, port)");
     binding_push_new_socket(L, binding_state_of(L), NULL);
     binding_made(L, -1);
     return 1;
@@ -51,22 +61,28 @@ static int socket_gc(lua_State *L) {
 
 /* --- connecting and closing ----------------------------------------------------------------------------- */
 
-/* socket:connectToHost(host, port[, openMode = "ReadWrite"[, protocol = "AnyIPProtocol"]]) -> true | nil,
-   message, code */
+/* socket, "unix:…", nil, openMode -> true | nil, message, code */
+static int connect_to_local(lua_State *L, mp_tcp_socket *socket, const mp_local_name *name,
+                            enum mp_fault fault) {
+    int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
+    binding_anchor(L, 1, &socket->stream.object);
+    fault = fault != MP_FAULT_NONE && socket->stream.state == MP_STATE_UNCONNECTED
+                ? mp_tcp_socket_refuse_connect(socket, fault)
+                : mp_tcp_socket_connect_local(socket, name, open_mode);
+    lua_pushfstring(L, "connectToHost %s", binding_shown(L, lua_tostring(L, 2)));
+    return binding_result(L, lua_tostring(L, -1), fault);
+}
+
+/* socket:connectToHost(host, port[, openMode = "ReadWrite"[, protocol = "AnyIPProtocol"]]) or
+   socket:connectToHost("unix:…"[, nil[, openMode]]) -> true | nil, message, code */
 static int tcp_socket_connect_to_host(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 4);
     char text[MP_ADDRESS_TEXT];
-    const char *host = text;
-    if (lua_type(L, 2) == LUA_TUSERDATA) {
-        mp_address address;
-        binding_check_address(L, 2, &address);
-        mp_address_format(&address, text);
-    } else {
-        size_t length;
-        host = luaL_checklstring(L, 2, &length);
-        if (strlen(host) != length)
-            return luaL_argerror(L, 2, "a host name can't contain a zero byte");
-    }
+    mp_local_name name;
+    enum mp_fault bad;
+    if (binding_test_local(L, 2, 3, &name, &bad))
+        return connect_to_local(L, socket, &name, bad);
+    const char *host = binding_check_host(L, 2, text);
     uint16_t port = binding_check_port(L, 3, "connectToHost");
     int open_mode = binding_check_open_mode(L, 4, MP_READ_WRITE);
     enum mp_protocol protocol = binding_check_protocol(L, 5);
@@ -79,7 +95,7 @@ static int tcp_socket_connect_to_host(lua_State *L) {
 }
 
 /* socket:disconnectFromHost() */
-static int tcp_socket_disconnect_from_host(lua_State *L) {
+int binding_socket_disconnect(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, BINDING_ANY);
     if (socket->stream.state != MP_STATE_UNCONNECTED)
         mp_stream_disconnect(&socket->stream);
@@ -106,28 +122,14 @@ static int tcp_socket_close(lua_State *L) {
     return 0;
 }
 
-static const binding_flag bind_modes[] = {
-    {"DefaultForPlatform", MP_BIND_DEFAULT},
-    {"ShareAddress", MP_BIND_SHARE},
-    {"DontShareAddress", MP_BIND_DONT_SHARE},
-    {"ReuseAddressHint", MP_BIND_REUSE_HINT},
-    {NULL, 0},
-};
-
 /* socket:bind([address = "any"[, port = 0[, mode]]]) -> true | nil, message, code */
 static int tcp_socket_bind(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 3);
     char what[BINDING_ENDPOINT + 16] = "bind ";
     mp_address address;
-    mp_address_set_any(&address);
-    if (lua_isinteger(L, 2)) {
-        lua_pushnil(L); /* QAbstractSocket::bind(port, mode) */
-        lua_insert(L, 2);
-    }
-    if (!lua_isnoneornil(L, 2))
-        binding_check_address(L, 2, &address);
-    uint16_t port = lua_isnoneornil(L, 3) ? 0 : binding_check_port(L, 3, "bind");
-    int mode = lua_isnoneornil(L, 4) ? MP_BIND_DEFAULT : binding_check_flags(L, 4, bind_modes, "bind mode");
+    uint16_t port;
+    int mode;
+    binding_check_bind(L, &address, &port, &mode);
     binding_anchor(L, 1, &socket->stream.object);
     binding_endpoint(what + strlen(what), &address, port);
     return binding_result(L, what, mp_tcp_socket_bind(socket, &address, port, mode));
@@ -138,14 +140,14 @@ static const char *state_name(const void *list, int i) {
     return i < MP_STATE_COUNT ? binding_state_name(i) : NULL;
 }
 
-/* A state in which a descriptor can be adopted. */
+/* A state that an adopted descriptor can have. */
 static enum mp_socket_state check_state(lua_State *L, int index) {
     const char *name = luaL_optstring(L, index, binding_state_name(MP_STATE_CONNECTED));
     for (int i = 0; i < MP_STATE_COUNT; i++) {
         if (strcmp(binding_state_name(i), name) != 0)
             continue;
         if (!mp_tcp_socket_can_adopt_as(i))
-            luaL_argerror(L, index, lua_pushfstring(L, "nothing can be adopted in '%s'", name));
+            luaL_argerror(L, index, lua_pushfstring(L, "can't adopt a descriptor in '%s'", name));
         return (enum mp_socket_state)i;
     }
     binding_raise_unknown(L, index, "state", name, state_name, NULL);
@@ -154,7 +156,7 @@ static enum mp_socket_state check_state(lua_State *L, int index) {
 
 /* socket:setSocketDescriptor(fd[, state = "ConnectedState"[, openMode = "ReadWrite"]]) -> true | nil,
    message, code */
-static int tcp_socket_set_socket_descriptor(lua_State *L) {
+int binding_socket_set_descriptor(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 3);
     lua_Integer fd = luaL_checkinteger(L, 2);
     enum mp_socket_state state = check_state(L, 3);
@@ -272,51 +274,33 @@ static int tcp_socket_bytes_sent(lua_State *L) {
 /* tostring(socket) */
 static int tcp_socket_tostring(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, BINDING_ANY);
+    const char *name = binding_kind_name(socket->stream.object.behaviour->kind);
     char text[BINDING_ENDPOINT];
     mp_address address;
     uint16_t port;
     mp_tcp_socket_peer_address(socket, &address, &port);
     if (mp_address_is_null(&address))
-        lua_pushfstring(L, "TcpSocket(%s)", binding_state_name(socket->stream.state));
+        lua_pushfstring(L, "%s(%s)", name, binding_state_name(socket->stream.state));
     else
-        lua_pushfstring(L, "TcpSocket(%s, %s)", binding_endpoint(text, &address, port),
+        lua_pushfstring(L, "%s(%s, %s)", name, binding_endpoint(text, &address, port),
                         binding_state_name(socket->stream.state));
     return 1;
 }
 
 /* --- options -------------------------------------------------------------------------------------------- */
 
-static const char *option_name(const void *list, int i) {
-    (void)list;
-    return mp_socket_option_name(i);
-}
-
-static int check_option(lua_State *L) {
-    const char *name = luaL_checkstring(L, 2);
-    int option = mp_socket_option_find(name);
-    if (option < 0)
-        return binding_raise_unknown(L, 2, "socket option", name, option_name, NULL);
-    return option;
-}
-
 /* socket:setSocketOption(name, value) -> true | nil, message, code */
 static int tcp_socket_set_socket_option(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 2);
-    int option = check_option(L);
-    lua_Integer value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) : luaL_checkinteger(L, 3);
-    luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, 3, "out of range");
-    int result = mp_tcp_socket_set_option(socket, option, (int)value);
-    lua_pushfstring(L, "setSocketOption %s", mp_socket_option_name(option));
-    return binding_result(L, lua_tostring(L, -1),
-                          result == 0        ? MP_FAULT_NONE
-                          : result == -EBADF ? MP_FAULT_NOT_CONNECTED
-                                             : MP_FAULT_UNSUPPORTED);
+    int option = binding_check_socket_option(L);
+    int value = binding_check_option_value(L);
+    return binding_option_result(L, option, mp_tcp_socket_set_option(socket, option, value));
 }
 
 /* socket:socketOption(name) -> integer, or nil without a descriptor */
 static int tcp_socket_socket_option(lua_State *L) {
     mp_tcp_socket *socket = check_socket(L, 1);
-    int value, option = check_option(L);
+    int value, option = binding_check_socket_option(L);
     if (mp_tcp_socket_option(socket, option, &value) < 0)
         lua_pushnil(L);
     else
@@ -326,11 +310,11 @@ static int tcp_socket_socket_option(lua_State *L) {
 
 static const luaL_Reg methods[] = {
     {"connectToHost", tcp_socket_connect_to_host},
-    {"disconnectFromHost", tcp_socket_disconnect_from_host},
+    {"disconnectFromHost", binding_socket_disconnect},
     {"abort", tcp_socket_abort},
     {"close", tcp_socket_close},
     {"bind", tcp_socket_bind},
-    {"setSocketDescriptor", tcp_socket_set_socket_descriptor},
+    {"setSocketDescriptor", binding_socket_set_descriptor},
     {"state", tcp_socket_state},
     {"error", tcp_socket_error},
     {"errorString", tcp_socket_error_string},
@@ -350,16 +334,30 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-void binding_open_tcp_socket(lua_State *L, binding_state *state) {
-    const luaL_Reg *const parts[] = {binding_socket_device, binding_socket_reading, binding_socket_writing,
-                                     binding_socket_waiting, binding_socket_limit_methods};
-    binding_new_class(L, state, MP_TCP_SOCKET, "TcpSocket", methods);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+void binding_open_socket_class(lua_State *L, binding_state *state, enum mp_kind kind,
+                               const luaL_Reg *const *own) {
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    bool inherits = kind != MP_TCP_SOCKET;
+    binding_new_class(L, state, kind, binding_kind_name(kind), inherits ? none : methods);
+    if (inherits)
+        binding_inherit(L, state, MP_TCP_SOCKET);
+    for (size_t i = 0; own[i]; i++) {
         lua_pushlightuserdata(L, state);
-        luaL_setfuncs(L, parts[i], 1);
+        luaL_setfuncs(L, own[i], 1);
     }
     lua_pushvalue(L, -2);
     lua_pushvalue(L, -2);
-    binding_finish_class(L, state, MP_TCP_SOCKET, socket_gc, tcp_socket_tostring, tcp_socket_close);
-    binding_new_plain_class(L, state);
+    binding_finish_class(L, state, kind, socket_gc, tcp_socket_tostring, tcp_socket_close);
+    binding_new_plain_class(L, state, kind);
+}
+
+void binding_open_tcp_socket(lua_State *L, binding_state *state) {
+    const luaL_Reg *const parts[] = {binding_socket_device,
+                                     binding_socket_reading,
+                                     binding_socket_writing,
+                                     binding_socket_waiting,
+                                     binding_socket_limit_methods,
+                                     binding_socket_files,
+                                     NULL};
+    binding_open_socket_class(L, state, MP_TCP_SOCKET, parts);
 }

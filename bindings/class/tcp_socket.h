@@ -15,16 +15,25 @@ void binding_open_tcp_socket(lua_State *L, binding_state *state);
 /* The constructor; upvalues as of all functions of the module. */
 int binding_new_tcp_socket(lua_State *L);
 
-/* Pushes a fresh socket, of `server` if it isn't NULL. */
+/* Pushes a new socket, of `server` unless that is NULL. */
 mp_tcp_socket *binding_push_new_socket(lua_State *L, binding_state *state, const mp_tcp_server *server);
 
-/* The upcall: the strings that tcp_socket_write.c has lent are not needed any more. */
+/* The upcall: the strings that tcp_socket_write.c has lent aren't needed any more. */
 void binding_flushed(mp_network *network);
 
-/* Makes what tcp_socket_write.c needs of the state. Raises on lack of memory. */
+/* Makes the part of the state that tcp_socket_write.c uses. Raises on lack of memory. */
 void binding_open_writing(lua_State *L, binding_state *state);
 
-/* Methods that stand in files of their own. */
+/* A class of sockets that is based on this one: with the methods of these lists beside, which end with
+   NULL. */
+void binding_open_socket_class(lua_State *L, binding_state *state, enum mp_kind kind,
+                               const luaL_Reg *const *own);
+
+/* Methods of all of them. */
+int binding_socket_disconnect(lua_State *L);
+int binding_socket_set_descriptor(lua_State *L);
+
+/* Methods that are in other files. */
 extern const luaL_Reg binding_socket_device[], binding_socket_reading[], binding_socket_writing[],
     binding_socket_waiting[];
 

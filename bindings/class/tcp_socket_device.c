@@ -1,6 +1,6 @@
 /*
- * A TcpSocket as QIODevice sees it: its open mode, text mode and channels. It is sequential: there is nothing
- * to seek in.
+ * A TcpSocket as QIODevice sees it: its open mode, text mode and channels. It is sequential, so it can't
+ * seek.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -60,7 +60,7 @@ static int tcp_socket_pos(lua_State *L) {
     return 1;
 }
 
-/* socket:seek(pos) -> nil, message, code: there is nothing to seek in */
+/* socket:seek(pos) -> nil, message, code: a socket can't seek */
 static int tcp_socket_seek(lua_State *L) {
     check_socket(L, 1);
     (void)luaL_checkinteger(L, 2);
@@ -97,8 +97,8 @@ static bool has_connection(const mp_stream *socket) {
     return socket->state == MP_STATE_CONNECTED || socket->state == MP_STATE_CLOSING;
 }
 
-/* socket:readChannelCount() -> 1 if it is readable and connected, or was, or was opened by open(); 0 while
-   connecting */
+/* socket:readChannelCount() -> 1 if it is readable and is or was connected, or open() has opened it; 0
+   while connecting */
 static int tcp_socket_read_channel_count(lua_State *L) {
     mp_stream *socket = check_socket(L, 0);
     bool has = has_connection(socket) || mp_stream_was_opened(socket) ||
@@ -107,8 +107,8 @@ static int tcp_socket_read_channel_count(lua_State *L) {
     return 1;
 }
 
-/* socket:writeChannelCount() -> 1 if it is writable and connected, until closeWriteChannel, or was opened by
-   open() */
+/* socket:writeChannelCount() -> 1 if it is writable and connected, until closeWriteChannel, or open() has
+   opened it */
 static int tcp_socket_write_channel_count(lua_State *L) {
     mp_stream *socket = check_socket(L, 0);
     bool has = has_connection(socket) ? !mp_stream_write_channel_closed(socket)

@@ -1,13 +1,14 @@
 /*
- * Waiting on a TcpSocket: Qt's waitFor… and, beyond Qt, receive and lines. Each suspends the calling handler
- * only (D2).
+ * Waiting on a TcpSocket: Qt's waitFor… and, beyond Qt, receive and lines. Each suspends only the calling
+ * handler (D2).
  *
  * SPDX-License-Identifier: MIT
  */
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "class/tcp_socket.h"
-
 #include "net/stream_input.h"
 #include "net/stream_output.h"
 #include "net/tcp_socket.h"
@@ -22,17 +23,26 @@
 
 #define BIT(name) MP_SIGNAL_BIT(MP_SIGNAL_##name)
 
-/* What may end any wait: the connection's end. */
-#define END_SIGNALS (BIT(ERROR_OCCURRED) | BIT(READ_CHANNEL_FINISHED) | BIT(DISCONNECTED))
+/* Ends any wait: the connection's end. */
+#define END_SIGNALS (BIT(ERROR_OCCURRED) | BIT(READ_CHANNEL_FINISHED) | BIT(DISCONNECTED) | BIT(FINISHED))
 
-/* A wait of Qt's has timed out: the socket's error says so, and errorOccurred. */
+/* A wait of Qt's has timed out: this sets the socket's error and emits errorOccurred. */
 static int timed_out(lua_State *L, mp_stream *socket, const char *what) {
+    assert(lua_touserdata(L, 1) == binding_box_of(&socket->object) && binding_outcome(L) != WAIT_RUNNING);
     if (binding_outcome(L) == WAIT_CANCELLED)
         return binding_fail(L, what, MP_FAULT_CANCELLED);
+    if (socket->object.behaviour->kind == MP_PROCESS) /* only the caller learns of it */
+        return binding_fail_of(L, what, socket, MP_FAULT_WAIT_TIMEOUT);
     socket->fault = MP_FAULT_WAIT_TIMEOUT;
     binding_anchor(L, 1, &socket->object);
     mp_object_emit(&socket->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_WAIT_TIMEOUT);
     return binding_fail(L, what, MP_FAULT_WAIT_TIMEOUT);
+}
+
+/* A pipe moves what arrives. */
+static void refuse_piped(lua_State *L, const mp_stream *socket, const char *what) {
+    if (mp_stream_is_piped(socket))
+        (void)binding_fail(L, what, MP_FAULT_PIPED);
 }
 
 /* --- waitForConnected ----------------------------------------------------------------------------------- */
@@ -54,10 +64,10 @@ static int waited_for_connected(lua_State *L, int status, lua_KContext context) 
         return binding_fail(L, "waitForConnected", MP_FAULT_CANCELLED);
     if (mp_stream_is_connecting(socket))
         mp_tcp_socket_connect_timed_out((mp_tcp_socket *)socket);
-    return binding_fail(L, "waitForConnected", mp_stream_end_fault(socket));
+    return binding_fail_of(L, "waitForConnected", socket, mp_stream_end_fault(socket));
 }
 
-/* socket:waitForConnected([msec = 30000]) -> true | nil, message, code; a time-out gives the attempt up */
+/* socket:waitForConnected([msec = 30000]) -> true | nil, message, code; a time-out ends the attempt */
 static int tcp_socket_wait_for_connected(lua_State *L) {
     mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
@@ -69,7 +79,7 @@ static int tcp_socket_wait_for_connected(lua_State *L) {
         return 1;
     }
     if (!mp_stream_is_connecting(socket))
-        return binding_fail(L, "waitForConnected", mp_stream_end_fault(socket));
+        return binding_fail_of(L, "waitForConnected", socket, mp_stream_end_fault(socket));
     return binding_suspend(L, &request, waited_for_connected, 0);
 }
 
@@ -80,7 +90,7 @@ static bool input_came(const binding_wait *wait) {
     return socket->bytes_read != wait->mark || mp_stream_at_end(socket);
 }
 
-/* What came while a readyRead handler was suspended has now been seen by somebody. */
+/* A wait has seen the input that arrived while a readyRead handler was suspended. */
 static void seen(mp_stream *socket) {
     binding_box_of(&socket->object)->unseen = false;
 }
@@ -94,7 +104,7 @@ static int waited_for_ready_read(lua_State *L, int status, lua_KContext context)
         return 1;
     }
     if (mp_stream_at_end(socket))
-        return binding_fail(L, "waitForReadyRead", mp_stream_end_fault(socket));
+        return binding_fail_of(L, "waitForReadyRead", socket, mp_stream_end_fault(socket));
     return timed_out(L, socket, "waitForReadyRead");
 }
 
@@ -106,8 +116,9 @@ static int tcp_socket_wait_for_ready_read(lua_State *L) {
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
                                     .mark = socket->bytes_read,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
+    refuse_piped(L, socket, "waitForReadyRead");
     if (mp_stream_at_end(socket))
-        return binding_fail(L, "waitForReadyRead", mp_stream_end_fault(socket));
+        return binding_fail_of(L, "waitForReadyRead", socket, mp_stream_end_fault(socket));
     return binding_suspend(L, &request, waited_for_ready_read, (lua_KContext)socket->bytes_read);
 }
 
@@ -119,7 +130,7 @@ static bool output_went(const binding_wait *wait) {
            mp_stream_unsent(socket) == 0;
 }
 
-/* An empty queue of a socket that could still write is no failure of the connection. */
+/* An empty queue of a socket that can still write is no failure of the connection. */
 static enum mp_fault why_nothing_goes(const mp_stream *socket) {
     bool ended = socket->state == MP_STATE_UNCONNECTED ||
                  mp_stream_can_write(socket, 0) == MP_FAULT_NOT_CONNECTED;
@@ -134,12 +145,11 @@ static int waited_for_bytes_written(lua_State *L, int status, lua_KContext conte
         return 1;
     }
     if (socket->state == MP_STATE_UNCONNECTED || mp_stream_unsent(socket) == 0)
-        return binding_fail(L, "waitForBytesWritten", why_nothing_goes(socket));
+        return binding_fail_of(L, "waitForBytesWritten", socket, why_nothing_goes(socket));
     return timed_out(L, socket, "waitForBytesWritten");
 }
 
-/* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is to be
-   written */
+/* socket:waitForBytesWritten([msec = 30000]) -> true | nil, message, code, at once if nothing is queued */
 static int tcp_socket_wait_for_bytes_written(lua_State *L) {
     mp_stream *socket = check_socket(L, 1);
     binding_wait_request request = {.object = &socket->object,
@@ -148,7 +158,7 @@ static int tcp_socket_wait_for_bytes_written(lua_State *L) {
                                     .mark = socket->bytes_sent,
                                     .msec = binding_check_msec(L, 2, QT_WAIT)};
     if (socket->state == MP_STATE_UNCONNECTED || mp_stream_unsent(socket) == 0)
-        return binding_fail(L, "waitForBytesWritten", why_nothing_goes(socket));
+        return binding_fail_of(L, "waitForBytesWritten", socket, why_nothing_goes(socket));
     return binding_suspend(L, &request, waited_for_bytes_written, (lua_KContext)socket->bytes_sent);
 }
 
@@ -165,7 +175,7 @@ static int waited_for_disconnected(lua_State *L, int status, lua_KContext contex
     if (socket->state != MP_STATE_UNCONNECTED)
         return timed_out(L, socket, "waitForDisconnected");
     if (mp_stream_connect_failed(socket))
-        return binding_fail(L, "waitForDisconnected", mp_stream_end_fault(socket));
+        return binding_fail_of(L, "waitForDisconnected", socket, mp_stream_end_fault(socket));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -181,18 +191,18 @@ static int tcp_socket_wait_for_disconnected(lua_State *L) {
     if (socket->state == MP_STATE_UNCONNECTED)
         return binding_fail(L, "waitForDisconnected", MP_FAULT_NOT_CONNECTED);
     if (mp_stream_is_connecting(socket))
-        request.signals |= BIT(STATE_CHANGED); /* an attempt that fails or is given up has no disconnected */
+        request.signals |= BIT(STATE_CHANGED); /* an attempt that fails or is aborted has no disconnected */
     return binding_suspend(L, &request, waited_for_disconnected, 0);
 }
 
 /* --- receive and lines ---------------------------------------------------------------------------------- */
 
-/* What receive is to get: a number of bytes, or one of these. */
+/* What receive must get: a number of bytes, or one of these. */
 #define A_LINE (-1)
 #define ALL (-2)
 
-/* The size of what can be taken now, or 0: more must come (or the end). *strip counts bytes that belong to a
-   line's end. */
+/* The size of what can be taken now, or 0 if more must arrive (or the end). *strip is the number of bytes
+   of a line's end. */
 static size_t complete(const mp_stream *socket, lua_Integer wanted, bool keep_end, size_t *strip) {
     size_t size;
     const char *data = mp_stream_peek(socket, &size);
@@ -215,15 +225,15 @@ static void take(lua_State *L, mp_stream *socket, size_t size, size_t strip) {
     seen(socket);
 }
 
-/* Nothing more can come before something is taken: a line or a block is larger than the read buffer may
-   be. */
+/* Nothing more can arrive before something is read: a line or a block is larger than the read buffer's
+   limit. */
 static bool is_full(const mp_stream *socket) {
     size_t limit = mp_stream_limits(socket)->read_buffer, size;
     (void)mp_stream_peek(socket, &size);
     return limit > 0 && size >= limit;
 }
 
-/* A receive of `mark` can go on: there is enough, or no more comes. */
+/* A receive of `mark` can go on: there is enough, or no more will arrive. */
 static bool can_receive(const binding_wait *wait) {
     const mp_stream *socket = (const mp_stream *)wait->object;
     size_t strip;
@@ -238,24 +248,26 @@ static double deadline_of(double msec) {
 /* The state of a receive is on its stack: 1 socket, 2 wanted, 3 deadline (ms, or -1). */
 static int go_on_receiving(lua_State *L, int status, lua_KContext context);
 
-/* nil, message, code, and what had come, which is taken out of the buffer. */
+/* nil, message, code, and what had arrived, which is removed from the buffer. */
 static int receive_failed(lua_State *L, mp_stream *socket, enum mp_fault fault) {
     size_t size;
-    int n = binding_fail(L, "receive", fault);
+    int n = binding_fail_of(L, "receive", socket, fault);
     (void)mp_stream_peek(socket, &size);
     take(L, socket, size, 0);
     return n + 1;
 }
 
-/* Has the connection ended otherwise than by its peer or by the script? Then what came isn't all. */
+/* True if the connection ended, and neither its peer nor the script ended it. Then what arrived isn't
+   all. */
 static bool was_cut(const mp_stream *socket) {
     enum mp_fault fault = mp_stream_end_fault(socket);
     return fault != MP_FAULT_NOT_CONNECTED && fault != MP_FAULT_REMOTE_CLOSED;
 }
 
 static int receive_more(lua_State *L, mp_stream *socket) {
+    refuse_piped(L, socket, "receive");
     lua_Integer wanted = lua_tointeger(L, 2);
-    double deadline = lua_tonumber(L, 3), left = -1;
+    double deadline = lua_tonumber(L, 3), left = binding_rest(L);
     size_t strip, size = complete(socket, wanted, false, &strip);
     if (size > 0) {
         take(L, socket, size, strip);
@@ -271,11 +283,10 @@ static int receive_more(lua_State *L, mp_stream *socket) {
     }
     if (is_full(socket))
         return receive_failed(L, socket, MP_FAULT_READ_BUFFER_FULL);
-    if (deadline >= 0) {
-        left = deadline - mp_loop_now();
-        if (left <= 0)
-            return receive_failed(L, socket, MP_FAULT_WAIT_TIMEOUT);
-    }
+    if (deadline >= 0)
+        left = fmin(left, deadline - mp_loop_now());
+    if (left <= 0)
+        return receive_failed(L, socket, MP_FAULT_WAIT_TIMEOUT);
     binding_wait_request request = {.object = &socket->object,
                                     .test = can_receive,
                                     .signals = END_SIGNALS | BIT(READY_READ) | BIT(STATE_CHANGED),
@@ -325,6 +336,7 @@ static int tcp_socket_receive(lua_State *L) {
 /* The iterator of lines. Stack: 1 socket, 2 keepEnd. Context 1: after a wait. */
 static int next_line(lua_State *L, int status, lua_KContext context) {
     mp_stream *socket = check_socket(L, BINDING_ANY);
+    refuse_piped(L, socket, "lines");
     size_t strip, size = complete(socket, A_LINE, lua_toboolean(L, 2), &strip);
     (void)status;
     seen(socket);
@@ -332,7 +344,7 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
         take(L, socket, size, strip);
         return 1;
     }
-    if (context == 1 && binding_outcome(L) == WAIT_CANCELLED) {
+    if (context == 1 && binding_outcome(L) != WAIT_READY) {
         lua_pushnil(L);
         return 1;
     }
@@ -344,7 +356,7 @@ static int next_line(lua_State *L, int status, lua_KContext context) {
             lua_pushnil(L);
         return 1;
     }
-    if (is_full(socket)) { /* the peer's doing: no reason to raise */
+    if (is_full(socket)) { /* caused by the peer, so it doesn't raise */
         mp_stream_line_too_long(socket);
         lua_pushnil(L);
         return 1;
@@ -368,7 +380,7 @@ static int lines_iterator(lua_State *L) {
 /* socket:lines([keepEnd]) -> iterator over the lines until the end; without their "\n" or "\r\n" unless
    keepEnd */
 static int tcp_socket_lines(lua_State *L) {
-    check_socket(L, 1);
+    refuse_piped(L, check_socket(L, 1), "lines");
     bool keep_end = lua_toboolean(L, 2);
     lua_pushlightuserdata(L, binding_state_of(L));
     lua_pushvalue(L, 1);

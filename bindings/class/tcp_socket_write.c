@@ -1,12 +1,13 @@
 /*
- * Writing to a TcpSocket. Short strings are copied to the write queue. The others are sent from where they
- * lie: those of medium size are lent until the loop has sent what it could, the system mostly all of it; long
- * ones are pinned until they are sent.
+ * Writing to a TcpSocket. Short strings are copied to the write queue. Others are sent from where they lie:
+ * medium ones are lent until the loop has sent what it can, which is mostly all; long ones are pinned until
+ * they are sent.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "class/tcp_socket.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "net/stream.h"
@@ -16,12 +17,14 @@
 #include "object/result.h"
 
 #define check_socket(L, parameters) binding_check(L, parameters, mp_stream, MP_TCP_SOCKET)
+#define check_at_once(L, parameters)                                                                         \
+    ((mp_stream *)binding_object(binding_check_self_at_once(L, parameters, MP_TCP_SOCKET)))
 
 /* From these sizes on a reference costs less than a copy. */
 #define LEND_SIZE 512
 #define PIN_SIZE 8192
 
-/* So many strings are lent from one flush to the next; those behind them are copied. */
+/* The number of strings that are lent until a flush; further ones are copied. */
 #define MOST_LENT 64
 
 struct binding_writer {
@@ -29,14 +32,11 @@ struct binding_writer {
     const char *last; /* the last of them */
 };
 
-static int push_write_fault(lua_State *L, enum mp_fault fault) {
-    return binding_fail(L, "write", fault);
-}
-
-/* Holds the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs, which
-   costs less than a reference in a table. False: there is no room. */
+/* Holds the string at `index` until the upcall `flushed`: on the stack of a coroutine that never runs,
+   which costs less than a reference in a table. False if there is no room. */
 static bool lend(lua_State *L, binding_state *state, int index, const char *data) {
     struct binding_writer *writer = state->writer;
+    assert((writer->last != NULL) == (lua_gettop(writer->lent) > 0));
     if (data == writer->last)
         return true;
     if (lua_gettop(writer->lent) == MOST_LENT)
@@ -63,6 +63,7 @@ void binding_open_writing(lua_State *L, binding_state *state) {
 
 /* Queues `size` bytes of the string at `index`. */
 static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const char *data, size_t size) {
+    assert(lua_type(L, index) == LUA_TSTRING && size <= lua_rawlen(L, index));
     if (size < LEND_SIZE)
         return mp_stream_write(socket, data, size, MP_COPY);
     if (size < PIN_SIZE)
@@ -77,12 +78,12 @@ static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const cha
             luaL_unref(L, LUA_REGISTRYINDEX, token);
         return fault;
     }
-    return mp_stream_write(socket, data, size, MP_COPY); /* fails the same way, and notes the fault */
+    return mp_stream_write(socket, data, size, MP_COPY); /* fails the same way, and records the fault */
 }
 
 /* socket:write(data[, maxSize]) -> bytes taken | nil, message, code */
 static int tcp_socket_write(lua_State *L) {
-    mp_stream *socket = check_socket(L, 2);
+    mp_stream *socket = check_at_once(L, 2);
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size);
     if (!lua_isnoneornil(L, 3)) {
@@ -92,7 +93,7 @@ static int tcp_socket_write(lua_State *L) {
     }
     enum mp_fault fault = queue(L, socket, 2, data, size);
     if (fault != MP_FAULT_NONE)
-        return push_write_fault(L, fault);
+        return binding_fail_of(L, "write", socket, fault);
     lua_pushinteger(L, (lua_Integer)size);
     return 1;
 }
@@ -101,7 +102,7 @@ static int tcp_socket_write(lua_State *L) {
 static int tcp_socket_put_char(lua_State *L) {
     mp_stream *socket = check_socket(L, 1);
     char c = binding_check_byte(L, 2);
-    return binding_result(L, "putChar", mp_stream_write(socket, &c, 1, MP_COPY));
+    return binding_result_of(L, "putChar", socket, mp_stream_write(socket, &c, 1, MP_COPY));
 }
 
 /* socket:bytesToWrite() -> n */
@@ -118,8 +119,8 @@ static int tcp_socket_flush(lua_State *L) {
 
 /* socket:closeWriteChannel() -> true | nil, message, code */
 static int tcp_socket_close_write_channel(lua_State *L) {
-    return binding_result(L, "closeWriteChannel",
-                          mp_stream_close_write_channel(check_socket(L, BINDING_ANY)));
+    mp_stream *socket = check_socket(L, BINDING_ANY);
+    return binding_result_of(L, "closeWriteChannel", socket, mp_stream_close_write_channel(socket));
 }
 
 const luaL_Reg binding_socket_writing[] = {

@@ -5,6 +5,7 @@
  */
 #include "class/timer.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "loop/reserve.h"
@@ -17,7 +18,7 @@
 
 #define check_timer(L, parameters) binding_check(L, parameters, mp_timer, MP_TIMER)
 
-/* Milliseconds that a timer can have. */
+/* The longest interval of a timer, in milliseconds. */
 static double check_interval(lua_State *L, int index) {
     double msec = luaL_checknumber(L, index);
     if (isnan(msec) || msec < 0 || isinf(msec))
@@ -48,17 +49,18 @@ static int timer_gc(lua_State *L) {
     return binding_finalise(L, destroy);
 }
 
-/* A timer of a run that is only being loaded starts with the commit. */
+/* A timer of a staged run starts with the commit. */
 static void start(mp_timer *timer) {
     binding_box *box = binding_box_of(&timer->object);
+    assert(timer->object.anchor != 0 && timer->interval >= 0);
     if (binding_box_is_retired(box))
-        box->of_run = false; /* somebody goes on with it: it is no longer the run's */
+        box->of_run = false; /* code that lives on restarts it, so it doesn't belong to the run any more */
     box->start_staged = box->of_run && box->generation->staging;
     if (!box->start_staged)
         mp_timer_start(timer);
 }
 
-/* What the loop needs for one more. */
+/* The memory that the loop needs for one more timer. */
 static void check_memory(lua_State *L) {
     if (!mp_reserve_is_whole())
         luaL_error(L, "not enough memory");

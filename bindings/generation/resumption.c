@@ -1,5 +1,5 @@
 /*
- * Connections are told of a reload one by one, before their next event or when the loop has time:
+ * Connections learn of a reload one by one, before their next event or when the loop has time:
  * connectionResumed.
  *
  * SPDX-License-Identifier: MIT
@@ -9,7 +9,7 @@
 #include "run/task.h"
 #include "signal/emit.h"
 
-/* How long one turn of the loop may spend on telling connections of a reload, milliseconds. */
+/* Milliseconds that one turn of the loop may spend on this. */
 #define SLICE 0.5
 
 /* socket -> its own handlers by signal, or nil if it has no fields */
@@ -42,7 +42,8 @@ static int restore_handlers(lua_State *L) {
     return 0;
 }
 
-/* If the handler fails, before it waits at least, the connection keeps those that it had. */
+/* Runs connectionResumed for the connection. If that fails before it waits, the connection keeps the handlers
+   that it had. */
 static void tell(binding_box *box, mp_tcp_server *server, mp_stream *socket) {
     binding_state *state = socket->object.loop->owner;
     lua_State *L = state->L;
@@ -80,7 +81,7 @@ void binding_tell_connection(mp_stream *socket) {
         tell(box, server, socket);
 }
 
-/* Tells those of a server; true: the time is over. */
+/* Tells the connections of a server. True if the time is over. */
 static bool tell_server(mp_tcp_server *server, double until) {
     mp_loop *loop = server->object.loop;
     mp_stream *socket;
@@ -102,8 +103,8 @@ bool binding_tell_some(mp_loop *loop) {
     int top = lua_gettop(L);
     for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server && !over;
          server = mp_tcp_server_next(network, server)) {
-        /* What handlers let go of isn't finalised while this stands there. One that isn't anchored has no
-           connections. */
+        /* While the server is on the stack, it isn't finalised, even if handlers drop it. A server that isn't
+           anchored has no connections. */
         lua_settop(L, top);
         binding_push(L, &server->object);
         over = tell_server(server, until);

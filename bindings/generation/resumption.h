@@ -1,5 +1,5 @@
 /*
- * connectionResumed: connections are told of a reload one by one.
+ * connectionResumed: connections learn of a reload one by one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,10 +8,10 @@
 
 #include "object/generation.h"
 
-/* Before an event of a connection that is behind: tells it, once, to the server that has taken it over. */
+/* Call it before an event of a connection that is behind: runs connectionResumed of its new server, once. */
 void binding_tell_connection(mp_stream *socket);
 
-/* Tells connections that have not had an event yet, a slice. True while there are more. */
+/* Does the same for connections without an event, for a slice of time. True while there are more. */
 bool binding_tell_some(mp_loop *loop);
 
 #endif

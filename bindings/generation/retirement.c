@@ -15,9 +15,9 @@
 
 /* --- tasks ---------------------------------------------------------------------------------------------- */
 
-/* Cancels those of the generation, or if it is NULL those that have retired, until the time is over: then true.
-   A task is looked at once in a pass; it moves to the end of the list first, since closing its variables may
-   change that. */
+/* Cancels those of the generation, or if it is NULL those that have retired, until the time is over: then
+   true. A task is looked at once in a pass; it moves to the end of the list first, since closing its
+   variables may change that. */
 static bool cancel_some(binding_state *state, const binding_generation *generation, double until) {
     mp_ring *all = &state->tasks->all;
     while (!mp_ring_is_empty(all)) {
@@ -57,51 +57,65 @@ static int make_weak(lua_State *L) {
     return 0;
 }
 
-/* From now on the object lives only as long as something of the script's refers to it. */
-static void weaken(mp_object *object) {
+/* From now on the object lives only as long as something of the script's refers to it. False: there is no
+   memory for that. */
+static bool weaken(mp_object *object) {
     lua_State *L = ((binding_state *)object->loop->owner)->L;
+    bool done = true;
     if (lua_rawgeti(L, LUA_REGISTRYINDEX, object->anchor) == LUA_TUSERDATA) {
         lua_pushcfunction(L, make_weak);
         lua_pushinteger(L, object->anchor);
-        if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        done = lua_pcall(L, 1, 0, 0) == LUA_OK;
+        if (done)
             binding_box_of(object)->weak = true;
         else
-            lua_pop(L, 1); /* no memory: it stays until it ends by itself */
+            lua_pop(L, 1);
     }
     lua_pop(L, 1);
+    return done;
 }
 
-static void retire_member(binding_box *box) {
+/* False: try it again later. */
+static bool retire_member(binding_box *box) {
     mp_object *object = binding_object(box);
     if (!object->loop || !box->of_run)
-        return; /* finalised; or somebody has started it since */
-    switch ((int)object->behaviour->kind) {
+        return true; /* finalised; or somebody has started it since */
+    switch (binding_base_of(object)) {
     case MP_TIMER: mp_timer_stop((mp_timer *)object); break;
     case CLASS_TASK: binding_cancel_spawned(object); break;
     case MP_TCP_SOCKET:
         if (object->anchor != 0 && !mp_stream_server((mp_stream *)object))
-            weaken(object);
+            return weaken(object);
+        break;
+    case MP_UDP_SOCKET:
+        if (object->anchor != 0)
+            return weaken(object);
         break;
     default: break;
     }
+    return true;
 }
 
-/* generation, until -> whether there are more. Takes each member out of the table; needs no memory. */
+/* generation, until -> whether there are more. Takes each member out of the table that has retired; needs no
+   memory. */
 static int retire_members(lua_State *L) {
     const binding_generation *generation = lua_touserdata(L, 1);
     double until = lua_tonumber(L, 2);
-    bool over = false;
+    bool over = false, left = false;
     lua_rawgeti(L, LUA_REGISTRYINDEX, generation->members); /* 3 */
     lua_pushnil(L);
     while (!over && lua_next(L, 3)) {
         lua_pop(L, 1); /* 4: the member */
-        lua_pushvalue(L, 4);
-        lua_pushnil(L);
-        lua_rawset(L, 3);
-        retire_member(lua_touserdata(L, 4));
+        if (retire_member(lua_touserdata(L, 4))) {
+            lua_pushvalue(L, 4);
+            lua_pushnil(L);
+            lua_rawset(L, 3);
+        } else {
+            left = true;
+        }
         over = mp_loop_now() > until;
     }
-    lua_pushboolean(L, over);
+    lua_pushboolean(L, over || left);
     return 1;
 }
 

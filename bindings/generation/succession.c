@@ -8,7 +8,9 @@
 #include "generation/succession.h"
 
 #include "generation/retirement.h"
+#include "generation/udp.h"
 #include "net/tcp_server.h"
+#include "net/udp_socket.h"
 #include "object/class.h"
 #include "object/prototype.h"
 #include "object/surplus.h"
@@ -17,8 +19,9 @@
 /* Registry key of persist's table. */
 static const char persist_key = 0;
 
-binding_generation *binding_begin_generation(lua_State *L, binding_state *state) {
-    binding_generation *generation = binding_new_generation(L, state);
+void binding_begin_generation(binding_generation *generation) {
+    binding_state *state = generation->state;
+    assert(!state->generations.staging && !generation->staging);
     binding_reference(generation);
     if (state->generations.current) {
         generation->staging = true;
@@ -26,7 +29,6 @@ binding_generation *binding_begin_generation(lua_State *L, binding_state *state)
     } else {
         state->generations.current = generation;
     }
-    return generation;
 }
 
 /* --- persist -------------------------------------------------------------------------------------------- */
@@ -93,10 +95,9 @@ static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *
     return server;
 }
 
-mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_address *address,
-                                      uint16_t port) {
+mp_tcp_server *binding_claim_listener(binding_generation *generation, const mp_endpoint *endpoint) {
     mp_tcp_server *server = NULL;
-    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_claimed(server, address, port))
+    while ((server = next_older(generation, server)) && !mp_tcp_server_can_be_claimed(server, endpoint))
         continue;
     return server;
 }
@@ -223,25 +224,17 @@ static void start_member(lua_State *L, binding_box *box) {
         binding_start_spawned(binding_object(box));
 }
 
-/* server, old server -> ; each has the other's listener now, and its own prototype behind that one's
-   connections */
-static int exchange_prototypes(lua_State *L) {
-    binding_update_prototype(L, 1);
-    binding_update_prototype(L, 2);
-    return 0;
-}
-
 static void take_over(mp_tcp_server *server) {
     lua_State *L = ((binding_state *)server->object.loop->owner)->L;
     mp_tcp_server *old = server->claims;
     mp_tcp_server_take_over(server);
-    lua_pushcfunction(L, exchange_prototypes);
+    /* Each has the other's listener now, and its own prototype behind that one's connections. */
+    assert(server->listener->metatable != 0 && old->listener->metatable != 0);
     binding_push(L, &server->object);
+    binding_update_prototype(L, -1);
     binding_push(L, &old->object);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-        mp_log(server->object.loop->log_level, MP_LOG_ERROR, "reload: %s", lua_tostring(L, -1));
-        lua_pop(L, 1);
-    }
+    binding_update_prototype(L, -1);
+    lua_pop(L, 2);
 }
 
 bool binding_has_lost_listener(const binding_generation *generation) {
@@ -291,6 +284,7 @@ void binding_commit_generation(binding_generation *generation, binding_commit *r
     state->generations.staging = NULL;
     state->generations.current = generation;
     move_listeners(generation, report);
+    binding_move_udp_sockets(generation, report);
     binding_retire(old);
     for_members(generation, start_member);
     binding_unreference(old);
@@ -303,7 +297,7 @@ static void undo_member(lua_State *L, binding_box *box) {
     mp_object *object = binding_object(box);
     (void)L;
     object->blocked = true;
-    switch ((int)object->behaviour->kind) {
+    switch (binding_base_of(object)) {
     case MP_TIMER:
         mp_timer_stop((mp_timer *)object);
         mp_object_check(object);
@@ -313,6 +307,7 @@ static void undo_member(lua_State *L, binding_box *box) {
         if (object->anchor != 0)
             mp_stream_abort((mp_stream *)object);
         break;
+    case MP_UDP_SOCKET: mp_udp_socket_abort((mp_udp_socket *)object); break;
     case MP_TCP_SERVER:
         mp_tcp_server_unclaim((mp_tcp_server *)object);
         mp_tcp_server_close((mp_tcp_server *)object);

@@ -1,5 +1,5 @@
 /*
- * Checks of arguments: what is misuse is raised here, before anything has changed.
+ * Checks of arguments. They raise on misuse before anything has changed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,6 +45,20 @@ void binding_check_address(lua_State *L, int index, mp_address *address) {
         luaL_argerror(L, index, lua_pushfstring(L, "'%s' is not an address", binding_shown(L, text)));
 }
 
+const char *binding_check_host(lua_State *L, int index, char *text) {
+    mp_address address;
+    size_t length;
+    if (lua_type(L, index) == LUA_TUSERDATA) {
+        binding_check_address(L, index, &address);
+        mp_address_format(&address, text);
+        return text;
+    }
+    const char *host = luaL_checklstring(L, index, &length);
+    if (strlen(host) != length)
+        luaL_argerror(L, index, "a host name can't contain a zero byte");
+    return host;
+}
+
 uint16_t binding_check_port(lua_State *L, int index, const char *what) {
     int exact;
     lua_Integer port = lua_tointegerx(L, index, &exact);
@@ -64,7 +78,7 @@ double binding_check_msec(lua_State *L, int index, double otherwise) {
     double msec = luaL_optnumber(L, index, otherwise);
     if (isnan(msec))
         luaL_argerror(L, index, "not a time");
-    /* What is left until a deadline that has passed is negative, and no reason to wait for ever. */
+    /* The time left until a deadline that has passed is negative. It must not mean "for ever". */
     return msec < 0 && msec != -1 ? 0 : msec;
 }
 
@@ -132,6 +146,8 @@ int binding_check_open_mode(lua_State *L, int index, int otherwise) {
 }
 
 void binding_push_open_mode(lua_State *L, int open_mode) {
+    if (open_mode & MP_MOVED)
+        open_mode |= MP_READ_WRITE; /* as it was before, and will be again */
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     luaL_addstring(&buffer, open_modes[open_mode & MP_READ_WRITE].name);

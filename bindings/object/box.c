@@ -5,15 +5,25 @@
  */
 #include "object/box.h"
 
+#include <assert.h>
 #include <string.h>
 
+#include "net/local_server.h"
+#include "net/local_socket.h"
+#include "net/process.h"
 #include "net/tcp_server.h"
 #include "net/tcp_socket.h"
+#ifdef MOONPORT_TLS
+#include "tls/ssl_server.h"
+#include "tls/ssl_socket.h"
+#endif
+#include "net/udp_socket.h"
 #include "loop/timer.h"
 #include "object/class.h"
 #include "object/generation.h"
+#include "object/lost.h"
 
-/* Registry key of a weak-keyed table: what finalisers have made while the Lua state was closing. */
+/* Registry key of a weak-keyed table: objects that finalisers have made while the Lua state was closing. */
 static const char orphans_key = 0;
 
 /* Notes the object on top of the stack. */
@@ -40,25 +50,61 @@ void binding_finalise_orphans(lua_State *L) {
     }
 }
 
-/* With Lua's header of 56 bytes this fits one of the pool's sizes: there are many sockets. */
+/* With Lua's header of 56 bytes, a socket fits one of the pool's sizes. There are many sockets. */
 _Static_assert(sizeof(void *) != 8 || sizeof(binding_box) + sizeof(mp_tcp_socket) + 56 <= 304,
                "a socket in 304 bytes");
 
-binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size) {
-    binding_box *box = lua_newuserdatauv(L, sizeof *box + size, 1);
-    /* A finaliser makes it, perhaps one of those at lua_close: what those make is never finalised by Lua. */
+static void *new_userdata(lua_State *L, binding_state *state, int class, size_t size, int values) {
+    assert(class < CLASS_COUNT && state->classes.references[class] != 0);
+    void *userdata = lua_newuserdatauv(L, size, values);
+    /* A finaliser may make it during lua_close, and Lua never finalises such objects. */
     if (lua_gc(L, LUA_GCCOUNT) < 0)
         note_orphan(L);
-    memset(box, 0, sizeof *box + size);
+    memset(userdata, 0, size);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.references[class]);
     lua_setmetatable(L, -2);
-    return box;
+    return userdata;
 }
 
-static const char *const class_names[CLASS_COUNT] = {"TcpServer", "TcpSocket",  "Timer", "HostAddress",
-                                                     "Task",      "Connection", "Lookup"};
+binding_box *binding_new_box(lua_State *L, binding_state *state, int class, size_t size) {
+    binding_note_size(state->losses, sizeof(binding_box) + size);
+    return new_userdata(L, state, class, sizeof(binding_box) + size, 1);
+}
+
+void *binding_new_value(lua_State *L, binding_state *state, int class, size_t size, int values) {
+    return new_userdata(L, state, class, size, values);
+}
+
+static const char *const class_names[CLASS_COUNT] = {
+    [MP_TCP_SERVER] = "TcpServer",
+    [MP_TCP_SOCKET] = "TcpSocket",
+    [MP_TIMER] = "Timer",
+    [MP_SSL_SERVER] = "SslServer",
+    [MP_SSL_SOCKET] = "SslSocket",
+    [MP_LOCAL_SERVER] = "LocalServer",
+    [MP_LOCAL_SOCKET] = "LocalSocket",
+    [MP_UDP_SOCKET] = "UdpSocket",
+    [MP_PROCESS] = "Process",
+    [CLASS_HOST_ADDRESS] = "HostAddress",
+    [CLASS_TASK] = "Task",
+    [CLASS_CONNECTION] = "Connection",
+    [CLASS_LOOKUP] = "Lookup",
+    [CLASS_PIPE] = "Pipe",
+    [CLASS_FILE_SENDER] = "FileSender",
+    [CLASS_JOB] = "Job",
+    [CLASS_SSL_CERTIFICATE] = "SslCertificate",
+    [CLASS_SSL_KEY] = "SslKey",
+    [CLASS_SSL_CONFIGURATION] = "SslConfiguration",
+    [CLASS_SEMAPHORE] = "Semaphore",
+    [CLASS_TOKEN] = "SemaphoreToken",
+    [CLASS_CONDITION] = "Condition",
+    [CLASS_CHANNEL] = "Channel",
+    [CLASS_DATAGRAM_INFO] = "DatagramInfo",
+};
 
 void binding_forget(lua_State *L, binding_box *box, int anchor) {
+    assert(binding_object(box)->loop && !box->waits && !box->taker);
+    assert(!box->has_handlers || box->generation->sockets > 0);
     if (anchor != 0)
         luaL_unref(L, LUA_REGISTRYINDEX, anchor);
     if (box->has_handlers)
@@ -69,24 +115,36 @@ void binding_forget(lua_State *L, binding_box *box, int anchor) {
     binding_object(box)->loop = NULL;
 }
 
-/* By its behaviour, which no foreign userdata can have in that place: cheaper than comparing metatables. What
-   isn't a userdata has no address. */
-binding_box *binding_test_box(lua_State *L, int index, enum mp_kind kind) {
-    static const mp_behaviour *const behaviours[] = {&mp_tcp_server_behaviour, &mp_tcp_socket_class.behaviour,
-                                                     &mp_timer_behaviour};
-    if (lua_rawlen(L, index) < sizeof(binding_box) + sizeof(mp_object))
-        return NULL;
-    binding_box *box = lua_touserdata(L, index);
-    return box && binding_object(box)->behaviour == behaviours[kind] ? box : NULL;
+const mp_behaviour *const binding_behaviours[MP_KIND_COUNT] = {
+    [MP_TCP_SERVER] = &mp_tcp_server_behaviour,
+    [MP_TCP_SOCKET] = &mp_tcp_socket_class.behaviour,
+    [MP_TIMER] = &mp_timer_behaviour,
+#ifdef MOONPORT_TLS
+    [MP_SSL_SERVER] = &mp_ssl_server_behaviour,
+    [MP_SSL_SOCKET] = &mp_ssl_socket_class.behaviour,
+#endif
+    [MP_LOCAL_SERVER] = &mp_local_server_behaviour,
+    [MP_LOCAL_SOCKET] = &mp_local_socket_class.behaviour,
+    [MP_UDP_SOCKET] = &mp_udp_socket_behaviour,
+    [MP_PROCESS] = &mp_process_class.behaviour,
+};
+
+bool binding_is_based_on(const mp_behaviour *behaviour, enum mp_kind kind) {
+    for (int i = 0; behaviour && i < MP_KIND_COUNT; i++)
+        if (behaviour == binding_behaviours[i])
+            return mp_kind_base((enum mp_kind)i) == kind;
+    return false;
 }
 
-binding_box *binding_check_box(lua_State *L, int index, enum mp_kind kind) {
-    binding_box *box = binding_test_box(L, index, kind);
-    if (!box)
-        luaL_typeerror(L, index, class_names[kind]);
-    else if (!binding_object(box)->loop)
+binding_box *binding_check_self(lua_State *L, int parameters, enum mp_kind kind) {
+    return binding_check_self_at_once(L, parameters, kind);
+}
+
+binding_box *binding_refuse_box(lua_State *L, int index, enum mp_kind kind) {
+    if (binding_test_box(L, index, kind))
         luaL_argerror(L, index, "the object has been collected");
-    return box;
+    luaL_typeerror(L, index, class_names[kind]);
+    return NULL;
 }
 
 bool binding_is(lua_State *L, const binding_state *state, int index, int class) {
@@ -98,12 +156,14 @@ bool binding_is(lua_State *L, const binding_state *state, int index, int class) 
 }
 
 void *binding_check_userdata(lua_State *L, int index, int class) {
+    assert(class >= MP_KIND_COUNT && class < CLASS_COUNT);
     if (!binding_is(L, binding_state_of(L), index, class))
         luaL_typeerror(L, index, class_names[class]);
     return lua_touserdata(L, index);
 }
 
 void binding_anchor(lua_State *L, int index, mp_object *object) {
+    assert(object->loop && lua_touserdata(L, index) == binding_box_of(object));
     if (object->anchor != 0)
         return;
     lua_pushvalue(L, index);

@@ -5,6 +5,7 @@
  */
 #include "object/generation.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,8 +15,10 @@
 
 void binding_free_generation(binding_generation *generation) {
     binding_state *state = generation->state;
-    const int references[] = {generation->members, generation->persisted, generation->on_error,
-                              generation->on_reload, generation->on_quit};
+    /* At the end of the state, objects that Lua has lost may still refer to it. */
+    assert(generation->references > 0 || (generation->sockets == 0 && generation->handlers == 0));
+    const int references[] = {generation->members,   generation->persisted, generation->on_error,
+                              generation->on_reload, generation->on_quit,   generation->system_signals};
     for (size_t i = 0; i < sizeof references / sizeof *references; i++)
         luaL_unref(state->L, LUA_REGISTRYINDEX, references[i]);
     binding_generation **place = &state->generations.first;
@@ -51,7 +54,7 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     generation->next = state->generations.first;
     state->generations.first = generation;
     generation->members = generation->persisted = generation->on_error = generation->on_reload =
-        generation->on_quit = LUA_NOREF;
+        generation->on_quit = generation->system_signals = LUA_NOREF;
     *handle = generation;
     generation->number = ++state->generations.count;
     binding_push_weak_table(L, "k");
@@ -67,6 +70,7 @@ void binding_made(lua_State *L, int index) {
     binding_generation *generation = binding_generation_of(L);
     binding_state *state = generation->state;
     binding_box *box = lua_touserdata(L, index);
+    assert(!box->generation && binding_object(box)->loop == state->loop);
     index = lua_absindex(L, index);
     box->of_run = !state->running || state->running->of_run;
     if (box->of_run) {
@@ -90,11 +94,13 @@ binding_generation *binding_generation_of(lua_State *L) {
     binding_generation **handle = lua_touserdata(L, lua_upvalueindex(2));
     binding_generation *generation = handle ? *handle : binding_running_generation(state);
     if (!generation)
-        luaL_error(L, "moonport has ended");
+        luaL_error(L, "moonport has stopped");
     return generation;
 }
 
 void binding_attribute(binding_box *box, binding_generation *generation, bool has_handlers) {
+    assert(binding_object(box)->loop && (generation || !has_handlers));
+    assert(!box->has_handlers || box->generation->sockets > 0);
     if (box->has_handlers)
         box->generation->sockets--;
     binding_reference(generation);
@@ -107,8 +113,8 @@ void binding_attribute(binding_box *box, binding_generation *generation, bool ha
 
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value) {
     lua_Debug where;
-    /* What has been finalised gives no reference back any more: binding_forget has run. */
-    if (!binding_object(box)->loop || binding_object(box)->behaviour->kind != MP_TCP_SOCKET)
+    /* A finalised object can't release a reference any more: binding_forget has run. */
+    if (!binding_object(box)->loop || !mp_kind_is(binding_object(box)->behaviour->kind, MP_TCP_SOCKET))
         return;
     if (box->generation != generation || !box->has_handlers)
         binding_attribute(box, generation, true);

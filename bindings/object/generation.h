@@ -1,7 +1,7 @@
 /*
- * Generations: each run of the script is one, with a module table of its own, so that code always knows which
- * run it belongs to. It is freed when the last handler, task, object or function of it is gone. How one comes
- * after another is generation/succession.h's.
+ * Generations: each run of the script is one, with its own module table, so that code always knows its run. A
+ * generation is freed when its last handler, task, object or function is gone. generation/succession.h says
+ * how one follows another.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,6 +9,7 @@
 #define BINDING_GENERATION_H
 
 #include <assert.h>
+#include <signal.h>
 
 #include "net/stream.h"
 #include "net/tcp_server.h"
@@ -22,10 +23,12 @@ struct binding_generation {
     bool staging;
     enum { LIFE_SERVING, LIFE_RETIRING, LIFE_RETIRED } life; /* see generation/retirement.h */
     int members;   /* reference: weak-keyed table of the objects that the script's own run has made */
-    int persisted; /* reference: names that it added to persist while staging */
+    int persisted; /* reference: names that it added to persist while it was staged */
     int on_error, on_reload, on_quit;
+    int system_signals;          /* reference: name of a signal of the system -> list of functions, or none */
+    volatile sig_atomic_t takes; /* a bit for each of those signals; signal handlers read it */
     /* what lives on, for reports */
-    uint32_t sockets;  /* connections with handlers of their own that this generation has set */
+    uint32_t sockets;  /* connections with own handlers that this generation has set */
     uint32_t handlers; /* suspended handlers and tasks */
     char holder[80];   /* "chat.lua:31", the last handler that it set on a socket */
     /* for probation */
@@ -33,18 +36,18 @@ struct binding_generation {
     char *first_error;
 };
 
-/* Makes the next generation, without a part in anything yet, and pushes its handle. Raises on lack of
+/* Makes the next generation, which takes no part in anything yet, and pushes its handle. Raises on lack of
    memory. */
 binding_generation *binding_new_generation(lua_State *L, binding_state *state);
 
 /* The generation that the running code belongs to. */
 binding_generation *binding_running_generation(const binding_state *state);
 
-/* The generation of a function of the module: whose table it is from, or, from that which all share, whoever
-   calls. Raises for a finaliser that comes after the end of the state. */
+/* The generation of a function of the module: the one whose table has it or, for the table that all share,
+   the caller's. Raises for a finaliser that runs after the end of the state. */
 binding_generation *binding_generation_of(lua_State *L);
 
-/* Nothing refers to it any more. */
+/* Frees it: no reference is left. */
 void binding_free_generation(binding_generation *generation);
 
 static inline void binding_reference(binding_generation *generation) {
@@ -58,26 +61,26 @@ static inline void binding_unreference(binding_generation *generation) {
         binding_free_generation(generation);
 }
 
-/* Has newer code taken over from it? */
+/* True if newer code has taken over from it. */
 static inline bool binding_is_retired(const binding_generation *generation) {
     return generation && generation->life != LIFE_SERVING;
 }
 
-/* Is it part of a retired run? Then it ends before anything else happens on it. */
+/* True if it belongs to a retired run. Then it ends before anything else happens on it. */
 static inline bool binding_box_is_retired(const binding_box *box) {
     return box->of_run && binding_is_retired(box->generation);
 }
 
-/* Notes that the object at `index`, a box, was made by the code that runs now. */
+/* Records that the running code made the object at `index`, a box. */
 void binding_made(lua_State *L, int index);
 
-/* Notes that a handler was set on the box at `index`; the function is at `value`. */
+/* Records that a handler was set on the box at `index`; the function is at `value`. */
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value);
 
-/* Notes whose handlers a socket has, if any. */
+/* Records whose handlers a socket has, if any. */
 void binding_attribute(binding_box *box, binding_generation *generation, bool has_handlers);
 
-/* Is there a reload of its server that the connection has not been told of? */
+/* True if the connection's server was reloaded and the connection hasn't been told yet. */
 static inline bool binding_is_behind(const mp_stream *socket) {
     const mp_listener *listener = socket->listener;
     return listener && listener->server && listener->server->object.epoch != socket->object.epoch;

@@ -1,12 +1,13 @@
 /*
- * Objects as scripts see them: methods, then the script's own fields and handlers, then the prototype of the
- * server (see prototype.c). Handlers live in the fields, so that one that captures its own socket is an
+ * Objects as scripts see them: methods, then the script's own fields and handlers, then the server's
+ * prototype (see prototype.c). Handlers are fields, so that a handler that captures its own socket is an
  * ordinary cycle for the collector.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "object/object.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "net/tcp_socket.h"
@@ -20,20 +21,20 @@
 void binding_make_fields(lua_State *L, binding_state *state, int index) {
     binding_box *box = lua_touserdata(L, index);
     index = lua_absindex(L, index);
-    if (box->has_fields) {
-        (void)binding_push_fields(L, index);
+    bool pushed = box->has_fields && binding_push_fields(L, index);
+    assert(pushed == box->has_fields);
+    if (pushed)
         return;
-    }
     lua_createtable(L, 0, 4);
-    if (binding_object(box)->behaviour == &mp_tcp_socket_class.behaviour)
+    if (mp_kind_is(binding_object(box)->behaviour->kind, MP_TCP_SOCKET))
         binding_end_plain(L, state, index);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, index, 1);
     box->has_fields = true;
 }
 
-/* object, key -> value. Upvalues: the state, the methods, the class. A socket's fields have the prototype
-   behind them. */
+/* object, key -> value. Upvalues: the state, the methods, the class. After a socket's fields comes the
+   prototype. */
 static int object_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
@@ -44,11 +45,11 @@ static int object_index(lua_State *L) {
         if (lua_gettable(L, -2) != LUA_TNIL)
             return 1;
     }
-    if (lua_tointeger(L, lua_upvalueindex(3)) == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
-        strcmp(lua_tostring(L, 2), "connection") == 0) {
+    if (mp_kind_is((enum mp_kind)lua_tointeger(L, lua_upvalueindex(3)), MP_TCP_SERVER) &&
+        lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "connection") == 0) {
         lua_newtable(L);
         lua_pushvalue(L, -1);
-        lua_setfield(L, 1, "connection"); /* by way of __newindex */
+        lua_setfield(L, 1, "connection"); /* through __newindex */
         return 1;
     }
     lua_pushnil(L);
@@ -67,14 +68,14 @@ static int object_newindex(lua_State *L) {
     if (lua_isnil(L, 2))
         return luaL_error(L, "index is nil");
     binding_check_handler(L, state, (enum mp_kind) class, 2, 3);
-    if (class == MP_TCP_SERVER && lua_type(L, 2) == LUA_TSTRING &&
+    if (mp_kind_is((enum mp_kind) class, MP_TCP_SERVER) && lua_type(L, 2) == LUA_TSTRING &&
         strcmp(lua_tostring(L, 2), "connection") == 0) {
         connection = true;
         if (!lua_isnil(L, 3) && !lua_istable(L, 3))
             return luaL_error(L, "connection: the prototype of connections is a table, not a %s",
                               luaL_typename(L, 3));
         if (!lua_isnil(L, 3))
-            binding_adopt_prototype(L, state, 3);
+            binding_adopt_prototype(L, state, (enum mp_kind) class, 3);
     }
     binding_make_fields(L, state, 1);
     lua_pushvalue(L, 2);
@@ -115,8 +116,10 @@ static void add_method(lua_State *L, binding_state *state, int class, const char
     lua_setfield(L, -2, name);
 }
 
-/* Adds __index, __newindex and the common methods; on the stack the metatable and the methods, both
-   popped. */
+/* Which upvalue of object_index has the methods. */
+#define OBJECT_INDEX_METHODS 2
+
+/* Adds __index, __newindex and the common methods. Stack: the metatable and the methods; pops both. */
 static void add_common(lua_State *L, binding_state *state, int class) {
     add_method(L, state, class, "blockSignals", object_block_signals);
     add_method(L, state, class, "signalsBlocked", object_signals_blocked);
@@ -131,6 +134,21 @@ static void add_common(lua_State *L, binding_state *state, int class) {
     lua_pushcclosure(L, object_newindex, 3);
     lua_setfield(L, -3, "__newindex");
     lua_pop(L, 2);
+}
+
+void binding_inherit(lua_State *L, const binding_state *state, int base) {
+    int methods = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.references[base]);
+    lua_pushliteral(L, "__index");
+    lua_rawget(L, -2);
+    lua_getupvalue(L, -1, OBJECT_INDEX_METHODS);
+    assert(lua_istable(L, -1));
+    for (lua_pushnil(L); lua_next(L, methods + 3);) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, methods);
+    }
+    lua_settop(L, methods);
 }
 
 void binding_finish_class(lua_State *L, binding_state *state, int class, lua_CFunction gc,

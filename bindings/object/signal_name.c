@@ -33,7 +33,7 @@ void binding_open_signal_names(lua_State *L, binding_state *state) {
     }
 }
 
-/* The names of the kinds, and where the handlers of their signals go. */
+/* The names of the kinds, and where handlers of their signals are set. */
 static const struct {
     const char *name, *place;
 } owners[MP_KIND_COUNT] = {
@@ -41,9 +41,21 @@ static const struct {
     [MP_TCP_SOCKET] = {"TcpSocket",
                        "to a socket, or into the server's connection for all of its connections"},
     [MP_TIMER] = {"Timer", "to a timer"},
+    [MP_SSL_SERVER] = {"SslServer", "to the server itself"},
+    [MP_SSL_SOCKET] = {"SslSocket",
+                       "to a socket, or into the SslServer's connection for all of its connections"},
+    [MP_LOCAL_SERVER] = {"LocalServer", "to the server itself"},
+    [MP_LOCAL_SOCKET] = {"LocalSocket",
+                         "to a socket, or into the LocalServer's connection for all of its connections"},
+    [MP_UDP_SOCKET] = {"UdpSocket", "to a socket"},
+    [MP_PROCESS] = {"Process", "to a process"},
 };
 
-/* A signal's name that isn't one of `kind`: which class has it, but for letter case. -1: none. */
+const char *binding_kind_name(enum mp_kind kind) {
+    return owners[kind].name;
+}
+
+/* The signal with this name, but for letter case, in another class than `kind`. -1: none. */
 static int signal_of_another(enum mp_kind kind, const char *name) {
     for (int i = 0; i < MP_SIGNAL_COUNT; i++)
         if (!mp_signal_belongs((enum mp_signal)i, kind) && strcasecmp(names[i], name) == 0)
@@ -59,7 +71,7 @@ static int raise_elsewhere(lua_State *L, enum mp_kind kind, const char *name, in
                       owners[kind].name, name, names[signal], owners[owner].name, owners[owner].place);
 }
 
-/* The names of a kind's signals, as binding_nearest wants them. */
+/* The names of a kind's signals, in the form that binding_nearest takes. */
 static const char *name_of_kind(const void *kind, int i) {
     if (i == MP_SIGNAL_COUNT)
         return NULL;
@@ -70,12 +82,12 @@ enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char 
     int signal = binding_signal(kind, name), elsewhere;
     if (signal >= 0)
         return (enum mp_signal)signal;
+    if ((elsewhere = signal_of_another(kind, name)) >= 0)
+        raise_elsewhere(L, kind, name, elsewhere);
     const char *nearest = binding_nearest(name, name_of_kind, &kind);
     if (nearest)
         luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, binding_shown(L, name),
                    nearest);
-    if ((elsewhere = signal_of_another(kind, name)) >= 0)
-        raise_elsewhere(L, kind, name, elsewhere);
     luaL_error(L, "%s has no signal '%s'", owners[kind].name, binding_shown(L, name));
     return MP_SIGNAL_COUNT;
 }

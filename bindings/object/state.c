@@ -1,5 +1,5 @@
 /*
- * Where the state of the bindings is kept; see state.h.
+ * Where the state of the bindings is stored; see state.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@ static lua_State *main_thread(lua_State *L) {
     return thread;
 }
 
-/* It is the first userdata with a finaliser, so that lua_close finalises it after all objects. */
+/* It is the first userdata with a finaliser, so lua_close finalises it after all objects. */
 binding_state *binding_new_state(lua_State *L, lua_CFunction gc) {
     binding_state *state = lua_newuserdatauv(L, sizeof *state, 0);
     memset(state, 0, sizeof *state);
@@ -39,7 +39,8 @@ binding_state *binding_find(lua_State *L) {
 
 void binding_disarm(binding_state *state) {
     lua_sethook(state->watch.late, NULL, 0, 0);
-    state->watch.late = NULL;
+    state->watch.late = state->watch.cut = NULL;
+    state->watch.placed = false;
 }
 
 void *binding_allocate(lua_State *L, size_t size) {

@@ -1,5 +1,5 @@
 /*
- * The nearest of some names, by the letters that have to change.
+ * The nearest of some names, by the number of letters that differ.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,13 +10,13 @@
 #include <limits.h>
 #include <string.h>
 
-/* Longer names are like none. */
+/* Longer names are never similar. */
 #define MOST_LETTERS 40
 
-/* So many bytes of a text stand in a message. */
+/* The number of bytes of a text that a message shows. */
 #define MOST_SHOWN 100
 
-/* So many letters may be wrong. */
+/* The number of letters that may be wrong. */
 #define MOST_WRONG 2
 
 /* The letters that count, in lower case; 0: too many. */
@@ -39,7 +39,7 @@ static unsigned least(unsigned a, unsigned b, unsigned c) {
     return smaller < c ? smaller : c;
 }
 
-/* Letters to insert, to take away or to replace. */
+/* The number of letters to insert, remove or replace. */
 static unsigned distance(const char *a, size_t a_count, const char *b, size_t b_count) {
     unsigned row[MOST_LETTERS + 1];
     for (unsigned j = 0; j <= b_count; j++)
@@ -56,7 +56,7 @@ static unsigned distance(const char *a, size_t a_count, const char *b, size_t b_
     return row[b_count];
 }
 
-/* How far the names are apart; more than MOST_WRONG: not alike. */
+/* The distance of the names; more than MOST_WRONG if they aren't similar. */
 static unsigned difference(const char *a, size_t a_count, const char *b, size_t b_count) {
     size_t shorter = a_count < b_count ? a_count : b_count;
     unsigned wrong = distance(a, a_count, b, b_count);

@@ -1,5 +1,5 @@
 /*
- * Names that somebody may have meant who wrote another: for messages.
+ * For messages: the name that was probably meant by a wrong one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,24 +8,24 @@
 
 #include <lua.h>
 
-/* The name at `i` of a list, NULL behind its end; "" is none. */
+/* The name at `i` of a list, NULL after its end; "" is skipped. */
 typedef const char *(*binding_name_list)(const void *list, int i);
 
 /*
- * The name in `list` that `name` most likely stands for: it differs in letter case or underscores, begins
- * with "on", lacks an ending ("LowDelay"), or has a letter or two wrong. NULL if there is none like it.
+ * The name in `list` that `name` was most likely meant to be: it differs in letter case or underscores,
+ * begins with "on", lacks an ending ("LowDelay"), or has one or two wrong letters. NULL if none is similar.
  */
 const char *binding_nearest(const char *name, binding_name_list names, const void *list);
 
-/* Pushes what a message shows of a text that somebody has given: all of it, or its beginning. Valid while it
-   is on the stack. */
+/* Pushes the part of a script's text that a message shows: all of it, or its beginning. Valid while it is
+   on the stack. */
 const char *binding_shown(lua_State *L, const char *text);
 
 /* Raises for the argument at `index`: "unknown open mode 'Rad'; did you mean 'Read'?". */
 int binding_raise_unknown(lua_State *L, int index, const char *what, const char *name,
                           binding_name_list names, const void *list);
 
-/* A list of names that is an array of pointers with NULL at its end. */
+/* A list of names in an array of pointers that ends with NULL. */
 const char *binding_listed_name(const void *list, int i);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <lauxlib.h>
 
-/* The index of the first argument behind `most` that isn't nil, or 0. */
+/* The index of the first argument after `most` that isn't nil, or 0. */
 static int surplus(lua_State *L, int most) {
     int top = lua_gettop(L);
     for (int i = most + 1; i <= top; i++)

@@ -1,7 +1,7 @@
 /*
- * Arguments that a function has no use for are a mistake, and raise: Timer(1000, fn) makes no timer that
- * calls fn. nil is none. Methods that act and take nothing (close, abort, nextPendingConnection …) let them
- * be: they may stand as a handler or as an iterator, which are called with more.
+ * Surplus arguments are a mistake, and raise: Timer(1000, fn) makes no timer that calls fn. nil doesn't
+ * count. Methods that act and take no arguments (close, abort, nextPendingConnection …) ignore surplus ones,
+ * so that they can be handlers or iterators, which get arguments.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,16 +10,16 @@
 
 #include <lua.h>
 
-/* Raises for the arguments behind the first `most`, if one isn't nil. */
+/* Raises for arguments after the first `most`, unless all are nil. */
 void binding_check_surplus(lua_State *L, int most);
 
-/* The same, cheap where there are none. */
+/* The same, cheap if there are none. */
 static inline void binding_takes(lua_State *L, int most) {
     if (lua_gettop(L) > most)
         binding_check_surplus(L, most);
 }
 
-/* For a function that takes none; `hint` tells what is to be done instead. */
+/* For a function that takes no arguments; `hint` says what to do instead. */
 void binding_takes_none(lua_State *L, const char *hint);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * moonport.spawn and its tasks. The results of an ended task are kept in its handle until that is collected.
+ * moonport.spawn and its tasks. A task's handle keeps its results until it is collected.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +13,8 @@
 
 enum { STEP_START = 1, STEP_WAKE, STEP_CANCEL };
 
-/* A task that is cancelled may cancel another in its __close, and so on: from so many on the loop does it,
-   since each takes a piece of the C stack. */
+/* A task that is cancelled may cancel another in its __close, and so on. Each takes a piece of the C stack,
+   so that the loop does it from this number on. */
 #define MOST_CANCELLING 100
 
 /* A Task userdata (behind its box). User value 1 is, before it starts, the function, or a table of it and its
@@ -31,8 +31,8 @@ static bool is_active(const mp_object *object) {
     return ((const task_handle *)object)->task != NULL;
 }
 
-/* handle -> ; what it is to run goes to the task's coroutine only now: a script may know that from an earlier
-   task, and begin or close it. */
+/* handle -> ; moves the function to the task's coroutine only now: a script may know the coroutine from an
+   earlier task, and begin or close it. */
 static bool prepare(lua_State *L, const task_handle *handle) {
     lua_State *co = handle->task->co;
     if (!lua_checkstack(co, handle->arguments + LUA_MINSTACK))
@@ -94,7 +94,7 @@ void binding_spawned_ended(binding_task *task, int status, int count) {
     lua_State *L = task->state->L;
     task_handle *handle = task->owner;
     if (!handle)
-        return; /* it has been finalised: the state ends */
+        return; /* finalised: the state ends */
     handle->task = NULL;
     handle->status = status;
     lua_pushcfunction(L, keep_results);
@@ -134,7 +134,7 @@ void binding_cancel_spawned(mp_object *object) {
         binding_discard(handle->task);
 }
 
-/* fn, … -> the same in one value: fn itself, or a table; it stands at index 1 */
+/* fn, … -> one value at index 1: fn itself, or a table of all of them */
 static void pack(lua_State *L, int arguments) {
     if (arguments == 0)
         return;
@@ -205,8 +205,7 @@ static int push_results(lua_State *L, task_handle *handle) {
     if (handle->status != LUA_OK) {
         lua_pushnil(L);
         lua_rawgeti(L, results, 1);
-        luaL_tolstring(L, -1, NULL);
-        lua_remove(L, -2);
+        binding_error_to_text(L);
         lua_pushliteral(L, "TaskFailedError");
         return 3;
     }
@@ -222,8 +221,7 @@ static int joined(lua_State *L, int status, lua_KContext context) {
     (void)context;
     if (!handle->task)
         return push_results(L, handle);
-    return binding_fail(L, "join",
-                        binding_outcome(L) == WAIT_CANCELLED ? MP_FAULT_CANCELLED : MP_FAULT_WAIT_TIMEOUT);
+    return binding_fail(L, "join", binding_wait_fault(L));
 }
 
 /* task:join([msec = -1]) -> its results | nil, message, code */

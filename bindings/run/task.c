@@ -49,6 +49,7 @@ binding_task *binding_take_task(binding_state *state) {
         return make_task(state);
     state->tasks->spares = task->next_spare;
     state->tasks->spare_count--;
+    assert(!task->suspended && !task->entered && !task->late && lua_gettop(task->co) == 0);
     return task;
 }
 
@@ -66,8 +67,10 @@ void binding_open_tasks(lua_State *L, binding_state *state) {
     state->tasks->cant_yield = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushliteral(L, "the script has closed or resumed the coroutine of a handler that was waiting");
     state->tasks->lost = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushliteral(L, "a handler that waits goes on when what it waits for has come");
+    lua_pushliteral(L, "a handler that waits continues when its wait is over");
     state->tasks->not_yours = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushliteral(L, "the handler has not returned in time");
+    state->tasks->late = luaL_ref(L, LUA_REGISTRYINDEX);
     state->tasks->nobody = lua_newthread(L);
     (void)luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -77,6 +80,8 @@ void binding_free_tasks(binding_state *state) {
         binding_task *task = MP_CONTAINER(link, binding_task, link);
         next = link->next;
         mp_delay_stop(&task->wait.delay, state->loop);
+        if (task->suspended && task->context.generation)
+            task->context.generation->handlers--;
         binding_unreference(task->context.generation);
         free(task);
     }
@@ -93,7 +98,7 @@ void binding_give_back(binding_task *task) {
     }
     lua_settop(task->co, 0);
     task->suspended = task->entered = task->working = task->doomed = false;
-    task->sliced = task->context.of_run = false;
+    task->sliced = task->spoilt = task->context.of_run = false;
     task->wait.outcome = WAIT_READY;
     task->next_spare = state->tasks->spares;
     state->tasks->spares = task;
@@ -132,7 +137,7 @@ static int close_coroutine(binding_task *task) {
     return status;
 }
 
-/* Its kind is told of its error. */
+/* Passes its error to its kind. */
 static void fail(binding_task *task) {
     if (task->kind->failed)
         task->kind->failed(task);
@@ -163,8 +168,8 @@ static void end(binding_task *task, int status, int count, bool cancelled) {
         free_task(state, task);
 }
 
-/* Closes the variables of a task that ends otherwise than by returning. What they throw is told as any
-   error; the last one is on top of its stack then. `error`: one is there already. */
+/* Closes the variables of a task that ends without returning. What they throw is reported like any error; the
+   last one is then on top of its stack. `error`: an error is there already. */
 static void close_variables(binding_task *task, bool error) {
     lua_State *L = task->state->L;
     bool copied = error && lua_checkstack(L, 2);
@@ -192,15 +197,16 @@ static void close_variables(binding_task *task, bool error) {
 
 /* The task has thrown what is on top of its stack. */
 static void broke(binding_task *task, int status) {
-    bool cancelled = task->doomed; /* not by what the report calls: that comes too late */
+    bool cancelled = task->doomed; /* what the report calls can't cancel it any more */
     if (!cancelled)
         fail(task);
-    close_variables(task, true);
+    if (!task->spoilt)
+        close_variables(task, true);
     end(task, status, 0, cancelled);
 }
 
-/* The script has closed the waiting coroutine, or resumed it: it isn't touched any more. The task fails in
-   another one. */
+/* The script has closed or resumed the waiting coroutine, so this doesn't touch it any more. The task fails
+   in another coroutine. */
 static void lost(binding_task *task) {
     binding_state *state = task->state;
     if (task->wait.outcome == WAIT_RUNNING)
@@ -212,22 +218,13 @@ static void lost(binding_task *task) {
     lua_pushcfunction(state->L, make_coroutine);
     lua_pushlightuserdata(state->L, task);
     if (lua_pcall(state->L, 1, 0, 0) !=
-        LUA_OK) { /* then nobody is told; its stack is still there, and not ours */
+        LUA_OK) { /* no report then; the old stack still exists, but it isn't ours */
         lua_pop(state->L, 1);
         task->co = state->tasks->nobody;
         lua_settop(task->co, 0);
     }
     lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->tasks->lost);
     broke(task, LUA_ERRRUN);
-}
-
-void binding_end_handler(binding_task *task) {
-    binding_leave(task->state, task->co);
-    while (task->taken)
-        binding_untaken(task->taken);
-    task->on = NULL;
-    binding_unreference(task->context.generation);
-    task->context.generation = NULL;
 }
 
 void binding_resume(binding_task *task, int arguments) {
@@ -252,6 +249,9 @@ void binding_resume(binding_task *task, int arguments) {
         end(task, status, count, task->doomed);
     } else if (status != LUA_YIELD) {
         broke(task, status);
+    } else if (task->late) { /* its hook has left room on the stack */
+        lua_rawgeti(task->co, LUA_REGISTRYINDEX, state->tasks->late);
+        broke(task, LUA_ERRRUN);
     } else if (task->wait.outcome == WAIT_RUNNING) {
         task->entered = false;
         binding_suspended(task);
@@ -277,7 +277,7 @@ void binding_cancel(binding_task *task) {
     binding_state *state = task->state;
     task->doomed = true;
     if (task->entered || (!task->suspended && !task->sliced))
-        return; /* it runs and ends where it would wait, or it ends already */
+        return; /* it runs, and ends where it would wait; or it is ending */
     if (lua_status(task->co) != LUA_YIELD) {
         lost(task);
         return;

@@ -1,6 +1,6 @@
 /*
  * Waits: a task is suspended until a signal of an object satisfies a test, or until a time. In a plain lua5.4
- * the main program has no task; there a wait drives the loop itself until it is over.
+ * the main program has no task: there a wait runs the loop until it is over.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,6 +10,7 @@
 
 #include "loop/reserve.h"
 #include "object/arguments.h"
+#include "object/result.h"
 #include "object/surplus.h"
 #include "run/work.h"
 
@@ -18,6 +19,8 @@ static void end_and_resume(binding_wait *wait, int outcome) {
     binding_end_wait(wait, outcome);
     if (wait->task && binding_has_retired(wait->task))
         binding_cancel(wait->task);
+    else if (wait->task && wait->task->kind->woken)
+        wait->task->kind->woken(wait->task);
     else if (wait->task)
         binding_resume(wait->task, 0);
 }
@@ -26,18 +29,22 @@ static void on_deadline(mp_delay *delay) {
     end_and_resume(MP_CONTAINER(delay, binding_wait, delay), WAIT_TIMED_OUT);
 }
 
-/* No wait, but a place in binding_wake. */
+/* A mark: no wait, but a place in binding_wake's walk. */
 static bool is_mark(const binding_wait *wait) {
     return !wait->test;
 }
 
 void binding_wake(mp_object *object, uint64_t signals) {
+    binding_wake_while(object, signals, NULL);
+}
+
+void binding_wake_while(mp_object *object, uint64_t signals, bool (*more)(const mp_object *object)) {
     binding_box *box = binding_box_of(object);
     binding_wait here = {.object = object}, end = {.object = object};
-    /* Whoever is woken may wait again or end other waits: marks in the ring say where to go on and where to
-       end. New waits come behind the end: their callers have looked before they waited. */
+    /* A woken task may wait again or end other waits, so marks in the ring say where to continue and where to
+       end. New waits go behind the end: their callers have tested before they waited. */
     binding_put_wait(box, &end, NULL);
-    for (binding_wait *wait = box->waits; wait != &end;) {
+    for (binding_wait *wait = box->waits; wait != &end && (!more || more(object));) {
         if (is_mark(wait) || !(wait->signals & signals) || !wait->test(wait)) {
             wait = wait->next;
             continue;
@@ -69,7 +76,7 @@ static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFu
     binding_driver *driver = state->driver;
     driver->looping = true;
     mp_loop_ref(state->loop);
-    mp_loop_settle(state->loop); /* may be all that the wait needs: no event need follow */
+    mp_loop_settle(state->loop); /* this may end the wait, without any further event */
     while (wait->outcome == WAIT_RUNNING && !driver->quitting)
         mp_loop_run_once(state->loop);
     mp_loop_unref(state->loop);
@@ -80,8 +87,8 @@ static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFu
     return k(L, LUA_OK, context);
 }
 
-/* A task goes on. Where it is the script that resumes the coroutine, not the loop, it stays as it is: the
-   script gets nil and a message. */
+/* A task continues. If the script resumed its coroutine, not the loop, the wait stays, and the script gets
+   nil and a message. */
 static int go_on(lua_State *L, int status, lua_KContext address) {
     const binding_wait *wait = (const binding_wait *)address; // NOLINT(performance-no-int-to-ptr)
     const binding_state *state = wait->task->state;
@@ -93,12 +100,21 @@ static int go_on(lua_State *L, int status, lua_KContext address) {
     return lua_yieldk(L, 2, address, go_on);
 }
 
+bool binding_can_wait(lua_State *L) {
+    const binding_state *state = binding_state_of(L);
+    const binding_task *task = binding_running_task(state);
+    if (task && binding_task_of(L) == task && lua_isyieldable(L))
+        return true;
+    return !task && !state->driver->looping && !binding_in_finaliser(L);
+}
+
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k,
                     lua_KContext context) {
     binding_state *state = binding_state_of(L);
     binding_task *task = binding_running_task(state);
     binding_wait driven, *wait = &driven;
-    bool timed = request->msec >= 0 && request->msec < HUGE_VAL;
+    double rest = binding_rest(L), msec = request->msec >= 0 && request->msec < rest ? request->msec : rest;
+    bool timed = msec < HUGE_VAL;
     if (task && binding_task_of(L) == task && lua_isyieldable(L))
         wait = &task->wait;
     else if (binding_in_finaliser(L))
@@ -106,13 +122,13 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     else if (state->driver->looping || task)
         return luaL_error(L, task && binding_task_of(L) != task
                                  ? "cannot wait here: in a coroutine of the script's own"
-                                 : "cannot wait here: a C function stands in between");
+                                 : "cannot wait here: below a C function");
     else if (!lua_checkstack(state->L, BINDING_STACK))
         return luaL_error(L, "cannot wait here: out of memory");
     if (timed && !mp_reserve_is_whole())
         return luaL_error(L, "not enough memory");
     if (request->object)
-        binding_anchor(L, 1, request->object); /* raises, perhaps; only then has anything changed */
+        binding_anchor(L, 1, request->object); /* may raise, so nothing was changed before */
     *wait = (binding_wait){
         .loop = state->loop,
         .task = wait == &driven ? NULL : task,
@@ -129,7 +145,7 @@ int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunc
     if (wait->object)
         binding_link_wait(wait);
     if (timed)
-        mp_delay_start(&wait->delay, state->loop, request->msec, on_deadline);
+        mp_delay_start(&wait->delay, state->loop, msec, on_deadline);
     if (wait == &driven)
         return drive(L, state, wait, k, context);
     return lua_yieldk(L, 0, (lua_KContext)wait, go_on);
@@ -169,21 +185,42 @@ int binding_outcome(lua_State *L) {
     return task && binding_task_of(L) == task ? task->wait.outcome : state->driver->outcome;
 }
 
+enum mp_fault binding_wait_fault(lua_State *L) {
+    return binding_outcome(L) == WAIT_CANCELLED ? MP_FAULT_CANCELLED : MP_FAULT_WAIT_TIMEOUT;
+}
+
+double *binding_deadline(lua_State *L) {
+    binding_state *state = binding_state_of(L);
+    binding_task *task = binding_running_task(state);
+    if (task)
+        return binding_task_of(L) == task ? &task->deadline : NULL;
+    return L == state->L ? &state->driver->deadline : NULL;
+}
+
+double binding_rest(lua_State *L) {
+    const double *deadline = binding_deadline(L);
+    return deadline && *deadline > 0 ? fmax(*deadline - mp_loop_now(), 0) : HUGE_VAL;
+}
+
 /* --- moonport.sleep ------------------------------------------------------------------------------------- */
 
+/* Context 1: a deadline comes before the end of the sleep. */
 static int sleep_over(lua_State *L, int status, lua_KContext context) {
     (void)status;
-    (void)context;
+    if (context == 1 && binding_outcome(L) == WAIT_TIMED_OUT)
+        return binding_fail(L, "sleep", MP_FAULT_WAIT_TIMEOUT);
     lua_pushboolean(L, 1);
     return 1;
 }
 
-/* moonport.sleep(msec) -> true */
+/* moonport.sleep(msec) -> true | nil, message, code */
 static int module_sleep(lua_State *L) {
     binding_takes(L, 1);
     (void)luaL_checknumber(L, 1);
     binding_wait_request request = {.msec = binding_check_msec(L, 1, 0)};
-    return binding_suspend(L, &request, sleep_over, 0);
+    double rest = binding_rest(L);
+    bool cut = rest < HUGE_VAL && (request.msec < 0 || rest < request.msec);
+    return binding_suspend(L, &request, sleep_over, cut);
 }
 
 void binding_open_waits(lua_State *L, binding_state *state) {

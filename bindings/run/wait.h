@@ -8,16 +8,16 @@
 
 #include "run/task.h"
 
-/* Who runs the loop, and how that is to end. */
+/* Who runs the loop, and when that ends. */
 typedef struct binding_driver {
-    bool looping; /* it runs: nothing may drive it again */
+    bool looping; /* the loop runs already */
     bool quitting;
     int quit_status;
-    int outcome; /* of the last wait that drove the loop */
+    int outcome;     /* of the last wait that drove the loop */
+    double deadline; /* as a task's, for the main program */
 } binding_driver;
 
-/* Stack slots of the main thread that the door to the handlers needs; whoever drives the loop provides
-   them. */
+/* Stack slots of the main thread that calling handlers needs; the code that runs the loop provides them. */
 #define BINDING_STACK 64
 
 /* What a wait is for. */
@@ -31,26 +31,43 @@ typedef struct binding_wait_request {
 } binding_wait_request;
 
 /*
- * Suspends the caller until `test` is true after one of `signals` or until the time is up, then calls and
- * returns `k`, which finds how it ended with binding_outcome. Raises "cannot wait here" where a C function or
- * a coroutine of the script's own stands in between. A C function that calls it returns its result.
+ * Suspends the caller until `test` is true after one of `signals`, or until the time is up. Then it calls and
+ * returns `k`, to which binding_outcome says how the wait ended. Raises "cannot wait here" below a C function
+ * or in a coroutine of the script's own. A C function that calls it returns its result.
  */
 int binding_suspend(lua_State *L, const binding_wait_request *request, lua_KFunction k, lua_KContext context);
+
+/* Would binding_suspend, or does it raise? */
+bool binding_can_wait(lua_State *L);
 
 /* How the last wait of the caller ended. */
 int binding_outcome(lua_State *L);
 
+/* Why the last wait of the caller failed: it was cancelled, or its time was up. */
+enum mp_fault binding_wait_fault(lua_State *L);
+
+/* The deadline by which all waits of the caller end, see task.h. NULL: it is a coroutine of the script's own,
+   where nothing can wait. */
+double *binding_deadline(lua_State *L);
+
+/* Milliseconds until the caller's deadline, 0 if it has passed; infinite if there is none. A wait that is
+   resumed to wait again compares it with what it has left. */
+double binding_rest(lua_State *L);
+
 /* Ends the waits on `object` that one of `signals` satisfies. */
 void binding_wake(mp_object *object, uint64_t signals);
 
-/* Ends the waits on `object` from the loop, as if their time were up: for an end that no signal tells. */
+/* The same, the longest wait first, only as long as `more` says so before each. */
+void binding_wake_while(mp_object *object, uint64_t signals, bool (*more)(const mp_object *object));
+
+/* Ends the waits on `object` from the loop, as if their time were up: for an end that has no signal. */
 void binding_expire_waits(mp_object *object);
 
 /* The finaliser of an object, which is at index 1: ends its waits, has `destroy` end its C object, and
    forgets it. */
 int binding_finalise(lua_State *L, void (*destroy)(mp_object *object));
 
-/* Makes what waits need of the state. Raises on lack of memory. */
+/* Prepares the state for waits. Raises on lack of memory. */
 void binding_open_waits(lua_State *L, binding_state *state);
 
 /* sleep, for the module's table. */

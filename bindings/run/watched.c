@@ -1,12 +1,49 @@
 /*
  * Lua's own functions with a watchdog; see watched.h. A coroutine runs on behalf of the handler that resumes
- * it: the time that one has goes on, and where it is over the watchdog's hook goes along, in and out.
+ * it: that handler's time continues, and when it is over, the watchdog's hook moves in and out with it.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "run/watched.h"
 
-/* The watchdog's hook moves from `from`, which stops running, to `to`, which goes on. */
+#include <limits.h>
+
+#include "run/task.h"
+
+void binding_cut(lua_State *L, binding_state *state, const char *why) {
+    binding_watch *watch = &state->watch;
+    binding_task *task = binding_running_task(state);
+    bool own = task && task->co == L;
+    if (own)
+        task->spoilt = true;
+    watch->cut = L;
+    if (!watch->placed) {
+        lua_pushstring(L, why);
+        lua_rawseti(L, LUA_REGISTRYINDEX, state->tasks->late);
+        watch->placed = true;
+    }
+    if (own && lua_isyieldable(L)) {
+        task->spoilt = false;
+        task->late = true;
+        watch->cut = NULL;
+        lua_yield(L, 0);
+        return;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->tasks->late);
+    lua_error(L);
+}
+
+/* Marks a coroutine that has died of a hook's error, in which no hook runs any more. */
+static void spoilt(lua_State *L, lua_Debug *where) {
+    (void)L;
+    (void)where;
+}
+
+static bool is_spoilt(lua_State *co) {
+    return lua_gethook(co) == spoilt;
+}
+
+/* Moves the watchdog's hook from `from`, which stops running, to `to`, which continues. */
 static void move_hook(binding_watch *watch, lua_State *from, lua_State *to) {
     if (watch->late != from)
         return;
@@ -45,6 +82,8 @@ static int run(lua_State *L, binding_state *state, lua_State *co, int count) {
     int status = lua_resume(co, L, count, &results);
     go_out(state, co, outer);
     if (status != LUA_OK && status != LUA_YIELD) {
+        if (state->watch.cut == co)
+            lua_sethook(co, spoilt, LUA_MASKCOUNT, INT_MAX);
         lua_xmove(co, L, 1);
         return -1;
     }
@@ -57,7 +96,7 @@ static int run(lua_State *L, binding_state *state, lua_State *co, int count) {
     return results;
 }
 
-/* Can it be resumed? Else pushes why not. */
+/* True if it can be resumed. Else pushes why not. */
 static bool can_be_resumed(lua_State *L, lua_State *co) {
     lua_Debug frame;
     if (lua_status(co) == LUA_YIELD)
@@ -108,7 +147,7 @@ static int wrapped(lua_State *L) {
     if (results >= 0)
         return results;
     int status = lua_status(co);
-    if (status != LUA_OK && status != LUA_YIELD) {
+    if (status != LUA_OK && status != LUA_YIELD && !is_spoilt(co)) {
         lua_xmove(L, co, 1); /* as the original leaves it, for the variables that are closed */
         status = close_coroutine(state, co, L);
         lua_xmove(co, L, 1);
@@ -139,6 +178,11 @@ static int coroutine_close(lua_State *L) {
     lua_Debug frame;
     if (co == L || (lua_status(co) == LUA_OK && lua_getstack(co, 0, &frame)))
         return luaL_error(L, "cannot close a %s coroutine", co == L ? "running" : "normal");
+    if (is_spoilt(co)) {
+        lua_pushboolean(L, false);
+        lua_pushliteral(L, "the coroutine was ended because it was late, and its variables can't be closed");
+        return 2;
+    }
     if (close_coroutine(state, co, L) == LUA_OK) {
         lua_pushboolean(L, true);
         return 1;
@@ -148,11 +192,11 @@ static int coroutine_close(lua_State *L) {
     return 2;
 }
 
-/* The message handler of xpcall. One that is called with the watchdog's error runs within its hook, where
-   no other hook comes. Upvalues: the state, the script's. */
+/* The message handler of xpcall. For a hook's error it would run within the hook, where no other hook runs.
+   Upvalues: the state, the script's handler. */
 static int handle_message(lua_State *L) {
     const binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    if (state->watch.late == L)
+    if (state->watch.late == L || state->watch.cut == L)
         return 1;
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
@@ -172,26 +216,32 @@ static int end_xpcall(lua_State *L, int status, lua_KContext context) {
 
 /* xpcall(fn, handler, ...) -> true, values | false, what the handler gives */
 static int watched_xpcall(lua_State *L) {
+    const binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
     int count = lua_gettop(L) - 2;
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushvalue(L, 2);
-    lua_pushcclosure(L, handle_message, 2);
-    lua_replace(L, 2);
+    if (state->watch.raises) { /* else the handler finds its own levels of the stack */
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_pushvalue(L, 2);
+        lua_pushcclosure(L, handle_message, 2);
+        lua_replace(L, 2);
+    }
     lua_pushboolean(L, true);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2);
     return end_xpcall(L, lua_pcallk(L, count, LUA_MULTRET, 2, 0, end_xpcall), 0);
 }
 
-void binding_watch_functions(lua_State *L, binding_state *state) {
+void binding_watch_messages(lua_State *L, binding_state *state) {
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, watched_xpcall, 1);
+    lua_setglobal(L, "xpcall");
+}
+
+void binding_watch_coroutines(lua_State *L, binding_state *state) {
     static const luaL_Reg functions[] = {
         {"resume", coroutine_resume}, {"wrap", coroutine_wrap}, {"close", coroutine_close}, {NULL, NULL}};
     lua_getglobal(L, "coroutine");
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, functions, 1);
     lua_pop(L, 1);
-    lua_pushlightuserdata(L, state);
-    lua_pushcclosure(L, watched_xpcall, 1);
-    lua_setglobal(L, "xpcall");
 }

@@ -9,13 +9,14 @@
 
 #include "net/stream_input.h"
 #include "net/tcp_server.h"
+#include "net/udp_input.h"
 
 /* --- waits ---------------------------------------------------------------------------------------------- */
 
 /* A server with a waiting waitForNewConnection accepts although paused. */
 static void count_wait(mp_object *object, int change) {
     object->holds += (uint32_t)change;
-    if (object->behaviour->kind != MP_TCP_SERVER)
+    if (!mp_kind_is(object->behaviour->kind, MP_TCP_SERVER))
         return;
     ((mp_tcp_server *)object)->waiting = (uint16_t)(((mp_tcp_server *)object)->waiting + change);
     mp_tcp_server_update((mp_tcp_server *)object);
@@ -69,8 +70,10 @@ void binding_end_wait(binding_wait *wait, int outcome) {
 
 static void worker_gone(mp_object *object) {
     object->at_work--;
-    if (object->behaviour->kind == MP_TCP_SOCKET)
+    if (mp_kind_is(object->behaviour->kind, MP_TCP_SOCKET))
         mp_stream_handler_ended((mp_stream *)object);
+    else if (mp_kind_is(object->behaviour->kind, MP_UDP_SOCKET))
+        mp_udp_has_room((mp_udp_socket *)object);
 }
 
 void binding_untaken(binding_box *box) {
@@ -91,7 +94,7 @@ void binding_taken(binding_state *state, binding_box *box) {
     binding_task *task = binding_running_task(state);
     if (!task)
         return;
-    /* A task that takes one connection after the other is at work on the last; a handler on all that it
+    /* A task that takes one connection after another is at work on the last one, a handler on all that it
        took. */
     if (task->kind->lasting)
         while (task->taken)
@@ -112,6 +115,8 @@ static void update_working(binding_task *task) {
     if (working == task->working)
         return;
     task->working = working;
+    if (task->signal == MP_SIGNAL_SSL_ERRORS)
+        mp_stream_handler_judges((mp_stream *)task->on, working ? 1 : -1);
     if (working)
         task->on->at_work++;
     else
@@ -122,6 +127,7 @@ static void update_working(binding_task *task) {
 
 void binding_suspended(binding_task *task) {
     binding_state *state = task->state;
+    task->spoilt = false; /* a pcall has caught a hook's error */
     if (!task->suspended) {
         task->suspended = true;
         if (task->context.generation)
@@ -139,33 +145,47 @@ void binding_suspended(binding_task *task) {
         }
     }
     if (task->wait.outcome == WAIT_RUNNING && task->wait.lets_close && task->wait.object &&
-        task->wait.object->behaviour->kind == MP_TCP_SOCKET &&
+        mp_kind_is(task->wait.object->behaviour->kind, MP_TCP_SOCKET) &&
         binding_box_of(task->wait.object)->taker == task)
         binding_untaken(binding_box_of(task->wait.object));
-    /* A task that waits for the next connection has done with the last, as one that takes the next has. */
+    /* A task that waits for the next connection has finished with the last, like one that takes the next. */
     if (task->kind->lasting && task->wait.outcome == WAIT_RUNNING && task->wait.object &&
-        task->wait.object->behaviour->kind == MP_TCP_SERVER)
+        mp_kind_is(task->wait.object->behaviour->kind, MP_TCP_SERVER))
         while (task->taken)
             binding_untaken(task->taken);
     update_working(task);
 }
 
-/* What a readyRead or bytesWritten handler that has waited didn't get to see is signalled once, now; not
-   after the end. */
+/* True if input that came while its readyRead handler waited is still to be read. */
+static bool has_unread(const mp_object *object) {
+    const mp_stream *socket = (const mp_stream *)object;
+    size_t size;
+    if (mp_kind_is(object->behaviour->kind, MP_UDP_SOCKET))
+        return ((const mp_udp_socket *)object)->in.count > 0;
+    (void)mp_stream_peek(socket, &size);
+    return size > 0 && mp_stream_is_receiving(socket);
+}
+
+/* True if what was written while its bytesWritten handler waited is still worth a signal. */
+static bool has_output(const mp_object *object) {
+    if (mp_kind_is(object->behaviour->kind, MP_UDP_SOCKET))
+        return mp_udp_is_open((const mp_udp_socket *)object);
+    uint8_t state = ((const mp_stream *)object)->state;
+    return state == MP_STATE_CONNECTED || state == MP_STATE_CLOSING;
+}
+
+/* A readyRead or bytesWritten handler has waited: emits once what was held back meanwhile, unless the
+   connection ended. */
 static void tell_unseen(binding_task *task) {
     mp_object *object = task->on;
     binding_box *box = binding_box_of(object);
     if (task->signal == MP_SIGNAL_READY_READ && --box->busy_reading == 0 && box->unseen) {
-        const mp_stream *socket = (const mp_stream *)object;
-        size_t size;
         box->unseen = false;
-        (void)mp_stream_peek(socket, &size);
-        if (size > 0 && mp_stream_is_receiving(socket))
+        if (has_unread(object))
             mp_object_emit(object, MP_SIGNAL_READY_READ, 0);
     } else if (task->signal == MP_SIGNAL_BYTES_WRITTEN && --box->busy_writing == 0 &&
                box->unseen_written > 0) {
-        uint8_t state = ((const mp_stream *)object)->state;
-        if (state == MP_STATE_CONNECTED || state == MP_STATE_CLOSING)
+        if (has_output(object))
             mp_object_emit(object, MP_SIGNAL_BYTES_WRITTEN, box->unseen_written);
         box->unseen_written = 0;
     }
@@ -175,7 +195,7 @@ void binding_leave_object(binding_task *task) {
     mp_object *on = task->on;
     if (!on)
         return;
-    tell_unseen(task); /* first: a close that waits for this handler is to wait for that signal's, too */
+    tell_unseen(task); /* first, so that a close that waits for this handler also waits for that signal's */
     update_working(task);
     on->holds--;
     mp_object_check(on);
@@ -187,7 +207,7 @@ void binding_abandon(binding_box *box) {
     assert(!box->waits);
     binding_untaken(box);
     if (!box->weak || object->holds == 0)
-        return; /* what is anchored vanishes at the end of the state alone, with the tasks */
+        return; /* anchored objects vanish only at the end of the state, with the tasks */
     for (mp_ring *link = state->tasks->all.next; link != &state->tasks->all; link = link->next) {
         binding_task *task = MP_CONTAINER(link, binding_task, link);
         if (task->on == object)

@@ -8,7 +8,7 @@
 
 #include "net/network.h"
 
-/* The upcall: emits readyRead on the sockets that have received something. */
+/* The upcall: emits readyRead on the sockets that have received input. */
 void binding_arrived(mp_network *network);
 
 #endif

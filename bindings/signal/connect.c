@@ -5,6 +5,7 @@
  */
 #include "signal/connect.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "object/class.h"
@@ -14,8 +15,8 @@
 #include "object/suggestion.h"
 #include "object/surplus.h"
 
-/* In a fields table: signal number -> array of Connections. Changed by copying, so that an emission sees one
-   state. */
+/* In a fields table: signal number -> array of Connections. A change makes a new array, so that an
+   emission sees a fixed one. */
 static const char connections_key = 0;
 
 bool binding_push_connections(lua_State *L, int self, enum mp_signal signal) {
@@ -23,7 +24,7 @@ bool binding_push_connections(lua_State *L, int self, enum mp_signal signal) {
            lua_rawgeti(L, -1, signal) == LUA_TTABLE;
 }
 
-/* Pushes a copy of the array at `index` (or of nothing) without `without`. */
+/* Pushes a copy of the array at `index`, which may be nil, without `without`. */
 static void copy_list(lua_State *L, int index, const binding_connection *without) {
     lua_Integer count = lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index) : 0, kept = 0;
     lua_createtable(L, (int)count + 1, 0);
@@ -38,6 +39,7 @@ static void copy_list(lua_State *L, int index, const binding_connection *without
 
 int binding_deactivate(lua_State *L) {
     binding_connection *made = lua_touserdata(L, 1);
+    assert(made && made->signal < MP_SIGNAL_COUNT);
     made->active = false;
     lua_getiuservalue(L, 1, 2);
     if (!binding_push_fields(L, -1) || lua_rawgetp(L, -1, &connections_key) != LUA_TTABLE)
@@ -58,7 +60,7 @@ static mp_object *check_object(lua_State *L, int index) {
     return NULL;
 }
 
-/* On top an option's name and its value. */
+/* On top: an option's name and its value. */
 static void check_connect_option(lua_State *L) {
     static const char *const names[] = {"singleShot", NULL};
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
@@ -82,6 +84,8 @@ static int module_connect(lua_State *L) {
     const char *name = luaL_checkstring(L, 2);
     enum mp_signal signal = binding_check_signal(L, object->behaviour->kind, name);
     luaL_checktype(L, 3, LUA_TFUNCTION);
+    if (signal == MP_SIGNAL_SERVER_NAME_REQUESTED)
+        luaL_argerror(L, 2, "serverNameRequested returns a value: set the server's handler of that name");
     bool single_shot = false;
     if (!lua_isnoneornil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
@@ -107,6 +111,7 @@ static int module_connect(lua_State *L) {
         lua_pushvalue(L, -1);
         lua_rawsetp(L, 5, &connections_key);
     }
+    assert(lua_gettop(L) == 6 && binding_box_of(object)->has_fields);
     lua_rawgeti(L, 6, signal); /* 7 */
     copy_list(L, 7, NULL);
     lua_pushvalue(L, 4);
@@ -123,7 +128,7 @@ static binding_connection *check_connection(lua_State *L, int index) {
     return binding_check_userdata(L, index, CLASS_CONNECTION);
 }
 
-/* Also at the end of a <close> variable, which gives an error as well. */
+/* Also called at the end of a <close> variable, with an error as further argument. */
 static int connection_close(lua_State *L) {
     bool active = check_connection(L, 1)->active;
     if (active) {

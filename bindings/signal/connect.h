@@ -14,11 +14,11 @@ typedef struct binding_connection {
     enum mp_signal signal;
 } binding_connection;
 
-/* Pushes the array of Connections of `signal`; false and something else if there are none. The object is at
+/* Pushes the array of Connections of `signal`; false and another value if there are none. The object is at
    `self`. */
 bool binding_push_connections(lua_State *L, int self, enum mp_signal signal);
 
-/* connection -> ; takes it out of its object's list. May raise. */
+/* connection -> ; removes it from its object's list. May raise. */
 int binding_deactivate(lua_State *L);
 
 void binding_open_connections(lua_State *L, binding_state *state);

@@ -1,14 +1,17 @@
 /*
- * The door between the loop and the handlers. A signal finds its handlers by name (the object's own, else the
+ * The way from the loop into the handlers. A signal finds its handlers by name (the object's own, else the
  * server's prototype's, then those added with connect), and each runs as a task. Nothing here raises: what
- * might, runs protected.
+ * might raise runs protected.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "signal/emit.h"
 
+#include <assert.h>
+
 #include "net/tcp_server.h"
 #include "object/arguments.h"
+#include "object/endpoint.h"
 #include "object/prototype.h"
 #include "object/signal_name.h"
 #include "run/wait.h"
@@ -17,7 +20,7 @@
 
 /* --- handlers ------------------------------------------------------------------------------------------- */
 
-static void push_argument(lua_State *L, enum mp_signal signal, intptr_t argument) {
+static void push_argument(lua_State *L, const mp_object *object, enum mp_signal signal, intptr_t argument) {
     static const uint8_t kinds[] = {
 #define X(constant, name, kind, what) MP_ARGUMENT_##what,
         MP_SIGNALS(X)
@@ -28,23 +31,32 @@ static void push_argument(lua_State *L, enum mp_signal signal, intptr_t argument
     case MP_ARGUMENT_OBJECT: binding_push(L, (mp_object *)argument); break;
     case MP_ARGUMENT_STATE: lua_pushstring(L, binding_state_name((int)argument)); break;
     case MP_ARGUMENT_FAULT: lua_pushstring(L, mp_fault_code((enum mp_fault)argument)); break;
+    case MP_ARGUMENT_OBJECT_FAULT:
+        binding_push(L, (mp_object *)argument);
+        lua_pushstring(L, mp_fault_code(((mp_stream *)argument)->fault));
+        break;
+    case MP_ARGUMENT_NONE: break;
+    default:
+        ((binding_state *)object->loop->owner)->hooks->push_argument(L, kinds[signal], object, argument);
+        break;
     }
 }
 
 static int protected_argument(lua_State *L) {
-    push_argument(L, (enum mp_signal)lua_tointeger(L, 1), (intptr_t)lua_tointeger(L, 2));
-    return lua_gettop(L) - 2;
+    push_argument(L, lua_touserdata(L, 1), (enum mp_signal)lua_tointeger(L, 2),
+                  (intptr_t)lua_tointeger(L, 3));
+    return lua_gettop(L) - 3;
 }
 
 static const binding_task_kind handler = {.name = "handler", .failed = binding_report};
 
-/* A task for a handler on the object, which is at index 1 of its stack; NULL: none can run. */
+/* A task for a handler on the object, which is at index 1 of the task's stack; NULL if none can run. */
 static binding_task *new_handler_task(binding_state *state, mp_object *object, enum mp_signal signal) {
     binding_task *task = binding_take_task(state);
     if (!task) {
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s: out of memory", binding_signal_name(signal));
         state->tasks->errors++;
-        if (object->behaviour->kind == MP_TCP_SOCKET)
+        if (mp_kind_is(object->behaviour->kind, MP_TCP_SOCKET))
             mp_stream_abort((mp_stream *)object);
         return NULL;
     }
@@ -59,10 +71,12 @@ static binding_task *new_handler_task(binding_state *state, mp_object *object, e
 void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal signal,
                            enum binding_origin origin) {
     binding_box *box = binding_box_of(object);
+    assert(object->loop && origin != ORIGIN_NONE);
     mp_tcp_server *server = origin == ORIGIN_PROTOTYPE ? mp_stream_server((mp_stream *)object) : NULL;
     task->on = object;
     task->signal = signal;
-    task->context.of_run = box->of_run && object->behaviour->kind != MP_TCP_SERVER;
+    task->context.of_run = box->of_run && !mp_kind_is(object->behaviour->kind, MP_TCP_SERVER) &&
+                           !mp_kind_is(object->behaviour->kind, MP_UDP_SOCKET);
     binding_belong(task, server ? binding_box_of(&server->object)->generation : box->generation);
     if (task->context.generation)
         task->context.generation->calls++;
@@ -78,9 +92,10 @@ static void run_handler(binding_task *task, mp_object *object, enum mp_signal si
         /* Names of states and errors are strings, which may need memory. */
         int top = lua_gettop(task->co);
         lua_pushcfunction(task->co, protected_argument);
+        lua_pushlightuserdata(task->co, object);
         lua_pushinteger(task->co, signal);
         lua_pushinteger(task->co, argument);
-        if (lua_pcall(task->co, 2, LUA_MULTRET, 0) != LUA_OK)
+        if (lua_pcall(task->co, 3, LUA_MULTRET, 0) != LUA_OK)
             lua_pop(task->co, 1);
         count += lua_gettop(task->co) - top;
     }
@@ -92,8 +107,8 @@ static int protected_lookup(lua_State *L) {
     return 1;
 }
 
-/* Pushes the handler in the prototype on top, by its metatable if it has a foreign one; false and nil if
-   there is none. Its name is at `name`. */
+/* Pushes the handler in the prototype on top, through its metatable if the script has given it one. False
+   and nil if there is none. The signal's name is at `name`. */
 static bool push_from_prototype(binding_state *state, lua_State *L, int name) {
     lua_pushvalue(L, name);
     if (lua_rawget(L, -2) != LUA_TNIL)
@@ -115,22 +130,51 @@ static bool push_from_prototype(binding_state *state, lua_State *L, int name) {
 }
 
 enum binding_origin binding_push_handler(lua_State *L, mp_object *object, int self, int name) {
+    assert(lua_touserdata(L, self) == binding_box_of(object) && lua_type(L, name) == LUA_TSTRING);
     if (binding_box_of(object)->has_fields) {
         binding_push_fields(L, self);
         lua_pushvalue(L, name);
         if (lua_rawget(L, -2) != LUA_TNIL)
             return ORIGIN_OBJECT;
     }
-    if (object->behaviour->kind != MP_TCP_SOCKET)
+    if (!mp_kind_is(object->behaviour->kind, MP_TCP_SOCKET))
         return ORIGIN_NONE;
     const mp_listener *listener = ((mp_stream *)object)->listener;
-    if (!listener || listener->prototype == 0)
+    if (!listener || listener->prototype <= 0)
         return ORIGIN_NONE;
     lua_rawgeti(L, LUA_REGISTRYINDEX, listener->prototype);
     return push_from_prototype(object->loop->owner, L, name) ? ORIGIN_PROTOTYPE : ORIGIN_NONE;
 }
 
-/* Runs the field's own handler or the prototype's. False: there is none. */
+/* object, signal -> boolean. Several signals share a bit of `connected`, so it looks into the list. */
+static int find_handler(lua_State *L) {
+    mp_object *object = lua_touserdata(L, 1);
+    const binding_state *state = object->loop->owner;
+    enum mp_signal signal = (enum mp_signal)lua_tointeger(L, 2);
+    bool found = false;
+    if (binding_push(L, object)) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.signal_names[signal]);
+        found = binding_push_handler(L, object, 3, 4) != ORIGIN_NONE ||
+                (binding_may_be_connected(binding_box_of(object), signal) &&
+                 binding_push_connections(L, 3, signal) && lua_rawlen(L, -1) > 0);
+    }
+    lua_pushboolean(L, found);
+    return 1;
+}
+
+bool binding_has_handler(mp_object *object, enum mp_signal signal) {
+    lua_State *L = ((binding_state *)object->loop->owner)->L;
+    if (!mp_loop_wants(object, signal))
+        return false;
+    lua_pushcfunction(L, find_handler);
+    lua_pushlightuserdata(L, object);
+    lua_pushinteger(L, signal);
+    bool found = lua_pcall(L, 2, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Runs the object's own handler or the prototype's. False: there is none. */
 static bool run_own_handler(binding_state *state, mp_object *object, enum mp_signal signal,
                             intptr_t argument) {
     binding_task *task = new_handler_task(state, object, signal);
@@ -145,7 +189,7 @@ static bool run_own_handler(binding_state *state, mp_object *object, enum mp_sig
     return origin != ORIGIN_NONE;
 }
 
-/* Runs the handlers that connect added, those in the array at `list`. Returns whether there were any. */
+/* Runs the handlers that connect added, in the array at `list`. Returns true if there were any. */
 static bool run_connections(binding_state *state, mp_object *object, int list, enum mp_signal signal,
                             intptr_t argument) {
     lua_State *L = state->L;
@@ -155,6 +199,7 @@ static bool run_connections(binding_state *state, mp_object *object, int list, e
         lua_settop(L, list);
         lua_rawgeti(L, list, i);
         binding_connection *made = lua_touserdata(L, -1);
+        assert(made && made->signal == signal);
         if (!made->active)
             continue;
         lua_getiuservalue(L, -1, 1);
@@ -181,24 +226,21 @@ static void take_by_itself(mp_tcp_server *server) {
         socket->object.epoch = server->object.epoch;
 }
 
-/* A connection that nobody takes is silent for who waits at its other end: the log says so, once. Not while a
-   handler is still at work that may take it. */
+/* A connection that no code takes gets no answer, so the log warns once. It doesn't while a handler still
+   runs that may take it. */
 static void tell_untaken(mp_tcp_server *server, bool handled) {
-    char endpoint[BINDING_ENDPOINT];
-    mp_address address;
-    uint16_t port;
+    char place[BINDING_PLACE];
     if (server->object.at_work > 0 || !mp_tcp_server_has_pending(server))
         return;
     binding_box_of(&server->object)->cared_for = true;
-    mp_tcp_server_address(server, &address, &port);
-    mp_log(server->object.loop->log_level, MP_LOG_WARNING, "TcpServer(%s): a client has connected, and %s",
-           binding_endpoint(endpoint, &address, port),
+    mp_log(server->object.loop->log_level, MP_LOG_WARNING, "%s(%s): a client has connected, and %s",
+           binding_kind_name(server->object.behaviour->kind), binding_place(place, server),
            handled ? "newConnection has not taken it: call nextPendingConnection there"
-                   : "nobody takes it: give the server newConnection, or put handlers into its connection");
+                   : "nothing takes it: set newConnection on the server, or handlers in its connection");
 }
 
-/* The same with those that connect added, as they are before any handler runs: what connects during an
-   emission is not called in it. */
+/* Also runs the handlers that connect added. The list is fixed before any handler runs, since a handler
+   that is connected during an emission isn't called in it. */
 static bool run_all_handlers(binding_state *state, mp_object *object, enum mp_signal signal,
                              intptr_t argument) {
     lua_State *L = state->L;
@@ -221,7 +263,7 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
                                                      : run_own_handler(state, object, signal, argument);
     if (signal != MP_SIGNAL_NEW_CONNECTION || box->waits)
         return;
-    /* A server with a prototype and nobody who asks for its connections takes them by itself. */
+    /* A server with a prototype takes its connections by itself if no code asks for them. */
     mp_tcp_server *server = (mp_tcp_server *)object;
     if (!any && binding_has_prototype(state->L, server->listener))
         take_by_itself(server);
@@ -229,11 +271,14 @@ static void run_handlers(binding_state *state, mp_object *object, enum mp_signal
         tell_untaken(server, any);
 }
 
-/* Two signals are not recursive, as in Qt: while a handler of theirs waits, they are kept for its end. */
+/* Two signals are not recursive, as in Qt: while a handler of one waits, the signal is postponed until its
+   end. */
 static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal, intptr_t argument) {
     if (signal == MP_SIGNAL_READY_READ) {
         box->unseen = box->busy_reading > 0;
-        return box->unseen || !(((mp_stream *)object)->open_mode & MP_READ_ONLY);
+        return box->unseen ||
+               (mp_kind_is(object->behaviour->kind, MP_TCP_SOCKET) &&
+                (((mp_stream *)object)->paused || !(((mp_stream *)object)->open_mode & MP_READ_ONLY)));
     }
     if (signal == MP_SIGNAL_BYTES_WRITTEN && box->busy_writing > 0) {
         box->unseen_written += argument;
@@ -245,12 +290,12 @@ static bool postponed(binding_box *box, mp_object *object, enum mp_signal signal
 void binding_emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     binding_state *state = object->loop->owner;
     binding_box *box = binding_box_of(object);
+    assert(object->anchor != 0 && object->awaited == (box->waits != NULL));
     if (signal == MP_SIGNAL_TIMEOUT && binding_box_is_retired(box)) {
         mp_timer_stop((mp_timer *)object);
         return;
     }
-    /* A new connection: what handlers that still wait did not see of the last one is not signalled on
-       this. */
+    /* A new connection: input of the last one that suspended handlers haven't seen isn't signalled on it. */
     if (signal == MP_SIGNAL_STATE_CHANGED && argument == MP_STATE_HOST_LOOKUP) {
         box->unseen = false;
         box->unseen_written = 0;

@@ -2,10 +2,12 @@
 -- SPDX-License-Identifier: MIT
 -- Types of moonport.compat.socket for LuaLS. spec/api/docs_library_spec.lua compares them with the module and its page.
 
----LuaSocket's interface for TCP on moonport's waits. Times are in seconds.
+---LuaSocket's interface on moonport's waits. Times are in seconds.
 ---@class moonport.compat.socket
 ---@field _VERSION string
 ---@field BLOCKSIZE integer
+---@field dns moonport.compat.dns
+---@field unix moonport.compat.unixes
 ---@field sourcet table<string, function>
 ---@field sinkt table<string, function>
 local socket = {}
@@ -26,6 +28,18 @@ function socket.tcp4() end
 ---The same, IPv6 only.
 ---@return moonport.compat.tcp
 function socket.tcp6() end
+
+---A new datagram socket, of the family of its first address.
+---@return moonport.compat.udp
+function socket.udp() end
+
+---The same, IPv4 only, with a descriptor from the first.
+---@return moonport.compat.udp|nil, string|nil
+function socket.udp4() end
+
+---The same, IPv6 only.
+---@return moonport.compat.udp|nil, string|nil
+function socket.udp6() end
 
 ---A connected client; family is "inet" or "inet6".
 ---@param host string
@@ -60,10 +74,10 @@ function socket.connect6(host, port, localHost, localPort) end
 function socket.bind(host, port, backlog) end
 
 ---Waits until one of them can be read, accepted or written to.
----@param readers moonport.compat.tcp[]|nil
----@param writers moonport.compat.tcp[]|nil
+---@param readers table[]|nil
+---@param writers table[]|nil
 ---@param seconds? number
----@return moonport.compat.tcp[], moonport.compat.tcp[], "timeout"|nil
+---@return table[], table[], "timeout"|nil
 function socket.select(readers, writers, seconds) end
 
 ---Seconds since 1970.
@@ -123,11 +137,23 @@ local tcp = {}
 ---@return 1|nil, string|nil
 function tcp:connect(host, port) end
 
+---The same.
+---@param host string
+---@param port integer|string
+---@return 1|nil, string|nil
+function tcp:setpeername(host, port) end
+
 ---Takes a local address.
 ---@param host string
 ---@param port integer|string
 ---@return 1|nil, string|nil
 function tcp:bind(host, port) end
+
+---The same.
+---@param host string
+---@param port integer|string
+---@return 1|nil, string|nil
+function tcp:setsockname(host, port) end
 
 ---Turns it into a server.
 ---@param backlog? integer # default 32
@@ -152,10 +178,10 @@ function tcp:send(bytes, first, last) end
 ---@return string|nil, string|nil, string|nil
 function tcp:receive(pattern, prefix) end
 
----Nil or a negative number: no time-out. 0: nothing waits. Both modes bound a call as a whole; the smaller one
----applies.
+---Nil or a negative number: no time-out. 0: nothing waits. "t" bounds a call as a whole; so does "b" alone, and with
+---both it bounds each wait.
 ---@param seconds number|nil
----@param mode? "b"|"t"
+---@param mode? string
 ---@return 1
 function tcp:settimeout(seconds, mode) end
 
@@ -188,6 +214,10 @@ function tcp:getfamily() end
 ---@return integer
 function tcp:getfd() end
 
+---Adopts a descriptor of its kind, instead of its own.
+---@param fd integer
+function tcp:setfd(fd) end
+
 ---Whether data is there that receive returns at once.
 ---@return boolean
 function tcp:dirty() end
@@ -203,15 +233,146 @@ function tcp:getstats() end
 ---@return 1
 function tcp:setstats(received, sent, age) end
 
----"tcp-nodelay", "keepalive", "tcp-keepidle", "tcp-keepintvl", "tcp-keepcnt", "recv-buffer-size", "send-buffer-size";
----"reuseaddr" and "ipv6-v6only" are on; "linger" and "reuseport" can't be set. Raises for others. Before connecting,
----the value is kept until then.
+---"tcp-nodelay", "keepalive", "tcp-keepidle", "tcp-keepintvl", "tcp-keepcnt", "recv-buffer-size", "send-buffer-size",
+---"linger", "reuseaddr", "reuseport", "ipv6-v6only". Raises for others.
 ---@param name string
----@param value boolean|integer
+---@param value boolean|integer|table
 ---@return 1|nil, string|nil
 function tcp:setoption(name, value) end
 
----The value of the option.
+---The value of the option; "error": why an attempt to connect failed, once.
 ---@param name string
----@return boolean|integer|nil, string|nil
+---@return boolean|integer|string|table|nil, string|nil
 function tcp:getoption(name) end
+
+---A datagram socket, unconnected or connected. What isn't here is as in tcp.
+---@class moonport.compat.udp: moonport.compat.tcp
+local udp = {}
+
+---Receives what is sent to that address; "*": every IPv4 address.
+---@param host string
+---@param port integer|string
+---@return 1|nil, string|nil
+function udp:setsockname(host, port) end
+
+---Sends to that peer, and receives only from it; "*": from all again.
+---@param host string
+---@param port? integer|string
+---@return 1|nil, string|nil
+function udp:setpeername(host, port) end
+
+---To the peer; the number of bytes.
+---@param data string
+---@return integer|nil, string|nil
+function udp:send(data) end
+
+---To an address, not a name.
+---@param data string
+---@param address string
+---@param port integer|string
+---@return integer|nil, string|nil
+function udp:sendto(data, address, port) end
+
+---The next datagram; what is beyond size is lost.
+---@param size? integer # default 8192
+---@return string|nil, string|nil
+function udp:receive(size) end
+
+---The next datagram, and the address and port of who sent it.
+---@param size? integer # default 8192
+---@return string|nil, string|nil, integer|nil
+function udp:receivefrom(size) end
+
+---Address, port (a string) and family of this side.
+---@return string|nil, string|nil, "inet"|"inet6"|nil
+function udp:getsockname() end
+
+---Address, port and family of the peer.
+---@return string|nil, integer|string|nil, "inet"|"inet6"|nil
+function udp:getpeername() end
+
+---False.
+---@return false
+function udp.dirty() end
+
+---@param name string
+---@param value boolean|integer|string|table
+---@return 1|nil, string|nil
+function udp:setoption(name, value) end
+
+---@param name string
+---@return boolean|integer|string|nil, string|nil
+function udp:getoption(name) end
+
+---@class moonport.compat.unixes
+---@overload fun(): moonport.compat.unix
+---@field stream fun(): moonport.compat.unix
+---@field tcp fun(): moonport.compat.unix
+
+---A Unix-domain socket. What isn't here is as in tcp.
+---@class moonport.compat.unix: moonport.compat.tcp
+local unix = {}
+
+---Makes the file; a path that begins with a NUL is an abstract name.
+---@param path string
+---@return 1|nil, string|nil
+function unix:bind(path) end
+
+---The same.
+---@param path string
+---@return 1|nil, string|nil
+function unix:setsockname(path) end
+
+---Turns it into a server.
+---@param backlog? integer
+---@return 1|nil, string|nil
+function unix:listen(backlog) end
+
+---Connects.
+---@param path string
+---@return 1|nil, string|nil
+function unix:connect(path) end
+
+---The same.
+---@param path string
+---@return 1|nil, string|nil
+function unix:setpeername(path) end
+
+---The path of this side, or "".
+---@return string|nil, string|nil
+function unix:getsockname() end
+
+---"keepalive", "reuseaddr", "linger".
+---@param name string
+---@param value boolean|table
+---@return 1|nil, string|nil
+function unix:setoption(name, value) end
+
+---@class moonport.compat.dns
+local dns = {}
+
+---The first IPv4 address of a name, and a table with name, alias and ip.
+---@param host string
+---@return string|nil, table|string
+function dns.toip(host) end
+
+---The name of an address, and the same table.
+---@param address string
+---@return string|nil, table|string
+function dns.tohostname(address) end
+
+---Tables of family and addr.
+---@param host string
+---@return table[]|nil, string|nil
+function dns.getaddrinfo(host) end
+
+---The names of all addresses of a host, and the name of a service.
+---@param host string|nil
+---@param service? integer|string
+---@return string[]|nil, string|nil
+function dns.getnameinfo(host, service) end
+
+---The name of this machine.
+---@return string|nil, string|nil
+function dns.gethostname() end
+

@@ -1,6 +1,7 @@
 /*
- * Host addresses; see address.h. IPv6 text is left to the C library (inet_pton, inet_ntop); IPv4 is read
- * here, as inet_aton(3) takes whatever follows a blank. Interface names are all that the system is asked for.
+ * Host addresses; see address.h. The C library reads and writes IPv6 text (inet_pton, inet_ntop). IPv4 is
+ * read here, because inet_aton(3) accepts whatever follows a blank. The system is asked only for interface
+ * names.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,7 +46,7 @@ static uint32_t read_big_endian(const uint8_t bytes[4]) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* The IPv4 address that a mapped one is, made in `ipv4`; another address as it is. */
+/* A mapped address as its IPv4 address, made in `ipv4`; any other address as it is. */
 static const mp_address *unmapped(const mp_address *address, mp_address *ipv4) {
     if (!is_mapped(address))
         return address;
@@ -131,7 +132,7 @@ static bool is_blank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Leaves the text without its outer blanks in [*text, *end). False if that is nothing or has a NUL in it. */
+/* Sets [*text, *end) to the text without its outer blanks. False if nothing is left or it contains a NUL. */
 static bool trim(const char **text, const char **end, size_t length) {
     if (length == 0)
         return false;
@@ -150,7 +151,7 @@ static unsigned digit_value(char c) {
     return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
 }
 
-/* A number of at most 32 bits, digits only. Returns where it ends, or NULL if there is none. */
+/* Reads a number of at most 32 bits, digits only. Returns where it ends, or NULL if there is none. */
 static const char *read_number(const char *text, const char *end, unsigned base, uint32_t *number) {
     const char *first = text;
     uint64_t value = 0;
@@ -164,7 +165,7 @@ static const char *read_number(const char *text, const char *end, unsigned base,
     return text > first ? text : NULL;
 }
 
-/* The same in the base that C's prefixes say. */
+/* The same, in the base that C's prefixes give. */
 static const char *read_c_number(const char *text, const char *end, uint32_t *number) {
     if (end - text >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
         return read_number(text + 2, end, 16, number);
@@ -241,7 +242,7 @@ int mp_address_parse(mp_address *address, const char *text, size_t length) {
     return 0;
 }
 
-/* A name of digits only would be read again as an index: such an interface is written as its index. */
+/* An interface whose name has only digits is written as its index: the name would be read as an index. */
 static size_t format_scope(uint32_t scope_id, char *text, size_t size) {
     char name[IF_NAMESIZE];
 
@@ -276,7 +277,7 @@ static bool is_unspecified(const mp_address *address) {
     return !mp_address_is_null(address) && memcmp(address->bytes, zeros, sizeof zeros) == 0;
 }
 
-/* Whether `mode` makes the IPv6 address `ipv6` the IPv4 address `ipv4`. */
+/* True if `mode` makes the IPv6 address `ipv6` equal to the IPv4 address `ipv4`. */
 static bool converts_to(const mp_address *ipv6, const mp_address *ipv4, unsigned mode) {
     if (memcmp(ipv6->bytes, ipv6_loopback, sizeof ipv6_loopback) == 0)
         return (mode & MP_CONVERT_LOCAL_HOST) && read_big_endian(ipv4->bytes) == INADDR_LOOPBACK;
@@ -299,7 +300,8 @@ bool mp_address_is_equal(const mp_address *a, const mp_address *b, unsigned mode
     return false;
 }
 
-/* One to four decimal numbers, a dot behind up to three of them. Returns the bits that they fill. */
+/* Reads one to four decimal numbers; a dot may follow each of the first three. Returns the bits that they
+   fill. */
 static int parse_ipv4_prefix(const char *text, const char *end, uint32_t *host_order) {
     *host_order = 0;
     for (int bits = 8; bits <= 32; bits += 8) {
@@ -316,7 +318,7 @@ static int parse_ipv4_prefix(const char *text, const char *end, uint32_t *host_o
     return -EINVAL;
 }
 
-/* A number of bits, or for IPv4 (32 bits wide) a mask written as an address. Returns the bits. */
+/* Reads a number of bits, or for IPv4 (32 bits wide) a mask written as an address. Returns the bits. */
 static int parse_mask(const char *text, const char *end, int width) {
     uint32_t number;
 

@@ -1,6 +1,6 @@
 /*
- * The classes of addresses: a table of networks, of which the first that an address is in counts. Mapped
- * addresses are in those of their IPv4 part.
+ * The classes of addresses: a table of networks. The first network that contains the address counts. A mapped
+ * address has the classes of its IPv4 part.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -30,12 +30,12 @@ void mp_buffer_reset(mp_buffer *buffer) {
     buffer->searched = 0;
 }
 
-/* Where the bytes that must be kept begin. */
+/* Where the bytes begin that must stay. */
 static size_t kept_from(const mp_buffer *buffer) {
     return buffer->mark == MP_BUFFER_NO_MARK ? buffer->start : buffer->mark;
 }
 
-/* Moves what is kept to the front of `to`, which may be `from`. */
+/* Moves those bytes to the front of `to`, which may be `from`. */
 static void move_kept(mp_buffer *to, const mp_buffer *from) {
     size_t first = kept_from(from), start = from->start, end = from->end, mark = from->mark;
     memmove(to->data + MP_BUFFER_HEADROOM, from->data + first, end - first);
@@ -54,7 +54,7 @@ mp_buffer *mp_buffer_clone(const mp_buffer *buffer) {
     return copy;
 }
 
-/* Makes room for `size` bytes behind the end. */
+/* Makes room for `size` bytes after the end. */
 static int reserve(mp_buffer **buffer, size_t size) {
     mp_buffer *old = *buffer;
     if (!old) {
@@ -64,7 +64,7 @@ static int reserve(mp_buffer **buffer, size_t size) {
     if (old->capacity - old->end >= size)
         return 0;
     size_t held = mp_buffer_held(old);
-    /* Compact in place only where the moved part is at most half: else each append would move everything. */
+    /* Compact in place only if at most half is moved: otherwise each append would move everything. */
     if (kept_from(old) > MP_BUFFER_HEADROOM + held && old->capacity - MP_BUFFER_HEADROOM - held >= size) {
         move_kept(old, old);
         return 0;
@@ -97,7 +97,7 @@ int mp_buffer_unget(mp_buffer **buffer, char c) {
         mp_buffer *moved = mp_buffer_new(2 * (*buffer)->capacity);
         if (!moved)
             return -ENOMEM;
-        /* Half of the new room goes in front: many bytes may be put back. */
+        /* Half of the new room is in front, because many bytes may be put back. */
         size_t size = mp_buffer_size(*buffer);
         moved->start = (*buffer)->capacity;
         moved->end = moved->start + size;

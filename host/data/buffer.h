@@ -1,6 +1,7 @@
 /*
- * A read buffer: the bytes a socket has received and nobody has read, in one piece, so that a line, a peek or
- * a transaction never has to be put together. Grows by doubling, compacts before it grows.
+ * A read buffer: the bytes that a socket has received and nobody has read yet. They are contiguous, so a
+ * line, a peek or a transaction is never assembled from parts. The buffer compacts before it grows, and grows
+ * by doubling.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Room that a fresh buffer keeps in front, so that ungetChar need not move anything. */
+/* Room in front of a new buffer, so that ungetChar moves nothing. */
 #define MP_BUFFER_HEADROOM 32
 
 /* No transaction. */
@@ -24,35 +25,35 @@ typedef struct mp_buffer {
     char data[];
 } mp_buffer;
 
-/* Do its members agree? For assertions. */
+/* True if the members agree with each other; for assertions. */
 static inline bool mp_buffer_is_sound(const mp_buffer *buffer) {
     return !buffer || (buffer->start <= buffer->end && buffer->end <= buffer->capacity &&
                        (buffer->mark == MP_BUFFER_NO_MARK || buffer->mark <= buffer->start));
 }
 
-/* Makes a buffer with room for `capacity` bytes of the memory, which has sizeof(mp_buffer) +
-   MP_BUFFER_HEADROOM more. */
+/* Makes a buffer with room for `capacity` bytes in its memory, which has sizeof(mp_buffer) +
+   MP_BUFFER_HEADROOM bytes more. */
 void mp_buffer_init(mp_buffer *buffer, size_t capacity);
 
-/* A buffer with room for `capacity` bytes, or NULL. To be freed with free(). */
+/* Allocates a buffer with room for `capacity` bytes; NULL if there is no memory. Free it with free(). */
 mp_buffer *mp_buffer_new(size_t capacity);
 
-/* Makes an emptied buffer as good as new. */
+/* Makes an emptied buffer like a new one. */
 void mp_buffer_reset(mp_buffer *buffer);
 
-/* The size of the first line with its newline, or 0 if there is no newline. What was searched isn't searched
-   again: a peer that sends a long line in small pieces costs no more than one that sends it at once. */
+/* The size of the first line with its newline, or 0 if there is no newline. It never searches the same bytes
+   twice: a peer that sends a long line in small pieces costs no more than one that sends it at once. */
 size_t mp_buffer_line(mp_buffer *buffer);
 
-/* Makes unread again what the transaction has read. */
+/* Makes the bytes that the transaction has read unread again. */
 void mp_buffer_rewind(mp_buffer *buffer);
 
-/* Bytes that can be read. */
+/* The number of bytes to read. */
 static inline size_t mp_buffer_size(const mp_buffer *buffer) {
     return buffer ? buffer->end - buffer->start : 0;
 }
 
-/* Bytes that it holds, also those that a transaction has read. */
+/* The number of bytes in the buffer, including those that a transaction has read. */
 static inline size_t mp_buffer_held(const mp_buffer *buffer) {
     if (!buffer)
         return 0;
@@ -62,10 +63,10 @@ static inline size_t mp_buffer_held(const mp_buffer *buffer) {
 /* Appends; *buffer may be NULL and may move. Returns 0 or -ENOMEM with nothing changed. */
 int mp_buffer_append(mp_buffer **buffer, const char *data, size_t size);
 
-/* Puts one byte in front of the unread ones. No transaction may be open. Returns 0 or -ENOMEM. */
+/* Puts one byte before the unread ones. No transaction may be open. Returns 0 or -ENOMEM. */
 int mp_buffer_unget(mp_buffer **buffer, char c);
 
-/* A copy of its own of what `buffer` holds, transaction included, or NULL. */
+/* Copies the contents, including the transaction, to a new buffer; NULL if there is no memory. */
 mp_buffer *mp_buffer_clone(const mp_buffer *buffer);
 
 #endif

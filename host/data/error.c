@@ -1,6 +1,6 @@
 /*
- * The table from errno to Qt's error, by what was being attempted (qnativesocketengine_unix.cpp's mapping, as
- * a table).
+ * The table from errno to Qt's error, for each kind of attempt (the mapping in qnativesocketengine_unix.cpp,
+ * as a table).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +11,7 @@
 
 #define ANY_ATTEMPT (-1)
 
-/* The first row that fits wins; a row for any attempt stands after the special ones. */
+/* The first row that fits wins; rows for any attempt come after the special ones. */
 static const struct {
     int attempt;
     int error;
@@ -35,6 +35,20 @@ static const struct {
     {MP_ATTEMPT_WRITE, EPIPE, MP_FAULT_REMOTE_CLOSED},
     {MP_ATTEMPT_WRITE, ETIMEDOUT, MP_FAULT_CONNECT_TIMEOUT},
     {MP_ATTEMPT_LOOKUP, ENOTSUP, MP_FAULT_NAME_NOT_ASCII},
+    {MP_ATTEMPT_BIND_LOCAL, ENOENT, MP_FAULT_NO_SUCH_FOLDER},
+    {MP_ATTEMPT_BIND_LOCAL, ENOTDIR, MP_FAULT_NO_SUCH_FOLDER},
+    {MP_ATTEMPT_BIND_LOCAL, ELOOP, MP_FAULT_NO_SUCH_FOLDER},
+    {MP_ATTEMPT_BIND_LOCAL, EROFS, MP_FAULT_READ_ONLY_SYSTEM},
+    {MP_ATTEMPT_BIND_LOCAL, ENAMETOOLONG, MP_FAULT_NAME_TOO_LONG},
+    {MP_ATTEMPT_BIND_LOCAL, ENOSPC, MP_FAULT_RESOURCE},
+    {MP_ATTEMPT_BIND_LOCAL, EDQUOT, MP_FAULT_RESOURCE},
+    {MP_ATTEMPT_BIND_LOCAL, EAGAIN, MP_FAULT_FOLDER_LOCKED},
+    {MP_ATTEMPT_CONNECT_LOCAL, ECONNREFUSED, MP_FAULT_CONNECTION_REFUSED},
+    {MP_ATTEMPT_CONNECT_LOCAL, ENOENT, MP_FAULT_NO_SUCH_SOCKET},
+    {MP_ATTEMPT_CONNECT_LOCAL, ENOTDIR, MP_FAULT_NO_SUCH_SOCKET},
+    {MP_ATTEMPT_CONNECT_LOCAL, ELOOP, MP_FAULT_NO_SUCH_SOCKET},
+    {MP_ATTEMPT_CONNECT_LOCAL, ENAMETOOLONG, MP_FAULT_NAME_TOO_LONG},
+    {MP_ATTEMPT_CONNECT_LOCAL, EPROTOTYPE, MP_FAULT_PROTOCOL_UNSUPPORTED},
     {ANY_ATTEMPT, EHOSTUNREACH, MP_FAULT_HOST_UNREACHABLE},
     {ANY_ATTEMPT, ENETUNREACH, MP_FAULT_NETWORK_UNREACHABLE},
     {ANY_ATTEMPT, EACCES, MP_FAULT_ACCESS},

@@ -1,6 +1,6 @@
 /*
  * Faults: what can go wrong with a socket, each with Qt's error name and Qt's words for it
- * (QAbstractSocket::SocketError). The one list below is where C names, Lua strings and texts come from.
+ * (QAbstractSocket::SocketError). C names, Lua strings and texts all come from the one list below.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,6 +28,14 @@
     X(HOST_UNREACHABLE,     "NetworkError",                     "Host unreachable")                          \
     X(NETWORK_UNREACHABLE,  "NetworkError",                     "Network unreachable")                       \
     X(ADDRESS_IN_USE,       "AddressInUseError",                "The bound address is already in use")       \
+    X(FOREIGN_FILE,         "AddressInUseError",                "There is a file that is no socket")         \
+    X(NO_SUCH_SOCKET,       "HostNotFoundError",                "There is no such socket")                   \
+    X(NO_SUCH_FOLDER,       "HostNotFoundError",                "There is no such folder")                   \
+    X(NAME_INVALID,         "HostNotFoundError",                "The name is empty, or has a zero byte")     \
+    X(NAME_TOO_LONG,        "HostNotFoundError",                "The name is longer than 107 bytes")         \
+    X(READ_ONLY_SYSTEM,     "HostNotFoundError",                "The file system is read-only")              \
+    X(NO_SUCH_GROUP,        "UnsupportedSocketOperationError",  "There is no such group")                    \
+    X(FOLDER_LOCKED,        "TemporaryError",                   "Another program has locked the folder")     \
     X(ADDRESS_NOT_AVAILABLE, "SocketAddressNotAvailableError",  "The address is not available")              \
     X(PROTOCOL_UNSUPPORTED, "UnsupportedSocketOperationError",  "Protocol type not supported")               \
     X(UNSUPPORTED,          "UnsupportedSocketOperationError",  "Unsupported socket operation")              \
@@ -43,11 +51,35 @@
     X(ALREADY_LISTENING,    "OperationError",                   "called when already listening")             \
     X(NOT_LISTENING,        "OperationError",                   "not listening")                             \
     X(CANCELLED,            "OperationError",                   "cancelled")                                 \
+    X(CHANNEL_CLOSED,       "OperationError",                   "the channel is closed")                     \
     X(NOT_CONNECTED,        "UnknownSocketError",               "Socket is not connected")                   \
     X(NOTHING_QUEUED,       "UnknownSocketError",               "Nothing is queued")                         \
     X(WRITE_BUFFER_FULL,    "WriteBufferFullError",             "The write buffer is full")                  \
-    X(READ_BUFFER_FULL,     "ReadBufferFullError",              "What is asked for is larger than the read buffer") \
+    X(READ_BUFFER_FULL,     "ReadBufferFullError",              "The requested data is larger than the read buffer") \
     X(TEMPORARY,            "TemporaryError",                   "Temporary error")                           \
+    X(SSL_HANDSHAKE,        "SslHandshakeFailedError",          "The TLS handshake has failed")              \
+    X(SSL_HANDSHAKE_TIMEOUT, "SocketTimeoutError",              "The TLS handshake took too long")           \
+    X(SSL_CROWDED_OUT,      "SslHandshakeFailedError",          "Too many TLS handshakes have begun since")  \
+    X(SSL_INTERNAL,         "SslInternalError",                 "TLS error")                                 \
+    X(SSL_USER_DATA,        "SslInvalidUserDataError",          "The TLS configuration is unusable")         \
+    X(SSL_TRUNCATED,        "SslTruncatedError",                "The connection ended before TLS did")   \
+    X(SSL_STARTED,          "OperationError",                   "encryption has already been started")       \
+    X(SSL_STARTING,         "OperationError",                   "encryption starts behind what is queued")   \
+    X(PIPED,                "OperationError",                   "the stream is piped")                       \
+    X(SENDING_FILE,         "OperationError",                   "a file is being sent")                      \
+    X(FILE_NOT_OPEN,        "OpenError",                        "the file can't be opened")                  \
+    X(FILE_SHRUNK,          "ReadError",                        "the file is shorter")                       \
+    X(FILE_UNREADABLE,      "ReadError",                        "the file can't be read")                    \
+    X(PROCESS_NOT_STARTED,  "FailedToStart",                    "The process has not started")               \
+    X(NO_PROGRAM,           "FailedToStart",                    "No program defined")                        \
+    X(PROCESS_CRASHED,      "Crashed",                          "Process crashed")                           \
+    X(PROCESS_TIMED_OUT,    "Timedout",                         "Process operation timed out")               \
+    X(PROCESS_READ,         "ReadError",                        "Error reading from process")                \
+    X(PROCESS_WRITE,        "WriteError",                       "Error writing to process")                  \
+    X(PROCESS_NONE,         "UnknownError",                     "Unknown error")                             \
+    X(PROCESS_RUNNING,      "OperationError",                   "the process is already running")            \
+    X(PROCESS_NOT_RUNNING,  "OperationError",                   "the process is not running")                \
+    X(OUTPUT_ENDED,         "RemoteHostClosedError",            "The process ended its output")          \
     X(UNKNOWN,              "UnknownSocketError",               "Unknown error")
 /* clang-format on */
 
@@ -58,7 +90,7 @@ enum mp_fault {
         MP_FAULT_COUNT
 };
 
-/* What was being tried when a system call failed: the same errno means different things to Qt. */
+/* What was attempted when a system call failed: Qt gives the same errno different meanings. */
 enum mp_attempt {
     MP_ATTEMPT_SOCKET,
     MP_ATTEMPT_BIND,
@@ -67,13 +99,16 @@ enum mp_attempt {
     MP_ATTEMPT_CONNECT,
     MP_ATTEMPT_READ,
     MP_ATTEMPT_WRITE,
-    MP_ATTEMPT_LOOKUP
+    MP_ATTEMPT_LOOKUP,
+    MP_ATTEMPT_BIND_LOCAL, /* and everything else that has to do with the file of a Unix-domain socket */
+    MP_ATTEMPT_CONNECT_LOCAL
 };
 
-/* The fault that errno value `error` (positive) means in `attempt`, as Qt's native socket engine maps it. */
+/* The fault for the errno value `error` (positive) in `attempt`, by the mapping of Qt's native socket
+   engine. */
 enum mp_fault mp_fault_from_errno(enum mp_attempt attempt, int error);
 
-/* Qt's name of the error ("ConnectionRefusedError"); stable, for programs. */
+/* Qt's name of the error ("ConnectionRefusedError"); it is stable, so programs can rely on it. */
 const char *mp_fault_code(enum mp_fault fault);
 
 /* Qt's words ("Connection refused"), for people. */

@@ -1,6 +1,6 @@
 /*
- * Doubly linked rings through their members: a ring is a link of its own, which stands before the first
- * member and behind the last. Allocates nothing and knows nothing of what its links stand in.
+ * Doubly linked rings through members of structures. A ring is itself a link, before the first member and
+ * after the last. It allocates nothing and doesn't know the structures around its links.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@ typedef struct mp_ring {
     struct mp_ring *next, *previous;
 } mp_ring;
 
-/* The structure in which `pointer` is the address of `member`. */
+/* The structure whose `member` is at `pointer`. */
 #define MP_CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void mp_ring_init(mp_ring *ring) {
@@ -27,7 +27,7 @@ static inline bool mp_ring_is_empty(const mp_ring *ring) {
     return ring->next == ring;
 }
 
-/* Puts a link that stands nowhere at the end. */
+/* Appends a link that is in no ring. */
 static inline void mp_ring_append(mp_ring *ring, mp_ring *link) {
     assert(ring->next && !link->next);
     link->previous = ring->previous;
@@ -36,7 +36,7 @@ static inline void mp_ring_append(mp_ring *ring, mp_ring *link) {
     ring->previous = link;
 }
 
-/* Takes a link out of its ring; its `next` is NULL from then on. */
+/* Removes a link from its ring; its `next` is NULL from then on. */
 static inline void mp_ring_remove(mp_ring *link) {
     assert(link->next && link->next->previous == link && link->previous->next == link);
     link->previous->next = link->next;

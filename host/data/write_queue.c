@@ -1,6 +1,6 @@
 /*
- * Write queues; see write_queue.h. Spare small chunks are kept in the pool, so that a request and its
- * answer allocate nothing.
+ * Write queues; see write_queue.h. The pool keeps spare small chunks, so a request and its answer allocate
+ * nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A small chunk holds a usual answer, a medium one those to several requests at once; spare ones of both are
-   kept. What comes behind them in the same queue goes to large ones. */
+/* A small chunk holds a typical answer, a medium one the answers to several requests at once. The pool keeps
+   spare chunks of both sizes. Later data in the same queue goes to large chunks. */
 enum { SMALL, MEDIUM, CLASSES };
 static const struct {
     size_t room;
@@ -31,7 +31,7 @@ struct mp_chunk {
     char bytes[];
 };
 
-/* For assertions. */
+/* True if the members agree with each other; for assertions. */
 static inline bool is_sound(const mp_write_queue *queue) {
     return (queue->bytes == 0) == (queue->tail == NULL);
 }
@@ -103,14 +103,16 @@ static void link_chunk(mp_write_queue *queue, mp_chunk *chunk) {
     queue->tail = chunk;
 }
 
-/* The next chunk's size: what fits for a first short copy, else room for what will follow. */
+/* The next chunk's size: what fits for a first short copy, otherwise room for what will follow. */
 static size_t room_for(const mp_write_queue *queue, size_t size) {
     if ((!queue->tail || queue->tail->token == MP_LEND) && size <= classes[MEDIUM].room)
         return size;
     return size < LARGE_ROOM ? LARGE_ROOM : size;
 }
 
-static int append_copy(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size) {
+/* Inlined, since it is on the way of each write. */
+static inline __attribute__((always_inline)) int append_copy(mp_write_queue *queue, mp_chunk_pool *pool,
+                                                             const char *data, size_t size) {
     mp_chunk *tail = queue->tail, *chunk;
     size_t fits = 0;
     if (tail && tail->token == MP_COPY && (fits = tail->room - tail->end) > size)
@@ -144,6 +146,11 @@ int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char
     link_chunk(queue, chunk);
     queue->bytes += size;
     return 0;
+}
+
+int mp_write_queue_append_copy(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size) {
+    assert(is_sound(queue) && size > 0);
+    return append_copy(queue, pool, data, size);
 }
 
 int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool) {

@@ -1,8 +1,8 @@
 /*
- * A write queue: what a socket still has to send, as a ring of chunks. Small writes are copied together; a
- * large string is sent from where it lies (its owner pins it and is told when it may go), and so is one of
- * medium size that is the first, but only at once: what isn't sent then is copied. An empty queue owns
- * nothing.
+ * A write queue: what a socket still has to send, as a ring of chunks. Small writes are copied together. A
+ * large string is sent from where it lies: its owner pins it and is told when it can unpin it. A string of
+ * medium size that comes first is also sent from where it lies, but only at once: what isn't sent then is
+ * copied. An empty queue has no memory.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,13 +16,13 @@
 /* No token: the bytes were copied. */
 #define MP_COPY (-1)
 
-/* No token: the bytes stay valid until whoever wrote them is told that all has been flushed. */
+/* No token: the bytes stay valid until the caller is told that everything has been flushed. */
 #define MP_LEND (-2)
 
 typedef struct mp_chunk mp_chunk;
 
-/* What the queues of a network share: spare chunks, small and medium ones, and who is told that a reference
-   is over. */
+/* What the queues of a network share: spare small and medium chunks, and the function to call when a
+   reference ends. */
 typedef struct mp_chunk_pool {
     mp_chunk *spares[2];
     uint32_t counts[2];
@@ -30,10 +30,10 @@ typedef struct mp_chunk_pool {
     void *owner;
 } mp_chunk_pool;
 
-/* A pool without spare chunks. `unpin` may run inside any call below that drops something. */
+/* Makes a pool without spare chunks. `unpin` may run inside any call below that drops something. */
 void mp_chunk_pool_init(mp_chunk_pool *pool, void (*unpin)(void *owner, int token), void *owner);
 
-/* Frees the spare chunks; the pool stays usable. */
+/* Frees the spare chunks; the pool remains usable. */
 void mp_chunk_pool_trim(mp_chunk_pool *pool);
 
 typedef struct mp_write_queue {
@@ -41,21 +41,25 @@ typedef struct mp_write_queue {
     size_t bytes;
 } mp_write_queue;
 
-/* Appends a copy (token MP_COPY) or a reference that the pool's `unpin` ends, or mp_write_queue_own. Returns
-   0 or -ENOMEM, nothing changed. MP_LEND is for an empty queue that is flushed before the bytes go. */
+/* Appends a copy (token MP_COPY), or a reference until the pool's `unpin` or mp_write_queue_own ends it.
+   Returns 0 or -ENOMEM with nothing changed. MP_LEND is only for an empty queue that is flushed before the
+   bytes become invalid. */
 int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size,
                           int token);
 
-/* Fills at most `count` vectors with what is to be sent next; returns how many. */
+/* The same with MP_COPY, for others than the script's writes: what has one caller becomes part of it. */
+int mp_write_queue_append_copy(mp_write_queue *queue, mp_chunk_pool *pool, const char *data, size_t size);
+
+/* Fills at most `count` vectors with the data to send next; returns how many. */
 int mp_write_queue_vectors(const mp_write_queue *queue, struct iovec *vectors, int count);
 
 /* Removes `size` bytes that were sent. */
 void mp_write_queue_consume(mp_write_queue *queue, mp_chunk_pool *pool, size_t size);
 
-/* Copies what is lent. Returns 0 or -ENOMEM, nothing changed. */
+/* Copies lent bytes. Returns 0 or -ENOMEM with nothing changed. */
 int mp_write_queue_own(mp_write_queue *queue, mp_chunk_pool *pool);
 
-/* Drops what is behind the first `size` bytes. */
+/* Drops everything after the first `size` bytes. */
 void mp_write_queue_cut(mp_write_queue *queue, mp_chunk_pool *pool, size_t size);
 
 /* Drops everything. */

@@ -7,7 +7,8 @@
 
 #define AGAIN 500.0 /* milliseconds */
 
-/* One whose notice was given: any of them may have been stopped by what was called before. */
+/* A wakeup with a notice, or NULL. Looked up anew each time: the last callback may have stopped any of
+   them. */
 static mp_wakeup *next_given(mp_bell *bell) {
     for (mp_ring *link = bell->wakeups.next; link != &bell->wakeups; link = link->next)
         if (MP_CONTAINER(link, mp_wakeup, link)->notice.given)

@@ -1,7 +1,7 @@
 /*
- * What handlers of signals have to say to the loop. They ring a bell, which wakes it; it then calls those
- * whose notice was given. libev has the same, but ends the program where it gets no descriptor for it, and
- * hears nothing where the poll can't watch that.
+ * How signal handlers reach the loop. A handler gives notice and rings the bell, which wakes the loop; the
+ * loop then calls each wakeup that has a notice. libev has such a mechanism too, but it ends the program if
+ * it gets no descriptor, and it notices nothing if the poll can't watch that descriptor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,19 +14,18 @@
 
 typedef struct mp_bell {
     mp_readable rung;
-    mp_delay again; /* until the poll, which couldn't watch it, is asked once more */
+    mp_delay again; /* if the poll couldn't watch the bell: asks it once more */
     int fds[2];
     mp_ring wakeups;
 } mp_bell;
 
-/* Makes a bell in the owner's memory. Returns 0 or -errno; it needs no stop then. */
+/* Makes a bell in the owner's memory. Returns 0 or -errno; after a failure it needs no stop. */
 int mp_bell_start(mp_bell *bell, mp_loop *loop);
 
-/* Its wakeups have been stopped. */
+/* Stops the bell. Its wakeups must have been stopped before. */
 void mp_bell_stop(mp_bell *bell);
 
-/* mp_wakeup_send was called since the last time, once or more. Zero before it is started for the first
-   time. */
+/* Runs after one or more calls of mp_wakeup_send. All zero before the first start. */
 typedef struct mp_wakeup {
     mp_ring link;
     mp_notice notice;
@@ -37,13 +36,13 @@ typedef struct mp_wakeup {
 void mp_wakeup_start(mp_wakeup *wakeup, mp_bell *bell, void (*woken)(mp_wakeup *wakeup));
 void mp_wakeup_stop(mp_wakeup *wakeup);
 
-/* The one call here that a signal's handler may make. */
+/* The only function here that a signal handler may call. */
 static inline void mp_wakeup_send(mp_wakeup *wakeup) {
     mp_system_give_notice(&wakeup->notice);
 }
 
-/* A signal of the system has come; several may be told as one. Zero before it is started for the first
-   time. */
+/* Runs when a signal of the system has arrived; several signals may count as one. All zero before the first
+   start. */
 typedef struct mp_interrupt {
     mp_wakeup wakeup;
     int number;

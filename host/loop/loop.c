@@ -9,17 +9,17 @@
 #include <string.h>
 #include <time.h>
 
-/* Objects that there are when memory is given back while their number grows, for the first time; then twice
-   as many. */
+/* At this number of objects, memory is returned for the first time while the number grows; then at twice as
+   many. */
 #define FIRST_TRIM 5120
 
-/* Signals and steps that one settle may deliver beyond those that waited at its start, before other sockets
+/* How many signals and steps one settle may deliver beyond those queued at its start, before other sockets
    get a turn. */
 #define SETTLE_BUDGET 256
 
 /* --- a turn --------------------------------------------------------------------------------------------- */
 
-/* Behind each signal, mostly for nothing. */
+/* Runs after each signal; usually there is nothing to send. */
 static inline void send_unsent(mp_loop *loop) {
     if (loop->unsent)
         loop->phases->send(loop);
@@ -83,7 +83,7 @@ static void on_later(struct ev_loop *ev, ev_timer *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
-/* One wait was short. */
+/* One wait was short; that is enough. */
 static void on_doubt(struct ev_loop *ev, ev_idle *watcher, int revents) {
     (void)revents;
     ev_idle_stop(ev, watcher);
@@ -163,8 +163,16 @@ void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop))
     ev_timer_start(loop->ev, &loop->later);
 }
 
-double mp_loop_now(void) {
+static double read_clock(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+double mp_loop_now(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double mp_loop_processor_time(void) {
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -1,6 +1,6 @@
 /*
- * Objects and the queue of their signals; see object.h. Events wait in a ring; the ring grows long before it
- * is full, so that only a machine without any memory can lose one.
+ * Objects and the queue of their signals; see object.h. Events wait in a ring. It grows long before it is
+ * full, so a signal is lost only if the machine has no memory at all.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@
 #define FIRST_EVENTS 256
 
 struct mp_event {
-    mp_object *object; /* NULL: its object has vanished */
+    mp_object *object; /* NULL: its object was destroyed */
     int32_t code;      /* a signal, or MP_SIGNAL_COUNT + step */
     bool muted;
     intptr_t argument;
@@ -28,7 +28,7 @@ struct mp_event {
 void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behaviour) {
     object->behaviour = behaviour;
     object->loop = loop;
-    /* As their number grows tables are moved to larger places, and leave holes. */
+    /* While the number grows, tables move to larger places and leave holes. */
     if (++loop->objects == loop->trim_at) {
         loop->trim_at *= 2;
         mp_system_trim();
@@ -41,7 +41,7 @@ void mp_object_hold(mp_object *object, int32_t anchor) {
     mp_loop_ref(object->loop);
 }
 
-/* Lets the owner forget an object on which nothing can happen any more. */
+/* Lets the owner release an object to which nothing can happen any more. */
 static void release_if_idle(mp_object *object) {
     if (object->anchor == 0 || object->queued > 0 || object->holds > 0 ||
         object->behaviour->is_active(object))
@@ -91,7 +91,7 @@ static void grow(mp_queue *queue) {
     uint32_t capacity = queue->capacity * 2;
     mp_event *events = malloc(capacity * sizeof *events);
     if (!events)
-        return; /* tried again with the next event; there is room for as many again */
+        return; /* the next event tries again; there is room for as many again */
     for (uint32_t i = 0; i < queue->count; i++)
         events[i] = queue->events[(queue->head + i) & (queue->capacity - 1)];
     free(queue->events);
@@ -128,7 +128,7 @@ void mp_object_defer(mp_object *object, int number) {
     push(object, MP_SIGNAL_COUNT + number, 0);
 }
 
-/* Step 0 is every object's: see whether it can be released. */
+/* Every object has step 0: check whether it can be released. */
 void mp_object_check(mp_object *object) {
     push(object, MP_SIGNAL_COUNT, 0);
 }
@@ -143,7 +143,7 @@ void mp_queue_deliver(mp_loop *loop) {
     if (!object)
         return;
     assert(object->queued > 0 && object->loop == loop);
-    /* It counts as queued while it is delivered: the object stays anchored, whatever the handlers do. */
+    /* The object counts as queued during delivery, so it stays anchored whatever the handlers do. */
     object->delivering = true;
     object->muted = event.muted;
     if (event.code > MP_SIGNAL_COUNT)

@@ -1,8 +1,7 @@
 /*
- * The head of everything that signals, and the queue in which signals wait for delivery.
+ * The head of everything that signals, and the queue of undelivered signals.
  *
- * No upcall ever runs inside a call of the API: calls queue signals, and the loop delivers them between two
- * events.
+ * No upcall ever runs inside an API call: calls queue signals, and the loop delivers them between two events.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,44 +20,43 @@ typedef struct mp_event mp_event;
 /* What a kind of object does for the loop; static in its file. */
 typedef struct mp_behaviour {
     enum mp_kind kind;
-    bool (*is_active)(const mp_object *object);  /* can an event still happen to it? */
-    void (*step)(mp_object *object, int number); /* a deferred step of its own; NULL: it has none */
-    void (*close)(mp_object *object);            /* stops to listen; NULL: it doesn't listen */
-    void (*wind_down)(mp_object *object);        /* ends once its queue is sent; NULL: nothing is to end */
+    bool (*is_active)(const mp_object *object);  /* true if an event can still happen to it */
+    void (*step)(mp_object *object, int number); /* one of its deferred steps; NULL: it has none */
+    void (*close)(mp_object *object);            /* stops listening; NULL: it doesn't listen */
+    void (*wind_down)(mp_object *object);        /* ends after its queue is sent; NULL: nothing to end */
 } mp_behaviour;
 
 struct mp_object {
     const mp_behaviour *behaviour;
     mp_loop *loop;
-    int32_t anchor;   /* owner: what holds the object; 0 = nothing does */
-    uint32_t epoch;   /* owner: a server's generation; that of which a connection has been told */
+    int32_t anchor;   /* owner: the reference that holds the object; 0 = none */
+    uint32_t epoch;   /* owner: a server's generation; the last one that a connection was told */
     uint32_t queued;  /* its signals and steps in the queue */
-    uint32_t holds;   /* reasons of the owner to hold it (a suspended handler, a wait) */
-    uint32_t at_work; /* suspended handlers that are at work on it (D4) */
-    bool awaited;     /* owner: somebody waits for signals on this object */
-    bool delivering;  /* a queued signal of it is being delivered right now */
-    bool blocked;     /* owner: no handler is to see its signals */
-    bool muted;       /* what is being delivered was emitted while they were blocked: for waits only */
+    uint32_t holds;   /* the owner's reasons to hold it (a suspended handler, a wait) */
+    uint32_t at_work; /* suspended handlers at work on it (D4) */
+    bool awaited;     /* owner: a task waits for signals of this object */
+    bool delivering;  /* one of its queued signals is being delivered */
+    bool blocked;     /* owner: handlers don't see its signals */
+    bool muted;       /* the signal being delivered was emitted while blocked: only waits see it */
 };
 
-/* The signals and steps that wait for delivery; a ring. */
+/* The undelivered signals and steps; a ring. */
 typedef struct mp_queue {
     mp_event *events;
     uint32_t head, count, capacity;
 } mp_queue;
 
-/* Says that `object` is anchored by its owner (counts as alive until the release upcall). */
+/* The owner has anchored `object`: it counts as alive until the release upcall. */
 void mp_object_hold(mp_object *object, int32_t anchor);
 
-/* Looks from the loop whether `object` can be released; to be called when a hold or a wait of the owner
+/* Has the loop check whether `object` can be released; call it when a hold or a wait of the owner has
    ended. */
 void mp_object_check(mp_object *object);
 
-/* Queues a signal. Whether anybody wants it is looked at when it is delivered: handlers may be attached until
-   then. */
+/* Queues a signal. The loop checks for handlers at delivery: they may be attached until then. */
 void mp_object_emit(mp_object *object, enum mp_signal signal, intptr_t argument);
 
-/* Queues a step of the object's own (behaviour->step) behind the signals that are queued now. `number` is
+/* Queues one of the object's steps (behaviour->step) after the signals that are queued now. `number` is
    positive. */
 void mp_object_defer(mp_object *object, int number);
 
@@ -66,18 +64,18 @@ void mp_object_defer(mp_object *object, int number);
 
 void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behaviour);
 
-/* Forgets what is queued for `object`, which is about to vanish. */
+/* Drops what is queued for `object`, which is about to be destroyed. */
 void mp_object_destroy(mp_object *object);
 
 /* An empty queue. Returns 0 or -ENOMEM. */
 int mp_queue_init(mp_queue *queue);
 void mp_queue_free(mp_queue *queue);
 
-/* Gives back the memory of an empty queue that was long once. */
+/* Frees the extra memory of an empty queue that was once long. */
 void mp_queue_trim(mp_queue *queue);
 
-/* Delivers the oldest signal or step of the loop's queue, which has one: runs its handlers, by the loop's
-   upcalls. */
+/* Delivers the oldest signal or step: runs its handlers by the loop's upcalls. The queue must not be
+   empty. */
 void mp_queue_deliver(mp_loop *loop);
 
 #endif

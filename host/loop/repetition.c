@@ -12,20 +12,21 @@
 #include "loop/timer.h"
 
 #define SECOND 1000.0 /* milliseconds */
-#define KNOWN 16      /* different texts that are told apart, and logged, within a second */
+#define KNOWN 16      /* different texts that are recognised within a second */
 
 typedef struct repeated {
     uint64_t hash;
-    unsigned long long more; /* times, since it was told of */
+    unsigned long long more; /* repetitions since the last report */
     char summary[200];
 } repeated;
 
 struct mp_repetitions {
     mp_loop *loop;
-    mp_delay second; /* runs while something is known */
+    enum mp_log_level level;
+    mp_delay second; /* runs while a text is known */
     repeated known[KNOWN];
     unsigned count;
-    unsigned long long others; /* times that a text was not told apart */
+    unsigned long long others; /* errors whose text was not recognised */
 };
 
 /* FNV-1a */
@@ -36,7 +37,7 @@ static uint64_t hash_of(uint32_t origin, const char *text, size_t length) {
     return hash;
 }
 
-/* Tells of a second. What has not come again in it is forgotten: its next time is a first one. */
+/* Logs the counts of a second. Forgets each text that has not come again: its next time is a first one. */
 static void tell(mp_repetitions *self) {
     enum mp_log_level threshold = self->loop->log_level;
     unsigned kept = 0;
@@ -44,13 +45,13 @@ static void tell(mp_repetitions *self) {
         repeated *it = &self->known[i];
         if (it->more == 0)
             continue;
-        mp_log(threshold, MP_LOG_ERROR, "%llu times more within a second: %s", it->more, it->summary);
+        mp_log(threshold, self->level, "%llu more times within a second: %s", it->more, it->summary);
         it->more = 0;
         self->known[kept++] = *it;
     }
     self->count = kept;
     if (self->others > 0)
-        mp_log(threshold, MP_LOG_ERROR, "%llu other errors within a second", self->others);
+        mp_log(threshold, self->level, "%llu other errors within a second", self->others);
     self->others = 0;
 }
 
@@ -61,10 +62,10 @@ static void on_second(mp_delay *second) {
         mp_delay_start(second, self->loop, SECOND, on_second);
 }
 
-mp_repetitions *mp_repetitions_new(mp_loop *loop) {
+mp_repetitions *mp_repetitions_new(mp_loop *loop, enum mp_log_level level) {
     mp_repetitions *self = calloc(1, sizeof *self);
     if (self)
-        self->loop = loop;
+        *self = (mp_repetitions){.loop = loop, .level = level};
     return self;
 }
 

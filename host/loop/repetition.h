@@ -1,6 +1,6 @@
 /*
- * What happens again and again is logged once, and then as a number a second: a thousand connections that
- * fail at the same line must neither fill the disk nor hide what else there is.
+ * Logs repeated events once, and then as a count per second. A thousand connections that fail at the same
+ * line must neither fill the disk nor hide other lines.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,16 +11,16 @@
 
 typedef struct mp_repetitions mp_repetitions;
 
-/* -> NULL on lack of memory */
-mp_repetitions *mp_repetitions_new(mp_loop *loop);
+/* Counts are logged with this level. -> NULL if there is no memory */
+mp_repetitions *mp_repetitions_new(mp_loop *loop, enum mp_log_level level);
 
-/* Something is to be logged whose text, but for what differs each time, is `text`; the same of another origin
-   is something else. Is it to be? If not it is counted, and told with the first line of `summary` within a
-   second. `self` may be NULL: then all is logged. */
+/* True if the log takes a message now. `text` is the message without the parts that differ each time; the
+   same text of another origin is another message. If false, the message is counted, and the count is logged
+   within a second with the first line of `summary`. `self` may be NULL: then everything is logged. */
 bool mp_repetitions_note(mp_repetitions *self, uint32_t origin, const char *text, size_t length,
                          const char *summary);
 
-/* Tells what has been counted. */
+/* Logs the counts and frees. */
 void mp_repetitions_free(mp_repetitions *self);
 
 #endif

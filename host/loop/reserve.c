@@ -1,7 +1,7 @@
 /*
- * The reserve; see reserve.h. It is an arena: a piece is taken when the system has no memory for libev, and
- * libev gives it back as soon as it grows the table in it. An arena with pieces taken is replaced by a whole
- * one when there is memory again, and lives on until the last piece is back.
+ * The reserve; see reserve.h. It is an arena. If the system has no memory for libev, libev gets a piece of
+ * the arena, and gives it back when it grows the table in it. When there is memory again, a whole arena
+ * replaces one with pieces in use; the old arena is freed with its last piece.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libev has a dozen tables that grow with what it watches, each to twice its size; all of them seldom at
+/* libev has a dozen tables that grow with what it watches, each to twice its size; they seldom all grow at
    once. */
 #define TABLES 8
 #define LEAST 65536
@@ -35,8 +35,8 @@ typedef struct piece {
 #define PIECE_HEAD ALIGNED(sizeof(piece))
 
 static struct {
-    arena *arenas;  /* the first is taken from */
-    size_t largest; /* table so far */
+    arena *arenas;  /* pieces come from the first */
+    size_t largest; /* the largest table so far */
 } here;
 
 static size_t wanted(void) {
@@ -95,7 +95,7 @@ static void *allocate(void *old, long wide) {
     piece *taken = old ? piece_of(old) : NULL;
     void *data = taken ? malloc(size) : realloc(old, size);
     if (data && !taken) {
-        (void)mp_reserve_is_whole(); /* it grows with the largest table */
+        (void)mp_reserve_is_whole(); /* the reserve grows with the largest table */
         return data;
     }
     if (taken && !data && taken->size >= size)

@@ -1,10 +1,10 @@
 /*
- * What is set aside for libev. It ends the process when an allocation of its own fails; so it gets its memory
- * from a reserve then, and whoever would have it watch more asks before whether the reserve is whole, as for
- * any other memory.
+ * Memory set aside for libev. libev ends the process if one of its allocations fails, so it then gets memory
+ * from a reserve. Whoever wants to watch more first asks whether the reserve is whole, and handles a refusal
+ * like any failed allocation.
  *
- * libev knows one allocator for all its loops, and doesn't hand it anything: this is the one state of the
- * process in host/.
+ * libev has one allocator for all its loops and passes it no context, so this is the only global state in
+ * host/.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,11 +13,12 @@
 
 #include <stdbool.h>
 
-/* Sets it aside. For programs that own their process, before the first loop. Returns 0 or -ENOMEM. */
+/* Allocates the reserve, before the first loop. Only for programs that own their process. Returns 0 or
+   -ENOMEM. */
 int mp_reserve_set_aside(void);
 
-/* Is it whole? If not, tries to fill it up. Always true where nothing was set aside. Asked before more is
-   watched. */
+/* True if the reserve is whole; if not, tries to fill it first. Always true if none was set aside. Ask before
+   more is watched. */
 bool mp_reserve_is_whole(void);
 
 #endif

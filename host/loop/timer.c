@@ -15,7 +15,7 @@ static void on_timeout(struct ev_loop *ev, ev_timer *watcher, int revents) {
     mp_timer *timer = watcher->data;
     mp_loop *loop = timer->object.loop;
     (void)revents;
-    /* Inactive before the handler runs if it fires once; a timer of interval 0 has stopped by itself. */
+    /* A single-shot timer is inactive before its handler runs; one of interval 0 has stopped by itself. */
     if (timer->single_shot)
         ev_timer_stop(ev, watcher);
     else if (timer->interval <= 0)
@@ -55,7 +55,7 @@ void mp_timer_stop(mp_timer *timer) {
     mp_object_check(&timer->object);
 }
 
-/* One of interval 0 that is due is no longer active for libev, only pending. */
+/* For libev a due timer of interval 0 is no longer active, only pending. */
 bool mp_timer_is_active(const mp_timer *timer) {
     return ev_is_active(&timer->watcher) || ev_is_pending(&timer->watcher);
 }

@@ -56,7 +56,7 @@ void mp_each_turn_stop(mp_each_turn *each) {
 
 /* --- descriptors ---------------------------------------------------------------------------------------- */
 
-static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
+static void on_ready(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_readable *readable = MP_CONTAINER(watcher, mp_readable, watcher);
     mp_loop *loop = readable->loop;
     (void)ev;
@@ -65,12 +65,21 @@ static void on_readable(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
-void mp_readable_start(mp_readable *readable, mp_loop *loop, int fd, void (*ready)(mp_readable *readable)) {
+static void start(mp_readable *readable, mp_loop *loop, int fd, int events,
+                  void (*ready)(mp_readable *readable)) {
     readable->loop = loop;
     readable->ready = ready;
     readable->deaf = false;
-    ev_io_init(&readable->watcher, on_readable, fd, EV_READ);
+    ev_io_init(&readable->watcher, on_ready, fd, events);
     mp_loop_watch(loop, &readable->watcher);
+}
+
+void mp_readable_start(mp_readable *readable, mp_loop *loop, int fd, void (*ready)(mp_readable *readable)) {
+    start(readable, loop, fd, EV_READ, ready);
+}
+
+void mp_writable_start(mp_readable *writable, mp_loop *loop, int fd, void (*ready)(mp_readable *writable)) {
+    start(writable, loop, fd, EV_WRITE, ready);
 }
 
 void mp_readable_stop(mp_readable *readable) {

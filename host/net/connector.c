@@ -10,11 +10,12 @@
 #include <string.h>
 
 #include "loop/reserve.h"
+#include "net/local_connect.h"
 #include "net/race.h"
 #include "resolver/resolver.h"
 
-#define CONNECT_SECONDS 30.0   /* Qt's time-out of an attempt, here for all of them */
-#define RESOLUTION_DELAY 0.050 /* RFC 8305, section 3: how long IPv4 addresses wait for those of IPv6 */
+#define CONNECT_SECONDS 30.0   /* Qt's time-out of one attempt, here of all together */
+#define RESOLUTION_DELAY 0.050 /* RFC 8305, section 3: how long IPv4 addresses wait for IPv6 ones */
 
 typedef struct mp_family {
     mp_lookup lookup;
@@ -30,7 +31,8 @@ struct mp_connector {
     enum { LOOKING_UP, FOUND, ATTEMPTING, OVER } stage;
     mp_family families[2]; /* by protocol */
     mp_race race;
-    ev_timer pause; /* while IPv4 waits for IPv6 */
+    mp_local_connect *local; /* instead of the race; or NULL */
+    ev_timer pause;          /* runs while IPv4 waits for IPv6 */
     ev_timer deadline;
 };
 
@@ -64,6 +66,13 @@ static void over(mp_race *race, int fd, const mp_address *address) {
     connector->owner->done(connector->stream, fd, address, MP_FAULT_NONE);
 }
 
+static void local_over(void *owner, int fd, enum mp_fault fault) {
+    mp_connector *connector = owner;
+    assert(connector->stage != OVER);
+    connector->stage = OVER;
+    connector->owner->done(connector->stream, fd, NULL, fault);
+}
+
 static bool is_looking_up(const mp_connector *connector) {
     return connector->families[0].looking_up || connector->families[1].looking_up;
 }
@@ -94,7 +103,7 @@ static void on_pause(struct ev_loop *ev, ev_timer *timer, int revents) {
     mp_loop_settle(loop);
 }
 
-/* Goes on with what a look-up has brought. */
+/* Continues with the results of a look-up. */
 static void go_on(mp_connector *connector) {
     const mp_family *v4 = &connector->families[MP_PROTOCOL_IPV4];
     const mp_family *v6 = &connector->families[MP_PROTOCOL_IPV6];
@@ -124,7 +133,7 @@ static void on_lookup(mp_lookup *lookup, int status, const mp_address *addresses
     mp_loop_settle(loop);
 }
 
-/* Asks for the addresses of the protocol, or of both. Returns 0 or -errno. */
+/* Looks up the addresses of one protocol, or of both. Returns 0 or -errno. */
 static int look_up(mp_connector *connector, const char *host, enum mp_protocol protocol) {
     static const enum mp_protocol protocols[] = {MP_PROTOCOL_IPV6, MP_PROTOCOL_IPV4};
     mp_network *network = connector->network;
@@ -141,7 +150,7 @@ static int look_up(mp_connector *connector, const char *host, enum mp_protocol p
 
 static int take_literal(mp_connector *connector, mp_address *address, enum mp_protocol protocol) {
     if (address->protocol == MP_PROTOCOL_ANY)
-        address->protocol = MP_PROTOCOL_IPV4; /* Qt connects to its text, which is 0.0.0.0 */
+        address->protocol = MP_PROTOCOL_IPV4; /* Qt connects to its text, "0.0.0.0" */
     bool wanted = protocol == MP_PROTOCOL_ANY || protocol == address->protocol;
     return wanted ? mp_race_add(&connector->race, address, 1) : -ENOENT;
 }
@@ -180,11 +189,25 @@ int mp_connector_start(mp_connector *connector, const char *host, enum mp_protoc
     return result;
 }
 
+int mp_connector_start_local(mp_connector *connector, const mp_local_name *name) {
+    connector->local = mp_local_connect_new(connector->network, name, connector->race.own_fd,
+                                            &connector->race.options, local_over, connector);
+    if (!connector->local)
+        return -ENOMEM;
+    ev_now_update(ev_of(connector));
+    ev_timer_start(ev_of(connector), &connector->deadline);
+    connector->stage = FOUND;
+    return 0;
+}
+
 void mp_connector_attempt(mp_connector *connector) {
     if (connector->stage != FOUND)
         return;
     connector->stage = ATTEMPTING;
-    mp_race_begin(&connector->race);
+    if (connector->local)
+        mp_local_connect_begin(connector->local);
+    else
+        mp_race_begin(&connector->race);
 }
 
 int mp_connector_set_option(mp_connector *connector, int option, int value) {
@@ -203,6 +226,7 @@ void mp_connector_free(mp_connector *connector) {
     ev_timer_stop(ev_of(connector), &connector->deadline);
     mp_lookup_cancel(&connector->families[0].lookup);
     mp_lookup_cancel(&connector->families[1].lookup);
+    mp_local_connect_free(connector->local);
     mp_race_stop(&connector->race);
     free(connector);
 }

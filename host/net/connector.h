@@ -1,7 +1,8 @@
 /*
- * Connecting: to a literal address, or to a name. Both families of a name are looked up at once, and the
- * attempts (race.h) begin when the IPv6 addresses are known, or those of IPv4 for 50 ms; what is found later
- * joins them. One time-out holds for all of it. What the outcome means, the socket says.
+ * Connecting to a literal address, to a name, or to a Unix-domain socket. Both families of a name are looked
+ * up at once. The attempts (race.h) begin when the IPv6 addresses are known, or when the IPv4 addresses have
+ * been known for 50 ms; later results join them. One time-out covers everything. The socket decides what the
+ * outcome means.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,21 +11,22 @@
 
 #include "data/address.h"
 #include "data/error.h"
+#include "data/local_name.h"
 #include "net/network.h"
 
 typedef struct mp_connector mp_connector;
 
 /* Called from the loop, or by mp_connector_attempt. */
 typedef struct mp_connector_owner {
-    /* There are addresses. mp_connector_attempt is to follow. */
+    /* There are addresses; mp_connector_attempt must follow. */
     void (*found)(mp_stream *stream);
-    /* It is over: `fd` is connected to `address` and the owner's from now on, or -1, and `fault` says why.
-       The owner is to free the connector. */
+    /* It is over: `fd` is connected to `address` (NULL: a Unix-domain socket) and now belongs to the owner;
+       or it is -1, and `fault` says why. The owner must free the connector. */
     void (*done)(mp_stream *stream, int fd, const mp_address *address, enum mp_fault fault);
 } mp_connector_owner;
 
-/* A connector for `stream`, on `own_fd` if that is not -1: a descriptor which stays the stream's. Returns 0
-   or -ENOMEM. */
+/* Makes a connector for `stream`. If `own_fd` isn't -1, it connects on that descriptor, which remains the
+   stream's. Returns 0 or -ENOMEM. */
 int mp_connector_new(mp_stream *stream, mp_network *network, const mp_connector_owner *owner, uint16_t port,
                      int own_fd, mp_connector **out);
 
@@ -32,21 +34,25 @@ int mp_connector_new(mp_stream *stream, mp_network *network, const mp_connector_
    0, -ENOENT for a literal of the wrong family, or another -errno. */
 int mp_connector_start(mp_connector *connector, const char *host, enum mp_protocol protocol);
 
-/* Begins with the attempts, after `found`. */
+/* Prepares to connect to a Unix-domain socket, without a call of `found`; mp_connector_attempt must follow.
+   Returns 0 or -ENOMEM. */
+int mp_connector_start_local(mp_connector *connector, const mp_local_name *name);
+
+/* Starts the attempts; call it after `found`. */
 void mp_connector_attempt(mp_connector *connector);
 
-/* Sets a socket option on the descriptors that are there, and on each that is made later, before it connects:
-   the one that wins has it. Returns 0, or the -errno of a descriptor that refuses: then none is made with it.
-   mp_connector_option gives what was set so, or -EBADF. */
+/* Sets a socket option on the existing descriptors, and on each later one before it connects, so that the
+   winner has it. Returns 0, or -errno if a descriptor refuses; then no later descriptor gets it.
+   mp_connector_option returns the value that was set this way, or -EBADF. */
 int mp_connector_set_option(mp_connector *connector, int option, int value);
 int mp_connector_option(const mp_connector *connector, int option, int *value);
 
-/* Gives up what is under way and frees it; no call follows. NULL does nothing. */
+/* Stops everything and frees it; no callback follows. NULL does nothing. */
 void mp_connector_free(mp_connector *connector);
 
 uint16_t mp_connector_port(const mp_connector *connector);
 
-/* Whose a connector is that stands in network->connecting. */
+/* The stream of a connector in network->connecting. */
 mp_stream *mp_connector_stream(mp_ring *link);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The descriptors that a network owns, a bit each; see descriptor.h.
+ * The descriptors that a network owns, one bit each; see descriptor.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -63,7 +63,7 @@ void mp_descriptor_stop_awaiting(mp_starving *starving) {
 void mp_descriptor_freed(mp_network *network) {
     mp_ring told;
     mp_ring_init(&told);
-    /* Who waits again is told the next time. */
+    /* One that waits again is called the next time. */
     while (!mp_ring_is_empty(&network->starving)) {
         mp_ring *link = network->starving.next;
         mp_ring_remove(link);

@@ -1,5 +1,5 @@
 /*
- * The descriptor that a listener had before; see former.h.
+ * The previous descriptor of a listener; see former.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +13,8 @@
 #include "net/tcp_server.h"
 #include "system/system.h"
 
-/* So long after the change who was being connected may still come, in seconds. A client that is ignored tries
-   again after one. */
+/* Seconds after the change in which unfinished connects may still arrive. A client that is ignored tries
+   again after one second. */
 #define FORMER_SECONDS 0.25
 
 struct mp_former {
@@ -48,7 +48,7 @@ void mp_listener_end_former(mp_listener *listener) {
     listener->former = NULL;
 }
 
-/* Accepts all who have come to the former descriptor, whatever the limits. */
+/* Accepts everyone who has connected to the former descriptor, whatever the limits. */
 static void accept_former(mp_listener *listener) {
     for (int left = SOMAXCONN; left > 0 && listener->server; left--) {
         int fd = listener->kept >= 0 ? -EAGAIN

@@ -1,7 +1,7 @@
 /*
- * A listener that goes on with another descriptor, at another address: for a moment it accepts also those who
- * were about to be connected to the one before. New clients are ignored there and try again, which brings
- * them to the new one.
+ * A listener that changes its descriptor and address. For a moment it also accepts the clients whose connect
+ * to the former descriptor was in progress. The former descriptor ignores new clients; they try again, and
+ * reach the new one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,16 +10,17 @@
 
 #include "net/listener.h"
 
-/* Memory for that, in the listener whose descriptor is to be the new one. Returns 0 or -ENOMEM. */
+/* Allocates this state in the listener whose descriptor will be the new one. Returns 0 or -ENOMEM. */
 int mp_listener_expect_former(mp_listener *listener);
 
-/* The listener goes on with the descriptor, and the address, of the other one, which has expected it. */
+/* Gives the listener the descriptor and the address of `with`, for which mp_listener_expect_former was
+   called. */
 void mp_listener_exchange(mp_listener *listener, mp_listener *with);
 
 /* The former descriptor, or -1. */
 int mp_listener_former(const mp_listener *listener);
 
-/* Closes it. */
+/* Closes the former descriptor. */
 void mp_listener_end_former(mp_listener *listener);
 
 #endif

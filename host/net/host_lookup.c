@@ -1,5 +1,5 @@
 /*
- * Looking a name up; see host_lookup.h.
+ * Looking up a name; see host_lookup.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE 1.0 /* seconds that the addresses of one family wait for those of the other */
+#define PATIENCE 1.0 /* seconds that one family's addresses wait for the other's */
 
 static bool is_looking_up(const mp_host_lookup *lookup) {
     return lookup->families[0].looking_up || lookup->families[1].looking_up;
@@ -33,7 +33,7 @@ static void on_patience(struct ev_loop *ev, ev_timer *timer, int revents) {
     finish(timer->data);
 }
 
-/* Takes addresses, all of one family. Returns 0 or -ENOMEM. */
+/* Stores addresses, all of one family. Returns 0 or -ENOMEM. */
 static int take(mp_host_lookup *lookup, const mp_address *addresses, size_t count, int lifetime) {
     mp_host_lookup_family *family = &lookup->families[addresses->protocol];
     family->addresses = malloc(count * sizeof *addresses);

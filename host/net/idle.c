@@ -5,7 +5,7 @@
  */
 #include "net/idle.h"
 
-/* Seconds that are left. */
+/* Seconds that remain. */
 static double rest(const mp_idle *idle) {
     return idle->since + idle->limit - mp_loop_now() / 1000.0;
 }
@@ -33,6 +33,7 @@ void mp_idle_watch(mp_idle *idle, mp_loop *loop, double msec, void (*due)(mp_idl
     ev_set_priority(&idle->timer, MP_PRIORITY_DELAY);
     idle->timer.data = loop;
     idle->due = due;
+    idle->ignores = 0;
     idle->limit = msec / 1000.0;
     mp_idle_touch(idle);
     arm(idle, loop->ev, idle->limit);

@@ -27,8 +27,8 @@ struct mp_lingering {
     mp_lingering *next, *previous;
     size_t received;
     int unsent;   /* at the last tick */
-    int patience; /* ticks without progress that are left */
-    int left;     /* ticks that are left when all is confirmed, whatever comes */
+    int patience; /* remaining ticks without progress */
+    int left;     /* remaining ticks after the peer has confirmed everything, whatever arrives */
 };
 
 static void end(mp_lingering *lingering) {

@@ -1,10 +1,10 @@
 /*
- * Lingering close: a descriptor whose last bytes the peer may not have read. Closing it at once would throw
- * them away if the peer has sent or sends anything more (the system answers that with a reset, RFC 1122,
- * 4.2.2.13). So the write side is shut, what comes is thrown away, and the descriptor is closed when the peer
- * has closed too. It waits no longer than until the peer has sent nothing for two seconds, or for half a
- * minute once it has confirmed the last byte, or while it confirms none for half a minute, or until 256 MiB
- * were thrown away.
+ * Lingering close: for a descriptor whose last bytes the peer may not have read. If it were closed at once,
+ * and the peer has sent or sends anything more, the system would answer with a reset, and the bytes would be
+ * lost (RFC 1122, 4.2.2.13). So the write side is shut, input is thrown away, and the descriptor is closed
+ * after the peer has closed. The wait ends early when the peer has sent nothing for two seconds; half a
+ * minute after it has confirmed the last byte; when it confirms no byte for half a minute; and after 256 MiB
+ * of input.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,14 +13,14 @@
 
 #include "net/network.h"
 
-/* Takes `fd` over if there are unconfirmed bytes, or if the peer may be sending: unread bytes, or some came
-   within two seconds. False if not, or for lack of memory: the caller closes it. */
+/* Takes over `fd` if bytes are unconfirmed, or if the peer may be sending (bytes are unread, or some arrived
+   within two seconds). Returns false otherwise, or if there is no memory; then the caller closes it. */
 bool mp_linger(mp_network *network, int fd);
 
-/* How many of those that linger have unconfirmed bytes. */
+/* The number of lingering descriptors with unconfirmed bytes. */
 unsigned mp_linger_unsent(const mp_network *network);
 
-/* Closes all that linger, now. */
+/* Closes all lingering descriptors now. */
 void mp_linger_end(mp_network *network);
 
 #endif

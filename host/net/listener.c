@@ -19,15 +19,19 @@ mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loo
     listener->woken = UINT64_MAX;
     mp_ring_init(&listener->pending);
     mp_ring_init(&listener->open);
+    mp_ring_init(&listener->entering);
+    mp_ring_init(&listener->handshakes);
     ev_io_init(&listener->watcher, on_ready, -1, 0);
     listener->watcher.data = listener;
     return listener;
 }
 
-/* For assertions. */
+/* True if the members agree with each other; for assertions. */
 static inline bool is_sound(const mp_listener *listener) {
     return listener->references > 0 &&
            (listener->pending_count == 0) == mp_ring_is_empty(&listener->pending) &&
+           (listener->entering_count == 0) == mp_ring_is_empty(&listener->entering) &&
+           (listener->handshake_count == 0) == mp_ring_is_empty(&listener->handshakes) &&
            (listener->open_count == 0) == mp_ring_is_empty(&listener->open);
 }
 
@@ -41,6 +45,25 @@ void mp_listener_add(mp_listener *listener, mp_stream *stream) {
     assert(is_sound(listener) && !stream->link.next);
     listener->references++;
     listener->pending_count++;
+    mp_ring_append(&listener->pending, &stream->link);
+}
+
+void mp_listener_enter(mp_listener *listener, mp_stream *stream) {
+    assert(is_sound(listener) && !stream->link.next && !stream->entering);
+    listener->references++;
+    listener->entering_count++;
+    stream->entering = true;
+    mp_ring_append(&listener->entering, &stream->link);
+}
+
+void mp_listener_admit(mp_stream *stream) {
+    mp_listener *listener = stream->listener;
+    assert(stream->entering && listener->entering_count > 0 && !(stream->flags & FLAG_PENDING));
+    listener->entering_count--;
+    listener->pending_count++;
+    stream->entering = false;
+    stream->flags |= FLAG_PENDING;
+    mp_ring_remove(&stream->link);
     mp_ring_append(&listener->pending, &stream->link);
 }
 
@@ -69,18 +92,19 @@ void mp_listener_remove(mp_stream *stream, bool also_pending) {
     mp_ring_remove(&stream->link);
     if (!listener)
         return;
-    assert((pending ? listener->pending_count : listener->open_count) > 0);
-    if (pending)
-        listener->pending_count--;
-    else
-        listener->open_count--;
+    size_t *count = stream->entering ? &listener->entering_count
+                    : pending        ? &listener->pending_count
+                                     : &listener->open_count;
+    assert(*count > 0);
+    --*count;
+    stream->entering = false;
     stream->flags &= ALL_BUT(FLAG_PENDING);
     if (listener->server)
         listener->room(listener);
 }
 
 void mp_listener_move_back(mp_stream *stream) {
-    if (!stream->listener || !stream->link.next || (stream->flags & FLAG_PENDING))
+    if (!stream->listener || !stream->link.next || stream->entering || (stream->flags & FLAG_PENDING))
         return;
     mp_ring_remove(&stream->link);
     mp_ring_append(&stream->listener->open, &stream->link);
@@ -98,8 +122,8 @@ void mp_stream_detach(mp_stream *stream) {
 }
 
 mp_stream *mp_listener_next(const mp_listener *listener, const mp_stream *previous) {
-    assert(is_sound(listener) &&
-           (!previous || (previous->listener == listener && !(previous->flags & FLAG_PENDING))));
+    assert(is_sound(listener) && (!previous || (previous->listener == listener && !previous->entering &&
+                                                !(previous->flags & FLAG_PENDING))));
     mp_ring *next = previous ? previous->link.next : listener->open.next;
     return next == &listener->open ? NULL : mp_stream_of_link(next);
 }

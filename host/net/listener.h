@@ -1,6 +1,6 @@
 /*
- * What listens: a descriptor, and the connections that were accepted on it. It is apart from the server, so
- * that a reload can hand it from one server to another in one step. Who accepts is the server's business
+ * A listener: the descriptor that listens, and the connections accepted on it. It is separate from the
+ * server, so that a reload can hand it from one server to another in one step. The server accepts
  * (tcp_server.c).
  *
  * SPDX-License-Identifier: MIT
@@ -10,49 +10,61 @@
 
 #include "net/stream_state.h"
 
-/* Private to host/ but for `limits`, the owner's references and, read only, `server`, `open_count`. */
+/* Private to host/, except `limits`, the owner's references and (read only) `server`, `open_count`. */
 struct mp_listener {
-    uint32_t references; /* the server's and each connection's */
+    uint32_t references; /* the server's and one for each connection */
     mp_network *network;
-    mp_tcp_server *server; /* NULL: it has gone. A server begins with its mp_object. */
+    mp_tcp_server *server; /* NULL: it was destroyed. A server begins with its mp_object. */
     ev_io watcher;         /* watcher.fd is the listening descriptor, -1 = none */
-    mp_address address;    /* where it listens, as the system says; Null: not an IP address */
+    mp_address address;    /* where it listens, from the system; Null: not an IP address */
     uint16_t port;
-    mp_limits limits;      /* of its connections */
-    mp_ring pending, open; /* rings of mp_stream.link, oldest first */
-    size_t pending_count, open_count;
-    uint64_t woken;  /* the turn in which it was ready last; UINT64_MAX: never */
-    uint8_t accepts; /* connections that a wake-up accepts */
-    uint8_t gone;    /* clients in a row that had gone when they were to be accepted */
+    struct mp_local_place *local; /* the place of a Unix-domain socket; NULL: an IP address, or none */
+    mp_limits limits;             /* of its connections */
+    mp_ring pending, open;        /* rings of mp_stream.link, oldest first */
+    mp_ring entering; /* the same, of connections whose transport isn't open yet: nobody knows them */
+    size_t pending_count, open_count, entering_count;
+    mp_ring handshakes; /* those of them that have begun their handshakes, oldest first; host/tls */
+    size_t handshake_count;
+    const struct mp_entrance *entrance; /* host/tls: called about those that enter */
+    uint64_t woken;                     /* the last turn in which it was ready; UINT64_MAX: never */
+    uint8_t accepts;                    /* the number of connections that a wake-up accepts */
+    uint8_t gone;                       /* clients in a row that left before they were accepted */
     uint16_t kept_port;
-    int kept; /* accepted while there was no memory for a socket, -1 = none; its peer beside it */
+    int kept; /* accepted, but there was no memory for a socket; -1 = none; its peer follows */
     mp_address kept_peer;
-    int32_t prototype, metatable; /* owner: references to what its connections have in common; 0 = none */
-    struct mp_former
-        *former; /* the descriptor that it had before, while some may still come to it; or NULL */
-    void (*room)(mp_listener *listener); /* the server's: a connection has ended, one more may come */
+    int32_t prototype, metatable; /* owner: references that its connections share; 0 = none, a negative
+                                     prototype: only its place */
+    uint8_t metatable_kind;       /* owner: the kind of those connections */
+    struct mp_former *former;     /* its previous descriptor while clients may still arrive there; or NULL */
+    void (*room)(mp_listener *listener); /* the server's: a connection ended, so there is room */
 };
 
-/* A listener with one reference that doesn't listen yet, or NULL. */
+/* Makes a listener that doesn't listen yet, with one reference; NULL if there is no memory. */
 mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loop *, ev_io *, int));
 
-/* Ends a reference. */
+/* Releases a reference. */
 void mp_listener_unreference(mp_listener *listener);
 
-/* A connection that was accepted: the last of the pending ones, and a reference. */
+/* Adds an accepted connection, which takes a reference, at the end of the pending ones. */
 void mp_listener_add(mp_listener *listener, mp_stream *stream);
 
-/* The oldest pending connection becomes an open one, unless it has ended; NULL: there is none. */
+/* Adds an accepted connection that becomes pending only when its transport is open, and a reference. */
+void mp_listener_enter(mp_listener *listener, mp_stream *stream);
+
+/* Its transport is open: makes it the last of the pending ones. */
+void mp_listener_admit(mp_stream *stream);
+
+/* Makes the oldest pending connection an open one, unless it ended; NULL: there is none. */
 mp_stream *mp_listener_take(mp_listener *listener);
 
-/* The connection has ended: it no longer counts among its listener's, nor among the outgoing ones (it stays
-   attached, and pending if it was, unless `also_pending`). */
+/* A connection ended: removes it from its listener's connections, or from the outgoing ones. It stays
+   attached, and pending if it was, unless `also_pending`. */
 void mp_listener_remove(mp_stream *stream, bool also_pending);
 
-/* Puts an open connection at the end of its server's list. */
+/* Moves an open connection to the end of its server's list. */
 void mp_listener_move_back(mp_stream *stream);
 
-/* Ends the stream's tie to the server that accepted it; for the owner, in the release upcall. */
+/* Detaches the stream from the server that accepted it; for the owner, in the release upcall. */
 void mp_stream_detach(mp_stream *stream);
 
 /* The open connection after `previous` (NULL: the first), or NULL. */

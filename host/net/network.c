@@ -1,5 +1,5 @@
 /*
- * The network's life, and what the phases of a turn are; see network.h.
+ * The network's life, and the phases of a turn; see network.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,12 +9,15 @@
 #include <stdlib.h>
 
 #include "data/buffer.h"
+#include "net/kernel_pipe.h"
 #include "net/linger.h"
+#include "net/reaper.h"
 #include "net/stream.h"
+#include "net/udp_state.h"
 #include "resolver/resolver.h"
 #include "system/system.h"
 
-/* The first part, receiving, is what the streams' watchers do. */
+/* The first part of a turn, receiving, is in the streams' watchers. */
 static const mp_phases phases = {.run = mp_stream_run, .send = mp_stream_send_all};
 
 int mp_network_new(const mp_upcalls *loop_upcalls, const mp_network_upcalls *upcalls, void *owner,
@@ -38,7 +41,7 @@ int mp_network_new(const mp_upcalls *loop_upcalls, const mp_network_upcalls *upc
     mp_ring_init(&network->starving);
     mp_ring_init(&network->soon);
     ev_idle_init(&network->at_soon, mp_stream_call_those);
-    ev_set_priority(&network->at_soon, EV_MAXPRI); /* in each turn, however much is ready */
+    ev_set_priority(&network->at_soon, EV_MAXPRI); /* runs in each turn, however much is ready */
     network->at_soon.data = network;
     *out = network;
     return 0;
@@ -54,7 +57,12 @@ void mp_network_free(mp_network *network) {
     ev_idle_stop(network->loop.ev, &network->at_soon);
     ev_timer_stop(network->loop.ev, &network->relief);
     mp_resolver_free(network->resolver);
+    if (network->tls)
+        network->free_tls(network);
+    mp_udp_free_shared(network);
     mp_linger_end(network);
+    mp_reaper_end(network);
+    mp_kernel_pipe_trim(network);
     mp_chunk_pool_trim(&network->chunks);
     mp_loop_destroy(&network->loop);
     free(network->owned);
@@ -64,6 +72,7 @@ void mp_network_free(mp_network *network) {
 }
 
 void mp_network_trim(mp_network *network) {
+    mp_kernel_pipe_trim(network);
     mp_chunk_pool_trim(&network->chunks);
     mp_queue_trim(&network->loop.queue);
     mp_system_trim();

@@ -16,10 +16,10 @@
 #include "system/system.h"
 
 #define ATTEMPT_DELAY 0.250 /* RFC 8305, section 5 */
-#define MOST_ADDRESSES 32   /* of a family */
+#define MOST_ADDRESSES 32   /* of each family */
 
 struct mp_attempt_slot {
-    ev_io watcher; /* fd -1: not begun, or over */
+    ev_io watcher; /* fd -1: not started, or over */
     mp_race *race;
     mp_address address;
 };
@@ -51,8 +51,8 @@ static void give_up(mp_attempt_slot *slot, int error) {
     race->fault = (uint8_t)mp_fault_from_errno(MP_ATTEMPT_CONNECT, error);
 }
 
-/* Nobody listens there, but the local port is that port, by the system's choice mostly, and TCP lets the two
-   ends meet. */
+/* Nobody listens at the peer's port, but the local port, usually chosen by the system, is the same one, and
+   TCP connects the socket to itself. */
 static bool is_itself(int fd, uint16_t port) {
     mp_address local, peer;
     uint16_t local_port, peer_port;
@@ -61,13 +61,13 @@ static bool is_itself(int fd, uint16_t port) {
            mp_address_equal(&local, &peer);
 }
 
-/* What an attempt that is over has come to: 0 or -errno. */
+/* The outcome of a finished attempt: 0 or -errno. */
 static int outcome_of(const mp_race *race, int fd) {
     int result = mp_system_connect_result(fd);
     if (result < 0 || !is_itself(fd, race->port))
         return result;
     if (race->own_fd < 0)
-        (void)mp_system_set_reset_on_close(fd, true); /* else the port waits for the end of both */
+        (void)mp_system_set_reset_on_close(fd, true); /* otherwise the port waits for both ends to close */
     return -ECONNREFUSED;
 }
 
@@ -77,7 +77,7 @@ static void on_outcome(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_attempt_slot *slot = watcher->data;
     mp_race *race = slot->race;
     mp_loop *loop = &race->network->loop;
-    /* What the poll can't watch is not known to be connected. */
+    /* If the poll can't watch it, nobody knows whether it is connected. */
     int result = revents & EV_ERROR ? -ENOMEM : outcome_of(race, watcher->fd);
     (void)ev;
     if (result == 0) {
@@ -91,7 +91,7 @@ static void on_outcome(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
-/* An IPv6 descriptor, as bind to any gives it, reaches IPv4 addresses in their mapped form. */
+/* An IPv6 descriptor, such as bind to "any" makes, reaches IPv4 addresses in their mapped form. */
 static void suit_descriptor(mp_address *address, int fd) {
     mp_address local;
     uint16_t port;
@@ -103,7 +103,7 @@ static void suit_descriptor(mp_address *address, int fd) {
     mp_address_set_ipv6(address, bytes);
 }
 
-/* Begins one attempt: true if it runs or has won at once. */
+/* Starts one attempt; true if it runs or has already won. */
 static bool begin(mp_race *race, mp_attempt_slot *slot) {
     bool own = race->own_fd >= 0;
     int fd = -ENOMEM;
@@ -150,22 +150,21 @@ static mp_attempt_slot *next_slot(mp_race *race) {
     return &lane->slots[lane->next++];
 }
 
-/* Whether there are more addresses, or may be. */
+/* True if there are more addresses, or may be. */
 static bool has_more(const mp_race *race) {
     const mp_lane *lanes = race->lanes;
     return lanes[0].next < lanes[0].count || lanes[1].next < lanes[1].count ||
            race->owner->expects_more(race);
 }
 
-/* Begins the next attempt that can be begun; ends the race when none runs and no address can come any
-   more. */
+/* Starts the next possible attempt. Ends the race if no attempt runs and no address can follow. */
 static void begin_attempts(mp_race *race) {
     mp_attempt_slot *slot;
     ev_timer_stop(ev_of(race), &race->pace);
     if (race->own_fd >= 0 && race->running > 0)
         return;
     while ((slot = next_slot(race))) {
-        /* Before the attempt: that may be the end of the race. */
+        /* Before the attempt, because that may end the race. */
         if (has_more(race)) {
             ev_timer_set(&race->pace, ATTEMPT_DELAY, 0.);
             ev_timer_start(ev_of(race), &race->pace);
@@ -193,7 +192,7 @@ void mp_race_begin(mp_race *race) {
     begin_attempts(race);
 }
 
-/* Not before the last attempt has had its time. */
+/* Not before the last attempt's time is over. */
 void mp_race_go_on(mp_race *race) {
     if (race->begun && !ev_is_active(&race->pace))
         begin_attempts(race);

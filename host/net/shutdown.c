@@ -9,6 +9,7 @@
 #include "net/linger.h"
 #include "net/listener.h"
 #include "net/tcp_server.h"
+#include "net/udp_socket.h"
 
 void mp_network_close_listeners(mp_network *network) {
     for (mp_tcp_server *server = mp_tcp_server_next(network, NULL); server;
@@ -26,9 +27,13 @@ void mp_network_wind_down(mp_network *network) {
         next = link->next;
         object->behaviour->wind_down(object);
     }
+    for (mp_udp_socket *socket = mp_udp_socket_next(network, NULL), *next; socket; socket = next) {
+        next = mp_udp_socket_next(network, socket);
+        socket->object.behaviour->wind_down(&socket->object);
+    }
 }
 
-/* Those that connect and have something to send. */
+/* Those that are connecting and have something to send. */
 static uint64_t connecting(const mp_network *network) {
     uint64_t count = 0;
     for (mp_ring *link = network->connecting.next; link != &network->connecting; link = link->next)
@@ -37,8 +42,9 @@ static uint64_t connecting(const mp_network *network) {
 }
 
 bool mp_network_is_drained(const mp_network *network) {
-    return network->traffic.connections == 0 && connecting(network) == 0 && !network->lingering &&
-           mp_loop_is_settled(&network->loop) && !network->dirty_head;
+    return network->traffic.connections == 0 && network->processes == 0 && connecting(network) == 0 &&
+           !network->lingering && mp_loop_is_settled(&network->loop) && !network->dirty_head &&
+           !mp_udp_has_unsent(network);
 }
 
 uint64_t mp_network_undrained(const mp_network *network) {

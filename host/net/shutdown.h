@@ -1,6 +1,5 @@
 /*
- * Stopping: closing what listens, ending what is connected once it has sent what it was given, and how far
- * that is.
+ * Stopping: closes what listens, ends each connection after it has sent everything, and reports the progress.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,17 +8,17 @@
 
 #include "net/network.h"
 
-/* Closes every listener; connections stay. */
+/* Closes every listener; connections remain. */
 void mp_network_close_listeners(mp_network *network);
 
-/* Begins to stop: listeners close, and every connection once what it has queued is sent. Signals follow from
-   the loop. */
+/* Begins to stop: closes the listeners, and each connection after it has sent what is queued. Signals follow
+   from the loop. */
 void mp_network_wind_down(mp_network *network);
 
-/* Is there no connection any more, and nothing to deliver? */
+/* True if no connection is left, and nothing is left to deliver. */
 bool mp_network_is_drained(const mp_network *network);
 
-/* How many connections have not sent all that they were given. */
+/* The number of connections that have not sent everything yet. */
 uint64_t mp_network_undrained(const mp_network *network);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "system/system.h"
 
-/* An option that a system hasn't got has level -1: setting it fails, reading it gives nothing. */
+/* An option that the system lacks has level -1: setting it fails, and reading it gives nothing. */
 #define MISSING (-1)
 
 #ifdef TCP_KEEPIDLE
@@ -49,7 +49,7 @@ static const struct {
 _Static_assert(sizeof options / sizeof *options == MP_SOCKET_OPTION_COUNT, "as many as the header says");
 _Static_assert(MP_SOCKET_OPTION_COUNT <= 32, "a bit for each option");
 
-/* The options that IPv6 sockets have under other numbers. */
+/* Options that have other numbers for IPv6 sockets. */
 static const struct {
     int v4, v6;
 } of_ipv6[] = {
@@ -79,11 +79,11 @@ static bool is_linger(int option) {
 int mp_socket_option_check(int option, int value) {
     if (options[option].level == MISSING)
         return -ENOPROTOOPT;
-    return is_linger(option) && value > 0 ? -EINVAL : 0; /* a close that takes its time would keep the loop */
+    return is_linger(option) && value > 0 ? -EINVAL : 0; /* a close that lingers would block the loop */
 }
 
-/* Level and number for this descriptor; an IPv6 socket that talks IPv4 (mapped) takes the IPv4 ones. True: it
-   may talk either, since it has no address yet, and these are those of IPv6. */
+/* Level and number for this descriptor. An IPv6 socket with a mapped IPv4 address uses the IPv4 options.
+   Returns true if the socket has no address yet, so that either may apply, and these are IPv6's. */
 static bool locate(int fd, int option, int *level, int *name) {
     mp_address local;
     uint16_t port;

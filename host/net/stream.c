@@ -1,5 +1,5 @@
 /*
- * Streams: life and events; see stream.h. What the parts below have come to is decided here: what goes on,
+ * Streams: life and events; see stream.h. The parts below return outcomes; this file decides what continues
  * and what ends (stream_close.h).
  *
  * SPDX-License-Identifier: MIT
@@ -19,19 +19,26 @@
 
 /* --- sending -------------------------------------------------------------------------------------------- */
 
-/* Nothing can be sent any more. What the peer sent before its end is still read; that then ends the stream.
-   Where it isn't the peer's end, nothing else would. */
+/* Whether somebody reads what arrives, to its end. */
+static bool is_read(const mp_stream *stream) {
+    const mp_mover *mover = stream->open_mode & MP_MOVED ? mp_stream_mover(stream) : NULL;
+    return (stream->open_mode & MP_READ_ONLY) ||
+           (mover && mover->kind->is_read && mover->kind->is_read(mover));
+}
+
+/* Nothing can be sent any more. If the peer ended the connection, its earlier bytes are still read, and then
+   its end closes the stream. Otherwise no such end would come, so the stream closes now. */
 static void write_failed(mp_stream *stream, enum mp_fault fault) {
     bool by_peer = fault == MP_FAULT_REMOTE_CLOSED || fault == MP_FAULT_CONNECT_TIMEOUT;
     stream->flags |= FLAG_WRITE_FAILED;
     mp_stream_drop_output(stream);
     stream->fault = (uint8_t)fault;
     if (!by_peer || stream->state != MP_STATE_CONNECTED || (stream->flags & FLAG_READ_ENDED) ||
-        !(stream->open_mode & MP_READ_ONLY))
+        !is_read(stream))
         mp_stream_remote_closed(stream, fault, false);
 }
 
-/* Has it anything to send, and somebody to send it to? */
+/* True if there is something to send and the connection takes it. */
 static bool can_send(const mp_stream *stream) {
     if (stream->watcher.fd < 0 || stream->state < MP_STATE_CONNECTED)
         return false;
@@ -41,8 +48,16 @@ static bool can_send(const mp_stream *stream) {
     return stream->out.bytes > 0;
 }
 
-/* Returns the bytes sent. What is sent from the loop need not be queued as a signal that nobody wants: no
-   handler can be attached before it is delivered. */
+/* Some output of a stream with extras was sent. True: that is for a pipe, which the script doesn't see. */
+static bool note_sent(mp_stream *stream) {
+    bool piped = mp_stream_is_piped(stream);
+    mp_idle_moved(&stream->extras->idle, MP_IDLE_WRITE);
+    mp_mover_sent(stream);
+    return piped;
+}
+
+/* Returns the bytes sent. A send from the loop queues no signal that nobody wants: no handler can be attached
+   before the delivery. */
 static size_t flush(mp_stream *stream, bool from_loop) {
     size_t sent = 0;
     if (!can_send(stream))
@@ -55,9 +70,8 @@ static size_t flush(mp_stream *stream, bool from_loop) {
     if (stream->flags & FLAG_WRITE_CLOSED)
         mp_stream_end_writing(stream);
     if (sent > 0) {
-        if (stream->extras)
-            mp_idle_touch(&stream->extras->idle);
-        if (!from_loop || mp_loop_wants(&stream->object, MP_SIGNAL_BYTES_WRITTEN))
+        bool silent = stream->extras && note_sent(stream);
+        if (!silent && (!from_loop || mp_loop_wants(&stream->object, MP_SIGNAL_BYTES_WRITTEN)))
             mp_object_emit(&stream->object, MP_SIGNAL_BYTES_WRITTEN, (intptr_t)sent);
     }
     /* By way of the queue: the last bytesWritten comes before the end. */
@@ -74,7 +88,7 @@ void mp_stream_send_all(mp_loop *loop) {
     mp_network *network = mp_network_of(loop);
     mp_stream *stream;
     while ((stream = mp_stream_next_dirty(network))) {
-        /* `connected` comes first, and a close that was asked for before it: ClosingState, then
+        /* `connected` comes first, and so does a close that was requested before it: ClosingState, then
            bytesWritten. */
         if (!(stream->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED)))
             (void)flush(stream, true);
@@ -90,7 +104,7 @@ void mp_stream_send_all(mp_loop *loop) {
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
 
-/* Receiving has brought the end. */
+/* The end came while receiving. */
 static void input_ended(mp_stream *stream, mp_part_result part) {
     if (part.outcome == MP_BROKEN)
         mp_stream_remote_closed(stream, part.fault, false);
@@ -106,14 +120,16 @@ static inline void receive(mp_stream *stream) {
         input_ended(stream, part);
 }
 
-/* What arrived for the stream becomes its unread data. False: nobody is to be told of it now. */
+/* Makes the arrived bytes the stream's unread data. False: no handler may see them now. */
 static bool hand_over(mp_stream *stream, const mp_arrival *arrival) {
     mp_network *network = mp_stream_network(stream);
     stream->bytes_read += arrival->size;
     network->traffic.bytes_read += arrival->size;
     if (!(stream->open_mode & MP_READ_ONLY)) {
-        /* For those who wait; nothing can be read. */
-        mp_object_emit(&stream->object, MP_SIGNAL_READY_READ, 0);
+        if (mp_stream_is_piped(stream))
+            mp_mover_arrived(stream, network->input->data + arrival->start, arrival->size);
+        else /* for tasks that wait; there is nothing to read */
+            mp_object_emit(&stream->object, MP_SIGNAL_READY_READ, 0);
         return false;
     }
     if (mp_stream_take_arrival(stream, arrival->start, arrival->size))
@@ -151,7 +167,7 @@ void mp_stream_run(mp_loop *loop) {
 
 /* --- events --------------------------------------------------------------------------------------------- */
 
-/* Before its handshake is done nothing else moves. */
+/* Until the handshake is done, nothing else moves. */
 static void shake_hands(mp_stream *stream) {
     mp_carrier *carrier = &stream->extras->carrier;
     mp_transport_result result = carrier->transport->handshake
@@ -161,6 +177,7 @@ static void shake_hands(mp_stream *stream) {
         carrier->stage = CARRIER_OPEN;
     mp_stream_note_carrier(stream, &result, &carrier->receive_waits);
     switch (result.outcome) {
+    case MP_TRANSPORT_CONGESTED: mp_stream_note_congestion(stream); return;
     case MP_TRANSPORT_AGAIN:
     case MP_TRANSPORT_SUSPENDED: return;
     case MP_TRANSPORT_BYTES: break;
@@ -174,10 +191,10 @@ static void shake_hands(mp_stream *stream) {
     if (stream->state == MP_STATE_CLOSING)
         mp_object_defer(&stream->object, STEP_CLOSE);
     if ((stream->flags & FLAG_CARRIED) && stream->watcher.fd >= 0)
-        mp_stream_call_soon(stream); /* for what has come with it */
+        mp_stream_call_soon(stream); /* for what arrived together with it */
 }
 
-/* Either direction may have waited for the other: whatever the descriptor is ready for, both are tried. */
+/* Either direction may wait for the other, so this tries both, whatever the descriptor is ready for. */
 static void on_carried(mp_stream *stream) {
     const mp_carrier *carrier = &stream->extras->carrier;
     if (carrier->suspended || carrier->stage == CARRIER_GONE)
@@ -186,7 +203,7 @@ static void on_carried(mp_stream *stream) {
         shake_hands(stream);
         return;
     }
-    if (!(stream->flags & DEAF))
+    if (!mp_stream_is_deaf(stream))
         receive(stream);
     if (!(stream->flags & FLAG_CARRIED) || carrier->stage != CARRIER_OPEN)
         return;
@@ -203,7 +220,7 @@ static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_stream *stream = watcher->data;
     mp_network *network = mp_stream_network(stream);
     (void)ev;
-    if (revents & EV_ERROR) { /* the poll can't watch it, and libev has stopped the watcher */
+    if (revents & EV_ERROR) { /* the poll can't watch it; libev has stopped the watcher */
         mp_stream_fail(stream, MP_FAULT_RESOURCE);
     } else if (stream->flags & FLAG_CARRIED) {
         on_carried(stream);
@@ -213,7 +230,7 @@ static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
         if ((revents & EV_WRITE) && (stream->flags & FLAG_SHORT_WRITE))
             (void)flush(stream, true);
     }
-    /* Last: once handlers have run, the stream may be gone. */
+    /* Last: after handlers have run, the stream may be destroyed. */
     if (mp_stream_is_batch_full(network))
         mp_loop_turn(&network->loop);
     else
@@ -231,6 +248,8 @@ void mp_stream_announce(mp_stream *stream) {
     assert(stream->state == MP_STATE_CONNECTED);
     stream->flags |= FLAG_UNANNOUNCED;
     mp_stream_set_state(stream, MP_STATE_CONNECTED);
+    if (mp_stream_class_of(stream)->announced)
+        mp_stream_class_of(stream)->announced(stream);
     mp_object_defer(&stream->object, STEP_CONNECTED);
 }
 
@@ -259,7 +278,7 @@ void mp_stream_step(mp_object *object, int number) {
         break;
     case STEP_CLOSE_CONNECTED:
         if (mp_stream_is_connecting(stream))
-            break; /* a handler of `connected` has begun another connection */
+            break; /* a handler of `connected` has started another connect */
         stream->flags &= ALL_BUT(FLAG_CLOSE_CONNECTED);
         if (stream->state == MP_STATE_CONNECTED)
             mp_stream_disconnect(stream);
@@ -308,12 +327,12 @@ void mp_stream_destroy(mp_stream *stream) {
     mp_object_destroy(&stream->object);
 }
 
-/* What has come and is only to be received is no silence of the peer's: a turn takes a part of what is
-   ready. */
+/* Bytes that wait in the system are not a silence of the peer: a turn receives only from some of the ready
+   sockets, and from none that is paused. */
 static void on_idle(mp_idle *idle) {
     mp_stream *stream = MP_CONTAINER(idle, mp_stream_extras, idle)->stream;
-    if (ev_is_active(&stream->watcher) && (stream->watcher.events & EV_READ) &&
-        mp_system_unread(stream->watcher.fd) > 0)
+    bool reads = stream->paused || (ev_is_active(&stream->watcher) && (stream->watcher.events & EV_READ));
+    if (reads && !(idle->ignores & MP_IDLE_READ) && mp_system_unread(stream->watcher.fd) > 0)
         mp_idle_touch(idle);
     else
         mp_stream_fail(stream, MP_FAULT_IDLE_TIMEOUT);
@@ -323,10 +342,12 @@ int mp_stream_watch_idle(mp_stream *stream) {
     double msec = mp_stream_limits(stream)->idle_timeout;
     if (msec > 0 && (!mp_reserve_is_whole() || !mp_stream_need_extras(stream)))
         return -ENOMEM;
-    if (msec > 0)
+    if (msec > 0) {
         mp_idle_watch(&stream->extras->idle, stream->object.loop, msec, on_idle);
-    else if (stream->extras)
+        stream->extras->idle.ignores = mp_stream_limits(stream)->idle_ignores;
+    } else if (stream->extras) {
         mp_idle_unwatch(&stream->extras->idle);
+    }
     return 0;
 }
 
@@ -343,8 +364,10 @@ bool mp_stream_establish(mp_stream *stream, int fd) {
     ev_io_stop(network->loop.ev, &stream->watcher);
     ev_io_set(&stream->watcher, fd, EV_READ);
     mp_loop_watch(&network->loop, &stream->watcher);
+    if (stream->paused)
+        mp_stream_update_watcher(stream);
     if (stream->flags & FLAG_CARRIED)
-        mp_stream_call_soon(stream); /* the handshake may be ours to begin */
+        mp_stream_call_soon(stream); /* our side may have to start the handshake */
     if (mp_stream_watch_idle(stream) < 0)
         mp_stream_fail(stream, MP_FAULT_RESOURCE);
     return stream->state == MP_STATE_CONNECTED;
@@ -354,7 +377,8 @@ void mp_stream_accepted(mp_stream *stream, mp_listener *listener, int fd) {
     stream->listener = listener;
     stream->open_mode = MP_READ_WRITE;
     stream->state = MP_STATE_CONNECTED;
-    stream->flags |= FLAG_PENDING;
+    if (!stream->entering)
+        stream->flags |= FLAG_PENDING;
     (void)mp_stream_establish(stream, fd);
 }
 

@@ -1,11 +1,11 @@
 /*
- * Streams: what a connected thing has whatever carries it, with QTcpSocket's state machine. Here: life,
- * events, closing. A TcpSocket is a stream with addresses and a way to connect (tcp_socket.h). The headers
- * are the specification: what each call does, and which signals follow from the loop. Differences from Qt are
- * marked with their number (D1 and so on) in docs/from-qt.md.
+ * Streams: what every connected object has, whatever carries its bytes, with QTcpSocket's state machine. This
+ * file has life, events and closing. A TcpSocket is a stream with addresses and a way to connect
+ * (tcp_socket.h). The headers are the specification: what each call does, and which signals follow from the
+ * loop. Differences from Qt have their number (D1 and so on) from docs/from-qt.md.
  *
- * A failing call returns the fault (MP_FAULT_NONE is 0 and means success) and changes nothing unless it says
- * so. Calls that may cause signals want the object held (mp_object_hold).
+ * A failing call returns the fault (MP_FAULT_NONE is 0 and means success). It changes nothing unless its
+ * comment says so. Calls that may cause signals need the object held (mp_object_hold).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +14,7 @@
 
 #include "net/stream_state.h"
 
-/* A fresh stream of a class: UnconnectedState, not open. The memory is zeroed by this up to the end of the
+/* Makes a new stream of a class: UnconnectedState, not open. Zeroes the memory up to the end of the
    mp_stream. */
 void mp_stream_init(mp_stream *stream, mp_network *network, const mp_stream_class *stream_class);
 
@@ -28,55 +28,59 @@ void mp_stream_disconnect(mp_stream *stream);
 /* QAbstractSocket::abort: closes at once, drops both buffers. */
 void mp_stream_abort(mp_stream *stream);
 
-/* QIODevice::close: drops the input, then disconnectFromHost. */
+/* QIODevice::close: drops the input, then acts as disconnectFromHost. */
 void mp_stream_close(mp_stream *stream);
 
-/* Ends a connection that failed with `fault`: errorOccurred(fault) while it is still Connected, then the
-   signals of a close. Drops what was to be sent; unread input stays. */
+/* Ends a connection that failed with `fault`: signals errorOccurred(fault) while it is still Connected, and
+   then a close. Drops unsent data; unread input stays. */
 void mp_stream_fail(mp_stream *stream, enum mp_fault fault);
 
 /* QIODevice::open: clears both buffers and the error. */
 void mp_stream_open(mp_stream *stream, int open_mode);
 
-/* Sends now what the system takes; true if anything was sent. */
+/* Sends as much as the system takes now; true if anything was sent. */
 bool mp_stream_flush(mp_stream *stream);
 
 /*
- * QProcess::closeWriteChannel, for streams: no more is written; the peer sees the end behind what is queued
- * (while connecting: behind what is sent then). Reading goes on; the connection closes by itself when the
- * peer ends too. A pipe has one side only: opened WriteOnly it is closed as by disconnect. Harmless when done
- * already. Faults: NOT_CONNECTED; UNSUPPORTED (a pipe that is read).
+ * QProcess::closeWriteChannel, for streams: no more data can be written, and the peer sees the end after the
+ * queued data (while connecting: after the connection has sent it). Reading continues, and the connection
+ * closes by itself after the peer's end. A pipe has only one side: one opened WriteOnly closes as by
+ * disconnect. Does nothing if already called. Faults: NOT_CONNECTED; UNSUPPORTED (a readable pipe).
  */
 enum mp_fault mp_stream_close_write_channel(mp_stream *stream);
 
-/* Called when a handler that was at work on the stream has ended: a close may have waited for it (D4). */
+/* Call it after a handler at work on the stream ended: a close may have waited for it (D4). */
 void mp_stream_handler_ended(mp_stream *stream);
 
-/* A line is longer than the read buffer, READ_BUFFER_FULL: if nobody is at work on the stream or reads on, it
-   is closed, as by disconnect, once the running handler has returned or waits. */
+/* A handler of sslErrors begins (1) to be at work on the stream, or ends that (-1): its verdict is waited
+   for. */
+void mp_stream_handler_judges(mp_stream *stream, int change);
+
+/* A line is longer than the read buffer: READ_BUFFER_FULL. Unless a handler is at work on the stream or reads
+   on, the stream closes as by disconnect, after the running handler has returned or waits. */
 void mp_stream_line_too_long(mp_stream *stream);
 
-/* For the upcall `arrived`: the next stream that has received something, whose handlers are to run on it;
-   NULL: there is none. What those of the stream before left unread becomes that stream's own. `receiver` is
-   the last one, or NULL if it is destroyed. */
+/* For the upcall `arrived`: the next stream that has received something, to run its handlers; NULL: there is
+   none. First, what the previous stream's handlers left unread moves to that stream's own buffer. `receiver`
+   is the last stream returned, or NULL after it was destroyed. */
 mp_stream *mp_stream_next_arrival(mp_network *network);
 
 /* --- for host/ only ------------------------------------------------------------------------------------- */
 
-/* Starts to read and write on `fd`: the connection is there. No signal. False: it couldn't, and is
+/* Starts to read and write on the connection `fd`. No signal. False: it couldn't, and the stream is
    failing. */
 bool mp_stream_establish(mp_stream *stream, int fd);
 
 /* Takes over the connection `fd` that `listener` accepted; no signal. */
 void mp_stream_accepted(mp_stream *stream, mp_listener *listener, int fd);
 
-/* Tells that a connect has come to a connection: `connected` follows, then what is queued leaves. */
+/* Announces a connection after a connect: `connected` follows, and then queued data is sent. */
 void mp_stream_announce(mp_stream *stream);
 
 /* Ends a stream that nobody has taken: no signal. */
 void mp_stream_vanish(mp_stream *stream);
 
-/* Forgets its idle time-out, or begins it anew with what its limits say. Returns 0 or -ENOMEM. */
+/* Starts, restarts or stops the idle time-out by the limits. Returns 0 or -ENOMEM. */
 int mp_stream_watch_idle(mp_stream *stream);
 
 /* For the behaviour of a class; its own steps have numbers below MP_STREAM_STEP_FIRST (stream_close.h). */

@@ -1,10 +1,9 @@
 /*
  * Closing; see stream_close.h. This is the state machine of an end.
  *
- * A close is a sequence of signals with a state of its own each. Where the loop
- * causes it, each change of state waits as a step in the queue behind the signal before it, so that a handler
- * sees the state that Qt would show, and a handler that does something else with the stream ends the
- * sequence.
+ * A close is a sequence of signals, each with its own state. If the loop causes the close, each change of
+ * state is a step in the queue after the signal before it. So a handler sees the state that Qt would show,
+ * and a handler that does something else with the stream ends the sequence.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,9 +16,17 @@
 #include "net/stream_input.h"
 #include "net/stream_output.h"
 
+void mp_stream_leave_mover(mp_stream *stream, enum mp_fault fault) {
+    mp_mover *mover = mp_stream_mover(stream);
+    if (mover)
+        mover->kind->left(mover, stream, fault);
+    assert(!mp_stream_mover(stream));
+}
+
 void mp_stream_shut(mp_stream *stream, bool gently) {
     mp_network *network = mp_stream_network(stream);
     int fd = stream->watcher.fd;
+    mp_stream_leave_mover(stream, mp_stream_end_fault(stream));
     mp_stream_class_of(stream)->leave(stream);
     ev_io_stop(network->loop.ev, &stream->watcher);
     if (stream->extras)
@@ -36,6 +43,7 @@ void mp_stream_shut(mp_stream *stream, bool gently) {
     mp_listener_remove(stream, false);
     stream->flags &= KEPT_OVER_SHUT;
     stream->phase = PHASE_OPEN;
+    stream->paused = false;
     if (fd < 0)
         return;
     ev_io_set(&stream->watcher, -1, 0);
@@ -43,14 +51,14 @@ void mp_stream_shut(mp_stream *stream, bool gently) {
         mp_descriptor_close(network, fd);
 }
 
-/* The last part of every close: UnconnectedState, and the signals that belong to it. */
+/* The last part of every close: UnconnectedState, and its signals. */
 static void finish(mp_stream *stream, bool gently) {
     bool was_connected = stream->state == MP_STATE_CONNECTED || stream->state == MP_STATE_CLOSING;
     uint32_t told = stream->flags & FLAG_FINISHED_TOLD;
     const uint64_t closing = MP_SIGNAL_BIT(MP_SIGNAL_DISCONNECTED) | MP_SIGNAL_BIT(MP_SIGNAL_STATE_CHANGED) |
                              MP_SIGNAL_BIT(MP_SIGNAL_READ_CHANNEL_FINISHED);
     mp_object *object = &stream->object;
-    /* The handlers may ask for what goes with the descriptor. */
+    /* The handlers may ask for what is lost with the descriptor. */
     if ((object->awaited || (object->loop->wanted & closing)) && stream->watcher.fd >= 0)
         mp_stream_class_of(stream)->remember(stream);
     mp_stream_shut(stream, gently);
@@ -71,12 +79,14 @@ void mp_stream_try_close(mp_stream *stream) {
         return;
     if (stream->phase != PHASE_BROKEN && !(stream->flags & FLAG_WRITE_FAILED) &&
         !mp_stream_say_goodbye(stream))
-        return; /* on_event goes on */
-    /* A transport has said its goodbye, whatever else was sent, and its peer's is not the descriptor's
-       end. */
+        return; /* on_event continues */
+    /* A transport has sent its goodbye even if the stream sent nothing, and the peer's goodbye isn't the end
+       of the descriptor. */
     bool carried = stream->flags & FLAG_CARRIED;
-    finish(stream, !(stream->flags & (FLAG_WRITE_FAILED | FLAG_PIPE)) &&
-                       (carried || (!(stream->flags & FLAG_READ_ENDED) && stream->bytes_sent > 0)));
+    bool gently = stream->flags & (FLAG_WRITE_FAILED | FLAG_PIPE)
+                      ? carried && stream->extras->carrier.told
+                      : carried || (!(stream->flags & FLAG_READ_ENDED) && stream->bytes_sent > 0);
+    finish(stream, gently);
 }
 
 void mp_stream_handler_ended(mp_stream *stream) {
@@ -85,6 +95,11 @@ void mp_stream_handler_ended(mp_stream *stream) {
         mp_object_defer(&stream->object, STEP_CLOSE);
     else if (stream->flags & FLAG_TOO_LONG)
         mp_object_defer(&stream->object, STEP_UNREAD);
+}
+
+void mp_stream_handler_judges(mp_stream *stream, int change) {
+    if (mp_stream_class_of(stream)->judges)
+        mp_stream_class_of(stream)->judges(stream, change);
 }
 
 void mp_stream_line_too_long(mp_stream *stream) {
@@ -99,13 +114,17 @@ void mp_stream_close_unread(mp_stream *stream) {
         mp_stream_disconnect(stream);
 }
 
-/* Neither side sends any more: the close that the peer's end brings where half-open mode doesn't keep it. */
+/* Neither side sends any more: the close that follows the peer's end unless half-open mode prevents it. */
 static void both_ended(mp_stream *stream) {
     stream->phase = PHASE_REMOTE_CLOSE;
     mp_object_defer(&stream->object, STEP_CLOSING);
 }
 
 void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderly) {
+    if (mp_stream_class_of(stream)->ended) {
+        mp_stream_class_of(stream)->ended(stream, fault, orderly);
+        return;
+    }
     if (stream->phase == PHASE_REMOTE_CLOSE && !orderly) {
         stream->phase = PHASE_BROKEN;
         mp_object_defer(&stream->object, STEP_CLOSE);
@@ -115,15 +134,20 @@ void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderl
     assert(stream->watcher.fd >= 0);
     stream->flags |= FLAG_READ_ENDED;
     mp_stream_update_watcher(stream);
-    if (orderly && mp_stream_limits(stream)->half_open && stream->state == MP_STATE_CONNECTED) {
+    if (orderly && (mp_stream_limits(stream)->half_open || mp_stream_is_piped(stream)) &&
+        stream->state == MP_STATE_CONNECTED) {
         stream->flags |= FLAG_FINISHED_TOLD;
         mp_object_emit(&stream->object, MP_SIGNAL_READ_CHANNEL_FINISHED, 0);
         if (stream->flags & FLAG_WRITE_CLOSED)
             both_ended(stream);
+        if (mp_stream_is_piped(stream))
+            mp_stream_mover(stream)->kind->ended(mp_stream_mover(stream), stream);
         return;
     }
     stream->fault = (uint8_t)fault;
     mp_object_emit(&stream->object, MP_SIGNAL_ERROR_OCCURRED, fault);
+    if (stream->entering)
+        mp_stream_class_of(stream)->refused(stream);
     if (stream->state == MP_STATE_CONNECTED) {
         stream->phase = orderly ? PHASE_REMOTE_CLOSE : PHASE_BROKEN;
         if (!orderly)
@@ -132,10 +156,23 @@ void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderl
     } else {
         mp_object_defer(&stream->object, STEP_CLOSE);
     }
+    if (!orderly)
+        mp_stream_leave_mover(stream, fault);
+}
+
+/* A class may end its streams by itself. */
+static bool ends_itself(mp_stream *stream, bool device) {
+    if (!mp_stream_class_of(stream)->end)
+        return false;
+    mp_stream_class_of(stream)->end(stream, device);
+    return true;
 }
 
 void mp_stream_disconnect(mp_stream *stream) {
     assert(mp_stream_is_sound(stream));
+    if (ends_itself(stream, false))
+        return;
+    mp_stream_leave_mover(stream, MP_FAULT_NOT_CONNECTED);
     switch (stream->state) {
     case MP_STATE_UNCONNECTED: break;
     case MP_STATE_HOST_LOOKUP:
@@ -152,18 +189,20 @@ void mp_stream_disconnect(mp_stream *stream) {
     }
 }
 
-/* QIODevice::close: the device is no longer open, its input is dropped. */
-static void close_device(mp_stream *stream) {
+void mp_stream_close_device(mp_stream *stream) {
     if (stream->open_mode == MP_NOT_OPEN)
         return;
     mp_object_emit(&stream->object, MP_SIGNAL_ABOUT_TO_CLOSE, 0);
     stream->open_mode = MP_NOT_OPEN;
     stream->flags &= ALL_BUT(FLAG_TRANSACTION | FLAG_WAS_CONNECTED | FLAG_OPENED);
     mp_stream_drop_input(stream);
+    if (mp_stream_class_of(stream)->dropped)
+        mp_stream_class_of(stream)->dropped(stream);
 }
 
 void mp_stream_open(mp_stream *stream, int open_mode) {
     assert(mp_stream_is_sound(stream));
+    mp_stream_leave_mover(stream, MP_FAULT_NOT_CONNECTED);
     mp_stream_drop_input(stream);
     stream->flags &= ALL_BUT(FLAG_TRANSACTION);
     stream->flags |= FLAG_OPENED;
@@ -177,7 +216,10 @@ void mp_stream_open(mp_stream *stream, int open_mode) {
 
 void mp_stream_close(mp_stream *stream) {
     assert(mp_stream_is_sound(stream));
-    close_device(stream);
+    if (ends_itself(stream, true))
+        return;
+    mp_stream_leave_mover(stream, MP_FAULT_NOT_CONNECTED);
+    mp_stream_close_device(stream);
     if (stream->state == MP_STATE_UNCONNECTED && stream->watcher.fd >= 0)
         mp_stream_shut(stream, false); /* a descriptor that was adopted unconnected */
     if (stream->state == MP_STATE_UNCONNECTED)
@@ -187,7 +229,10 @@ void mp_stream_close(mp_stream *stream) {
 
 void mp_stream_abort(mp_stream *stream) {
     assert(mp_stream_is_sound(stream));
-    close_device(stream);
+    if (ends_itself(stream, true))
+        return;
+    mp_stream_leave_mover(stream, MP_FAULT_NOT_CONNECTED);
+    mp_stream_close_device(stream);
     mp_write_queue_clear(&stream->out, &mp_stream_network(stream)->chunks);
     if (stream->state != MP_STATE_UNCONNECTED || stream->watcher.fd >= 0)
         finish(stream, false);
@@ -205,7 +250,7 @@ void mp_stream_fail(mp_stream *stream, enum mp_fault fault) {
     mp_stream_remote_closed(stream, fault, false);
 }
 
-enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
+enum mp_fault mp_stream_finish_writing(mp_stream *stream) {
     assert(mp_stream_is_sound(stream));
     if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||
         (stream->flags & FLAG_WRITE_FAILED))
@@ -223,7 +268,13 @@ enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
         return MP_FAULT_NONE;
     mp_stream_end_writing(stream);
     if ((stream->flags & FLAG_READ_ENDED) && stream->state == MP_STATE_CONNECTED &&
-        stream->phase == PHASE_OPEN)
+        stream->phase == PHASE_OPEN && !mp_stream_class_of(stream)->ended)
         both_ended(stream);
     return MP_FAULT_NONE;
+}
+
+enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
+    if (stream->open_mode & MP_MOVED)
+        return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
+    return mp_stream_finish_writing(stream);
 }

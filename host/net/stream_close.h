@@ -1,5 +1,5 @@
 /*
- * The end of a stream, for whatever reason: for host/ only, what the owner calls stands in stream.h.
+ * The end of a stream, whatever the reason. For host/ only; what the owner calls is in stream.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,17 +22,26 @@ enum {
     STEP_FORGET
 };
 
-/* The peer has ended, in order (FIN) or not (RST, a failed write): begins the close that this brings. */
+/* The peer ended the connection, by FIN (orderly) or not (RST, a failed write): begins the close. */
 void mp_stream_remote_closed(mp_stream *stream, enum mp_fault fault, bool orderly);
 
-/* STEP_CLOSE: ends a ClosingState whose work is done. */
+/* Has its mover, if any, leave the stream. */
+void mp_stream_leave_mover(mp_stream *stream, enum mp_fault fault);
+
+/* QIODevice::close, of an open device: signals aboutToClose, and drops the input. */
+void mp_stream_close_device(mp_stream *stream);
+
+/* STEP_CLOSE: leaves ClosingState when its work is done. */
 void mp_stream_try_close(mp_stream *stream);
 
-/* STEP_UNREAD: closes a connection whose line is too long and whose input nobody reads on: nothing could come
-   any more, not even its end. */
+/* STEP_UNREAD: closes a connection whose line is too long and whose input nobody reads. Otherwise nothing
+   more could arrive, not even its end. */
 void mp_stream_close_unread(mp_stream *stream);
 
-/* Stops everything and closes the descriptor; `gently` lets the system deliver what it has taken. No
+/* mp_stream_close_write_channel for the stream's mover. */
+enum mp_fault mp_stream_finish_writing(mp_stream *stream);
+
+/* Stops everything and closes the descriptor. With `gently`, the system still delivers what it has taken. No
    signal. */
 void mp_stream_shut(mp_stream *stream, bool gently);
 

@@ -1,7 +1,7 @@
 /*
- * Reading. One recv a wake-up, into the buffer that all streams of the network share, side by side until all
- * that are ready have been received from. While the readyRead handler runs, its part of that buffer is the
- * stream's unread data, and only what the handler leaves is copied to a buffer of the stream's own.
+ * Reading. Each wake-up makes one recv into the buffer that all streams of the network share. Received bytes
+ * are side by side there until all ready streams have received. While the readyRead handler runs, its part of
+ * that buffer is the stream's unread data. Only what the handler leaves is copied to the stream's own buffer.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/stream_output.h"
 #include "system/system.h"
 
-/* As much may have arrived, in pieces that each begin at a multiple of ALIGNMENT, before their handlers run.
-   More would leave little to a stream that has much, and the nearest cache. */
+/* So many bytes may arrive before their handlers run, in pieces that each begin at a multiple of ALIGNMENT.
+   With more, a stream with much input would have little room left, and the bytes would leave the nearest
+   cache. */
 #define BATCH_BYTES 16384
 #define ALIGNMENT 64
 
@@ -26,7 +28,7 @@ bool mp_stream_has_room(const mp_stream *stream) {
     return limit == 0 || mp_buffer_held(stream->in) < limit;
 }
 
-/* Frees an emptied buffer: an idle stream owns none. */
+/* Frees an emptied buffer: an idle stream has none. */
 static void tidy(mp_stream *stream) {
     if (stream->in && !has_shared(stream) && mp_buffer_held(stream->in) == 0 &&
         !(stream->flags & FLAG_TRANSACTION)) {
@@ -45,7 +47,7 @@ void mp_stream_drop_input(mp_stream *stream) {
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
 
-/* A full buffer: TCP's own window holds the peer up from now on. */
+/* The buffer is full: from now on TCP's own window stops the peer. */
 static void rest(mp_stream *stream) {
     if (mp_stream_has_room(stream) || (stream->flags & FLAG_READ_FULL))
         return;
@@ -53,15 +55,15 @@ static void rest(mp_stream *stream) {
     size_t limit = mp_stream_limits(stream)->read_buffer;
     if (limit >= mp_default_limits.read_buffer && !(stream->flags & FLAG_LIMIT_LOGGED)) {
         stream->flags |= FLAG_LIMIT_LOGGED;
-        mp_log(
-            stream->object.loop->log_level, MP_LOG_WARNING,
-            "socket %d: the read buffer has reached its bound of %zu bytes; reading rests until it is read",
-            stream->watcher.fd, limit);
+        mp_log(stream->object.loop->log_level, MP_LOG_WARNING,
+               "socket %d: the read buffer is full (%zu bytes); receiving pauses until the script reads",
+               stream->watcher.fd, limit);
     }
     mp_stream_update_watcher(stream);
 }
 
-bool mp_stream_keep_rest(mp_stream *stream) {
+/* Inline, so that the call of each arrival becomes a part of its caller, although others call it too. */
+inline bool mp_stream_keep_rest(mp_stream *stream) {
     if (has_shared(stream)) {
         mp_buffer *shared = stream->in;
         stream->in = NULL;
@@ -107,13 +109,13 @@ const char *mp_stream_arrival(const mp_stream *stream, size_t *size) {
     return "";
 }
 
-/* What came lies in the shared buffer until its handler runs. Few bytes leave room for what comes for
-   others. */
+/* The bytes stay in the shared buffer until the handler runs. A small amount leaves room for other
+   streams. */
 static void arrived(mp_stream *stream, uint32_t size) {
     mp_network *network = mp_stream_network(stream);
     assert(network->arrival_count < MP_BATCH && !(stream->flags & FLAG_ARRIVED));
     if (stream->extras)
-        mp_idle_touch(&stream->extras->idle);
+        mp_idle_moved(&stream->extras->idle, MP_IDLE_READ);
     stream->flags |= FLAG_ARRIVED;
     network->arrivals[network->arrival_count++] = (mp_arrival){stream, network->input_used, size};
     network->input_used += (size + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1);
@@ -123,7 +125,7 @@ bool mp_stream_is_batch_full(const mp_network *network) {
     return network->arrival_count == MP_BATCH || network->input_used > BATCH_BYTES;
 }
 
-/* By a transport. Returns the bytes, or 0 and *part says what there is instead. */
+/* Receives by a transport. Returns the bytes; or 0, and *part says what happened instead. */
 static ssize_t receive_carried(mp_stream *stream, void *data, size_t size, mp_part_result *part) {
     if (!mp_stream_is_carrying(stream))
         return 0;
@@ -134,6 +136,8 @@ static ssize_t receive_carried(mp_stream *stream, void *data, size_t size, mp_pa
         *part = (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
     else if (result.outcome == MP_TRANSPORT_TRUNCATED || result.outcome == MP_TRANSPORT_BROKEN)
         *part = (mp_part_result){MP_BROKEN, result.fault};
+    if (result.outcome == MP_TRANSPORT_CONGESTED)
+        mp_stream_note_congestion(stream);
     if (part->outcome == MP_BROKEN)
         mp_stream_end_carrier(stream);
     else if ((stream->flags & FLAG_CARRIED) && result.outcome == MP_TRANSPORT_BYTES)
@@ -141,7 +145,7 @@ static ssize_t receive_carried(mp_stream *stream, void *data, size_t size, mp_pa
     return result.outcome == MP_TRANSPORT_BYTES ? result.n : 0;
 }
 
-/* The same of a plain socket. */
+/* The same for a plain socket. */
 static inline ssize_t receive_plain(mp_stream *stream, void *data, size_t size, mp_part_result *part) {
     ssize_t n = mp_system_receive(stream->watcher.fd, data, size, false);
     if (n > 0)
@@ -220,7 +224,8 @@ int mp_stream_unget(mp_stream *stream, char c) {
     assert(mp_stream_is_sound(stream));
     if (stream->flags & FLAG_TRANSACTION)
         return -EBUSY;
-    /* The shared buffer's headroom serves a few bytes; for more, the data moves to the stream's own. */
+    /* A few bytes fit into the shared buffer's headroom; for more, the data moves to the stream's own
+       buffer. */
     if (stream->in && has_shared(stream) && stream->in->start == 0) {
         mp_buffer *own = mp_buffer_clone(stream->in);
         if (!own)
@@ -260,4 +265,36 @@ int mp_stream_commit_transaction(mp_stream *stream) {
 
 int mp_stream_rollback_transaction(mp_stream *stream) {
     return end_transaction(stream, true);
+}
+
+/* --- pauses --------------------------------------------------------------------------------------------- */
+
+void mp_stream_keep_arrival(mp_stream *stream) {
+    size_t size;
+    const char *data = mp_stream_arrival(stream, &size);
+    if (size == 0 || !(stream->open_mode & MP_READ_ONLY) || mp_buffer_append(&stream->in, data, size) < 0)
+        return;
+    mp_stream_drop_arrival(stream);
+    stream->bytes_read += size;
+    mp_stream_network(stream)->traffic.bytes_read += size;
+    rest(stream);
+}
+
+void mp_stream_pause(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
+    stream->paused = true;
+    mp_stream_keep_arrival(stream);
+    mp_stream_update_watcher(stream);
+}
+
+void mp_stream_resume(mp_stream *stream) {
+    assert(mp_stream_is_sound(stream));
+    if (!stream->paused)
+        return;
+    stream->paused = false;
+    mp_stream_update_watcher(stream);
+    if (stream->flags & FLAG_CARRIED)
+        mp_stream_hear_pending(stream);
+    if (mp_buffer_size(stream->in) > 0 && mp_stream_is_receiving(stream))
+        mp_object_emit(&stream->object, MP_SIGNAL_READY_READ, 0);
 }

@@ -1,5 +1,5 @@
 /*
- * The limits of a stream: its own, and what a change of them means for it.
+ * The limits of a stream, and the effect of a change.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,10 +8,10 @@
 
 #include "net/stream_state.h"
 
-/* The stream's own limits, to be changed in place and then applied; NULL: no memory. */
+/* The stream's own limits, to change in place and then apply; NULL: no memory. */
 mp_limits *mp_stream_own_limits(mp_stream *stream);
 
-/* Takes changed limits into account. Returns 0 or -ENOMEM (idle time-out). */
+/* Applies changed limits. Returns 0 or -ENOMEM (idle time-out). */
 int mp_stream_apply_limits(mp_stream *stream);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Writing. write only queues; what a handler wrote leaves when it returns or waits, in one system call a
- * stream, and EV_WRITE is armed only after the system took less than there was.
+ * Writing. write only queues. What a handler wrote is sent after it returns or waits, in one system call for
+ * each stream. EV_WRITE is armed only after the system took less than there was.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -69,17 +69,24 @@ static void on_relief(struct ev_loop *ev, ev_timer *timer, int revents) {
     while (network->congested) {
         mp_stream *stream = network->congested;
         mp_stream_end_congestion(stream);
+        if (stream->flags & FLAG_CARRIED) {
+            stream->extras->carrier.suspended = false;
+            mp_stream_call_soon(stream);
+        } else {
+            mp_stream_mark_dirty(stream);
+        }
         mp_stream_update_watcher(stream);
-        mp_stream_mark_dirty(stream);
     }
     mp_loop_settle(&network->loop);
 }
 
-/* The poll doesn't tell when there is memory again. */
-static void note_congestion(mp_stream *stream) {
+/* The poll doesn't report when there is memory again. */
+void mp_stream_note_congestion(mp_stream *stream) {
     mp_network *network = mp_stream_network(stream);
     mp_stream_unmark_dirty(stream);
-    stream->flags |= FLAG_CONGESTED | FLAG_SHORT_WRITE;
+    stream->flags |= FLAG_CONGESTED;
+    if (!(stream->flags & FLAG_CARRIED))
+        stream->flags |= FLAG_SHORT_WRITE; /* else it may be for something else than the queue */
     stream->next_dirty = network->congested;
     network->congested = stream;
     mp_stream_update_watcher(stream);
@@ -105,6 +112,8 @@ void mp_stream_end_congestion(mp_stream *stream) {
 enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
     if (stream->open_mode == MP_NOT_OPEN)
         return MP_FAULT_NOT_OPEN;
+    if (stream->open_mode & MP_MOVED)
+        return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
     if (!(stream->open_mode & MP_WRITE_ONLY))
         return MP_FAULT_READ_ONLY;
     if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||
@@ -112,6 +121,8 @@ enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
         return MP_FAULT_NOT_CONNECTED;
     if (stream->flags & FLAG_WRITE_CLOSED)
         return MP_FAULT_WRITE_CHANNEL_CLOSED;
+    if (stream->switching)
+        return MP_FAULT_SSL_STARTING;
     if ((stream->flags & FLAG_CARRIED) && stream->extras->carrier.goodbye != GOODBYE_UNSAID)
         return MP_FAULT_NOT_CONNECTED; /* without a transport the connection would have ended by now */
     /* A single large write to an empty queue is the script's own decision. */
@@ -127,7 +138,8 @@ void mp_stream_balance(mp_stream *stream) {
     uint32_t before = stream->flags;
     if (left == 0 && !(before & (FLAG_SHORT_WRITE | FLAG_THROTTLED)))
         return;
-    size_t mark = mp_stream_limits(stream)->high_water_mark;
+    /* Only its receiver slows a pipe down. */
+    size_t mark = mp_stream_is_piped(stream) ? 0 : mp_stream_limits(stream)->high_water_mark;
     if (left > 0)
         stream->flags |= FLAG_SHORT_WRITE;
     else
@@ -138,10 +150,12 @@ void mp_stream_balance(mp_stream *stream) {
         mp_stream_update_watcher(stream);
     if (left <= mark / 2)
         mp_stream_hear(stream, FLAG_THROTTLED);
+    if (left == 0 && mp_stream_class_of(stream)->drained)
+        mp_stream_class_of(stream)->drained(stream);
 }
 
 void mp_stream_drop_output(mp_stream *stream) {
-    /* A transport that was offered something will be offered it again. */
+    /* A transport that was offered bytes is offered the same bytes again. */
     bool bound = (stream->flags & FLAG_CARRIED) && stream->extras->carrier.stage == CARRIER_OPEN;
     mp_write_queue_cut(&stream->out, chunks(stream), bound ? stream->extras->carrier.offered : 0);
     if (stream->out.bytes == 0)
@@ -150,7 +164,7 @@ void mp_stream_drop_output(mp_stream *stream) {
     mp_stream_update_watcher(stream);
 }
 
-/* Can it be seen at a glance that a write is taken? */
+/* True if a write is certainly allowed; a cheap check. */
 static inline bool is_free(const mp_stream *stream) {
     return stream->out.bytes == 0 && stream->state == MP_STATE_CONNECTED &&
            (stream->open_mode & MP_WRITE_ONLY) &&
@@ -168,11 +182,11 @@ enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, 
     if (size == 0)
         return MP_FAULT_NONE;
     if (token == MP_LEND && (stream->out.bytes > 0 || stream->state < MP_STATE_CONNECTED))
-        token = MP_COPY; /* it isn't sent with the next flush */
+        token = MP_COPY; /* the next flush doesn't send it */
     if (mp_write_queue_append(&stream->out, chunks(stream), data, size, token) < 0)
         return MP_FAULT_RESOURCE;
     if (stream->flags & FLAG_SHORT_WRITE)
-        mp_stream_balance(stream); /* a peer that reads nothing gives no other occasion to look at the mark */
+        mp_stream_balance(stream); /* if the peer reads nothing, the mark is checked nowhere else */
     else if (stream->state >= MP_STATE_CONNECTED)
         mp_stream_mark_dirty(stream);
     return MP_FAULT_NONE;
@@ -187,7 +201,7 @@ static size_t total(const struct iovec *vectors, int count) {
     return size;
 }
 
-/* By a transport: also what it has taken before and not sent yet. */
+/* Sends by a transport, including what it took before and has not sent yet. */
 static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
     const mp_transport *transport = mp_stream_transport(stream);
     mp_carrier *carrier = stream->flags & FLAG_CARRIED ? &stream->extras->carrier : NULL;
@@ -205,20 +219,23 @@ static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
             assert(result.n > 0 || count == 0);
             mp_write_queue_consume(&stream->out, chunks(stream), (size_t)result.n);
         }
+        bool again = result.outcome == MP_TRANSPORT_AGAIN || result.outcome == MP_TRANSPORT_CONGESTED;
         if (carrier)
-            carrier->offered = result.outcome == MP_TRANSPORT_AGAIN ? total(vectors, count) : 0;
+            carrier->offered = again ? total(vectors, count) : 0;
     } while (result.outcome == MP_TRANSPORT_BYTES && stream->out.bytes > 0);
     assert(mp_stream_unsent(stream) <= before);
     *sent = before - mp_stream_unsent(stream);
     if (carrier)
         mp_stream_hear_pending(stream); /* it may have received */
+    if (result.outcome == MP_TRANSPORT_CONGESTED)
+        mp_stream_note_congestion(stream);
     if (result.outcome == MP_TRANSPORT_BROKEN)
         return (mp_part_result){MP_BROKEN, result.fault};
     return (mp_part_result){MP_GOING_ON, MP_FAULT_NONE};
 }
 
-/* Sends the head of the queue. Returns the bytes that the system has taken, or -errno; *all: were those all
-   that it was offered? */
+/* Sends the head of the queue. Returns the bytes that the system took, or -errno. *all: the system took
+   everything offered. */
 static inline ssize_t send_plain(mp_stream *stream, bool *all) {
     struct iovec vectors[VECTORS];
     int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);
@@ -236,7 +253,7 @@ static inline ssize_t send_plain(mp_stream *stream, bool *all) {
 static mp_part_result send_failed(mp_stream *stream, int error) {
     if (error != ENOBUFS && error != ENOMEM)
         return (mp_part_result){MP_BROKEN, (uint8_t)mp_fault_from_errno(MP_ATTEMPT_WRITE, error)};
-    note_congestion(stream);
+    mp_stream_note_congestion(stream);
     return (mp_part_result){MP_NOTHING, MP_FAULT_NONE};
 }
 
@@ -272,17 +289,20 @@ bool mp_stream_say_goodbye(mp_stream *stream) {
         return false;
     }
     mp_transport_result result = carrier->transport->goodbye(stream);
-    bool later = result.outcome == MP_TRANSPORT_AGAIN || result.outcome == MP_TRANSPORT_SUSPENDED;
+    bool later = result.outcome == MP_TRANSPORT_AGAIN || result.outcome == MP_TRANSPORT_SUSPENDED ||
+                 result.outcome == MP_TRANSPORT_CONGESTED;
     carrier->goodbye = later ? GOODBYE_BEGUN : GOODBYE_SAID;
     mp_stream_note_carrier(stream, &result, &carrier->send_waits);
+    if (result.outcome == MP_TRANSPORT_CONGESTED)
+        mp_stream_note_congestion(stream);
     mp_stream_hear_pending(stream);
     return !later;
 }
 
-/* A failure is the peer's doing: reading tells of it. */
+/* A failure comes from the peer; reading reports it. */
 void mp_stream_end_writing(mp_stream *stream) {
     bool shaking = (stream->flags & FLAG_CARRIED) && stream->extras->carrier.stage == CARRIER_HANDSHAKING;
     if ((stream->flags & FLAG_WRITE_CLOSED) && !shaking && mp_stream_unsent(stream) == 0 &&
-        mp_stream_say_goodbye(stream))
+        mp_stream_say_goodbye(stream) && !mp_stream_class_of(stream)->ended)
         (void)mp_system_shutdown_write(stream->watcher.fd);
 }

@@ -1,6 +1,6 @@
 /*
- * A stream's output: what it has been given and the system has not taken. A part of the stream that queues
- * and sends; what a failure means for the connection, stream.c decides.
+ * A stream's output: what was written and the system has not taken yet. This part queues and sends; stream.c
+ * decides what a failure means for the connection.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,54 +10,57 @@
 #include "net/stream_state.h"
 
 /*
- * Queues `size` bytes; they leave when the running handler has returned or waits, and so have those of its
- * batch (loop.h). Taken in HostLookup, Connecting, Connected and Closing. `token` MP_COPY copies; with
- * MP_LEND data stays valid until the upcall `flushed`, which the owner has asked for by mp_network_lend;
- * otherwise until unpin(token). Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_CHANNEL_CLOSED,
+ * Queues `size` bytes. They are sent after the running handler and the others of its batch have returned or
+ * wait (loop.h). Allowed in HostLookup, Connecting, Connected and Closing. MP_COPY as `token` copies. With
+ * MP_LEND the data must stay valid until the upcall `flushed`, which the owner requests by mp_network_lend;
+ * with any other token, until unpin(token). Faults: NOT_OPEN, READ_ONLY, NOT_CONNECTED, WRITE_CHANNEL_CLOSED,
  * WRITE_BUFFER_FULL, RESOURCE; none is signalled.
  */
 enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token);
 
-/* The fault that write would return for `size` bytes now; MP_FAULT_NONE: it would take them, if there is
+/* The fault that a write of `size` bytes would return now; MP_FAULT_NONE: it would succeed if there is
    memory. */
 enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size);
 
-/* Has closeWriteChannel been called on this connection? */
+/* True after closeWriteChannel on this connection. */
 static inline bool mp_stream_write_channel_closed(const mp_stream *stream) {
     return (stream->flags & FLAG_WRITE_CLOSED) != 0;
 }
 
 /* --- for host/ only ------------------------------------------------------------------------------------- */
 
-/* Puts a stream with unsent output on the list that the send phase goes through; does nothing to one that
-   stands there. */
+/* Puts a stream with unsent output on the list for the send phase; does nothing if it is on the list. */
 void mp_stream_mark_dirty(mp_stream *stream);
 
-/* The next of the list, taken off it; NULL: there is none. */
+/* Removes the next stream from the list and returns it; NULL: there is none. */
 mp_stream *mp_stream_next_dirty(mp_network *network);
 
-/* Takes a stream that vanishes off it. */
+/* Removes a stream from the list, before it is destroyed. */
 void mp_stream_unmark_dirty(mp_stream *stream);
 
-/* Takes a congested stream off the list of those that are tried again. */
+/* The system has no memory for more: the stream tries again in a moment. Until then it doesn't call its
+   transport, if it has one. */
+void mp_stream_note_congestion(mp_stream *stream);
+
+/* Removes a congested stream from the list of those that try again. */
 void mp_stream_end_congestion(mp_stream *stream);
 
-/* Sends what is queued until nothing is left or the system takes no more; *sent is how many bytes it has
-   taken. Where the system has no memory for it the stream is congested from now on: it is marked dirty again
-   a moment later. */
+/* Sends the queue until it is empty or the system takes no more; *sent is the number of bytes that it took.
+   If the system has no memory for more, the stream becomes congested: it is marked dirty again a moment
+   later. */
 mp_part_result mp_stream_send(mp_stream *stream, size_t *sent);
 
-/* Arms or disarms EV_WRITE after a send, and ends or begins reading again for the high-water mark (D10). */
+/* After a send: arms or disarms EV_WRITE, and stops or resumes reading by the high-water mark (D10). */
 void mp_stream_balance(mp_stream *stream);
 
-/* Drops what is queued; the stream doesn't wait to send any more, nor with reading for that. */
+/* Drops the queue; the stream no longer waits to send, and reading no longer waits for that. */
 void mp_stream_drop_output(mp_stream *stream);
 
-/* Has the peer been told by the transport that nothing more comes? True where there is nobody to tell, or
-   nothing to tell by. */
+/* Has the transport say goodbye. True if it has told the peer that nothing more follows, and also if there is
+   no peer to tell or no transport. */
 bool mp_stream_say_goodbye(mp_stream *stream);
 
-/* Ends the sending side of a connection whose script has closed it and whose queue is empty. */
+/* Ends the sending side of a connection that the script has closed for writing and whose queue is empty. */
 void mp_stream_end_writing(mp_stream *stream);
 
 #endif

@@ -25,10 +25,12 @@ mp_stream_extras *mp_stream_need_extras(mp_stream *stream) {
     return stream->extras;
 }
 
-/* The transport and the limits of its own, of which flags tell, are in the extras. */
+/* A transport and own limits, which have flags, are in the extras. */
 static bool has_sound_extras(const mp_stream *stream) {
     uint32_t flags = stream->flags;
     const mp_stream_extras *extras = stream->extras;
+    if (!(stream->open_mode & MP_MOVED) != !mp_stream_mover(stream))
+        return false;
     if (!extras)
         return !(flags & (FLAG_OWN_LIMITS | FLAG_CARRIED));
     return flags & FLAG_CARRIED ? extras->carrier.transport && !(flags & FLAG_PIPE)
@@ -50,12 +52,11 @@ bool mp_stream_is_sound(const mp_stream *stream) {
 }
 
 void mp_stream_set_state(mp_stream *stream, enum mp_socket_state state) {
-    stream->state = state & 15;
+    stream->state = state & 7;
     mp_object_emit(&stream->object, MP_SIGNAL_STATE_CHANGED, (intptr_t)state);
 }
 
-/* What a stream with a transport waits for: receive and send may each have to wait for the other
-   direction. */
+/* What a stream with a transport waits for: receiving and sending may each wait for the other direction. */
 static int carried_events(const mp_stream *stream, bool reads, bool writes) {
     const mp_carrier *carrier = &stream->extras->carrier;
     assert(carrier->transport);
@@ -75,11 +76,15 @@ static int carried_events(const mp_stream *stream, bool reads, bool writes) {
 void mp_stream_update_watcher(mp_stream *stream) {
     if (stream->watcher.fd < 0)
         return;
-    bool reads = stream->state == MP_STATE_CONNECTED && !(stream->flags & DEAF);
-    /* A congested one is ready all the time. */
+    bool reads = stream->state == MP_STATE_CONNECTED && !mp_stream_is_deaf(stream);
+    /* A congested stream would be ready all the time. */
     bool writes = (stream->flags & (FLAG_SHORT_WRITE | FLAG_CONGESTED)) == FLAG_SHORT_WRITE;
     int events = stream->flags & FLAG_CARRIED ? carried_events(stream, reads, writes)
                                               : (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0);
+    if ((stream->flags & FLAG_CARRIED) && stream->extras->carrier.transport->watch) {
+        stream->extras->carrier.transport->watch(stream, events);
+        return;
+    }
     if ((stream->watcher.events & (EV_READ | EV_WRITE)) == events &&
         ev_is_active(&stream->watcher) == (events != 0))
         return;
@@ -109,8 +114,8 @@ const mp_limits *mp_stream_limits(const mp_stream *stream) {
     return stream->listener ? &stream->listener->limits : &mp_default_limits;
 }
 
-/* Not while errorOccurred tells of the end and the state is still Connected: a handler that waits again as
-   long as the stream is Connected would never let the state move on. */
+/* Not while errorOccurred is signalled for the end and the state is still Connected: a handler that waits
+   again as long as the stream is Connected would never let the state change. */
 bool mp_stream_at_end(const mp_stream *stream) {
     bool closing = stream->state == MP_STATE_CONNECTED && stream->phase != PHASE_OPEN;
     return ((stream->flags & FLAG_READ_ENDED) && !closing) ||
@@ -129,12 +134,15 @@ enum mp_fault mp_stream_end_fault(const mp_stream *stream) {
     case MP_FAULT_UNFINISHED:
     case MP_FAULT_READ_BUFFER_FULL:
     case MP_FAULT_INVALID_DESCRIPTOR:
+    case MP_FAULT_PROCESS_WRITE:
     case MP_FAULT_BUSY: break;
     default: return stream->fault;
     }
-    /* A half-open connection has ended for who reads, although nothing has failed. */
-    return stream->state != MP_STATE_UNCONNECTED && mp_stream_read_ended(stream) ? MP_FAULT_REMOTE_CLOSED
-                                                                                 : MP_FAULT_NOT_CONNECTED;
+    /* For a reader, a half-open connection is over, although nothing failed; so is a process that
+       has run. */
+    bool open = stream->state != MP_STATE_UNCONNECTED ||
+                (mp_stream_class_of(stream)->ended && mp_stream_was_connected(stream));
+    return open && mp_stream_read_ended(stream) ? MP_FAULT_REMOTE_CLOSED : MP_FAULT_NOT_CONNECTED;
 }
 
 bool mp_stream_connect_failed(const mp_stream *stream) {
@@ -171,7 +179,7 @@ void mp_stream_call_soon(mp_stream *stream) {
 
 void mp_stream_hear_pending(mp_stream *stream) {
     const mp_carrier *carrier = &stream->extras->carrier;
-    if (stream->watcher.fd >= 0 && !(stream->flags & DEAF) && mp_stream_is_carrying(stream) &&
+    if (stream->watcher.fd >= 0 && !mp_stream_is_deaf(stream) && mp_stream_is_carrying(stream) &&
         carrier->receive_waits == 0 && carrier->transport->has_pending &&
         carrier->transport->has_pending(stream))
         mp_stream_call_soon(stream);
@@ -196,7 +204,7 @@ void mp_stream_end_carrier(mp_stream *stream) {
     mp_stream_update_watcher(stream);
 }
 
-/* Keeps the words for a fault, which go with the transport. Without memory those of the table do. */
+/* Stores the text of a fault, which is lost with the transport. Without memory the table's text remains. */
 static void keep_fault_text(mp_stream *stream, enum mp_fault fault) {
     mp_stream_extras *extras = stream->extras;
     const mp_transport *transport = extras->carrier.transport;
@@ -213,9 +221,11 @@ void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result
     bool again = result->outcome == MP_TRANSPORT_AGAIN;
     *waits = again ? result->waits : 0;
     carrier->beside = result->wants;
-    carrier->suspended = result->outcome == MP_TRANSPORT_SUSPENDED;
+    carrier->suspended = result->outcome == MP_TRANSPORT_SUSPENDED ||
+                         result->outcome == MP_TRANSPORT_CONGESTED;
     if (result->outcome == MP_TRANSPORT_BROKEN || result->outcome == MP_TRANSPORT_TRUNCATED)
         keep_fault_text(stream, result->fault);
+    carrier->told |= result->outcome == MP_TRANSPORT_BROKEN && result->told;
     mp_stream_update_watcher(stream);
 }
 

@@ -10,7 +10,7 @@
 
 #include "net/stream_input.h"
 
-/* It takes what is unread, and what has arrived and would be so in a moment. */
+/* The transport takes the unread bytes, and those that arrived and would be unread in a moment. */
 static int begin_transport(mp_stream *stream, const mp_transport *transport) {
     size_t size, more;
     const char *unread = mp_stream_peek(stream, &size), *arrived = mp_stream_arrival(stream, &more);
@@ -50,6 +50,17 @@ int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, vo
     mp_stream_update_watcher(stream);
     if (connected)
         mp_stream_call_soon(stream);
+    return 0;
+}
+
+int mp_stream_set_plain_transport(mp_stream *stream, const mp_transport *transport) {
+    assert(mp_stream_is_sound(stream) && !transport->begin && !transport->handshake && !transport->goodbye &&
+           !(stream->flags & (FLAG_PIPE | FLAG_CARRIED)));
+    if (!mp_stream_need_extras(stream))
+        return -ENOMEM;
+    stream->extras->carrier = (mp_carrier){.transport = transport, .stage = CARRIER_OPEN};
+    stream->flags |= FLAG_CARRIED;
+    mp_stream_update_watcher(stream);
     return 0;
 }
 

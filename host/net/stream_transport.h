@@ -9,15 +9,19 @@
 #include "net/stream_state.h"
 
 /*
- * Has `transport` carry the stream's bytes from now on, with a state of its own. What is unread is the
- * transport's; nothing may be queued on a connection. Its handshake begins when there is a connection, and
- * nothing is sent or received before it is done; then the class is told (`opened`). Released with the
- * connection, when a connect fails, and when the stream is closed or aborted before. Returns 0, or -errno and
- * nothing has changed: the state is still the caller's.
+ * Has `transport` carry the stream's bytes from now on, with its own `state`. It takes the unread bytes. A
+ * connection may have nothing queued. The handshake begins when there is a connection; until it is done,
+ * nothing is sent or received. Then the class is told (`opened`). The transport is released with the
+ * connection, when a connect fails, and when the stream is closed or aborted before. Returns 0, or -errno
+ * with nothing changed: then the state remains the caller's.
  */
 int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state);
 
-/* A transport that has answered SUSPENDED can go on. */
+/* The same for a transport without begin and handshake, which only moves bytes in another way: unread bytes
+   and queued ones stay where they are. Returns 0 or -ENOMEM. */
+int mp_stream_set_plain_transport(mp_stream *stream, const mp_transport *transport);
+
+/* A transport that returned SUSPENDED can continue. */
 void mp_stream_end_suspension(mp_stream *stream);
 
 #endif

@@ -20,18 +20,18 @@
 
 #define QT_MAX_PENDING 30
 
-/* A server is what the prototype handlers of its connections hang on: it stays until the last of them is
+/* The prototype handlers of its connections belong to the server: it stays until the last connection is
    released. */
-static bool is_active(const mp_object *object) {
+bool mp_tcp_server_is_active(const mp_object *object) {
     const mp_tcp_server *server = (const mp_tcp_server *)object;
     return mp_tcp_server_is_listening(server) || server->listener->references > 1;
 }
 
-static void close_object(mp_object *object) {
+void mp_tcp_server_close_object(mp_object *object) {
     mp_tcp_server_close((mp_tcp_server *)object);
 }
 
-static void wind_down(mp_object *object) {
+void mp_tcp_server_wind_down(mp_object *object) {
     mp_listener *listener = ((mp_tcp_server *)object)->listener;
     mp_tcp_server_close((mp_tcp_server *)object);
     for (mp_ring *link = listener->open.next, *next; link != &listener->open; link = next) {
@@ -40,15 +40,21 @@ static void wind_down(mp_object *object) {
     }
 }
 
-const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, is_active, NULL, close_object, wind_down};
+const mp_behaviour mp_tcp_server_behaviour = {MP_TCP_SERVER, mp_tcp_server_is_active, NULL,
+                                              mp_tcp_server_close_object, mp_tcp_server_wind_down};
 
 int mp_tcp_server_init(mp_tcp_server *server, mp_network *network) {
+    return mp_tcp_server_init_as(server, network, &mp_tcp_server_behaviour);
+}
+
+int mp_tcp_server_init_as(mp_tcp_server *server, mp_network *network, const mp_behaviour *behaviour) {
     memset(server, 0, sizeof *server);
     if (mp_tcp_server_init_accepting(server, network) < 0)
         return -ENOMEM;
-    mp_object_init(&server->object, &network->loop, &mp_tcp_server_behaviour);
+    mp_object_init(&server->object, &network->loop, behaviour);
     mp_ring_append(&network->servers, &server->link);
     server->max_pending = QT_MAX_PENDING;
+    server->access.group = (gid_t)-1;
     server->backlog = SOMAXCONN;
     return 0;
 }
@@ -61,6 +67,9 @@ static void close_listener(mp_tcp_server *server) {
     mp_listener_end_former(listener);
     mp_tcp_server_end_shortage(server);
     ev_io_stop(listener->network->loop.ev, &listener->watcher);
+    mp_local_place_free(listener->local);
+    listener->local = NULL;
+    server->requested.local = NULL;
     if (fd >= 0) {
         ev_io_set(&listener->watcher, -1, 0);
         mp_descriptor_close(listener->network, fd);
@@ -70,6 +79,8 @@ static void close_listener(mp_tcp_server *server) {
     listener->kept = -1;
     while ((stream = mp_listener_take(listener)))
         mp_stream_vanish(stream);
+    while (!mp_ring_is_empty(&listener->entering))
+        mp_stream_vanish(mp_stream_of_link(listener->entering.next));
 }
 
 void mp_tcp_server_destroy(mp_tcp_server *server) {
@@ -112,8 +123,8 @@ void mp_tcp_server_unclaim(mp_tcp_server *server) {
 
 /* --- listening ------------------------------------------------------------------------------------------ */
 
-/* Where it listens is asked once, when that may still fail. 0 or -errno. A Unix-domain listener has no such
-   address. */
+/* Asks once where it listens, while a failure can still be returned. Returns 0 or -errno. A Unix-domain
+   listener has no such address. */
 static int find_address(mp_listener *listener, int fd) {
     static const uint8_t zeros[16];
     mp_address *address = &listener->address;
@@ -128,8 +139,8 @@ static int find_address(mp_listener *listener, int fd) {
     return result == -EAFNOSUPPORT ? 0 : result;
 }
 
-/* Has sockets of ours share a port, all that listen there and this one, for the moment that it is bound or
-   begins to listen. */
+/* Has our sockets share a port: this one and all that listen there. Only for the moment of the bind or the
+   listen. */
 static void share_port(mp_network *network, int fd, uint16_t port, bool share) {
     (void)mp_system_set_option(fd, SOL_SOCKET, SO_REUSEPORT, share);
     for (mp_tcp_server *it = mp_tcp_server_next(network, NULL); it; it = mp_tcp_server_next(network, it)) {
@@ -140,7 +151,7 @@ static void share_port(mp_network *network, int fd, uint16_t port, bool share) {
     }
 }
 
-/* Binds, and listens if `backlog` isn't negative. One that is only bound keeps its address for itself. */
+/* Binds, and listens if `backlog` isn't negative. A socket that is only bound reserves its address. */
 static int bind_and_listen(int fd, const mp_address *address, uint16_t port, int backlog,
                            enum mp_attempt *attempt) {
     *attempt = MP_ATTEMPT_BIND;
@@ -153,7 +164,7 @@ static int bind_and_listen(int fd, const mp_address *address, uint16_t port, int
     return mp_system_listen(fd, backlog);
 }
 
-/* `beside`: what listens there of ours is no obstacle. */
+/* With `beside`, our own listeners at the address don't count as taken. */
 static enum mp_fault open_listener(mp_listener *listener, const mp_address *address, uint16_t port,
                                    int backlog, bool beside, int *out) {
     bool v4 = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN;
@@ -173,7 +184,7 @@ static enum mp_fault open_listener(mp_listener *listener, const mp_address *addr
     result = mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0 && !v4)
         result = mp_system_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address->protocol != MP_PROTOCOL_ANY);
-    /* Linux hands this down to what is accepted, which saves a call for each connection. */
+    /* On Linux, accepted connections inherit it, which saves a call for each. */
     if (result == 0)
         result = mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (beside)
@@ -192,14 +203,6 @@ static enum mp_fault open_listener(mp_listener *listener, const mp_address *addr
     return MP_FAULT_NONE;
 }
 
-/* A pause, or a shortage that was told of, was for the listening before. */
-static void start_listening(mp_tcp_server *server, int fd) {
-    mp_descriptor_own(mp_network_of(server->object.loop), fd);
-    server->paused = server->told_starved = false;
-    ev_io_set(&server->listener->watcher, fd, EV_READ);
-    mp_tcp_server_update(server);
-}
-
 static enum mp_fault listen_beside(mp_tcp_server *server, const mp_address *address, uint16_t port,
                                    bool beside) {
     int fd = -1;
@@ -215,7 +218,7 @@ static enum mp_fault listen_beside(mp_tcp_server *server, const mp_address *addr
     server->requested = (mp_endpoint){.address = *address, .port = port};
     server->adopted = false;
     server->bound = server->staged;
-    start_listening(server, fd);
+    mp_tcp_server_start_listening(server, fd);
     return MP_FAULT_NONE;
 }
 
@@ -238,6 +241,8 @@ enum mp_fault mp_tcp_server_open(mp_tcp_server *server) {
     int fd = server->listener->watcher.fd;
     if (!server->bound)
         return MP_FAULT_NONE;
+    if (server->listener->local)
+        return mp_tcp_server_open_local(server);
     share_port(server->listener->network, fd, server->listener->port, true);
     int result = mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0)
@@ -258,7 +263,8 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
         mp_object_check(&server->object);
         return MP_FAULT_INVALID_DESCRIPTOR;
     }
-    if (!mp_reserve_is_whole() || find_address(server->listener, fd) < 0) {
+    if (!mp_reserve_is_whole() || find_address(server->listener, fd) < 0 ||
+        mp_tcp_server_note_local_name(server, fd) != MP_FAULT_NONE) {
         server->fault = MP_FAULT_RESOURCE;
         mp_object_check(&server->object);
         return MP_FAULT_RESOURCE;
@@ -267,7 +273,7 @@ enum mp_fault mp_tcp_server_set_descriptor(mp_tcp_server *server, int fd) {
     (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     server->adopted = true;
     server->bound = false;
-    start_listening(server, fd);
+    mp_tcp_server_start_listening(server, fd);
     return MP_FAULT_NONE;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Accepting: when a server does, how many connections a turn, and what stands in the way. See tcp_server.h.
+ * Accepting: when a server accepts, how many connections in a turn, and what prevents it. See tcp_server.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,13 +12,13 @@
 #include "net/tcp_socket.h"
 #include "system/system.h"
 
-/* Connections that one wake-up may accept, before others get their turn. */
+/* The most connections that one wake-up accepts, before others get their turn. */
 #define MOST_ACCEPTS 64
 
-/* Descriptors may be freed by others than the loop: tried again after this many seconds. */
+/* Something outside the loop may free descriptors: tries again after so many seconds. */
 #define RETRY_SECONDS 0.5
 
-/* Clients in a row that have gone before they were accepted. */
+/* The most clients in a row that left before they were accepted. */
 #define MOST_GONE 64
 
 static bool may_accept(const mp_tcp_server *server) {
@@ -27,7 +27,8 @@ static bool may_accept(const mp_tcp_server *server) {
            !server->starving.link.next && server->max_pending > 0 &&
            listener->pending_count < (size_t)server->max_pending &&
            (server->max_connections == 0 ||
-            listener->pending_count + listener->open_count < server->max_connections);
+            listener->pending_count + listener->open_count + listener->entering_count <
+                server->max_connections);
 }
 
 void mp_tcp_server_update(mp_tcp_server *server) {
@@ -40,11 +41,19 @@ void mp_tcp_server_update(mp_tcp_server *server) {
         return;
     }
     mp_loop_watch(&listener->network->loop, &listener->watcher);
-    if (listener->kept >= 0) /* the poll doesn't tell of it */
+    if (listener->kept >= 0) /* the poll doesn't report it */
         ev_feed_event(listener->network->loop.ev, &listener->watcher, EV_READ);
 }
 
-/* --- rests ---------------------------------------------------------------------------------------------- */
+/* A pause, or a reported shortage, belonged to the previous listening. */
+void mp_tcp_server_start_listening(mp_tcp_server *server, int fd) {
+    mp_descriptor_own(mp_network_of(server->object.loop), fd);
+    server->paused = server->told_starved = false;
+    ev_io_set(&server->listener->watcher, fd, EV_READ);
+    mp_tcp_server_update(server);
+}
+
+/* --- shortages ------------------------------------------------------------------------------------------ */
 
 static void on_retry(struct ev_loop *ev, ev_timer *timer, int revents) {
     (void)ev;
@@ -63,13 +72,13 @@ static void on_freed(mp_starving *starving) {
     mp_tcp_server_update(server);
 }
 
-/* What there is too little of, for the log; 0: the system refuses for another reason. */
+/* The scarce resource, for the log; 0: the system refuses for another reason. */
 static int shortage_of(int error) {
     return error == EMFILE || error == ENFILE ? EMFILE : error == ENOMEM || error == ENOBUFS ? ENOMEM : 0;
 }
 
-/* Accepting fails: says so once, rests, and tries again when something was closed, and every half a second
-   (D5). */
+/* Accepting fails: signals that once, pauses, and tries again when something was closed, and every half a
+   second (D5). */
 static void rest(mp_tcp_server *server, int error) {
     enum mp_fault fault = mp_fault_from_errno(MP_ATTEMPT_ACCEPT, error);
     mp_loop *loop = server->object.loop;
@@ -82,9 +91,9 @@ static void rest(mp_tcp_server *server, int error) {
     server->told_starved = true;
     server->fault = (uint8_t)fault;
     mp_log(loop->log_level, MP_LOG_WARNING,
-           shortage_of(error) == EMFILE   ? "accept: %s; accepting rests until there are descriptors again"
-           : shortage_of(error) == ENOMEM ? "accept: %s; accepting rests until there is memory again"
-                                          : "accept: %s; accepting is tried again twice a second",
+           shortage_of(error) == EMFILE ? "accept: %s; no connections are accepted until descriptors are free"
+           : shortage_of(error) == ENOMEM ? "accept: %s; no connections are accepted until there is memory"
+                                          : "accept: %s; accepting is tried twice a second",
            mp_fault_text(fault));
     mp_object_emit(&server->object, MP_SIGNAL_ACCEPT_ERROR, fault);
 }
@@ -97,7 +106,7 @@ void mp_tcp_server_resume(mp_tcp_server *server) {
 
 /* --- connections ---------------------------------------------------------------------------------------- */
 
-/* What accept(2) says of the client, who has gone, and not of the server. */
+/* True if accept(2)'s error is about the client, which has left, and not about the server. */
 static bool is_gone(int error) {
     switch (error) {
     case ECONNABORTED:
@@ -115,7 +124,7 @@ static bool is_gone(int error) {
     }
 }
 
-/* The next client's descriptor, or -errno. One for which there was no socket comes first. */
+/* The next client's descriptor, or -errno. A client that was kept for lack of a socket comes first. */
 static int next_client(mp_listener *listener, mp_address *peer, uint16_t *port) {
     int fd = listener->kept;
     if (fd < 0)
@@ -137,10 +146,10 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
     }
     int fd = next_client(listener, &peer, &port);
     if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
-        server->told_starved = false; /* nobody waits any more: the next shortage is another one */
+        server->told_starved = false; /* nobody waits any more: the next shortage is a new one */
         return false;
     }
-    /* So many in a row are no accident: accepting would go on for ever. */
+    /* So many in a row are not a coincidence: accepting would never end. */
     if (fd < 0 && is_gone(-fd) && ++listener->gone < MOST_GONE)
         return true;
     listener->gone = 0;
@@ -157,24 +166,36 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
         return false;
     }
     network->traffic.accepted++;
-    mp_listener_add(listener, stream);
     mp_tcp_socket_set_peer((mp_tcp_socket *)stream, &peer, port);
     mp_descriptor_own(network, fd);
-    mp_stream_accepted(stream, listener, fd);
-    /* What the client has sent by now is received when the handlers below have run, without a trip through
-       the poll. */
-    ev_feed_event(network->loop.ev, &stream->watcher, EV_READ);
-    mp_object_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
-    mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+    if (server->admit)
+        server->admit(server, stream, fd);
+    else
+        mp_tcp_server_admit_at_once(server, stream, fd);
     mp_tcp_server_update(server);
     return true;
 }
 
+void mp_tcp_server_admit_at_once(mp_tcp_server *server, mp_stream *stream, int fd) {
+    mp_listener *listener = server->listener;
+    mp_listener_add(listener, stream);
+    mp_stream_accepted(stream, listener, fd);
+    /* Data that the client has already sent is received after the handlers below, without another wait in the
+       poll. */
+    ev_feed_event(listener->network->loop.ev, &stream->watcher, EV_READ);
+    mp_tcp_server_offer(server);
+}
+
+void mp_tcp_server_offer(mp_tcp_server *server) {
+    mp_object_emit(&server->object, MP_SIGNAL_PENDING_AVAILABLE, 0);
+    mp_object_emit(&server->object, MP_SIGNAL_NEW_CONNECTION, 0);
+}
+
 /*
- * How many connections a wake-up is to accept. To find out that there is none left costs the system nearly as
- * much as an accept, for it makes the socket first. So there are as many tries as there were connections when
- * it happened last, and twice as many where some seem to be left: the listener is ready again in the next
- * turn. Behind a shortage all are tried, as its end is to be noticed.
+ * How many connections a wake-up tries to accept: as many as there were last time, because an accept that
+ * finds nobody costs nearly as much as another one (docs/performance.md). The number doubles if some seem to
+ * be left: the listener is ready again in the next turn. After a shortage, all are tried, so that its end is
+ * noticed.
  */
 static uint8_t accepts_for(mp_listener *listener) {
     uint64_t turn = listener->network->loop.iterations;
@@ -191,8 +212,9 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     uint8_t accepts = accepts_for(listener);
     (void)ev;
     listener->references++;
-    if (revents & EV_ERROR) { /* the poll can't watch it, and libev has stopped the watcher */
-        /* Else one that is started again in this very turn passes for one that is watched already. */
+    if (revents & EV_ERROR) { /* the poll can't watch it; libev has stopped the watcher */
+        /* Otherwise libev takes a watcher that is restarted in this very turn for one that it already
+           watches. */
         ev_io_set(watcher, watcher->fd, EV_READ);
         rest(listener->server, ENOMEM);
         mp_loop_settle(loop);
@@ -205,8 +227,8 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
             break;
         }
     }
-    /* Closed meanwhile, and all its connections ended: what held the server then was this turn's
-       reference. */
+    /* The server was closed meanwhile, and all its connections have ended: only this turn's reference held
+       it. */
     mp_tcp_server *server = listener->server;
     mp_listener_unreference(listener);
     if (server && !mp_tcp_server_is_listening(server)) {

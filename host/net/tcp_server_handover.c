@@ -1,15 +1,14 @@
 /*
- * Handing a listener over from one server to another, with its connections, in one step: what a reload is
- * made of.
+ * Hands a listener with its connections from one server to another, in one step: the core of a reload.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "net/former.h"
 #include "net/tcp_server.h"
 
-bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_address *address, uint16_t port) {
+bool mp_tcp_server_can_be_claimed(const mp_tcp_server *server, const mp_endpoint *endpoint) {
     return server->listener->watcher.fd >= 0 && !server->claimed_by && !server->adopted &&
-           mp_endpoint_equal(&server->requested, &(mp_endpoint){.address = *address, .port = port});
+           mp_endpoint_equal(&server->requested, endpoint);
 }
 
 bool mp_tcp_server_can_be_adopted(const mp_tcp_server *server, int fd) {
@@ -28,12 +27,14 @@ void mp_tcp_server_take_over(mp_tcp_server *server) {
     old->listener->server = old;
     server->listener = listener;
     listener->server = server;
-    size_t pending = listener->pending_count; /* who is accepted now is told of at once */
+    size_t pending = listener->pending_count; /* connections accepted from now on are signalled at once */
     if (moves) {
         mp_listener_exchange(listener, old->listener);
     } else {
         server->requested = old->requested;
         server->adopted = old->adopted;
+        old->requested.local = NULL;
+        mp_tcp_server_renew_access(server, old);
     }
     server->staged = false;
     mp_tcp_server_update(server);

@@ -1,6 +1,6 @@
 /*
- * TCP sockets: what a stream of this class has beside, its addresses and the connect in progress; and
- * connecting. Binding and adopting stand in tcp_socket_descriptor.c.
+ * TCP sockets: what a stream of this class has in addition (addresses, a connect in progress), and
+ * connecting. Binding and adopting are in tcp_socket_descriptor.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,13 +17,13 @@
 #include "net/tcp_socket_extras.h"
 #include "system/system.h"
 
-/* A step of a socket's own in the loop's queue: the attempts of a connect begin behind the signals that are
+/* A socket's own step in the loop's queue: the attempts of a connect start after the signals that are
    queued. */
 enum { STEP_ATTEMPT = 1 };
 
 /* --- the class ------------------------------------------------------------------------------------------ */
 
-static void leave(mp_stream *stream) {
+void mp_tcp_socket_leave(mp_stream *stream) {
     mp_tcp_extras *extras = mp_tcp_socket_extras((mp_tcp_socket *)stream);
     if (!extras)
         return;
@@ -31,13 +31,13 @@ static void leave(mp_stream *stream) {
     extras->connector = NULL;
 }
 
-static void remember(mp_stream *stream) {
+void mp_tcp_socket_remember(mp_stream *stream) {
     mp_tcp_extras *extras = (mp_tcp_extras *)mp_stream_need_extras(stream);
     if (extras && mp_system_local_address(stream->watcher.fd, &extras->local, &extras->local_port) < 0)
         mp_address_set_null(&extras->local);
 }
 
-static void forget(mp_stream *stream) {
+void mp_tcp_socket_forget(mp_stream *stream) {
     mp_tcp_socket *socket = (mp_tcp_socket *)stream;
     mp_tcp_extras *extras = mp_tcp_socket_extras(socket);
     stream->flags &= ALL_BUT(FLAG_FINAL);
@@ -49,11 +49,11 @@ static void forget(mp_stream *stream) {
     }
 }
 
-static void free_extras(mp_stream_extras *extras) {
+void mp_tcp_socket_free_extras(mp_stream_extras *extras) {
     free(((mp_tcp_extras *)extras)->peer_name);
 }
 
-static void step(mp_object *object, int number) {
+void mp_tcp_socket_step(mp_object *object, int number) {
     mp_tcp_extras *extras = mp_tcp_socket_extras((mp_tcp_socket *)object);
     if (number != STEP_ATTEMPT)
         mp_stream_step(object, number);
@@ -61,21 +61,25 @@ static void step(mp_object *object, int number) {
         mp_connector_attempt(extras->connector);
 }
 
-static void wind_down(mp_object *object) {
+void mp_tcp_socket_wind_down(mp_object *object) {
     mp_stream_disconnect((mp_stream *)object);
 }
 
 const mp_stream_class mp_tcp_socket_class = {
-    .behaviour = {MP_TCP_SOCKET, mp_stream_is_active, step, NULL, wind_down},
+    .behaviour = {MP_TCP_SOCKET, mp_stream_is_active, mp_tcp_socket_step, NULL, mp_tcp_socket_wind_down},
     .extras_size = sizeof(mp_tcp_extras),
-    .leave = leave,
-    .remember = remember,
-    .forget = forget,
-    .free_extras = free_extras,
+    .leave = mp_tcp_socket_leave,
+    .remember = mp_tcp_socket_remember,
+    .forget = mp_tcp_socket_forget,
+    .free_extras = mp_tcp_socket_free_extras,
 };
 
 void mp_tcp_socket_init(mp_tcp_socket *socket, mp_network *network) {
-    mp_stream_init(&socket->stream, network, &mp_tcp_socket_class);
+    mp_tcp_socket_init_as(socket, network, &mp_tcp_socket_class);
+}
+
+void mp_tcp_socket_init_as(mp_tcp_socket *socket, mp_network *network, const mp_stream_class *as) {
+    mp_stream_init(&socket->stream, network, as);
     mp_address_set_null(&socket->peer);
 }
 
@@ -86,10 +90,10 @@ void mp_tcp_socket_set_peer(mp_tcp_socket *socket, const mp_address *address, ui
 
 /* --- connecting ----------------------------------------------------------------------------------------- */
 
-/* A connect came to nothing: stateChanged(Unconnected), errorOccurred. */
+/* A connect has failed: stateChanged(Unconnected), errorOccurred. */
 static void connect_failed(mp_stream *stream, enum mp_fault fault, bool signal_error) {
     mp_network *network = mp_stream_network(stream);
-    leave(stream);
+    mp_tcp_socket_leave(stream);
     mp_stream_release_carrier(stream);
     mp_write_queue_clear(&stream->out, &network->chunks);
     if (stream->watcher.fd >= 0) {
@@ -109,11 +113,21 @@ void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket) {
         connect_failed(&socket->stream, MP_FAULT_SOCKET_TIMEOUT, false);
 }
 
-/* The first attempt begins behind the signals. */
+/* The first attempt starts after the signals. */
 static void found(mp_stream *stream) {
     mp_stream_set_state(stream, MP_STATE_CONNECTING);
     mp_object_emit(&stream->object, MP_SIGNAL_HOST_FOUND, 0);
     mp_object_defer(&stream->object, STEP_ATTEMPT);
+}
+
+/* 0.0.0.0 and :: mean this host; the system knows the address that it used. */
+static void note_peer(mp_tcp_socket *socket, int fd, const mp_address *address) {
+    uint16_t port = mp_connector_port(mp_tcp_socket_extras(socket)->connector);
+    mp_address peer = *address;
+    uint32_t ipv4;
+    if (mp_address_to_ipv4(&peer, &ipv4) == 0 && ipv4 == 0 && mp_system_peer_address(fd, &peer, &port) < 0)
+        peer = *address;
+    mp_tcp_socket_set_peer(socket, &peer, port);
 }
 
 static void done(mp_stream *stream, int fd, const mp_address *address, enum mp_fault fault) {
@@ -122,18 +136,12 @@ static void done(mp_stream *stream, int fd, const mp_address *address, enum mp_f
         connect_failed(stream, fault, true);
         return;
     }
-    mp_tcp_socket *socket = (mp_tcp_socket *)stream;
-    uint16_t port = mp_connector_port(mp_tcp_socket_extras(socket)->connector);
-    mp_address peer = *address;
-    uint32_t ipv4;
-    /* 0.0.0.0 and :: are this host; the system knows by which address. */
-    if (mp_address_to_ipv4(&peer, &ipv4) == 0 && ipv4 == 0 && mp_system_peer_address(fd, &peer, &port) < 0)
-        peer = *address;
-    mp_tcp_socket_set_peer(socket, &peer, port);
-    leave(stream);
+    if (address)
+        note_peer((mp_tcp_socket *)stream, fd, address);
+    mp_tcp_socket_leave(stream);
     network->traffic.connected++;
     stream->state = MP_STATE_CONNECTED;
-    /* Made too late: it may send what it was given, and no more. */
+    /* Started too late: it may send what was written, and nothing more. */
     if (network->winding_down)
         stream->flags |= FLAG_CLOSE_CONNECTED;
     if (mp_stream_establish(stream, fd))
@@ -142,7 +150,7 @@ static void done(mp_stream *stream, int fd, const mp_address *address, enum mp_f
 
 static const mp_connector_owner connector_owner = {found, done};
 
-/* The connector and the name, before anything has changed; NULL: no memory. */
+/* Makes the connector and stores the name, before anything has changed; NULL: no memory. */
 static mp_connector *new_connector(mp_stream *stream, const char *host, uint16_t port) {
     bool keeps = (stream->flags & FLAG_KEEP_DESCRIPTOR) && stream->watcher.fd >= 0;
     mp_tcp_extras *extras = (mp_tcp_extras *)mp_stream_need_extras(stream);
@@ -159,9 +167,8 @@ static mp_connector *new_connector(mp_stream *stream, const char *host, uint16_t
     return connector;
 }
 
-enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uint16_t port, int open_mode,
-                                    enum mp_protocol protocol) {
-    mp_stream *stream = &socket->stream;
+/* A connect to `host` begins: the stream is as a fresh one. */
+static enum mp_fault begin(mp_stream *stream, const char *host, uint16_t port, int open_mode) {
     if (stream->state != MP_STATE_UNCONNECTED && stream->state != MP_STATE_BOUND) {
         stream->fault = MP_FAULT_BUSY;
         mp_object_emit(&stream->object, MP_SIGNAL_ERROR_OCCURRED, MP_FAULT_BUSY);
@@ -176,13 +183,18 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     mp_stream_detach(stream);
     mp_write_queue_clear(&stream->out, &mp_stream_network(stream)->chunks);
     mp_stream_drop_input(stream);
-    forget(stream);
+    mp_tcp_socket_forget(stream);
     stream->flags &= KEPT_ALWAYS | FLAG_KEEP_DESCRIPTOR | FLAG_PIPE | FLAG_CARRIED;
     mp_stream_clear_fault(stream);
     stream->open_mode = (uint8_t)open_mode;
-    mp_tcp_socket_extras(socket)->connector = connector;
-    mp_stream_set_state(stream, MP_STATE_HOST_LOOKUP);
-    int result = mp_connector_start(connector, host, protocol);
+    if (mp_stream_class_of(stream)->connecting)
+        mp_stream_class_of(stream)->connecting(stream);
+    mp_tcp_socket_extras((mp_tcp_socket *)stream)->connector = connector;
+    return MP_FAULT_NONE;
+}
+
+/* It has begun, or it can't. */
+static enum mp_fault begun(mp_stream *stream, int result) {
     if (result == 0)
         return MP_FAULT_NONE;
     enum mp_fault fault = mp_fault_from_errno(MP_ATTEMPT_LOOKUP, -result);
@@ -190,9 +202,40 @@ enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uin
     return fault;
 }
 
+enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uint16_t port, int open_mode,
+                                    enum mp_protocol protocol) {
+    mp_stream *stream = &socket->stream;
+    enum mp_fault fault = begin(stream, host, port, open_mode);
+    if (fault != MP_FAULT_NONE)
+        return fault;
+    mp_stream_set_state(stream, MP_STATE_HOST_LOOKUP);
+    return begun(stream, mp_connector_start(mp_tcp_socket_extras(socket)->connector, host, protocol));
+}
+
+enum mp_fault mp_tcp_socket_connect_local(mp_tcp_socket *socket, const mp_local_name *name, int open_mode) {
+    mp_stream *stream = &socket->stream;
+    char text[MP_LOCAL_TEXT];
+    mp_local_name_format(name, text);
+    enum mp_fault fault = begin(stream, text, 0, open_mode);
+    if (fault != MP_FAULT_NONE)
+        return fault;
+    mp_stream_set_state(stream, MP_STATE_CONNECTING);
+    int result = mp_connector_start_local(mp_tcp_socket_extras(socket)->connector, name);
+    if (result == 0)
+        mp_object_defer(&stream->object, STEP_ATTEMPT);
+    return begun(stream, result);
+}
+
+enum mp_fault mp_tcp_socket_refuse_connect(mp_tcp_socket *socket, enum mp_fault fault) {
+    assert(socket->stream.state == MP_STATE_UNCONNECTED);
+    mp_stream_set_state(&socket->stream, MP_STATE_CONNECTING);
+    connect_failed(&socket->stream, fault, true);
+    return fault;
+}
+
 /* --- addresses ------------------------------------------------------------------------------------------ */
 
-/* Are the closing signals being delivered, whose handlers may ask for what was? */
+/* True while the closing signals are delivered, whose handlers may ask for the former addresses. */
 static bool is_final(const mp_stream *stream) {
     return (stream->flags & FLAG_FINAL) && stream->object.delivering;
 }
@@ -228,7 +271,7 @@ const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket) {
 
 /* --- options -------------------------------------------------------------------------------------------- */
 
-/* A connect in progress whose descriptors come later, or NULL. */
+/* A connect in progress whose descriptors may not exist yet, or NULL. */
 static mp_connector *racing(const mp_tcp_socket *socket) {
     const mp_tcp_extras *extras = mp_tcp_socket_extras(socket);
     return socket->stream.watcher.fd < 0 && extras ? extras->connector : NULL;

@@ -7,6 +7,7 @@
 #ifndef MP_TCP_SOCKET_H
 #define MP_TCP_SOCKET_H
 
+#include "data/local_name.h"
 #include "net/stream.h"
 
 /* QAbstractSocket::BindMode flags. */
@@ -18,23 +19,31 @@ typedef struct mp_tcp_socket {
     mp_address peer;
 } mp_tcp_socket;
 
-/* By which an object tells its kind. */
+/* Identifies an object as a TCP socket. */
 extern const mp_stream_class mp_tcp_socket_class;
 
-/* A fresh socket: UnconnectedState, not open. */
+/* Makes a socket: UnconnectedState, not open. */
 void mp_tcp_socket_init(mp_tcp_socket *socket, mp_network *network);
 
 /*
- * QAbstractSocket::connectToHost. `host` is a literal address or a name; names are looked up with c-ares and
- * their addresses raced as RFC 8305 says (D15). Signals: stateChanged(HostLookup), stateChanged(Connecting),
+ * QAbstractSocket::connectToHost. `host` is a literal address or a name. Names are looked up with c-ares, and
+ * their addresses race by RFC 8305 (D15). Signals: stateChanged(HostLookup), stateChanged(Connecting),
  * hostFound, stateChanged(Connected), connected; or stateChanged(Unconnected), errorOccurred. Faults: BUSY
- * (also signalled) in any state but Unconnected and Bound; RESOURCE; HOST_NOT_FOUND for a literal of the
+ * (also signalled) in any state except Unconnected and Bound; RESOURCE; HOST_NOT_FOUND for a literal of the
  * wrong family (signalled; the state is Unconnected).
  */
 enum mp_fault mp_tcp_socket_connect(mp_tcp_socket *socket, const char *host, uint16_t port, int open_mode,
                                     enum mp_protocol protocol);
 
-/* Gives a connect in progress up because a wait for it has timed out: stateChanged(Unconnected) only, as in
+/* The same to a Unix-domain socket. Signals: stateChanged(Connecting), stateChanged(Connected), connected; or
+   stateChanged(Connecting), stateChanged(Unconnected), errorOccurred. Faults: BUSY, RESOURCE. */
+enum mp_fault mp_tcp_socket_connect_local(mp_tcp_socket *socket, const mp_local_name *name, int open_mode);
+
+/* A connect that can't even begin: stateChanged(Connecting), stateChanged(Unconnected), errorOccurred(fault),
+   which is returned; from UnconnectedState. */
+enum mp_fault mp_tcp_socket_refuse_connect(mp_tcp_socket *socket, enum mp_fault fault);
+
+/* Cancels a connect in progress, after a wait for it has timed out: only stateChanged(Unconnected), as in
    Qt. */
 void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket);
 
@@ -43,13 +52,13 @@ void mp_tcp_socket_connect_timed_out(mp_tcp_socket *socket);
 enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *address, uint16_t port,
                                  int bind_mode);
 
-/* Can a descriptor be adopted in this state? From the others nothing would lead on. */
+/* True if a descriptor can be adopted with this state. From the other states no transition exists. */
 static inline bool mp_tcp_socket_can_adopt_as(enum mp_socket_state state) {
     return state == MP_STATE_UNCONNECTED || state == MP_STATE_BOUND || state == MP_STATE_CONNECTED;
 }
 
-/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which is closed with the socket from now
-   on. `state` is one that it can be adopted in. */
+/* QAbstractSocket::setSocketDescriptor: adopts a stream descriptor, which from now on is closed with the
+   socket. mp_tcp_socket_can_adopt_as(`state`) must be true. */
 enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum mp_socket_state state,
                                            int open_mode);
 
@@ -60,14 +69,26 @@ void mp_tcp_socket_peer_address(const mp_tcp_socket *socket, mp_address *address
 /* The name given to connect, "" if none. */
 const char *mp_tcp_socket_peer_name(const mp_tcp_socket *socket);
 
-/* An option of socket_option.h. While connecting it is kept for the descriptors that come, and what is given
-   is what was set so. Returns 0, -EBADF without a descriptor, or another -errno. */
+/* An option of socket_option.h. While connecting, it is stored for later descriptors, and
+   mp_tcp_socket_option returns the stored value. Returns 0, -EBADF without a descriptor, or another
+   -errno. */
 int mp_tcp_socket_set_option(mp_tcp_socket *socket, int option, int value);
 int mp_tcp_socket_option(const mp_tcp_socket *socket, int option, int *value);
 
 /* --- for host/ only ------------------------------------------------------------------------------------- */
 
-/* A connection that was accepted from there. */
+/* Sets up a fresh socket of a class that is based on this one. */
+void mp_tcp_socket_init_as(mp_tcp_socket *socket, mp_network *network, const mp_stream_class *as);
+
+/* The parts of mp_tcp_socket_class, for such a class; its own steps have numbers from 8. */
+void mp_tcp_socket_step(mp_object *object, int number);
+void mp_tcp_socket_wind_down(mp_object *object);
+void mp_tcp_socket_leave(mp_stream *stream);
+void mp_tcp_socket_remember(mp_stream *stream);
+void mp_tcp_socket_forget(mp_stream *stream);
+void mp_tcp_socket_free_extras(mp_stream_extras *extras);
+
+/* Sets where an accepted connection came from. */
 void mp_tcp_socket_set_peer(mp_tcp_socket *socket, const mp_address *address, uint16_t port);
 
 #endif

@@ -28,7 +28,7 @@ enum mp_fault mp_tcp_socket_bind(mp_tcp_socket *socket, const mp_address *addres
     if (stream->state != MP_STATE_UNCONNECTED)
         goto fail;
     fd = mp_system_socket(family);
-    if (fd == -EAFNOSUPPORT && address->protocol == MP_PROTOCOL_ANY) { /* as listen does without IPv6 */
+    if (fd == -EAFNOSUPPORT && address->protocol == MP_PROTOCOL_ANY) { /* as listen without IPv6 */
         mp_address_set_null(&v4_any);
         address = &v4_any;
         family = AF_INET;
@@ -97,7 +97,7 @@ enum mp_fault mp_tcp_socket_set_descriptor(mp_tcp_socket *socket, int fd, enum m
         (void)mp_system_peer_address(fd, &socket->peer, &stream->port);
         (void)mp_stream_establish(stream, fd);
     } else {
-        /* Only what is no TCP socket has no such option. */
+        /* Only a descriptor that isn't a TCP socket lacks this option. */
         (void)mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         ev_io_set(&stream->watcher, fd, 0);
     }

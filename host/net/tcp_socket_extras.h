@@ -1,5 +1,5 @@
 /*
- * What few TCP sockets need, behind the extras of a stream; for tcp_socket*.c.
+ * What few TCP sockets need, after the extras of a stream; for tcp_socket*.c.
  *
  * SPDX-License-Identifier: MIT
  */

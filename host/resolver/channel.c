@@ -1,6 +1,6 @@
 /*
- * The resolver's c-ares channel. It is opened for the first question only, as reading its configuration would
- * cost every start of the program; and it never gives c-ares a socket that could not be watched.
+ * The resolver's c-ares channel. It opens at the first question, because reading its configuration would
+ * delay every start of the program. It never gives c-ares a socket that the poll can't watch.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,11 +15,11 @@
 #include "loop/reserve.h"
 #include "system/system.h"
 
-/* Seconds that the first wait of the poll with another socket takes at most, see mp_loop_watch. */
+/* The most seconds of the poll's first wait with another socket, see mp_loop_watch. */
 #define DOUBT 0.01
 
-/* Each try takes twice the time of the one before: 1.3 s, 2.6 s and 5.2 s, shared by the servers if there are
-   several. So one that answers nothing is done with within 10 s. */
+/* Each try takes twice as long as the one before: 1.3 s, 2.6 s and 5.2 s. Several servers share these times.
+   So a silent server takes no more than 10 s. */
 enum { FIRST_TIMEOUT = 1300, SHORTEST_TIMEOUT = 250, TRIES = 3 };
 
 struct mp_channel_socket {
@@ -29,7 +29,7 @@ struct mp_channel_socket {
 
 static const char configuration_path[] = "/etc/resolv.conf";
 
-/* What isn't here is a failure of the servers, -EAGAIN. */
+/* Any other status is a failure of the servers, -EAGAIN. */
 static const struct {
     int status;
     int error;
@@ -44,7 +44,7 @@ int mp_channel_error(const mp_channel *channel, int status) {
         return 0;
     if ((status == ARES_ECONNREFUSED || status == ARES_ECANCELLED) && channel->out_of_memory)
         return -ENOMEM;
-    if (status == ARES_ECONNREFUSED) { /* also said where no socket was to be had */
+    if (status == ARES_ECONNREFUSED) { /* c-ares also returns this if it got no socket */
         int shortage = mp_system_shortage();
         if (shortage < 0)
             return shortage;
@@ -59,7 +59,7 @@ static void on_socket(struct ev_loop *loop, ev_io *io, int events) {
     mp_channel *channel = io->data;
     ares_socket_t fd = io->fd;
     (void)loop;
-    if (events & EV_ERROR) { /* the poll can't watch it: no answer would be seen */
+    if (events & EV_ERROR) { /* the poll can't watch it: nobody would see an answer */
         channel->out_of_memory = true;
         ares_cancel(channel->ares);
         channel->turn(channel);
@@ -78,7 +78,7 @@ static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events) {
     channel->turn(channel);
 }
 
-/* From c-ares, before a socket is used. A negative result makes c-ares do without the socket. */
+/* From c-ares, before it uses a socket. If the result is negative, c-ares does without the socket. */
 static int on_socket_created(ares_socket_t fd, int type, void *data) {
     mp_channel *channel = data;
     mp_channel_socket *watcher = mp_reserve_is_whole() ? malloc(sizeof *watcher) : NULL;
@@ -94,7 +94,7 @@ static int on_socket_created(ares_socket_t fd, int type, void *data) {
     return 0;
 }
 
-/* From c-ares, whenever it wants other events of a socket; wants none before it closes the socket. */
+/* From c-ares, when it wants other events of a socket. It wants none before it closes the socket. */
 static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable) {
     mp_channel *channel = data;
     mp_channel_socket **at = &channel->sockets, *watcher;
@@ -107,7 +107,7 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
     if (readable || writable) {
         ev_io_set(&watcher->io, fd, (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
         ev_io_start(channel->loop, &watcher->io);
-        /* That the poll can't watch it is told behind a wait, as in mp_loop_watch. */
+        /* The poll reports a socket that it can't watch only after a wait, as in mp_loop_watch. */
         ev_timer_stop(channel->loop, &channel->overdue);
         ev_timer_set(&channel->overdue, DOUBT, 0.);
         ev_timer_start(channel->loop, &channel->overdue);
@@ -122,12 +122,12 @@ void mp_channel_init(mp_channel *channel, struct ev_loop *loop, void (*turn)(mp_
     channel->loop = loop;
     channel->turn = turn;
     ev_timer_init(&channel->overdue, on_overdue, 0., 0.);
-    ev_set_priority(&channel->overdue, EV_MINPRI); /* behind the answers of the same turn */
+    ev_set_priority(&channel->overdue, EV_MINPRI); /* after the answers of the same turn */
     channel->overdue.data = channel;
 }
 
-/* Asks c-ares for a channel with `timeout` milliseconds for the first try; from: 'b' asks servers only, 'f'
-   the hosts file only, 0 as the system says. */
+/* Asks c-ares for a channel with `timeout` milliseconds for the first try. `from` is 'b' for servers only,
+   'f' for the hosts file only, 0 for the system's configuration. */
 static int open_ares(mp_channel *channel, int timeout, char from, ares_channel *out) {
     char lookups[] = {from, '\0'};
     struct ares_options options = {
@@ -164,9 +164,9 @@ static int count_servers(mp_channel *channel) {
 }
 
 /*
- * Opens it once more, with what the first time told: two or more servers share the time of one, and the hosts
- * file is a channel of its own. c-ares would ask servers for the family that a name hasn't in the hosts file,
- * and would go through the search list for each family apart.
+ * Opens the channel again, with what the first channel has read: two or more servers share the time of one,
+ * and the hosts file gets its own channel. Otherwise c-ares would ask servers for a family that a name lacks
+ * in the hosts file, and would go through the search list separately for each family.
  */
 static int open_again(mp_channel *channel, const char *lookups) {
     int count = count_servers(channel), timeout = count > 1 ? FIRST_TIMEOUT / count : FIRST_TIMEOUT,
@@ -187,7 +187,7 @@ int mp_channel_open(mp_channel *channel) {
     int status, mask;
     if (channel->ares)
         return 0;
-    /* c-ares does without a file that it can't open: it would ask the wrong servers from then on. */
+    /* c-ares does without a file that it can't open: from then on it would ask the wrong servers. */
     status = mp_system_shortage();
     if (status < 0)
         return status;
@@ -211,7 +211,7 @@ int mp_channel_open(mp_channel *channel) {
     return status;
 }
 
-/* Frees what ares_save_options gave. */
+/* Frees the result of ares_save_options. */
 static void forget_search(mp_channel *channel) {
     struct ares_options options;
     memset(&options, 0, sizeof options);
@@ -252,7 +252,7 @@ int mp_channel_read_hosts(mp_channel *channel, const char *name, struct ares_add
     mp_hosts_answer answer = {.status = ARES_ENOTFOUND};
     if (channel->hosts)
         ares_getaddrinfo(channel->hosts, name, NULL, &hints, on_hosts,
-                         &answer); /* a file: calls back at once */
+                         &answer); /* for a file: calls back at once */
     *out = answer.info;
     if (answer.status == ARES_ENOMEM)
         return -ENOMEM;
@@ -292,9 +292,8 @@ bool mp_channel_is_stale(const mp_channel *channel) {
 }
 
 /*
- * ares_timeout goes through all queries, so it isn't asked after every packet. The timer looks at most a
- * second ahead; a packet sent meanwhile is hardly overdue by then, and when the timer is over all is looked
- * at again.
+ * ares_timeout goes through all queries, so it isn't called after every packet. The timer waits at most a
+ * second. A packet sent meanwhile is hardly overdue by then, and the expired timer checks everything again.
  */
 void mp_channel_watch(mp_channel *channel, double delay) {
     struct timeval second = {1, 0}, buffer, *next;
@@ -305,7 +304,7 @@ void mp_channel_watch(mp_channel *channel, double delay) {
     timeout = (double)next->tv_sec + (double)next->tv_usec / 1e6;
     if (delay < timeout)
         timeout = delay > 0. ? delay : 0.;
-    ev_timer_set(&channel->overdue, timeout + 1e-3, 0.); /* c-ares rounds down: not a hair too early */
+    ev_timer_set(&channel->overdue, timeout + 1e-3, 0.); /* c-ares rounds down: never too early */
     ev_timer_start(channel->loop, &channel->overdue);
 }
 

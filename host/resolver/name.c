@@ -29,7 +29,7 @@ static bool is_ascii(const char *name) {
 }
 
 #ifdef MOONPORT_IDN
-/* What is longer in UTF-8 is too long in ASCII as well, and not worth the work. */
+/* A name that is longer in UTF-8 is too long in ASCII too, and not worth the work. */
 #define LONGEST_UTF8 1024
 
 static int to_ascii(char folded[MP_NAME_SIZE], const char *name) {

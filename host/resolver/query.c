@@ -1,6 +1,6 @@
 /*
- * Queries of the resolver and the table they are found in by name. The table's size is fixed and its oldest
- * answers go first, so that no amount of names makes it grow. The time is always given by the caller.
+ * The resolver's queries, and the table that finds them by name. The table has a fixed size, and its oldest
+ * answers go first: no number of names makes it grow. The caller always gives the time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -50,7 +50,8 @@ static size_t length_without_dot(const char *name) {
     return length > 0 && name[length - 1] == '.' ? length - 1 : length;
 }
 
-/* Could be a host: labels of 1 to 63 bytes, none that would mean something else to a resolver or in a URL. */
+/* True if a host may have this name: labels of 1 to 63 bytes, none with a special meaning to a resolver or in
+   a URL. */
 static bool is_well_formed(const char *name) {
     size_t length = length_without_dot(name), label = 0;
     if (length == 0 || length > NAME_MAX_LENGTH)
@@ -69,7 +70,7 @@ static bool is_well_formed(const char *name) {
     return label > 0;
 }
 
-/* Whether a name is the top-level domain `domain` or below it. */
+/* True if a name is the top-level domain `domain`, or below it. */
 static bool is_in(const char *name, const char *domain) {
     size_t length = length_without_dot(name), size = strlen(domain);
     if (length < size || memcmp(name + length - size, domain, size) != 0)
@@ -91,8 +92,8 @@ static int answer_with_nothing(mp_query *query) {
     return 1;
 }
 
-/* Address literals never get to c-ares, which could ask servers for those of the other family. Names below
-   "onion" get to no server (RFC 7686), in the search list's domains neither. */
+/* Address literals never reach c-ares, which might ask servers for the other family's. Names below "onion"
+   reach no server (RFC 7686), not even in the search list's domains. */
 int mp_query_answer_locally(mp_query *query) {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     struct sockaddr_in v4 = {.sin_family = AF_INET};

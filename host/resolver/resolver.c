@@ -1,13 +1,13 @@
 /*
  * The resolver: look-ups, the queries that they share, and the delivery of answers.
  *
- * c-ares calls back whenever it likes, inside ares_getaddrinfo and ares_cancel too; so what it says only
- * moves look-ups to the list of those that are ready, and a timer tells the requesters from the loop. No
- * watcher is active without a look-up: when nobody waits any more, whatever c-ares still asks is cancelled.
+ * c-ares calls back whenever it likes, even inside ares_getaddrinfo and ares_cancel. So its callbacks only
+ * move look-ups to the list of ready ones, and a timer calls the requesters from the loop. No watcher is
+ * active without a look-up: when nobody waits any more, the questions of c-ares are cancelled.
  *
  * The queries for both families of a name are twins. Each ends when it is answered, but they go through the
- * search list side by side and no further than the first name that one of them knows: the addresses of two
- * names would be those of two hosts.
+ * search list together, and no further than the first name that one of them finds: the addresses of two names
+ * would be those of two hosts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,11 +27,11 @@
 
 /* Milliseconds after which a query is given up, whatever c-ares still tries (search lists, many servers). */
 enum { PATIENCE = 10000 };
-/* Queries that c-ares has at a time. With 65,536 questions under way it would look for a free id forever. */
+/* The most queries that c-ares has at a time. With 65,536 it would look for a free id forever. */
 enum { ASKING_MAX = 2048 };
-/* Look-ups that one turn of the loop ends, for fairness to its other watchers. */
+/* The most look-ups that one turn ends, for fairness to the loop's other watchers. */
 enum { DELIVERIES_MAX = 64 };
-/* Seconds; no answer is kept longer. */
+/* Seconds; the longest that an answer is kept. */
 enum { LIFETIME_MAX = 3600 };
 
 struct mp_resolver {
@@ -39,9 +39,9 @@ struct mp_resolver {
     ev_timer delivery; /* active while look-ups are ready */
     mp_channel channel;
     mp_query_table table;
-    mp_ring asked, queued; /* open queries, the first to be given up first */
-    mp_ring ready;         /* look-ups to be told, oldest first */
-    size_t asking;         /* queries that c-ares has; those given up too */
+    mp_ring asked, queued; /* open queries, ordered by when they are given up */
+    mp_ring ready;         /* look-ups to call back, oldest first */
+    size_t asking;         /* queries that c-ares has, including those given up */
     size_t waiting_count;  /* look-ups of open queries */
     size_t ready_count;
 };
@@ -65,7 +65,7 @@ static void arm_delivery(mp_resolver *resolver) {
     }
 }
 
-/* Puts a look-up where it belongs; the query's reference is the caller's gift. */
+/* Adds a look-up to the list that it belongs to. It takes over the caller's reference to the query. */
 static void attach(mp_resolver *resolver, mp_lookup *lookup, mp_query *query) {
     lookup->query = query;
     if (mp_query_is_open(query)) {
@@ -78,10 +78,10 @@ static void attach(mp_resolver *resolver, mp_lookup *lookup, mp_query *query) {
     }
 }
 
-/* The opposite; the reference is the caller's now. */
+/* The opposite; the caller takes over the reference. */
 static mp_query *detach(mp_resolver *resolver, mp_lookup *lookup) {
     mp_query *query = lookup->query;
-    assert(query); /* as it is in a list */
+    assert(query); /* true for every look-up in a list */
     mp_ring_remove(&lookup->link);
     lookup->query = NULL;
     if (mp_query_is_open(query))
@@ -96,7 +96,7 @@ static mp_query *twin_of(mp_resolver *resolver, const mp_query *query) {
     return mp_query_table_find(&resolver->table, query->name, other, now_in_milliseconds());
 }
 
-/* Ends an open query whose outcome is set, and keeps it for `lifetime` seconds; it may be gone afterwards. */
+/* Ends an open query whose outcome is set, and keeps it for `lifetime` seconds. It may be freed then. */
 static void close_query(mp_resolver *resolver, mp_query *query, int lifetime) {
     mp_ring *waiting = &query->waiting;
     query->references++;
@@ -117,13 +117,13 @@ static void close_query(mp_resolver *resolver, mp_query *query, int lifetime) {
     } else if (twin && mp_query_is_open(twin) && twin->step == query->step) {
         twin->last = true;
         if (twin->held)
-            close_query(resolver, twin, 0); /* denied, as its outcome says */
+            close_query(resolver, twin, 0); /* denied: its outcome says so */
     }
     mp_query_release(query);
 }
 
-/* Answers a query from the hosts file, with nothing if the name has the other family only there. Returns 1, 0
-   if the name isn't there, or -ENOMEM. */
+/* Answers a query from the hosts file; the answer is empty if the file has only the other family. Returns 1,
+   0 if the name isn't there, or -ENOMEM. */
 static int answer_from_hosts(mp_resolver *resolver, mp_query *query) {
     struct ares_addrinfo *info;
     int status = mp_channel_read_hosts(&resolver->channel, query->name, &info);
@@ -142,7 +142,7 @@ static void search_on(mp_resolver *resolver, mp_query *query) {
     mp_query_line_up(&resolver->queued, query);
 }
 
-/* The name that was asked for is not there, or has no address of the family. */
+/* The name that was asked doesn't exist, or has no address of the family. */
 static void denied(mp_resolver *resolver, mp_query *query) {
     char ignored[MP_FULL_NAME_SIZE];
     mp_query *twin = twin_of(resolver, query);
@@ -162,7 +162,7 @@ static void denied(mp_resolver *resolver, mp_query *query) {
     }
 }
 
-/* From c-ares, once a question; late if the query was given up. */
+/* From c-ares, once for each question; late if the query was given up. */
 static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo *info) {
     mp_query *query = data;
     mp_resolver *resolver = query->resolver;
@@ -183,7 +183,7 @@ static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo
     mp_query_release(query);
 }
 
-/* Hands an open query to c-ares. It may be answered, and gone, when this returns. */
+/* Passes an open query to c-ares. When this returns, the query may be answered and freed. */
 static void ask(mp_resolver *resolver, mp_query *query) {
     const struct ares_addrinfo_hints hints = {
         .ai_family = query->family == MP_PROTOCOL_IPV4 ? AF_INET : AF_INET6,
@@ -198,7 +198,7 @@ static void ask(mp_resolver *resolver, mp_query *query) {
     ares_getaddrinfo(resolver->channel.ares, full, NULL, &hints, on_answer, query);
 }
 
-/* To be called when nobody waits. Nothing of it is kept. */
+/* Cancels all questions, when nobody waits. No answer is kept. */
 static void cancel_asking(mp_resolver *resolver) {
     mp_query *query;
     while ((query = oldest(&resolver->asked)))
@@ -206,7 +206,7 @@ static void cancel_asking(mp_resolver *resolver) {
     ares_cancel(resolver->channel.ares);
 }
 
-/* Ends every entry: asks what can be asked now, and lets nothing run that nobody waits for. */
+/* Every entry point ends with this. It asks what can be asked now, and stops what nobody waits for. */
 static void settle(mp_resolver *resolver) {
     mp_query *query;
     while (resolver->asking < ASKING_MAX && (query = oldest(&resolver->queued)))
@@ -238,7 +238,8 @@ static void on_turn(mp_channel *channel) {
     settle(resolver);
 }
 
-/* The one place that calls requesters. The query is held meanwhile, for its addresses; the look-up is not. */
+/* The only place that calls requesters. It holds the query meanwhile, for its addresses, but not the
+   look-up. */
 static void on_delivery(struct ev_loop *loop, ev_timer *timer, int events) {
     mp_resolver *resolver = timer->data;
     (void)loop;
@@ -324,7 +325,8 @@ int mp_resolver_set_servers(mp_resolver *resolver, const char *csv) {
     return 0;
 }
 
-/* A query for a name that has none: answered already, or queued. Its one reference is for the caller. */
+/* Makes a query for a name that has none: it is already answered, or queued. The caller gets its one
+   reference. */
 static int begin_query(mp_resolver *resolver, const char *folded, enum mp_protocol family, mp_query **out) {
     mp_query *query = mp_query_new(resolver, folded, family);
     const mp_query *twin;

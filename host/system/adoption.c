@@ -14,13 +14,14 @@
 
 #define MOST 64
 
-static volatile uint64_t adopted; /* those that are to block again, a bit each */
+static volatile uint64_t adopted; /* those that must block again, one bit each */
 
 static bool is_noted(int fd) {
     return fd < MOST && (adopted >> fd & 1);
 }
 
-/* Is there another of the same file? It may be the same opening, which is to stay as it is then. */
+/* True if another descriptor refers to the same file. It may share the open file description, which must then
+   stay as it is. */
 static bool has_twin(int fd) {
     struct stat one, other;
     if (fstat(fd, &one) < 0)

@@ -1,24 +1,24 @@
 /*
- * Descriptors that come from elsewhere. Whether one blocks belongs to what is open, and that may be open in
- * other processes too: a shell's terminal is its program's standard input, and unusable after it if that
- * stays non-blocking. So what was made non-blocking is given back as it was when the descriptor is closed,
- * and when the process ends.
+ * Descriptors that come from elsewhere. O_NONBLOCK belongs to the open file description, and other processes
+ * may share that: a shell's terminal is its program's standard input, and the shell can't use it if it stays
+ * non-blocking. So what was made non-blocking blocks again when the descriptor is closed, and when the
+ * process ends.
  *
- * What is open is the process's, and so is what is noted here. For descriptors below 64, as those that are
- * inherited are.
+ * Open files belong to the process, and so does this record. It covers descriptors below 64, which include
+ * the inherited ones.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef MP_ADOPTION_H
 #define MP_ADOPTION_H
 
-/* O_NONBLOCK and close-on-exec for a descriptor that comes from elsewhere. Returns 0 or -errno. */
+/* Sets O_NONBLOCK and close-on-exec on a descriptor that comes from elsewhere. Returns 0 or -errno. */
 int mp_system_adopt(int fd);
 
-/* It is about to be closed: it blocks again, if it did. Does nothing for others. */
+/* Call it before a close: the descriptor blocks again, if it did before. Does nothing to others. */
 void mp_system_give_back(int fd);
 
-/* The process ends: all that are left. Exits by exit(3) do this; a signal handler may. */
+/* Call it when the process ends: does the same for all the rest. exit(3) calls it; a signal handler may. */
 void mp_system_give_back_all(void);
 
 #endif

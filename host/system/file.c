@@ -14,8 +14,6 @@
 
 #include "system/retry.h"
 
-#define FIRST_SIZE 4096 /* of what has no size: pipes, files of /proc */
-
 int mp_system_file_status(const char *path, mp_file_status *status) {
     struct stat found;
     memset(status, 0, sizeof *status);
@@ -52,35 +50,15 @@ char *mp_system_real_path(const char *path) {
     return realpath(path, NULL);
 }
 
-/* Reads to the end, into memory that grows as it must. */
-static int read_all(int fd, size_t expected, char **text, size_t *size) {
-    size_t capacity = expected > 0 ? expected + 1 : FIRST_SIZE; /* the last read finds the end */
-    if (expected > (size_t)SSIZE_MAX)
-        return -EFBIG;
-    for (*size = 0;;) {
-        if (*size == capacity || !*text) {
-            capacity = *text ? 2 * capacity : capacity;
-            char *larger = realloc(*text, capacity);
-            if (!larger)
-                return -ENOMEM;
-            *text = larger;
-        }
-        ssize_t n = RETRY(read(fd, *text + *size, capacity - *size));
-        if (n <= 0)
-            return (int)n;
-        *size += (size_t)n;
-    }
-}
-
 int mp_system_hold_descriptor(void) {
-    /* What no script can take over: it is neither a socket nor a pipe, nor a device. */
+    /* No script can take this descriptor over: it is not a socket, a pipe or a device. */
     return RETRY(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* Opens a file with whatever descriptor there is. */
-static int open_file(const char *path, int flags, int *held) {
+/* Opens a file, with the held descriptor if no other is free. */
+static int open_with_held(const char *path, int flags, int *held) {
     int fd = RETRY(open(path, flags));
-    if ((fd == -EMFILE || fd == -ENFILE) && *held >= 0) {
+    if ((fd == -EMFILE || fd == -ENFILE) && held && *held >= 0) {
         (void)close(*held);
         *held = -1;
         fd = RETRY(open(path, flags));
@@ -88,10 +66,10 @@ static int open_file(const char *path, int flags, int *held) {
     return fd;
 }
 
-int mp_system_read_file(const char *path, bool only_regular, int *held, char **text, size_t *size) {
+int mp_system_open_file(const char *path, bool only_regular, size_t limit, int *held, size_t *size) {
     struct stat status;
-    *text = NULL;
-    int fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (only_regular ? O_NONBLOCK : 0), held);
+    int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (only_regular ? O_NONBLOCK : 0);
+    int fd = open_with_held(path, flags, held);
     if (fd < 0)
         return fd;
     int result = fstat(fd, &status) < 0 ? -errno : 0;
@@ -99,12 +77,39 @@ int mp_system_read_file(const char *path, bool only_regular, int *held, char **t
         result = -EISDIR;
     if (result == 0 && only_regular && !S_ISREG(status.st_mode))
         result = -ENXIO;
-    if (result == 0)
-        result = read_all(fd, (size_t)status.st_size, text, size);
-    (void)close(fd);
-    if (*held < 0)
-        *held = mp_system_hold_descriptor();
+    if (result == 0 && status.st_size > 0 && (uint64_t)status.st_size > limit)
+        result = -EFBIG;
+    if (result == 0) {
+        *size = (size_t)status.st_size;
+        return fd;
+    }
+    mp_system_close_file(fd, held);
     return result;
+}
+
+ssize_t mp_system_read_file(int fd, char *data, size_t size) {
+    return RETRY(read(fd, data, size));
+}
+
+void mp_system_close_file(int fd, int *held) {
+    (void)close(fd);
+    if (held && *held < 0)
+        *held = mp_system_hold_descriptor();
+}
+
+int mp_system_open_to_add(const char *path) {
+    return RETRY(open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
+}
+
+int mp_system_add_to_file(int fd, const char *data, size_t size) {
+    while (size > 0) {
+        ssize_t n = RETRY(write(fd, data, size));
+        if (n < 0)
+            return (int)n;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
 }
 
 int mp_system_make_folder(int folder, const char *path) {
@@ -117,14 +122,7 @@ int mp_system_open_folder(const char *path) {
 
 int mp_system_write_file(int folder, const char *path, bool runs, const char *text, size_t size) {
     int fd = RETRY(openat(folder, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, runs ? 0777 : 0666));
-    int result = fd < 0 ? fd : 0;
-    while (size > 0 && result == 0) {
-        ssize_t n = RETRY(write(fd, text, size));
-        if (n < 0)
-            result = (int)n;
-        else
-            text += n, size -= (size_t)n;
-    }
+    int result = fd < 0 ? fd : mp_system_add_to_file(fd, text, size);
     if (fd >= 0 && close(fd) < 0 && result == 0)
         result = -errno;
     return result;

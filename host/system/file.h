@@ -1,5 +1,5 @@
 /*
- * Files and folders. Each function returns a result or -errno, as those of system.h.
+ * Files and folders. Each function returns a result or -errno, as in system.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-/* What tells one state of a file from another; all zero for one that is missing. */
+/* Distinguishes one state of a file from another; all zero for a missing file. */
 typedef struct mp_file_status {
     uint64_t device, inode;
     int64_t size;
@@ -18,36 +19,49 @@ typedef struct mp_file_status {
     bool is_folder;
 } mp_file_status;
 
-/* Of the file that the path leads to, all links followed. */
+/* The status of the file at the path; follows all links. */
 int mp_system_file_status(const char *path, mp_file_status *status);
 
 bool mp_system_same_file(const mp_file_status *a, const mp_file_status *b);
 
-/* Is the path itself a link? */
+/* True if the path itself is a link. */
 bool mp_system_is_link(const char *path);
 
-/* Where a link leads to, cut at `size`, with a NUL. -> its length; an error also for what is no link. */
+/* Reads the target of a link, cut at `size`, with a NUL. -> its length; fails for anything but a link. */
 int mp_system_read_link(const char *path, char *target, size_t size);
 
-/* The path without links, `.` and `..`, which free releases; NULL and errno. */
+/* The path without links, `.` and `..`; free it with free(). NULL and errno if it fails. */
 char *mp_system_real_path(const char *path);
 
-/* A descriptor that is kept for later, or -errno. */
+/* Opens a descriptor to hold for later, or returns -errno. */
 int mp_system_hold_descriptor(void);
 
-/* Reads a whole file. free releases *text, which also a failed call may leave. A folder is -EISDIR. With
-   `only_regular` nothing else but a file is read, and nothing waited for: -ENXIO. `held`: a descriptor that
-   is given up where no other is left, and held again afterwards. */
-int mp_system_read_file(const char *path, bool only_regular, int *held, char **text, size_t *size);
+/* Opens a file for reading in pieces; `size` is its size now. A folder is -EISDIR; more than `limit` bytes
+   are
+   -EFBIG. With `only_regular`, anything but a regular file is -ENXIO, and nothing waits. `held` is a
+   descriptor that is closed if no other is free; NULL for none. -> the descriptor */
+int mp_system_open_file(const char *path, bool only_regular, size_t limit, int *held, size_t *size);
 
-/* Makes a folder, as mkdir; below `folder` (-1: the working directory). One that is there already is
-   -EEXIST. */
+/* Reads the next bytes. -> their number; 0 at the end */
+ssize_t mp_system_read_file(int fd, char *data, size_t size);
+
+/* Closes the file, and opens the held descriptor again if it was closed. */
+void mp_system_close_file(int fd, int *held);
+
+/* Opens a file to add to its end, and makes it if there is none, for its owner alone. Nothing waits. -> the
+   descriptor */
+int mp_system_open_to_add(const char *path);
+
+/* Writes all of it, to a file that was opened to write. */
+int mp_system_add_to_file(int fd, const char *data, size_t size);
+
+/* Makes a folder, like mkdir, below `folder` (-1: the working directory). -EEXIST if it exists. */
 int mp_system_make_folder(int folder, const char *path);
 
 /* -> a descriptor of the folder */
 int mp_system_open_folder(const char *path);
 
-/* Makes a file below `folder` and writes it. One that is there already is -EEXIST. */
+/* Makes a file below `folder` and writes it. -EEXIST if it exists. */
 int mp_system_write_file(int folder, const char *path, bool runs, const char *text, size_t size);
 
 #endif

@@ -13,9 +13,11 @@
 #include <fcntl.h>
 #endif
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "system/adoption.h"
+#include "system/socket_file.h"
 
 int mp_system_handle_signal(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
@@ -43,7 +45,7 @@ void mp_system_close_bell(int fds[2]) {
         close(fds[1]);
 }
 
-/* A bell that is full is one that rings. */
+/* A full bell already rings. */
 void mp_system_give_notice(mp_notice *notice) {
     uint64_t one = 1;
     int error = errno;
@@ -52,7 +54,7 @@ void mp_system_give_notice(mp_notice *notice) {
     errno = error;
 }
 
-/* A handler has no other way to know. */
+/* Global: a signal handler has no other way to find them. */
 static mp_notice *notices[NSIG];
 
 static void on_signal(int number) {
@@ -69,7 +71,7 @@ static void do_nothing(int number) {
     (void)number;
 }
 
-/* A handler, not SIG_IGN: that would be inherited by what is executed. */
+/* A handler, not SIG_IGN, which executed programs would inherit. */
 void mp_system_survive_sigpipe(void) {
     struct sigaction action;
     if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
@@ -82,13 +84,21 @@ int mp_system_set_cpu_timer(double msec) {
     return setitimer(ITIMER_PROF, &timer, NULL) < 0 ? -errno : 0;
 }
 
+double mp_system_thread_cpu_time(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
 void mp_system_exit(int status) {
     mp_system_give_back_all();
+    mp_system_remove_socket_files();
     _exit(status);
 }
 
 void mp_system_die(int number) {
     mp_system_give_back_all();
+    mp_system_remove_socket_files();
     (void)mp_system_handle_signal(number, SIG_DFL);
     (void)raise(number);
 }

@@ -1,12 +1,14 @@
 /*
- * Log lines: "2026-11-22 21:04:05.123 warning message". One write(2) each, so that lines of several processes
- * on one stderr don't mix.
+ * Log lines: "2026-11-22 21:04:05.123 warning message". Each is one write(2), so that lines of several
+ * processes on one stderr don't mix.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "system/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +16,7 @@
 
 #include "system/system.h"
 
-#define LINE 8192 /* the most of one, with its traceback */
+#define LINE 8192 /* the longest line, with its traceback */
 
 static const char *const level_names[] = {"debug", "info", "warning", "error", "none"};
 
@@ -31,10 +33,10 @@ const char *mp_log_level_name(enum mp_log_level level) {
 
 /* --- what is written ------------------------------------------------------------------------------------ */
 
-/* The length of the valid UTF-8 sequence of more than one byte that begins here, and is no control character;
-   or 0. */
+/* The length of the valid UTF-8 sequence of more than one byte that begins here and isn't a control
+   character; otherwise 0. */
 static size_t sequence_length(const unsigned char *at, size_t left) {
-    /* Below them: too long a form, or a control character. */
+    /* A smaller code is in too long a form, or a control character. */
     static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
     size_t length = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc2 ? 2 : 0;
     if (length == 0 || length > left || *at > 0xf4)
@@ -46,12 +48,11 @@ static size_t sequence_length(const unsigned char *at, size_t left) {
         code = code << 6 | (at[i] & 0x3fU);
     }
     bool surrogate = code >= 0xd800 && code < 0xe000;
-    bool separator = code == 0x2028 || code == 0x2029; /* of lines, to some readers */
+    bool separator = code == 0x2028 || code == 0x2029; /* of lines, for some readers */
     return code < least[length] || code > 0x10ffff || surrogate || separator ? 0 : length;
 }
 
-/* Copies text so that a peer's bytes in it can neither steer a terminal nor begin a line; returns the
-   length. */
+/* Copies text so that a peer's bytes in it can't control a terminal or begin a line; returns the length. */
 static size_t copy_printable(char *out, size_t size, const char *text, size_t length) {
     size_t n = 0;
     for (size_t i = 0; i < length && n + 5 < size;) {
@@ -74,8 +75,8 @@ static size_t copy_printable(char *out, size_t size, const char *text, size_t le
     return n;
 }
 
-/* Copies the lines of a traceback, each on one of its own behind a tab; what they are indented by stays.
-   Returns the length. */
+/* Copies the lines of a traceback, each on its own line after a tab; keeps their indentation. Returns the
+   length. */
 static size_t copy_lines(char *out, size_t size, const char *text, size_t length) {
     size_t n = 0;
     while (length > 0 && n + 8 < size) {
@@ -94,21 +95,24 @@ static size_t copy_lines(char *out, size_t size, const char *text, size_t length
 
 /* --- how it is written ---------------------------------------------------------------------------------- */
 
-/* A process has one stderr: what it has taken a part of, and lines that it could not take at all. */
+/* A process has one stderr: the rest of a line that it took in part, and the number of lines that it could
+   not take. */
 static struct {
     char rest[LINE];
     size_t rest_size;
     unsigned long long lost;
+    void (*behind)(void *context);
+    void *context;
 } output;
 
-/* Writes what can be written now. False: nothing could. */
-static bool write_now(const char *data, size_t size) {
+/* Writes what can be written now. -> 0; 1: a rest is left; -errno: nothing was written */
+static int write_now(const char *data, size_t size) {
     ssize_t n = mp_system_write_stderr(data, size);
     if (n <= 0)
-        return false;
+        return n < 0 ? (int)n : -EIO;
     output.rest_size = size - (size_t)n;
     memmove(output.rest, data + n, output.rest_size);
-    return true;
+    return output.rest_size > 0;
 }
 
 /* "2026-11-22 21:04:05.123 warning " -> its length */
@@ -121,25 +125,32 @@ static size_t begin_line(char *line, size_t size, enum mp_log_level level) {
     return n + (size_t)snprintf(line + n, size - n, ".%03ld %s ", now.tv_nsec / 1000000, level_names[level]);
 }
 
-/* Has all been written that was to be before? */
-static bool catch_up(void) {
+int mp_log_catch_up(void) {
     char line[128];
-    if (output.rest_size > 0 && (!write_now(output.rest, output.rest_size) || output.rest_size > 0))
-        return false;
-    if (output.lost == 0)
-        return true;
+    int result = output.rest_size > 0 ? write_now(output.rest, output.rest_size) : 0;
+    if (result != 0 || output.lost == 0)
+        return result;
     size_t n = begin_line(line, sizeof line, MP_LOG_WARNING);
-    n += (size_t)snprintf(line + n, sizeof line - n, "%llu lines of the log were lost: nobody read it\n",
+    n += (size_t)snprintf(line + n, sizeof line - n, "%llu log lines were lost: nobody read stderr\n",
                           output.lost);
-    if (!write_now(line, n))
-        return false;
-    output.lost = 0;
-    return output.rest_size == 0;
+    result = write_now(line, n);
+    if (result >= 0)
+        output.lost = 0;
+    return result;
+}
+
+void mp_log_on_behind(void (*behind)(void *context), void *context) {
+    output.behind = behind;
+    output.context = context;
 }
 
 static void write_line(const char *line, size_t size) {
-    if (!catch_up() || !write_now(line, size))
+    int result = mp_log_catch_up();
+    bool written = result == 0 && (result = write_now(line, size)) >= 0;
+    if (!written)
         output.lost++;
+    if ((result == 1 || result == -EAGAIN) && output.behind)
+        output.behind(output.context);
 }
 
 void mp_log_trace(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length,

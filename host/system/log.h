@@ -1,6 +1,6 @@
 /*
- * One line on stderr a message, with time and level. The host's own lines and the script's look the same. The
- * log is the process's, as stderr is.
+ * The log: each message is one line on stderr, with time and level. Lines of the host and of the script look
+ * the same. There is one log for the process, as there is one stderr.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,20 +14,31 @@ enum mp_log_level { MP_LOG_DEBUG, MP_LOG_INFO, MP_LOG_WARNING, MP_LOG_ERROR, MP_
 /* "debug", "info", "warning", "error", "none" → level, or -1. */
 int mp_log_level_from_name(const char *name);
 
-/* The other way round. */
+/* The reverse. */
 const char *mp_log_level_name(enum mp_log_level level);
 
-/* Writes `text` as one line if `level` is at least `threshold`, whatever bytes it has: what could steer a
-   terminal, begin another line, or is no UTF-8 is escaped. Never waits for who reads stderr: lines that can't
-   be written are lost, and their number is told when others can. */
+/* Writes `text` as one line if `level` is at least `threshold`. It escapes bytes that could control a
+   terminal, begin another line, or aren't UTF-8. It never waits for the reader of stderr: lines that can't be
+   written are lost, and mp_log_catch_up gives their number. */
 void mp_log_write(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length);
 
-/* The same with the lines of a traceback below it, each of which is indented. */
+/* The same, with the indented lines of a traceback below. */
 void mp_log_trace(enum mp_log_level threshold, enum mp_log_level level, const char *text, size_t length,
                   const char *trace, size_t trace_length);
 
-/* As mp_log_write, formatted; longer than 1 KiB is cut. */
+/* Like mp_log_write, formatted; cut at 1 KiB. */
 void mp_log(enum mp_log_level threshold, enum mp_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+enum { MP_LOG_DESCRIPTOR = 2 };
+
+/* Calls `behind` whenever a line had to stay out, or a part of it, because stderr has no room now. NULL: no
+   more. */
+void mp_log_on_behind(void (*behind)(void *context), void *context);
+
+/* Writes what is left of a line, and how many were lost. Each log line does that first. -> 0: nothing is
+   left; 1: more is, and stderr took a part; -EAGAIN: it has no room; another -errno: it takes nothing any
+   more. */
+int mp_log_catch_up(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * For the files of this folder alone.
+ * Only for the files of this folder.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-/* Repeats a call that a signal interrupted and makes its failure -errno. */
+/* Repeats a call that a signal interrupted; returns a failure as -errno. */
 #define RETRY(call)                                                                                          \
     __extension__({                                                                                          \
         __typeof__(call) result_;                                                                            \

@@ -14,19 +14,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #ifdef __linux__
 #include <linux/filter.h>
-#include <sys/prctl.h>
 #endif
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "system/adoption.h"
+#include "system/local.h"
 #include "system/retry.h"
 
 int mp_system_socket(int family) {
@@ -92,7 +91,7 @@ void mp_system_unconnect(int fd) {
     mp_address local;
     uint16_t port = 0;
     (void)connect(fd, &none, sizeof none);
-    /* Linux has dropped a port of its own choice, and still tells it. */
+    /* Linux has released a port that it chose itself, but still returns it. */
     if (mp_system_local_address(fd, &local, &port) == 0 && port != 0)
         (void)mp_system_bind(fd, &local, port);
 }
@@ -135,8 +134,8 @@ void mp_system_open_standard(void) {
         (void)close(fd);
 }
 
-/* On Linux the descriptor is gone even if close(2) was interrupted: never repeat it. Standard ones are
-   replaced, since the next connection would get the number, and then what is printed or logged. */
+/* On Linux the descriptor is closed even if close(2) was interrupted: never repeat it. Standard descriptors
+   are replaced: otherwise the next connection would get the number, and output and log lines with it. */
 void mp_system_close(int fd) {
     mp_system_give_back(fd);
     int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
@@ -208,7 +207,9 @@ bool mp_system_is_pipe(int fd) {
 int mp_system_unsent(int fd) {
 #ifdef TIOCOUTQ
     int bytes = 0;
-    return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? -errno : bytes;
+    if (ioctl(fd, TIOCOUTQ, &bytes) < 0)
+        return -errno;
+    return bytes > 0 && mp_system_is_local(fd) ? 0 : bytes;
 #else
     (void)fd;
     return -ENOTSUP;
@@ -230,69 +231,6 @@ bool mp_system_heard_within(int fd, unsigned msec) {
     (void)msec;
     return false;
 #endif
-}
-
-/* Between fork and exec; returns the error. Our end of a pipe is i == 0 ? its second : its first. */
-static int become(char *const *arguments, char *const *environment, int pipes[3][2]) {
-    sigset_t none;
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-    for (int i = 0; i < 3; i++) {
-        if (dup2(pipes[i][i != 0], i) < 0)
-            return errno;
-    }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    execvpe(arguments[0], arguments, environment);
-    return errno;
-}
-
-int mp_system_spawn(char *const *arguments, char *const *environment, pid_t *pid, int fds[3]) {
-    int pipes[4][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}; /* the last tells what exec has failed with */
-    int error = 0;
-    for (int i = 0; i < 4 && error == 0; i++)
-        error = pipe2(pipes[i], O_CLOEXEC) < 0 ? errno : 0;
-    *pid = error == 0 ? fork() : -1;
-    if (*pid == 0) {
-        error = become(arguments, environment, pipes);
-        (void)!write(pipes[3][1], &error, sizeof error);
-        _exit(127);
-    }
-    error = *pid < 0 && error == 0 ? errno : error;
-    for (int i = 0; i < 4; i++) {
-        if (pipes[i][i != 0] >= 0)
-            mp_system_close(pipes[i][i != 0]);
-        if (i < 3)
-            fds[i] = pipes[i][i == 0];
-    }
-    if (error == 0 && RETRY(read(pipes[3][0], &error, sizeof error)) == sizeof error)
-        RETRY(waitpid(*pid, NULL, 0));
-    for (int i = 0; i < 4; i++) {
-        if (pipes[i][i == 0] >= 0 && (error != 0 || i == 3))
-            mp_system_close(pipes[i][i == 0]);
-    }
-    return -error;
-}
-
-int mp_system_reap(pid_t pid, int *status, bool *signalled) {
-    int result = RETRY(waitpid(pid, status, WNOHANG));
-    if (result <= 0)
-        return result;
-    *signalled = WIFSIGNALED(*status);
-    *status = *signalled ? WTERMSIG(*status) : WEXITSTATUS(*status);
-    return 1;
-}
-
-int mp_system_kill(pid_t pid, int signal) {
-    return kill(pid, signal) < 0 ? -errno : 0;
-}
-
-int mp_system_program(char *path, size_t size) {
-    ssize_t length = readlink("/proc/self/exe", path, size - 1);
-    path[length > 0 ? length : 0] = '\0';
-    return length < 0 ? -errno : 0;
 }
 
 void *mp_system_reserve(size_t size) {
@@ -323,7 +261,7 @@ void mp_system_trim(void) {
 #endif
 }
 
-/* A pipe takes so much without waiting, if it says that it is writable. */
+/* A writable pipe takes so many bytes without waiting. */
 static ssize_t write_if_writable(int fd, const char *data, size_t size) {
     struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
     if (poll(&poll_fd, 1, 0) <= 0)
@@ -331,8 +269,7 @@ static ssize_t write_if_writable(int fd, const char *data, size_t size) {
     return RETRY(write(fd, data, size < PIPE_BUF ? size : PIPE_BUF));
 }
 
-/* Others may share the pipe or terminal: whether it waits is no business of ours to change. So it is opened
-   anew. */
+/* Others may share the pipe or terminal, so its blocking mode must not change. So it is opened again. */
 static ssize_t write_anew(int fd, const char *data, size_t size) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -353,4 +290,10 @@ ssize_t mp_system_write_stderr(const char *data, size_t size) {
     if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
         return write_anew(STDERR_FILENO, data, size);
     return RETRY(write(STDERR_FILENO, data, size));
+}
+
+int64_t mp_system_epoch(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

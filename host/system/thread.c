@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define STACK ((size_t)8 << 20) /* addresses; as the first thread's */
+#define STACK ((size_t)8 << 20) /* addresses, as many as for the first thread */
 
 struct mp_turns {
     pthread_t thread;
@@ -19,12 +19,21 @@ struct mp_turns {
     enum { TURN_OURS, TURN_ITS, TURN_ENDED } turn;
     void (*run)(mp_turns *turns, void *context);
     void *context;
+    sigset_t signals; /* that whoever has the turn blocks */
 };
 
-/* With the lock held. */
+/* Call it with the lock held. */
 static void await_its_turn(mp_turns *turns) {
     while (turns->turn != TURN_ITS)
         pthread_cond_wait(&turns->changed, &turns->lock);
+    pthread_sigmask(SIG_SETMASK, &turns->signals, NULL);
+}
+
+/* The thread that has the turn is about to give it. */
+static void block_signals(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
 }
 
 static void *run(void *argument) {
@@ -33,6 +42,7 @@ static void *run(void *argument) {
     await_its_turn(turns);
     pthread_mutex_unlock(&turns->lock);
     turns->run(turns, turns->context);
+    block_signals(NULL);
     pthread_mutex_lock(&turns->lock);
     turns->turn = TURN_ENDED;
     pthread_cond_signal(&turns->changed);
@@ -40,16 +50,14 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Signals stay with the thread whose loop waits for them. */
 static int create(mp_turns *turns) {
     pthread_attr_t attributes;
-    sigset_t all, before;
-    sigfillset(&all);
+    sigset_t before;
     int error = pthread_attr_init(&attributes);
     if (error != 0)
         return error;
     (void)pthread_attr_setstacksize(&attributes, STACK);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    block_signals(&before);
     error = pthread_create(&turns->thread, &attributes, run, turns);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
@@ -78,6 +86,9 @@ mp_turns *mp_system_start_turns(void (*function)(mp_turns *turns, void *context)
 }
 
 bool mp_system_pass_turn(mp_turns *turns) {
+    sigset_t before;
+    block_signals(&before);
+    turns->signals = before;
     pthread_mutex_lock(&turns->lock);
     assert(turns->turn == TURN_OURS);
     turns->turn = TURN_ITS;
@@ -86,10 +97,12 @@ bool mp_system_pass_turn(mp_turns *turns) {
         pthread_cond_wait(&turns->changed, &turns->lock);
     bool goes_on = turns->turn == TURN_OURS;
     pthread_mutex_unlock(&turns->lock);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return goes_on;
 }
 
 void mp_system_return_turn(mp_turns *turns) {
+    block_signals(NULL);
     pthread_mutex_lock(&turns->lock);
     assert(turns->turn == TURN_ITS);
     turns->turn = TURN_OURS;

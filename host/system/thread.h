@@ -1,6 +1,6 @@
 /*
- * A thread that takes turns with the one that started it. Only one of the two ever runs, so what both use
- * needs no lock: the thread is a second stack, for code that can't be left and entered again.
+ * A thread that takes turns with the thread that started it. Only one of them runs at a time, so what both
+ * use needs no lock. The thread is a second stack, for code that can't be left and entered again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,17 +11,17 @@
 
 typedef struct mp_turns mp_turns;
 
-/* Makes the thread, which calls `run` at its first turn. No signal is delivered to it. NULL: there is no
-   memory, or none may be made. */
-mp_turns *mp_system_start_turns(void (*run)(mp_turns *turns, void *context), void *context);
+/* Makes the thread, which calls `run` in its first turn. Signals are delivered to whichever of the two has
+   the turn, and are blocked in the other. NULL: there is no memory, or no thread may be made. */
+mp_turns *mp_system_start_turns(void (*function)(mp_turns *turns, void *context), void *context);
 
-/* Has the thread run until it gives the turn back. -> false: it has ended */
+/* Runs the thread until it returns the turn. -> false: it ended */
 bool mp_system_pass_turn(mp_turns *turns);
 
-/* In the thread: has the other one run until it gives a turn again. */
+/* In the thread: returns the turn, and waits for the next. */
 void mp_system_return_turn(mp_turns *turns);
 
-/* Frees it; it has ended. */
+/* Frees it after it ends. */
 void mp_system_end_turns(mp_turns *turns);
 
 #endif

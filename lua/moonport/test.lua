@@ -1,12 +1,13 @@
 -- For tests of your own services: starts scripts, connects to them, and waits for what they say. Under busted it also
--- ends what a test leaves behind.
+-- ends what a test leaves behind. Makes certificates for them as well.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
+local Authority = require "moonport.test.authority"
 local Client = require "moonport.test.client"
 local Service = require "moonport.test.service"
 local failure = require "moonport.test.failure"
-local process = require "moonport.test.process"
+local program = require "moonport.test.program"
 
 local test = {
   timeout = tonumber(os.getenv "MOONPORT_TEST_TIMEOUT") or 5000, -- milliseconds, the default of calls
@@ -14,7 +15,7 @@ local test = {
 
 function Client.timeout() return test.timeout end
 
-local open = {} -- clients and services, in the order in which they were made
+local open = {} -- clients, services and authorities, in the order in which they were made
 
 local function opened(thing)
   open[#open + 1] = thing
@@ -33,16 +34,26 @@ function test.start(script, ...)
   return opened(service)
 end
 
---- Connects to a port, or to a TcpServer of this process. -> the client
+--- Connects to a port, or to a TcpServer of this process: test.connect(server), or a table: port, host, timeout, tls.
+--- -> the client
 function test.connect(port, host, msec)
+  local tls = nil
+  if type(port) == "table" then port, host, msec, tls = port.port, port.host, port.timeout, port.tls end
   if type(port) == "userdata" then
     host = host or port:serverAddress()
     host = (host == "any" or host == "0.0.0.0") and "127.0.0.1" or host == "::" and "::1" or host
     port = port:serverPort()
   end
-  local client, message = Client.connect(host or "127.0.0.1", port, msec or test.timeout)
+  local client, message = Client.connect(host or "127.0.0.1", port, msec or test.timeout, nil, tls)
   if not client then failure.raise(message, 1) end
   return opened(client)
+end
+
+--- Makes an authority for certificates, by the program openssl.
+function test.authority(options)
+  local authority, message = Authority.open(options or {})
+  if not authority then failure.raise(message, 1) end
+  return opened(authority)
 end
 
 --- Waits until condition() is true. -> its result
@@ -73,7 +84,7 @@ local function closeFrom(count)
   if problem then error(problem, 0) end
 end
 
---- Ends all services and clients that are still open.
+--- Ends all services and clients that are still open, and removes the files of authorities.
 function test.cleanup() closeFrom(0) end
 
 -- Under busted: closes at the end of an `it` what it opened, and the rest at the very end, which nothing may delay.
@@ -90,7 +101,7 @@ if type(busted) == "table" and busted.subscribe then
   end)
   busted.subscribe({ "exit" }, function()
     closeFrom(0)
-    if process.program() then moonport.quit() end
+    if program.own() then moonport.quit() end
     return nil, true
   end)
 end

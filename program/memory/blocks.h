@@ -1,7 +1,7 @@
 /*
- * Blocks of one size in one stretch of addresses: the pool's slabs and the units of input. Memory is asked
- * for in steps. Of those that are given back so many keep their memory for what comes next; of the others,
- * and of all on demand, the system gets it back but for the first page.
+ * Blocks of one size in one stretch of addresses: the pool's slabs and the units of input. Memory is
+ * requested in steps. A number of returned blocks keep their memory for reuse. The system gets back the
+ * memory of the others, except for their first pages, and on demand that of all of them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,12 +20,12 @@ typedef struct program_free_block {
 
 typedef struct program_blocks {
     size_t size;                      /* of a block */
-    size_t growth;                    /* what is asked of the system at once */
-    unsigned spares;                  /* free ones that keep their memory, at most */
-    char *base;                       /* NULL: there are none */
+    size_t growth;                    /* what is requested from the system at once */
+    unsigned spares;                  /* the most free blocks that keep their memory */
+    char *base;                       /* NULL: there are no blocks */
     size_t reserved;                  /* addresses, a multiple of `growth` */
-    size_t committed;                 /* those that have been given out, ever */
-    program_free_block *spare, *bare; /* free ones with memory, and without */
+    size_t committed;                 /* those that were ever given out */
+    program_free_block *spare, *bare; /* free blocks with memory, and without */
     unsigned spare_count;
 } program_blocks;
 
@@ -46,7 +46,7 @@ static inline void program_give_block_back(program_blocks *blocks, void *block) 
     blocks->spare_count++;
 }
 
-/* A free one, with memory if there is one; or NULL. */
+/* Takes a free block, with memory if possible; NULL: none is free. */
 static inline void *program_take_free_block(program_blocks *blocks) {
     program_free_block **first = blocks->spare ? &blocks->spare : &blocks->bare, *taken = *first;
     if (first == &blocks->spare)
@@ -56,7 +56,7 @@ static inline void *program_take_free_block(program_blocks *blocks) {
     return taken;
 }
 
-/* A free one or a new one; NULL: neither addresses nor memory are left. */
+/* Takes a free block or a new one; NULL: neither addresses nor memory are left. */
 static inline void *program_take_block(program_blocks *blocks) {
     void *taken = program_take_free_block(blocks);
     if (taken)
@@ -70,7 +70,7 @@ static inline void *program_take_block(program_blocks *blocks) {
     return taken;
 }
 
-/* Gives the memory of all free ones back. */
+/* Returns the memory of all free blocks. */
 static inline void program_trim_blocks(program_blocks *blocks) {
     while (blocks->spare)
         program_forget_block(blocks, program_take_free_block(blocks));

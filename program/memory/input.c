@@ -1,14 +1,13 @@
 /*
- * Input that becomes a string where it lies. The loop receives into a unit of memory from here; when a
- * handler reads much of it at once, the unit is given to the string, and the loop goes on with another. So
- * what a bulk transfer reads is written once, by the kernel, and the units that the collector frees are soon
- * written again, while the cache still has them.
+ * Input that becomes a string without a copy. The loop receives into a unit of memory from here. When a
+ * handler reads a large part of it at once, the string gets the unit, and the loop continues with another.
+ * docs/performance.md says what this gains.
  *
- * Lua makes a long string from a header, the bytes and a NUL: it asks its allocator for room for all three,
- * and copies the bytes. It is given the place where the bytes lie already, less the header, and copies them
- * onto themselves: memcpy of a place to itself changes nothing (compilers count on that too), and glibc's
- * returns at once. A Lua that lays strings out in another way is seen at the start, and then all is copied,
- * as it is where there is no unit.
+ * Lua makes a long string from a header, the bytes and a NUL: it asks its allocator for memory for all three,
+ * and copies the bytes. The allocator returns the place where the bytes already are, less the header, and Lua
+ * copies them onto themselves. That changes nothing (compilers rely on it too), and glibc's memcpy returns at
+ * once. A test at the start detects a Lua with another layout of strings; then everything is copied, as it is
+ * without a unit.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,32 +25,32 @@
 #include "net/stream_input.h"
 #include "system/system.h"
 
-/* A full buffer and the NUL, in pages; and how many units are asked of the system at once. */
+/* A full buffer and the NUL, in pages; and what is requested from the system at once. */
 #define UNIT ((size_t)132 << 10)
 #define GROWTH (16 * UNIT)
 
-/* Addresses, not memory: of all strings that a script keeps beyond so many, copies are made. */
+/* Addresses, not memory. If a script holds more strings than fit, further ones are copies. */
 #if defined(INPUT_TEST)
 #define RESERVED (INPUT_TEST * UNIT)
 #else
 #define RESERVED (32000 * UNIT)
 #endif
-#define SPARE_UNITS 64 /* free ones that keep their memory */
+#define SPARE_UNITS 64 /* the most free units that keep their memory */
 
 _Static_assert(sizeof(mp_buffer) + MP_BUFFER_HEADROOM + MP_INPUT_SIZE < UNIT,
                "a unit holds a buffer and a NUL");
 
-/* A string has at least half of what its unit takes. */
+/* A string that takes over a unit fills at least half of it. */
 #define LEAST (UNIT / 2)
 
-/* The size of a string that pool.c asks for a place. */
+/* The size of the string that tests the layout. */
 #define TRIAL 16384
 
 static struct {
     program_blocks units;
-    size_t header;   /* what a long string has in front of its bytes */
-    size_t expected; /* the size that Lua will ask for, for the string that is being made; else 0 */
-    char *place;     /* what it will be given */
+    size_t header;   /* what a long string has before its bytes */
+    size_t expected; /* the size that Lua will request for the string being made; otherwise 0 */
+    char *place;     /* the place for that string */
 } input = {.units = {.size = UNIT, .growth = GROWTH, .spares = SPARE_UNITS}};
 
 static void *unit_of(const void *block) {
@@ -88,7 +87,7 @@ void *program_place_input(size_t size) {
 
 /* --- for the bindings ----------------------------------------------------------------------------------- */
 
-/* Pushes the string whose bytes are at `data` already. False: Lua has made a copy. */
+/* Pushes the string whose bytes are already at `data`. False: Lua has made a copy. */
 static bool push_placed(lua_State *L, const char *data, size_t size) {
     input.place = (char *)(uintptr_t)data - input.header;
     input.expected = input.header + size + 1;
@@ -118,8 +117,8 @@ static size_t bytes_in_use(lua_State *L) {
     return ((size_t)lua_gc(L, LUA_GCCOUNT) << 10) + (size_t)lua_gc(L, LUA_GCCOUNTB);
 }
 
-/* Does Lua lay a long string out as it is expected to? The size of its header is seen from one string, and
-   tried with another. */
+/* True if Lua lays out a long string as expected. Finds the size of the header with one string, and tests it
+   with another. */
 static bool fits_lua(lua_State *L) {
     static const char text[TRIAL];
     lua_gc(L, LUA_GCSTOP);

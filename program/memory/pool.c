@@ -1,10 +1,9 @@
 /*
- * Where Lua's small objects come from: blocks of like size, side by side in slabs, without a header each.
- * Beside malloc it takes fewer instructions and less memory, gives both back slab by slab, and never sorts
- * through millions of freed blocks at once.
+ * Where Lua's small objects come from: blocks of similar size, side by side in slabs, without a header each.
+ * docs/performance.md says what this gains over malloc. Unused slabs return their memory one by one.
  *
- * Slabs stand in one stretch of addresses, so that an address tells whether it is the pool's; all else is
- * malloc's.
+ * All slabs are in one stretch of addresses, so that an address shows whether it is in the pool; malloc has
+ * everything else.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,9 +14,10 @@
 
 #include "memory/blocks.h"
 #include "memory/input.h"
+#include "object/lost.h"
 #include "system/system.h"
 
-/* Addresses, not memory. A sanitizer sees only what malloc gives out. */
+/* Addresses, not memory. A sanitizer sees only malloc's blocks. */
 #if defined(POOL_TEST)
 #define RESERVED ((size_t)POOL_TEST)
 #elif defined(__SANITIZE_ADDRESS__)
@@ -27,24 +27,24 @@
 #endif
 
 #define SLAB ((size_t)64 << 10)
-#define GROWTH (16 * SLAB) /* what is asked of the system at once */
+#define GROWTH (16 * SLAB) /* what is requested from the system at once */
 #define HEADER 64
-#define SPARE_SLABS 32 /* empty ones that keep their memory */
+#define SPARE_SLABS 32 /* the most empty slabs that keep their memory */
 
-/* What malloc keeps of the large ones: strings of input live from one cycle of the collector to the next. */
+/* How much freed memory malloc keeps: strings of input live from one cycle of the collector to the next. */
 #define KEPT ((size_t)8 << 20)
 
-/* Sizes are rounded up to 16 bytes, those over FINE to 512. */
+/* Sizes are rounded up to a multiple of 16 bytes, those over FINE to a multiple of 512. */
 #define FINE 1024
 #define LARGEST 8192
 #define FINE_CLASSES (FINE / 16)
 #define CLASSES (FINE_CLASSES + LARGEST / 512)
 
 typedef struct slab {
-    struct slab *next, *previous; /* among those of its class that have room */
-    void *free;                   /* blocks that have been freed, each with the next one's address */
-    uint32_t used, capacity;      /* blocks */
-    uint32_t fresh;               /* where the blocks begin that have never been used */
+    struct slab *next, *previous; /* in the list of its class's slabs that have room */
+    void *free;                   /* freed blocks, each with the next one's address */
+    uint32_t used, capacity;      /* of blocks */
+    uint32_t fresh;               /* where the never used blocks begin */
     uint32_t size;
     uint32_t class;
 } slab;
@@ -107,7 +107,7 @@ static void *take(size_t size) {
     return block;
 }
 
-/* One slab of each class stays, however empty. */
+/* One slab of each class stays, even if it is empty. */
 static void retire(slab *s) {
     if (!s->next && !s->previous)
         return;
@@ -133,32 +133,43 @@ static void give_back(void *block) {
         retire(s);
 }
 
-/* A lua_Alloc. */
+static inline bool is_pooled(const void *block) {
+    return (size_t)((uintptr_t)block - (uintptr_t)pool.slabs.base) < pool.slabs.reserved;
+}
+
+static inline void *free_block(void *block) {
+    if (is_pooled(block))
+        give_back(block);
+    else if (program_is_input(block))
+        program_free_input(block);
+    else
+        free(block);
+    return NULL;
+}
+
+/* Not part of `allocate`, so that `allocate` needs no stack frame for it. */
+static __attribute__((noinline)) void *free_if_finalised(binding_losses *losses, void *block, size_t size) {
+    return binding_keep_lost(losses, block, size) ? NULL : free_block(block);
+}
+
+/* The lua_Alloc. After program_keep_lost, its context is the bindings' losses. */
 static void *allocate(void *context, void *block, size_t old_size, size_t size) {
-    bool pooled = (size_t)((uintptr_t)block - (uintptr_t)pool.slabs.base) < pool.slabs.reserved;
-    (void)context;
-    if (size == 0) {
-        if (pooled)
-            give_back(block);
-        else if (program_is_input(block))
-            program_free_input(block);
-        else
-            free(block);
-        return NULL;
-    }
+    if (size == 0)
+        return binding_may_be_object(old_size) && context ? free_if_finalised(context, block, old_size)
+                                                          : free_block(block);
     if (!block && size > LARGEST) {
         void *placed = program_place_input(size);
         return placed ? placed : malloc(size);
     }
     if (!block)
         return take(size);
-    if (!pooled)
+    if (!is_pooled(block))
         return realloc(block, size);
     if (size <= LARGEST && slab_of(block)->class == class_of(size))
         return block;
     void *moved = size <= LARGEST ? take(size) : malloc(size);
     if (!moved)
-        return size <= old_size ? block : NULL; /* Lua takes it for granted that less can be had */
+        return size <= old_size ? block : NULL; /* Lua relies on success when a block shrinks */
     memcpy(moved, block, size < old_size ? size : old_size);
     give_back(block);
     return moved;
@@ -169,9 +180,14 @@ void program_pool_memory(lua_State *L) {
     if (getenv("MOONPORT_MALLOC"))
         return;
     char *start = RESERVED > 0 ? mp_system_reserve(RESERVED + SLAB) : NULL;
-    if (start) { /* else a bound on addresses (ulimit -v): malloc does it all */
+    if (start) { /* otherwise, a limit on addresses (ulimit -v): malloc does it all */
         pool.slabs.base = (char *)(((uintptr_t)start + SLAB - 1) & ~(SLAB - 1));
         pool.slabs.reserved = RESERVED;
     }
     lua_setallocf(L, allocate, NULL);
+}
+
+void program_keep_lost(lua_State *L, const binding_state *state) {
+    if (state->losses->allocate == allocate)
+        lua_setallocf(L, allocate, state->losses);
 }

@@ -12,7 +12,7 @@
 
 #define PROBATION 10000.0 /* milliseconds that new code is on trial */
 #define LOOK 50.0         /* milliseconds between two looks */
-#define LEAST_CALLS 10    /* before a share means anything */
+#define LEAST_CALLS 10    /* before the share counts */
 #define MOST_PEERS 1000   /* connections of a server that are looked at for other peers */
 
 static double share(uint64_t errors, uint64_t calls) {
@@ -21,8 +21,8 @@ static double share(uint64_t errors, uint64_t calls) {
 
 /* --- the errors of a generation ------------------------------------------------------------------------- */
 
-/* Of the first line of a message, FNV-1a; the number of the script's line is left out, since it changes from
-   version to version. */
+/* FNV-1a of a message's first line, without the number of the script's line, which changes from version to
+   version. */
 static uint64_t hash_of(const char *message) {
     uint64_t hash = 0xcbf29ce484222325U;
     bool placed = false;
@@ -80,7 +80,7 @@ void program_renew_failures(program_probation *probation) {
 
 /* --- the trial ------------------------------------------------------------------------------------------ */
 
-/* A service behind a proxy has one peer, and it is no stranger. */
+/* A service behind a proxy has a single peer, and its errors count. */
 static void look_for_others(program_probation *probation) {
     const mp_network *network = mp_network_of(probation->state->loop);
     if (!probation->others && probation->now.has_peer)
@@ -102,7 +102,7 @@ static void on_look(mp_delay *look) {
     if (fails_too_often(probation)) {
         mp_log(
             loop->log_level, MP_LOG_ERROR,
-            "generation %u: %llu of %llu handler calls failed; going back to the code before. The first error: %s",
+            "generation %u: %llu of %llu handler calls failed; going back to the previous code. The first error: %s",
             now->number, (unsigned long long)probation->now.errors, (unsigned long long)now->calls,
             now->first_error ? now->first_error : "unknown");
         probation->failed(probation);

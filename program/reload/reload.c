@@ -11,10 +11,13 @@
 #include <string.h>
 
 #include "generation/succession.h"
+#include "generation/udp.h"
 #include "net/tcp_server.h"
+#include "object/endpoint.h"
 #include "script/c_module.h"
 #include "script/globals.h"
 #include "script/staged.h"
+#include "signal/system_signal.h"
 
 #define GIVE_WAY 100.0 /* milliseconds after which a load gives way to a newer one */
 
@@ -33,7 +36,7 @@ static void update_watch(program_reload *self) {
     program_update_watch(&self->watch, self->state->L, self->environment, self->next.environment);
 }
 
-/* The load, which has ended or goes on without us, is that of the generation that serves. */
+/* The load, which ended or continues without us, is now that of the serving generation. */
 static int take_environment(program_load *load) {
     int environment = load->environment;
     load->environment = LUA_NOREF;
@@ -78,7 +81,7 @@ void program_commit_reload(program_reload *self) {
     program_renew_failures(&self->probation);
     if (self->options->rollback_errors >= 0 && !self->restores) {
         program_begin_probation(&self->probation, before, calls, errors);
-        self->restore_wanted = false; /* that was for the code before */
+        self->restore_wanted = false; /* it watched for the previous code */
     } else {
         program_end_probation(&self->probation);
         luaL_unref(self->state->L, LUA_REGISTRYINDEX, before);
@@ -95,36 +98,42 @@ void program_give_up_reload(program_reload *self, const char *why) {
     assert((self->stage == RELOAD_LOADING || self->stage == RELOAD_READY) && !self->next.task);
     if (self->next.generation)
         binding_rollback_generation(self->next.generation);
-    update_watch(self); /* the files of the code that failed too: it may be mended there */
+    update_watch(self); /* also the files of the code that failed: the mistake may be corrected there */
     program_report_failure(&self->report, self->next.started, why ? why : self->next.error,
                            why ? strlen(why) : self->next.message);
     end_next(self);
     program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
 }
 
-/* Why a generation that has been loaded may not take over, or NULL. The last that is looked at are the new
-   listeners, which clients can connect to from then on. */
+/* Why a loaded generation may not take over, or NULL. Opens the new listeners last: clients can connect to
+   them from then on. */
 static const char *why_not(program_reload *self) {
     mp_tcp_server *server = NULL;
     enum mp_fault fault = MP_FAULT_NONE;
     if (self->closed)
         return "the program is stopping";
-    if (binding_has_lost_listener(self->next.generation))
+    if (binding_has_lost_listener(self->next.generation) || binding_has_lost_udp(self->next.generation))
         return "a listener that it asked for was closed meanwhile";
+    uint16_t port;
+    if (!binding_open_udp_sockets(self->next.generation, &port, &fault)) {
+        snprintf(self->why, sizeof self->why, "bind to port %u: %s", port, mp_fault_text(fault));
+        return self->why;
+    }
     if (binding_open_listeners(self->next.generation, &server, &fault))
         return NULL;
-    snprintf(self->why, sizeof self->why, "listen at port %u: %s", server->listener->port,
+    char place[BINDING_PLACE];
+    snprintf(self->why, sizeof self->why, "listen %s: %s", binding_place(place, server),
              mp_fault_text(fault));
     return self->why;
 }
 
-/* The first main chunk, which waits, goes on as any task of its run does, until newer code takes over. */
+/* The first main chunk waits. It continues like any task of its run, until newer code takes over. */
 static void let_first_go_on(program_reload *self) {
     if (self->stage == RELOAD_FIRST)
         self->environment = take_environment(&self->first);
 }
 
-/* Between two events: nothing is being delivered, and nothing waits to be. */
+/* Between two events: nothing is delivered or queued. */
 static void on_turn(mp_soon *turn) {
     program_reload *self = MP_CONTAINER(turn, program_reload, turn);
     mp_loop *loop = self->state->loop;
@@ -178,7 +187,7 @@ bool program_want_reload(program_reload *self) {
         return false;
     self->wanted = true;
     if (self->stage == RELOAD_LOADING && self->next.task) {
-        /* A main chunk that takes its time gives way to what is newer than it. */
+        /* A slow main chunk gives way to newer code. */
         double left = self->next.started + GIVE_WAY - mp_loop_now();
         set_timeout(self, left > 0 ? left : 0, on_give_way);
     } else {
@@ -187,14 +196,24 @@ bool program_want_reload(program_reload *self) {
     return true;
 }
 
-static void on_hangup(mp_interrupt *hangup) {
-    program_reload *self = MP_CONTAINER(hangup, program_reload, hangup);
+static void on_certificates_refreshed(void *owner) {
+    program_reload *self = owner;
     if (!program_want_reload(self) && !self->closed)
         mp_log(self->state->loop->log_level, MP_LOG_WARNING, "reload: there is no script file to load");
 }
 
-static void on_files_changed(program_watch *watch) {
-    (void)program_want_reload(watch->owner);
+static void on_hangup(mp_interrupt *hangup) {
+    program_reload *self = MP_CONTAINER(hangup, program_reload, hangup);
+    if (!binding_signal_raised(self->state, SIGHUP))
+        program_refresh_certificates(&self->certificates, true);
+}
+
+static void on_files_changed(program_watch *watch, program_changes changes) {
+    program_reload *self = watch->owner;
+    if (changes.tls)
+        program_refresh_certificates(&self->certificates, changes.script);
+    else
+        (void)program_want_reload(self);
 }
 
 static void on_probation_failed(program_probation *probation) {
@@ -219,9 +238,14 @@ void program_start_script(program_reload *self, mp_bell *bell, int module) {
     mp_interrupt_start(&self->hangup, bell, SIGHUP, on_hangup);
     if (self->options->watch)
         program_start_watch(&self->watch, self->state->loop, on_files_changed, self);
+    if (!program_start_certificates(&self->certificates, mp_network_of(self->state->loop),
+                                    self->options->watch ? &self->watch : NULL, on_certificates_refreshed,
+                                    self))
+        mp_log(self->state->loop->log_level, MP_LOG_WARNING,
+               "--watch: out of memory: no certificate is watched");
     self->stage = RELOAD_FIRST;
     program_load_first(&self->first, module);
-    if (self->stage == RELOAD_FIRST) /* it waits; what it has loaded may be changed already */
+    if (self->stage == RELOAD_FIRST) /* it waits; the files that it has loaded may change already */
         program_update_watch(&self->watch, self->state->L, self->first.environment, LUA_NOREF);
 }
 
@@ -233,6 +257,7 @@ void program_stop_reload(program_reload *self) {
     mp_soon_stop(&self->turn);
     mp_delay_stop(&self->timeout, self->state->loop);
     mp_interrupt_stop(&self->hangup);
+    program_stop_certificates(&self->certificates);
     program_stop_watch(&self->watch);
     program_end_probation(&self->probation);
     program_free_report(&self->report);

@@ -1,6 +1,6 @@
 /*
  * Reloading: the script is loaded as a new generation beside the one that serves, and takes over between two
- * events, or nothing changes and a line says why. With --rollback-errors the code before comes back if the
+ * events, or nothing changes and a line says why. With --rollback-errors the previous code comes back if the
  * new one fails too often.
  *
  * The first run is a load of its own: its main chunk may wait, and be replaced by newer code before it has
@@ -13,17 +13,18 @@
 
 #include "loop/bell.h"
 #include "options.h"
+#include "reload/certificates.h"
 #include "reload/probation.h"
 #include "reload/report.h"
 #include "reload/watch.h"
 #include "script/load.h"
 
 enum program_reload_stage {
-    RELOAD_NONE,      /* a generation serves, and that is all */
-    RELOAD_FIRST,     /* the same, but its main chunk, the first, has not ended */
-    RELOAD_LOADING,   /* a new one is being loaded, or has failed in it */
+    RELOAD_NONE,      /* a generation serves, and nothing else happens */
+    RELOAD_FIRST,     /* the same, but its main chunk, the first, hasn't ended */
+    RELOAD_LOADING,   /* a new one is being loaded, or its load has failed */
     RELOAD_READY,     /* it can take over */
-    RELOAD_COMMITTING /* it does */
+    RELOAD_COMMITTING /* it takes over */
 };
 
 typedef struct program_reload {
@@ -32,18 +33,19 @@ typedef struct program_reload {
     enum program_reload_stage stage;
     program_load first, next;
     int environment;     /* of the generation that serves: registry reference */
-    bool wanted;         /* another one is to be loaded */
-    bool restore_wanted; /* and that is the code before */
-    bool restores;       /* the next one is the code before, which comes back */
+    bool wanted;         /* load another one */
+    bool restore_wanted; /* which is the previous code */
+    bool restores;       /* the next one is the previous code, which comes back */
     char why[160];       /* a generation may not take over */
     bool closed;         /* no other one takes over any more */
     mp_soon turn;        /* does the next step between two events */
     mp_delay timeout;
     mp_interrupt hangup;
     program_watch watch;
+    program_certificates certificates;
     program_probation probation;
     program_reload_report report;
-    /* The first main chunk has failed: so has the program. */
+    /* Called when the first main chunk has failed, and the program with it. */
     void (*failed)(struct program_reload *reload, const char *error);
     void *owner; /* of `failed` */
 } program_reload;
@@ -51,25 +53,25 @@ typedef struct program_reload {
 void program_init_reload(program_reload *self, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner);
 
-/* Runs the script for the first time, and takes wishes for newer code from then on. `module`: see
+/* Runs the script for the first time; newer code can be requested from then on. `module`: see
    program_load_first. */
 void program_start_script(program_reload *self, mp_bell *bell, int module);
 
-/* Loads the script anew in the next turn. False: there is no file to load, or the program is stopping. */
+/* Reloads the script in the next turn. False: there is no file to load, or the program is stopping. */
 bool program_want_reload(program_reload *self);
 
-/* The three steps that a reload is made of, each from the loop. A generation that is prepared is loaded until
-   it is RELOAD_READY or has failed; then one of the others is due, between two events. */
+/* The three steps of a reload, each from the loop. The first loads a generation until it is RELOAD_READY or
+   has failed; then call one of the others, between two events. */
 void program_prepare_reload(program_reload *self);
 void program_commit_reload(program_reload *self);
 
-/* `why`: NULL if the load itself says so. */
+/* `why`: NULL if the load has the reason. */
 void program_give_up_reload(program_reload *self, const char *why);
 
 /* The program stops: no generation takes over any more. */
 void program_close_reload(program_reload *self);
 
-/* Ends it all, from outside the loop. */
+/* Ends everything, from outside the loop. */
 void program_stop_reload(program_reload *self);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What is told of reloads; see report.h.
+ * Reports of reloads; see report.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@ void program_free_report(program_reload_report *report) {
 
 /* --- log lines ------------------------------------------------------------------------------------------ */
 
-/* Connections whose handlers older generations have set; *holder names the place of one. */
+/* The number of connections with handlers of older generations; *holder: the place of one such handler. */
 static unsigned count_older(const binding_state *state, const char **holder) {
     unsigned count = 0, most = 0;
     for (const binding_generation *it = state->generations.first; it; it = it->next) {

@@ -1,5 +1,5 @@
 /*
- * What is told of reloads: log lines, the script's onReload, stats.
+ * Reports of reloads: log lines, the script's onReload, stats.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,19 +14,19 @@ typedef struct program_reload_report {
     unsigned reloads, failures;
     char *last_error;     /* NULL: none has failed, or there was no memory for it */
     double last_duration; /* milliseconds */
-    double last_time;     /* seconds since the epoch; 0: none has ended yet */
+    double last_time;     /* seconds since the epoch; 0: none ended yet */
 } program_reload_report;
 
 /* `script`: its path, or NULL. */
 void program_init_report(program_reload_report *report, binding_state *state, const char *script);
 void program_free_report(program_reload_report *report);
 
-/* A reload that began at this time has succeeded; failed, and why: a message of so many bytes, and a
-   traceback behind its newline. Counted and logged. */
+/* Counts and logs a reload that began at this time: one that succeeded, and one that failed, with a message
+   of this many bytes, a newline and a traceback. */
 void program_report_success(program_reload_report *report, double started, const binding_commit *commit);
 void program_report_failure(program_reload_report *report, double started, const char *why, size_t message);
 
-/* Calls onReload's function, a reference, with what the last one came to; `commit`: NULL if it has failed. */
+/* Calls onReload's function, a reference, with the last reload's result; `commit`: NULL if it failed. */
 void program_tell_of_reload(program_reload_report *report, const binding_commit *commit, int function);
 
 /* Adds stats().reload to the table on top. */

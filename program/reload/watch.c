@@ -13,24 +13,25 @@
 #include <string.h>
 
 #include "script/environment.h"
-#include "script/source.h"
+#include "script/text.h"
 #include "system/change.h"
 #include "system/file.h"
 #include "system/system.h"
 
 #define LOOK 15.0        /* milliseconds from an event to a look, and between two of a change */
 #define QUIET 25.0       /* milliseconds that a change must have lasted */
-#define INCOMPLETE 500.0 /* the same for a file that is gone, empty or being written */
-#define POLL 500.0       /* milliseconds between two looks, where nothing tells of changes */
+#define INCOMPLETE 500.0 /* the same for a file that is missing, empty or being written */
+#define POLL 500.0       /* milliseconds between two looks, where the system doesn't report changes */
 #define MAX_LINKS 40     /* on the way to a file */
 
 struct program_watched_file {
     program_watched_file *next;
-    mp_file_status loaded; /* what it was when it was loaded */
-    mp_file_status seen;   /* at the last look */
-    int folder;            /* number of the folder it is in, all links followed */
+    mp_file_status loaded; /* its state when it was loaded */
+    mp_file_status seen;   /* its state at the last look */
+    int folder;            /* number of its folder, all links followed */
     bool writing;          /* was changed in place, and not closed since */
-    bool used;             /* by a generation that counts */
+    bool used;             /* by a generation that counts, or by TLS */
+    bool of_tls;           /* no script is in it */
     char *name;            /* in that folder */
     char path[];
 };
@@ -50,19 +51,20 @@ static void look_soon(program_watch *watch) {
 
 /* --- where files are ------------------------------------------------------------------------------------ */
 
-/* Nothing tells of some changes: they are looked for from time to time. */
+/* The system doesn't report some changes, so look at the files from time to time. */
 static void poll_files(program_watch *watch, int error) {
     if (watch->polls)
         return;
     watch->polls = true;
     mp_log(watch->loop->log_level, MP_LOG_WARNING,
-           "--watch: the system can't tell of all changes (%s): files are looked at twice a second",
+           "--watch: the system can't report all changes (%s): files are looked at twice a second",
            strerror(-error));
     if (!watch->looks_soon)
         look_in(watch, POLL);
 }
 
-/* Is it the folder's fault that it can't be watched? Then it is not there, and one on the way to it is. */
+/* True if the folder itself is why it can't be watched: it is missing, and a folder above it is watched
+   instead. */
 static bool is_missing(int error) {
     return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
 }
@@ -79,8 +81,8 @@ static int watch_folder(program_watch *watch, const char *path, size_t length, b
     return number < 0 ? -1 : number;
 }
 
-/* Are the first `length` bytes of the path a link? Then `next` is the path with what it leads to in their
-   place. */
+/* True if the first `length` bytes of the path are a link. Then `next` is the path with the link's target
+   instead. */
 static bool follow(const char *path, size_t length, char *next) {
     char link[PATH_MAX], target[PATH_MAX];
     size_t folder = length;
@@ -127,7 +129,7 @@ static void note_change(void *context, const mp_change *change) {
 
 static void on_events(mp_readable *events) {
     program_watch *watch = MP_CONTAINER(events, program_watch, events);
-    if (events->deaf) { /* nobody tells of changes any more */
+    if (events->deaf) { /* the system doesn't report changes any more */
         mp_readable_stop(events);
         mp_system_close(watch->fd);
         watch->fd = -1;
@@ -144,9 +146,9 @@ static void find_file(program_watch *watch, program_watched_file *file) {
 
 /* --- what they are -------------------------------------------------------------------------------------- */
 
-/* Looks at all files. Has anything changed since it was loaded, and is it all there? */
-static bool look_at_files(program_watch *watch, double now, bool *incomplete) {
-    bool changed = false;
+/* Looks at all files, for what has changed since it was loaded. *incomplete: not everything is there. */
+static program_changes look_at_files(program_watch *watch, double now, bool *incomplete) {
+    program_changes changes = {false, false};
     mp_file_status status;
     for (program_watched_file *file = watch->files; file; file = file->next) {
         if (watch->moved)
@@ -157,19 +159,20 @@ static bool look_at_files(program_watch *watch, double now, bool *incomplete) {
         file->seen = status;
         if (mp_system_same_file(&status, &file->loaded))
             continue;
-        changed = true;
+        *(file->of_tls ? &changes.tls : &changes.script) = true;
         *incomplete = *incomplete || status.size == 0 || file->writing;
     }
     watch->stray = watch->stray || watch->moved;
     watch->moved = false;
-    return changed;
+    return changes;
 }
 
 static void on_look(mp_delay *look) {
     program_watch *watch = MP_CONTAINER(look, program_watch, look);
     double now = mp_loop_now();
     bool incomplete = false;
-    bool changed = look_at_files(watch, now, &incomplete);
+    program_changes changes = look_at_files(watch, now, &incomplete);
+    bool changed = changes.script || changes.tls;
     watch->looks_soon = false;
     if (changed && now < watch->changed_at + (incomplete ? INCOMPLETE : QUIET)) {
         look_soon(watch);
@@ -181,40 +184,70 @@ static void on_look(mp_delay *look) {
         return;
     for (program_watched_file *file = watch->files; file; file = file->next)
         file->loaded = file->seen;
-    watch->changed(watch);
+    watch->changed(watch, changes);
 }
 
-static program_watched_file *find_watched(const program_watch *watch, const char *path) {
+static program_watched_file *find_watched(const program_watch *watch, const char *path, bool of_tls) {
     program_watched_file *file = watch->files;
-    while (file && strcmp(file->path, path) != 0)
+    while (file && (file->of_tls != of_tls || strcmp(file->path, path) != 0))
         file = file->next;
     return file;
 }
 
-/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not
-   there; true: it is a C module. */
-static void watch_file(program_watch *watch, lua_State *L, const char *path) {
+/* It may have changed since it was loaded, before it was watched. On top of the stack as for watch_file. */
+static bool has_changed(const program_watched_file *file, lua_State *L) {
+    const program_text *text = program_to_text(L, -1);
+    if (text)
+        return !program_is_text_of(text, file->path);
+    return !lua_toboolean(L, -1) && file->loaded.inode != 0 && !file->loaded.is_folder;
+}
+
+/* Adds a file that is as it is now. NULL: no memory. */
+static program_watched_file *add_file(program_watch *watch, const char *path, bool of_tls) {
     program_watched_file *file = calloc(1, sizeof *file + strlen(path) + 1);
-    if (!file) {
-        luaL_error(L, "out of memory");
-        return;
-    }
+    if (!file)
+        return NULL;
     memcpy(file->path, path, strlen(path) + 1);
     file->next = watch->files;
     file->used = true;
+    file->of_tls = of_tls;
     watch->files = file;
     find_file(watch, file);
     (void)mp_system_file_status(path, &file->loaded);
     file->seen = file->loaded;
-    /* It may have changed since it was loaded, before it was watched. */
-    bool there = program_push_file(L, path, false);
-    bool has_text = !lua_isboolean(L, -2);
-    if (there ? !lua_rawequal(L, -1, -2) && (has_text || !lua_toboolean(L, -2)) : has_text) {
-        memset(&file->loaded, 0, sizeof file->loaded);
-        watch->changed_at = mp_loop_now();
-        look_soon(watch);
+    return file;
+}
+
+/* What has been read of it is older. */
+static void has_changed_before(program_watch *watch) {
+    watch->changed_at = mp_loop_now();
+    look_soon(watch);
+}
+
+/* Watches a file. On top of the stack is its text when it was loaded; false: it was looked for, and not
+   there; true: it could not be read, or it is a C module. */
+static void watch_file(program_watch *watch, lua_State *L, const char *path) {
+    program_watched_file *file = add_file(watch, path, false);
+    if (!file) {
+        luaL_error(L, "out of memory");
+        return;
     }
-    lua_pop(L, 1);
+    if (has_changed(file, L)) {
+        memset(&file->loaded, 0, sizeof file->loaded);
+        has_changed_before(watch);
+    }
+}
+
+void program_watch_tls_file(program_watch *watch, const char *path, const mp_file_status *read) {
+    program_watched_file *file = find_watched(watch, path, true);
+    if (file)
+        file->used = true;
+    else if (!(file = add_file(watch, path, true)))
+        mp_log(watch->loop->log_level, MP_LOG_WARNING, "--watch: out of memory: '%s' is not watched", path);
+    else if (!mp_system_same_file(&file->loaded, read)) {
+        file->loaded = *read;
+        has_changed_before(watch);
+    }
 }
 
 /* watch, environment... -> */
@@ -225,7 +258,7 @@ static int watch_sources(lua_State *L) {
             continue;
         lua_getfield(L, i, PROGRAM_SOURCES);
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-            program_watched_file *file = find_watched(watch, lua_tostring(L, -2));
+            program_watched_file *file = find_watched(watch, lua_tostring(L, -2), false);
             if (file)
                 file->used = true;
             else
@@ -238,6 +271,11 @@ static int watch_sources(lua_State *L) {
 static void free_file(program_watched_file *file) {
     free(file->name);
     free(file);
+}
+
+static void mark_unused(program_watch *watch, bool of_tls) {
+    for (program_watched_file *file = watch->files; file; file = file->next)
+        file->used = file->used && file->of_tls != of_tls;
 }
 
 static void forget_unused(program_watch *watch) {
@@ -268,8 +306,7 @@ static void open_changes(program_watch *watch) {
         poll_files(watch, watch->fd);
 }
 
-/* Watches the folders of the files that there are, and no others. What changes meanwhile is seen by the look
-   afterwards. */
+/* Watches the folders of all files, and no others. The look afterwards finds what changes meanwhile. */
 static void watch_anew(program_watch *watch) {
     watch->stray = false;
     close_changes(watch);
@@ -282,8 +319,7 @@ static void watch_anew(program_watch *watch) {
 void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading) {
     if (!watch->loop)
         return;
-    for (program_watched_file *file = watch->files; file; file = file->next)
-        file->used = false;
+    mark_unused(watch, false);
     lua_pushcfunction(L, watch_sources);
     lua_pushlightuserdata(L, watch);
     lua_rawgeti(L, LUA_REGISTRYINDEX, serving);
@@ -299,8 +335,18 @@ void program_update_watch(program_watch *watch, lua_State *L, int serving, int l
         watch_anew(watch);
 }
 
-void program_start_watch(program_watch *watch, mp_loop *loop, void (*changed)(program_watch *watch),
-                         void *owner) {
+void program_update_tls_watch(program_watch *watch, void (*add)(program_watch *watch)) {
+    if (!watch->loop)
+        return;
+    mark_unused(watch, true);
+    add(watch);
+    forget_unused(watch);
+    if (watch->stray)
+        watch_anew(watch);
+}
+
+void program_start_watch(program_watch *watch, mp_loop *loop,
+                         void (*changed)(program_watch *watch, program_changes changes), void *owner) {
     watch->loop = loop;
     watch->changed = changed;
     watch->owner = owner;

@@ -55,8 +55,8 @@ void program_note_c_modules(lua_State *L) {
     lua_settop(L, top);
 }
 
-/* Pushes the name of a module's function: "-" and what stands in front of it are no part of it, dots are
-   underscores. */
+/* Pushes the name of a module's function: it begins after a "-", if there is one, and has underscores for
+   dots. */
 static void push_function_name(lua_State *L, const char *name) {
     const char *mark = strchr(name, '-');
     luaL_gsub(L, mark ? mark + 1 : name, ".", "_");

@@ -13,8 +13,7 @@
 /* Notes the file of each C module that is loaded from now on. May raise. */
 void program_note_c_modules(lua_State *L);
 
-/* Loads the C module that stands in this file: pushes its function, and then its file. Raises what is
-   wrong. */
+/* Loads the C module of this file: pushes its function, and then its file. Raises if it can't. */
 void program_load_c_module(lua_State *L, const char *name, const char *path);
 
 /* Adds those below the script's folder to the environment's sources, so that they are watched. May raise. */

@@ -73,7 +73,7 @@ static int line_of(scanner *s) {
     return s->line;
 }
 
-/* Behind the word `require`: pushes the name if it is called with a plain string. */
+/* After the word `require`: pushes the name if it is called with a plain string. */
 static bool push_argument(lua_State *L, scanner *s) {
     skip_spaces(s);
     bool bracket = looking_at(s, "(");
@@ -157,14 +157,16 @@ static void check_file(lua_State *L, int environment, const char *path, bool *se
         lua_error(L);
     lua_pop(L, 1);
     lua_getfield(L, environment, PROGRAM_SOURCES);
-    if (lua_getfield(L, -1, path) != LUA_TSTRING) {
+    lua_getfield(L, -1, path);
+    const program_text *source = program_to_text(L, -1);
+    if (!source) {
         lua_pop(L, 2); /* standard input */
         return;
     }
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    scanner s = {.at = text, .end = text + length, .line_start = text, .line = 1, .sets_paths = *sets_paths};
-    if (length > 0 && *text == '#')
+    const char *text = source->bytes;
+    scanner s = {
+        .at = text, .end = text + source->size, .line_start = text, .line = 1, .sets_paths = *sets_paths};
+    if (*text == '#')
         s.at += strcspn(text, "\n");
     while (push_next_name(L, &s, &line)) {
         const char *name = lua_tostring(L, -1);

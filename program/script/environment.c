@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "script/globals.h"
+#include "script/lua_file.h"
 #include "script/require.h"
 #include "script/search.h"
 #include "system/file.h"
@@ -43,7 +44,7 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
 static int do_file(lua_State *L) {
     const char *path = luaL_optstring(L, 1, NULL);
     lua_settop(L, 1);
-    if (luaL_loadfilex(L, path, "t") != LUA_OK)
+    if (path ? !program_load_file(L, path, "t", true) : luaL_loadfilex(L, NULL, "t") != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_setupvalue(L, 2, 1);
@@ -72,7 +73,7 @@ static void own_function(lua_State *L, int globals, const char *name, int before
 /* Puts a folder in front of package.path and package.cpath of the table at `package`. */
 static void search_beside(lua_State *L, int package, const char *folder) {
     if (!folder || !program_fits_template(folder))
-        return; /* search.c looks there all the same */
+        return; /* search.c looks there anyway */
     lua_getfield(L, package, "path");
     lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));
     lua_setfield(L, package, "path");
@@ -103,7 +104,7 @@ static void push_package(lua_State *L, const char *folder, const char *target) {
     lua_settop(L, package);
 }
 
-/* On top a run's package.loaded: shows the installed ones, which all share, too. */
+/* On top is a run's package.loaded: has it also show the installed modules, which all runs share. */
 static void show_shared(lua_State *L) {
     lua_createtable(L, 0, 1);
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -119,7 +120,7 @@ void program_push_environment(lua_State *L, const program_options *options, int 
                        : NULL;
     lua_pushnil(L);
     if (target) {
-        /* Modules beside a link come first, then those beside what it leads to. */
+        /* Modules beside a link come first, then those beside its target. */
         lua_pop(L, 1);
         push_folder(L, target);
         free(target);

@@ -1,6 +1,6 @@
 /*
- * What one run of the script lives in: globals of its own, modules of the script's folder of its own, and the
- * installed ones shared. The files that it was made from are kept with it, so that it can be watched and run
+ * The environment of one run of the script: its own globals, its own modules from the script's folder, and
+ * the shared installed ones. It keeps the files that it was made from, so that they can be watched and run
  * again.
  *
  * An environment is a table with these fields.
@@ -18,12 +18,13 @@
 #define PROGRAM_LOADED "loaded"        /* its modules */
 #define PROGRAM_PACKAGE "package"      /* its package table */
 #define PROGRAM_FOLDER "folder"        /* where its own modules are */
-#define PROGRAM_TARGET_FOLDER "target" /* the same for what a linked script leads to */
-#define PROGRAM_SOURCES "sources"      /* path -> text of each file it was made from; false: it is missing */
-#define PROGRAM_PIPE "pipe"            /* the script, where that may be no file but a pipe */
-#define PROGRAM_REQUIRE "require"      /* Lua's own */
-#define PROGRAM_COMPILER "compiler"    /* of its modules at a reload; a light userdata */
-#define PROGRAM_STANDARD "standard"    /* Lua's own modules; also a registry key */
+#define PROGRAM_TARGET_FOLDER "target" /* the same for the target of a linked script */
+#define PROGRAM_SOURCES                                                                                      \
+    "sources" /* path -> text of each file it was made from; false: it is missing; true: not read */
+#define PROGRAM_PIPE "pipe"         /* the script, where that may be no file but a pipe */
+#define PROGRAM_REQUIRE "require"   /* Lua's own */
+#define PROGRAM_COMPILER "compiler" /* of its modules at a reload; a light userdata */
+#define PROGRAM_STANDARD "standard" /* Lua's own modules; also a registry key */
 
 /* Notes which modules are Lua's own; once, after luaL_openlibs. May raise. */
 void program_keep_standard(lua_State *L);

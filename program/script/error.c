@@ -12,11 +12,10 @@
 #include "script/globals.h"
 #include "signal/report.h"
 
-/* So deep a place is looked for: finding a level takes as long as it is deep. */
+/* The deepest level that is searched: finding a level takes time in proportion to its depth. */
 #define LEVELS 64
 
-/* Does `assert` stand where the error came from? Its message, if the script gave one, was meant for
-   people. */
+/* True if the error came from `assert`. Its message, if the script gave one, is meant for people. */
 static bool asserted(lua_State *L, lua_State *co, const char *message) {
     lua_Debug where;
     if (!lua_getstack(co, 0, &where) || strstr(message, "assertion failed!"))
@@ -29,8 +28,8 @@ static bool asserted(lua_State *L, lua_State *co, const char *message) {
     return same;
 }
 
-/* Pushes the place "file:line: " that stands in front of the message; or, if there is none, that of the
-   innermost Lua function, and returns false. */
+/* Pushes the place "file:line: " with which the message begins; if it has none, that of the innermost Lua
+   function, and returns false. */
 static bool push_place(lua_State *L, lua_State *co, const char *message) {
     lua_Debug where;
     lua_pushliteral(L, "");
@@ -60,8 +59,8 @@ static void cut_bottom(lua_State *L) {
     }
 }
 
-/* coroutine -> text, length of the message in it. The message of assert(nil, message) or error(message, 0)
-   was meant for people and says all, with its place in front. Anything else gets its traceback. */
+/* coroutine -> text, length of the message in it. The message of assert(nil, message) or error(message, 0) is
+   meant for people and suffices, with its place before it. All others get a traceback. */
 static int error_text(lua_State *L) {
     lua_State *co = lua_touserdata(L, 1);
     const char *message = lua_tostring(co, -1);
@@ -82,18 +81,48 @@ static int error_text(lua_State *L) {
     return 2;
 }
 
-char *program_error_text(lua_State *L, lua_State *co, size_t *message) {
-    int top = lua_gettop(L);
-    lua_pushcfunction(L, error_text);
-    lua_pushlightuserdata(L, co);
-    /* An error while the message is made (a __tostring that throws) is told in its place. */
-    bool made = lua_pcall(L, 1, 2, 0) == LUA_OK;
-    const char *text = lua_tostring(L, top + 1);
+/* Runs the function in the speaker, with the coroutine as its argument. Its results or an error stay on the
+   speaker's stack. */
+static bool speak(lua_State *speaker, lua_CFunction function, lua_State *co) {
+    int count;
+#if LUA_VERSION_RELEASE_NUM >= 50406
+    (void)lua_closethread(speaker, NULL);
+#else
+    (void)lua_resetthread(speaker);
+#endif
+    lua_settop(speaker, 0);
+    lua_pushcfunction(speaker, function);
+    lua_pushlightuserdata(speaker, co);
+    return lua_resume(speaker, NULL, 1, &count) == LUA_OK;
+}
+
+char *program_error_text(lua_State *speaker, lua_State *co, size_t *message) {
+    /* If there is no memory for the text, that error is reported instead. */
+    bool made = speak(speaker, error_text, co);
+    const char *text = lua_tostring(speaker, made ? 1 : -1);
     char *copy = text ? strdup(text) : NULL;
     if (copy)
-        *message = made ? (size_t)lua_tointeger(L, -1) : strlen(copy);
-    lua_settop(L, top);
+        *message = made ? (size_t)lua_tointeger(speaker, 2) : strlen(copy);
+    lua_settop(speaker, 0);
     return copy;
+}
+
+/* coroutine -> its message */
+static int make_message(lua_State *L) {
+    lua_State *co = lua_touserdata(L, 1);
+    binding_push_error(L, co, false);
+    return 1;
+}
+
+void program_make_message(lua_State *speaker, lua_State *co) {
+    if (lua_type(co, -1) == LUA_TSTRING)
+        return;
+    (void)speak(speaker, make_message, co);
+    if (lua_type(speaker, -1) != LUA_TSTRING)
+        lua_pushnil(speaker);
+    lua_pop(co, 1);
+    lua_xmove(speaker, co, 1);
+    lua_settop(speaker, 0);
 }
 
 char *program_place_text(lua_State *co, const char *why) {

@@ -1,5 +1,5 @@
 /*
- * How the error of a main chunk is told.
+ * The text of a main chunk's error.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,12 +8,15 @@
 
 #include <lua.h>
 
-/* The text of the error value on top of a coroutine that it has ended, with a traceback unless the message
-   was meant for people. `message` is the length of it without that. free releases it; NULL: out of memory.
-   Never raises. */
-char *program_error_text(lua_State *L, lua_State *co, size_t *message);
+/* The text of the error value on top of a coroutine that has failed, with a traceback unless the message is
+   meant for people. `message` is the length without the traceback. free releases it; NULL: out of memory.
+   Never raises. The coroutine `speaker` makes it: its hook guards the script's __tostring. */
+char *program_error_text(lua_State *speaker, lua_State *co, size_t *message);
 
-/* The same of what the coroutine is at, with the line. */
+/* Replaces the error value on top of a coroutine by its message. Never raises. */
+void program_make_message(lua_State *speaker, lua_State *co);
+
+/* A text with the line where the coroutine is, and `why`. */
 char *program_place_text(lua_State *co, const char *why);
 
 #endif

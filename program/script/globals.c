@@ -11,8 +11,7 @@
 #include "object/generation.h"
 
 /* Registry keys: Lua's own globals · those that modules have set · runs, as number -> globals, weak · those
-   of them that are to stay · the metatable of the state's globals, and the one that a module has given to
-   `_G`. */
+   of them that stay · the metatable of the state's globals, and the one that a module has given to `_G`. */
 static const char standard_key = 0, shared_key = 0, runs_key = 0, held_key = 0, own_key = 0,
                   metatable_key = 0;
 
@@ -52,7 +51,7 @@ static bool is_shared_table(lua_State *L, int index) {
     return same;
 }
 
-/* Puts the run's globals into the place of the state's, at index 1. */
+/* Replaces the state's globals at index 1 by the run's. */
 static void resolve(lua_State *L) {
     if (is_shared_table(L, 1)) {
         push_run(L);
@@ -88,8 +87,8 @@ static void unsettle(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* A module has set the global whose name is at index 2, and its value at 3: it is there in every run, unless
-   that has its own. */
+/* A module has set the global whose name is at index 2, and its value at 3. Every run sees it, unless it has
+   its own. */
 static void share(lua_State *L) {
     int top = lua_gettop(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_key);
@@ -178,7 +177,7 @@ static int get_metatable(lua_State *L) {
     return 1;
 }
 
-/* What a module makes of `_G` holds in all runs, as what it puts into it. At index 2 the metatable. */
+/* The metatable (at index 2) that a module gives `_G` holds in all runs, like the fields that it sets. */
 static void share_metatable(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
@@ -212,7 +211,7 @@ static int set_metatable(lua_State *L) {
 
 /* --- for the host --------------------------------------------------------------------------------------- */
 
-/* The table at `globals` becomes empty but for what modules see in it themselves. */
+/* Empties the table at `globals`, except for what modules see in it directly. */
 static void strip(lua_State *L, int globals) {
     static const luaL_Reg functions[] = {{"rawget", raw_get},
                                          {"rawset", raw_set},
@@ -327,7 +326,7 @@ void program_keep_globals(lua_State *L) {
         lua_pop(L, 1); /* no memory: they live as long as their code refers to them */
 }
 
-/* Is the field, whose name is on top, one of the few that the state's globals have themselves? */
+/* True if the field whose name is on top is one of the few that the state's globals have themselves. */
 static bool is_kept(lua_State *L) {
     static const char *const functions[] = {"rawget",       "rawset", "next", "getmetatable",
                                             "setmetatable", "pairs",  "_G"};

@@ -17,8 +17,7 @@
 
 #include <lua.h>
 
-/* Makes the state's globals what they are for installed modules; once, when all of the host's own are there.
-   May raise. */
+/* Prepares the state's globals for installed modules; once, after the host's own are set. May raise. */
 void program_share_globals(lua_State *L);
 
 /* Pushes a fresh table with Lua's globals, and those that modules have set. May raise. */
@@ -30,11 +29,11 @@ void program_push_standard_global(lua_State *L, const char *name);
 /* The table on top, which is popped, is the globals of the run of this generation. May raise. */
 void program_register_globals(lua_State *L, unsigned generation);
 
-/* Has the globals of older runs live as long as handlers and connections of theirs do; after each reload.
+/* Keeps the globals of older runs as long as they have handlers and connections; call it after each reload.
    Never raises. */
 void program_keep_globals(lua_State *L);
 
-/* Hands over what a module has put into the state's globals as a raw table; after one was loaded. May
+/* Shares with all runs what a module has set in the state's globals by rawset; call it after loading one. May
    raise. */
 void program_collect_globals(lua_State *L);
 

@@ -18,12 +18,6 @@
 #include "script/source.h"
 #include "script/staged.h"
 
-#define SLICE 1.0          /* milliseconds */
-#define HOOK_INTERVAL 2000 /* instructions between two looks at the clock */
-
-static const char not_in_time[] = "the main chunk has not ended in time";
-static const char refused[] = "it has asked for what only a generation that serves may";
-
 /* --- the main chunk ------------------------------------------------------------------------------------- */
 
 /* Upvalue 1: an array of functions, the script's last. Its arguments are the script's. */
@@ -40,19 +34,6 @@ static int run_next(lua_State *L, int status, lua_KContext context) {
     return 0;
 }
 
-static void on_next_slice(mp_soon *soon);
-
-/* The main chunk is about to yield: it goes on in the next turn, whatever has resumed it this time. */
-static void wait_for_slice(program_load *load) {
-    load->task->sliced = true;
-    mp_soon_start(&load->next_slice, load->state->loop, on_next_slice);
-}
-
-static int wait_for_compiler(program_compiler *compiler, lua_State *L, lua_KFunction k) {
-    wait_for_slice(MP_CONTAINER(compiler, program_load, compiler));
-    return lua_yieldk(L, 0, 0, k);
-}
-
 static int script_compiled(lua_State *L, int status, lua_KContext context);
 
 /* Upvalue 2: the load, if the script is being compiled. */
@@ -61,7 +42,7 @@ static int run_chunks(lua_State *L) {
     program_load *load = lua_touserdata(L, lua_upvalueindex(2));
     if (!load)
         return run_next(L, LUA_OK, 1);
-    return wait_for_compiler(&load->compiler, L, script_compiled);
+    return program_wait_for_compiler(&load->slices.compiler, L, script_compiled);
 }
 
 /* Sets `arg` as in lua, in the globals at `globals`. */
@@ -78,7 +59,7 @@ static void set_arg(lua_State *L, const program_options *options, int globals) {
 /* Pushes the array of compiled chunks, or a message and returns false. */
 static bool push_chunks(lua_State *L, program_load *load, int environment) {
     const program_options *options = load->options;
-    program_compiler *compiler = load->generation->staging ? &load->compiler : NULL;
+    program_compiler *compiler = load->generation->staging ? &load->slices.compiler : NULL;
     lua_newtable(L);
     int chunks = lua_gettop(L);
     for (int i = 0; i <= options->code_count; i++) {
@@ -115,7 +96,7 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
         lua_pop(L, 1);
     }
     if (load->generation->staging) {
-        lua_pushlightuserdata(L, &load->compiler);
+        lua_pushlightuserdata(L, &load->slices.compiler);
         lua_setfield(L, environment, PROGRAM_COMPILER);
     }
     lua_pushvalue(L, environment);
@@ -131,13 +112,17 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
 
 static void chunk_failed(binding_task *task);
 static void chunk_ended(binding_task *task, int status, int count);
+static void chunk_woken(binding_task *task);
 
 /* Of main chunks. Their errors are the load's. */
-static const binding_task_kind kind = {
-    .name = "main chunk", .lasting = true, .failed = chunk_failed, .ended = chunk_ended};
+static const binding_task_kind kind = {.name = "main chunk",
+                                       .lasting = true,
+                                       .failed = chunk_failed,
+                                       .ended = chunk_ended,
+                                       .woken = chunk_woken};
 
-/* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises what is wrong with
-   the script. */
+/* load, from; `moonport` of the first load -> number of arguments; makes the task. Raises if the script can't
+   be compiled. */
 static int prepare(lua_State *L) {
     program_load *load = lua_touserdata(L, 1);
     const program_options *options = load->options;
@@ -146,6 +131,8 @@ static int prepare(lua_State *L) {
         load->generation = binding_push_new_module(L, load->state);
     else
         load->generation = load->state->generations.current;
+    load->speaker = lua_newthread(L);
+    load->speaker_reference = luaL_ref(L, LUA_REGISTRYINDEX);
     push_environment(L, load, 3, from);
     if (!load->generation->staging && options->script) {
         lua_pushstring(L, options->script);
@@ -153,7 +140,7 @@ static int prepare(lua_State *L) {
     }
     if (!push_chunks(L, load, 4))
         return lua_error(L);
-    lua_pushlightuserdata(L, load->compiler.L ? load : NULL);
+    lua_pushlightuserdata(L, load->slices.compiler.L ? load : NULL);
     lua_pushcclosure(L, run_chunks, 2);
     int count = options->script ? options->argument_count - options->script_index - 1 : 0;
     luaL_checkstack(L, count + 1, "too many arguments");
@@ -174,15 +161,24 @@ static void set_error(program_load *load, char *text) {
     load->message = load->error ? strlen(load->error) : 0;
 }
 
-/* Its stack tells where. What a variable throws that is closed behind the first error, or as the chunk is
-   given up, is told as any error. */
+/* The task's stack says where. Errors of variables that are closed after the first error, or when the chunk
+   is given up, are reported like any others. */
 static void chunk_failed(binding_task *task) {
     program_load *load = task->owner;
     size_t message = 0;
+    if (program_have_slices_raised(&load->slices, task->co)) {
+        task->spoilt = true;
+        return;
+    }
     if (task->told || task->doomed) {
+        program_make_message(load->speaker, task->co); /* its __tostring is guarded */
         binding_report(task);
-    } else if (load->late != refused && !load->unreadable) {
-        char *text = program_error_text(load->state->L, task->co, &message);
+    } else if (!load->slices.why && !load->unreadable) {
+        char *text = program_error_text(load->speaker, task->co, &message);
+        if (load->slices.why) { /* its __tostring was late */
+            free(text);
+            return;
+        }
         set_error(load, text);
         if (text)
             load->message = message;
@@ -195,7 +191,7 @@ static int script_compiled(lua_State *L, int status, lua_KContext context) {
     (void)status;
     (void)context;
     lua_rawgeti(L, LUA_REGISTRYINDEX, load->environment);
-    if (!program_take_compiled(L, -1, &load->compiler)) {
+    if (!program_take_compiled(L, load->options->script, -1, &load->slices.compiler)) {
         load->unreadable = true;
         set_error(load, strdup(lua_tostring(L, -1)));
         return lua_error(L);
@@ -205,131 +201,58 @@ static int script_compiled(lua_State *L, int status, lua_KContext context) {
     return run_next(L, LUA_OK, 1);
 }
 
+/* Takes the slices' reason for its end, unless it has failed before. */
+static void take_reason(program_load *load) {
+    program_slices *slices = &load->slices;
+    if (!slices->why || load->error)
+        return;
+    set_error(load, slices->text ? slices->text : strdup(slices->why));
+    if (slices->text)
+        load->message = slices->message;
+    slices->text = NULL;
+}
+
 static void chunk_ended(binding_task *task, int status, int count) {
     program_load *load = task->owner;
     bool threw = status != LUA_OK && status != LUA_YIELD;
     (void)count;
-    lua_sethook(task->co, NULL, 0, 0);
-    program_give_up_compiling(&load->compiler);
     load->task = NULL;
-    load->outcome = load->late || threw ? LOAD_FAILED : status == LUA_OK ? LOAD_SUCCEEDED : LOAD_CANCELLED;
+    if (load->slices.task)
+        program_leave_slices(&load->slices);
+    take_reason(load);
+    load->outcome = load->slices.why || threw ? LOAD_FAILED
+                    : status == LUA_OK        ? LOAD_SUCCEEDED
+                                              : LOAD_CANCELLED;
     if (load->outcome != LOAD_SUCCEEDED && !load->error)
-        set_error(load, strdup(load->late ? load->late : "cancelled")); /* it has caught the error of that */
+        set_error(load, strdup("cancelled"));
     load->ended(load);
 }
 
+/* Its wait is over. */
+static void chunk_woken(binding_task *task) {
+    program_load *load = task->owner;
+    if (load->slices.task)
+        program_wake_slices(&load->slices);
+    else
+        binding_resume(task, 0);
+}
+
 void program_cut_load(program_load *load, const char *why) {
-    if (!load->task)
-        return;
-    load->late = why ? why : not_in_time;
-    if (load->task->suspended || load->compiler.turns) {
-        set_error(load, program_place_text(load->task->co, load->late));
-        binding_cancel(load->task); /* one that runs is ended by its hook */
-    }
-}
-
-/* --- slices --------------------------------------------------------------------------------------------- */
-
-static void on_count(lua_State *L, lua_Debug *where);
-
-/* The load whose main chunk runs now beside a generation that serves, or NULL. */
-static program_load *running_load(const binding_state *state) {
-    binding_task *task = binding_running_task(state);
-    return task && task->kind == &kind && task->context.generation == state->generations.staging ? task->owner
-                                                                                                 : NULL;
-}
-
-/* The load whose main chunk ends in this coroutine, and closes its variables: it doesn't count as running any
-   more. */
-static program_load *ending_load(const binding_state *state, lua_State *L) {
-    binding_task *task = binding_task_of(L);
-    return task && task->kind == &kind && task->context.generation == state->generations.staging ? task->owner
-                                                                                                 : NULL;
-}
-
-/* Its time is over: the script gets an error; one that catches it is ended where it can yield, which a
-   variable that is being closed can't. */
-static void interrupt(lua_State *L, program_load *load, bool ending) {
-    if (load->interrupted && !ending && lua_isyieldable(L)) {
-        if (!load->error)
-            set_error(load, program_place_text(L, load->late));
-        if (L == load->task->co)
-            wait_for_slice(load);
-        lua_yield(L, 0); /* that ends it */
-        return;
-    }
-    load->interrupted = true;
-    lua_sethook(L, on_count, LUA_MASKCOUNT,
-                1);   /* where it can't yield it gets the error until none catches it */
-    luaL_where(L, 0); /* what it was at: a hook is no level of its own */
-    if (load->late == not_in_time)
-        lua_pushfstring(L, "the main chunk has not ended within %f ms", load->options->reload_timeout);
-    else
-        lua_pushstring(L, load->late);
-    lua_concat(L, 2);
-    lua_error(L);
-}
-
-/* Inherited by coroutines that the main chunk makes: those can't be interrupted, only ended. */
-static void on_count(lua_State *L, lua_Debug *where) {
-    binding_state *state = binding_find(L);
-    program_load *load = running_load(state);
-    bool ending = !load;
-    double now = mp_loop_now();
-    (void)where;
-    if (!state->generations.staging)
-        lua_sethook(L, NULL, 0, 0);
-    if (ending)
-        load = ending_load(state, L);
-    if (!load)
-        return;
-    if (!load->late && now > load->started + load->options->reload_timeout)
-        load->late = not_in_time;
-    if (load->late) {
-        interrupt(L, load, ending);
-    } else if (!ending && L == load->task->co && now > load->slice + SLICE && lua_isyieldable(L)) {
-        wait_for_slice(load);
-        lua_yield(L, 0);
-    }
-}
-
-static void run_slice(program_load *load, int arguments) {
-    binding_task *task = load->task;
-    load->slice = mp_loop_now();
-    task->sliced = false;
-    binding_resume(task, arguments);
-    mp_loop_settle(load->state->loop);
-}
-
-static void on_next_slice(mp_soon *soon) {
-    program_load *load = MP_CONTAINER(soon, program_load, next_slice);
-    if (!load->task || !load->task->sliced)
-        return;
-    if (load->interrupted)
-        binding_cancel(load->task);
-    else if (program_go_on_compiling(&load->compiler, SLICE))
-        mp_soon_start(soon, load->state->loop, on_next_slice);
-    else
-        run_slice(load, 0);
-}
-
-static bool can_wait(program_compiler *compiler, lua_State *L) {
-    program_load *load = MP_CONTAINER(compiler, program_load, compiler);
-    return load->task && L == load->task->co && running_load(load->state) == load && lua_isyieldable(L);
+    program_cut_slices(&load->slices, why);
 }
 
 void program_refuse(lua_State *L, const char *name) {
-    program_load *load = running_load(binding_find(L));
+    const binding_state *state = binding_find(L);
+    program_slices *slices = program_running_slices();
     char why[96];
-    if (!load && program_is_called_by_staged(L))
-        luaL_error(L, "%s: by a generation that doesn't serve", name);
-    if (!load)
+    if (!slices || !slices->task || state->running != &slices->task->context) {
+        if (program_is_called_by_staged(L))
+            luaL_error(L, "%s: by a generation that doesn't serve", name);
         return;
-    snprintf(why, sizeof why, "%s: while the script is being loaded anew", name);
-    load->late = refused;
-    load->interrupted = true;
-    set_error(load, program_place_text(L, why));
-    lua_pushstring(L, load->error ? load->error : why);
+    }
+    snprintf(why, sizeof why, "%s: while the script is being reloaded", name);
+    program_refuse_slices(slices, program_place_text(L, why));
+    lua_pushstring(L, slices->text ? slices->text : why);
     lua_error(L);
 }
 
@@ -340,14 +263,15 @@ void program_init_load(program_load *load, binding_state *state, const program_o
     *load = (program_load){.state = state,
                            .options = options,
                            .environment = LUA_NOREF,
+                           .speaker_reference = LUA_NOREF,
                            .ended = ended,
-                           .owner = owner,
-                           .compiler = {.can_wait = can_wait, .wait = wait_for_compiler}};
+                           .owner = owner};
+    program_init_slices(&load->slices, state);
 }
 
 void program_end_load(program_load *load) {
-    mp_soon_stop(&load->next_slice);
-    program_give_up_compiling(&load->compiler);
+    program_end_slices(&load->slices);
+    luaL_unref(load->state->L, LUA_REGISTRYINDEX, load->speaker_reference);
     free(load->error);
     program_init_load(load, load->state, load->options, load->ended, load->owner);
 }
@@ -360,7 +284,7 @@ static void begin(program_load *load, int arguments) {
         set_error(load, lua_tostring(L, -1) ? strdup(lua_tostring(L, -1)) : NULL);
         lua_pop(L, 1);
         load->outcome = LOAD_FAILED;
-        program_give_up_compiling(&load->compiler);
+        program_give_up_compiling(&load->slices.compiler);
         load->ended(load);
         return;
     }
@@ -370,9 +294,16 @@ static void begin(program_load *load, int arguments) {
     task->owner = load;
     task->context.of_run = true;
     binding_belong(task, load->generation);
-    if (load->generation->staging)
-        lua_sethook(task->co, on_count, LUA_MASKCOUNT, HOOK_INTERVAL);
-    run_slice(load, count);
+    if (!load->generation->staging) {
+        binding_resume(task, count);
+        mp_loop_settle(load->state->loop);
+        return;
+    }
+    program_slice(load->speaker);
+    if (!program_start_slices(&load->slices, task, count, load->started, load->options->reload_timeout)) {
+        set_error(load, strdup("there is no thread for the main chunk"));
+        binding_discard(task);
+    }
 }
 
 void program_load_first(program_load *load, int module) {

@@ -11,6 +11,7 @@
 #include "script/c_module.h"
 #include "script/environment.h"
 #include "script/globals.h"
+#include "script/lua_file.h"
 #include "script/search.h"
 #include "script/source.h"
 
@@ -42,8 +43,8 @@ static int run_module(lua_State *L) {
     return module_loaded(L, LUA_OK, 0);
 }
 
-/* Pushes a path of the run's package table without what search_beside has put there: what is below the
-   script's folder is the run's own, also when an installed module asks for something of that name. */
+/* Pushes a path of the run's package table without the entries of search_beside: modules of the script's
+   folder are the run's own, and installed modules don't get them. */
 static void push_shared_path(lua_State *L, int package, const char *name) {
     static const char *const folders[] = {PROGRAM_FOLDER, PROGRAM_TARGET_FOLDER};
     lua_getfield(L, package, name);
@@ -60,8 +61,8 @@ static void push_shared_path(lua_State *L, int package, const char *name) {
     }
 }
 
-/* The installed ones, by Lua's own require. It looks where the state's package table says; for this time that
-   is where the script's own says. Upvalues of program_require. */
+/* The installed ones, by Lua's own require. It searches the state's package paths, which for now are those of
+   the script. Upvalues of program_require. */
 static int require_shared(lua_State *L) {
     static const char *const names[] = {"path", "cpath"};
     lua_settop(L, 4);
@@ -75,9 +76,11 @@ static int require_shared(lua_State *L) {
     lua_setfield(L, 5, names[0]);
     lua_getfield(L, lua_upvalueindex(1), PROGRAM_REQUIRE);
     lua_pushvalue(L, 1);
-    program_lend_descriptor(); /* its searchers open what they find */
+    program_lend_descriptor(); /* its searchers open files */
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
     program_hold_descriptor();
+    lua_pushnil(L);
+    program_offer_loader(L, NULL);
     for (int i = 0; i < 2; i++) {
         lua_pushvalue(L, 7 + i);
         lua_setfield(L, 5, names[i]);
@@ -117,7 +120,7 @@ static bool require_beside(lua_State *L) {
     return true;
 }
 
-/* Pushes what the run itself has put into package.preload for the name, or something else and false. Stack as
+/* Pushes the run's own package.preload entry for the name, or something else and returns false. Stack as
    program_require's. */
 static bool push_preloaded(lua_State *L) {
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
@@ -134,7 +137,7 @@ static bool push_preloaded(lua_State *L) {
     return true;
 }
 
-/* Notes where a module of the script's folder would stand, at index 1 its name: it may come to be there. */
+/* Notes where a module of the script's folder (its name is at index 1) would be: it may appear later. */
 static void note_missing(lua_State *L, int environment) {
     static const char *const ends[] = {".lua", "/init.lua"};
     int top = lua_gettop(L);
@@ -154,7 +157,7 @@ static void note_missing(lua_State *L, int environment) {
     lua_settop(L, top);
 }
 
-/* Stack: name, path, environment, loaded, the module's chunk or what is wrong with it. */
+/* Stack: name, path, environment, loaded, the module's chunk or a message. */
 static int run_compiled(lua_State *L, bool compiled) {
     if (!compiled)
         return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
@@ -162,7 +165,7 @@ static int run_compiled(lua_State *L, bool compiled) {
     return run_module(L);
 }
 
-/* Stack as program_require's. NULL: all is compiled in place. */
+/* Stack as program_require's. */
 static program_compiler *compiler_of(lua_State *L) {
     lua_getfield(L, 3, PROGRAM_COMPILER);
     program_compiler *compiler = lua_touserdata(L, -1);
@@ -170,12 +173,62 @@ static program_compiler *compiler_of(lua_State *L) {
     return compiler;
 }
 
-/* The main chunk goes on, which has waited for the module. */
+/* The compiler that the caller can wait for; NULL: compile in place. */
+static program_compiler *awaited_compiler(lua_State *L) {
+    program_compiler *compiler = compiler_of(L);
+    return compiler && compiler->can_wait(compiler, L) ? compiler : NULL;
+}
+
+/* The main chunk, which has waited for the module, continues. */
 static int module_compiled(lua_State *L, int status, lua_KContext context) {
     (void)status;
     (void)context;
     lua_settop(L, 4);
-    return run_compiled(L, program_take_compiled(L, 3, compiler_of(L)));
+    return run_compiled(L, program_take_compiled(L, lua_tostring(L, 2), 3, compiler_of(L)));
+}
+
+/* The same for an installed one: Lua's require finds the offered function, and loads bytecode itself. */
+static int shared_compiled(lua_State *L, int status, lua_KContext context) {
+    (void)status;
+    (void)context;
+    lua_settop(L, 4);
+    bool compiled = program_end_compiling(compiler_of(L), L);
+    program_text *text = program_to_text(L, 5);
+    bool bytecode = program_is_whole_text(text) && program_is_bytecode_text(text);
+    program_free_text(text);
+    if (compiled)
+        program_offer_loader(L, lua_tostring(L, 2));
+    else if (!bytecode)
+        return run_compiled(L, false);
+    return require_shared(L);
+}
+
+/* True if it is in this table of the registry, which all runs share. Stack as program_require's. */
+static bool is_shared_in(lua_State *L, const char *table) {
+    lua_getfield(L, LUA_REGISTRYINDEX, table);
+    lua_pushvalue(L, 1);
+    bool there = lua_rawget(L, -2) != LUA_TNIL;
+    lua_settop(L, 4);
+    return there;
+}
+
+/* Begins to compile an installed module, and puts its file at index 2. False: Lua's require does it. */
+static bool begin_shared(lua_State *L, program_compiler *compiler) {
+    if (!compiler || is_shared_in(L, LUA_LOADED_TABLE) || is_shared_in(L, LUA_PRELOAD_TABLE))
+        return false;
+    lua_getfield(L, 3, PROGRAM_PACKAGE);
+    push_shared_path(L, 5, "path");
+    bool begun = false;
+    if (lua_type(L, 6) == LUA_TSTRING && program_push_module_in(L, lua_tostring(L, 1))) {
+        lua_replace(L, 2);
+        program_text *text = program_push_text(L);
+        begun = program_open_text(text, lua_tostring(L, 2), false) == 0 &&
+                program_begin_compiling(compiler, L, lua_tostring(L, 2));
+        if (!begun)
+            program_free_text(text);
+    }
+    lua_settop(L, 4);
+    return begun;
 }
 
 int program_require(lua_State *L) {
@@ -207,16 +260,16 @@ int program_require(lua_State *L) {
         return run_module(L);
     }
     lua_settop(L, 4);
+    program_compiler *compiler = awaited_compiler(L);
     lua_pushvalue(L, 1);
     bool own = program_push_module_path(L, 3);
     lua_replace(L, 2);
     if (!own) {
         note_missing(L, 3);
-        return require_beside(L) ? 2 : require_shared(L);
+        if (require_beside(L))
+            return 2;
+        return begin_shared(L, compiler) ? compiler->wait(compiler, L, shared_compiled) : require_shared(L);
     }
-    program_compiler *compiler = compiler_of(L);
-    if (compiler && !compiler->can_wait(compiler, L))
-        compiler = NULL;
     enum program_compiled compiled = program_compile(L, lua_tostring(L, 2), 3, compiler);
     if (compiled == PROGRAM_WAITS)
         return compiler->wait(compiler, L, module_compiled);

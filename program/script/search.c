@@ -35,7 +35,7 @@ bool program_fits_template(const char *folder) {
     return strpbrk(folder, LUA_PATH_SEP LUA_PATH_MARK) == NULL;
 }
 
-/* Something stands there that can be opened, or tried to: what it is the one who opens it says. */
+/* True if there is anything but a folder. Opening it fails if it can't be read, with a message. */
 static bool exists(const char *path) {
     mp_file_status status;
     return mp_system_file_status(path, &status) == 0 && !status.is_folder;
@@ -62,8 +62,8 @@ static bool find_beside(lua_State *L, int environment, const char *const ends[],
     return false;
 }
 
-/* The same by the templates of a path, which is below the name. Lua's package.searchpath opens what it finds,
-   and waits for ever if that is a pipe. */
+/* The same by the templates of a path, which is below the name. Lua's package.searchpath would open what it
+   finds, and wait for ever for a pipe. */
 static bool find_by_templates(lua_State *L) {
     int name = lua_gettop(L);
     for (const char *at = lua_tostring(L, name - 1), *end; *at; at = *end ? end + 1 : end) {
@@ -100,6 +100,11 @@ bool program_push_module_path(lua_State *L, int environment) {
     lua_replace(L, name);
     lua_settop(L, name);
     return own;
+}
+
+bool program_push_module_in(lua_State *L, const char *name) {
+    luaL_gsub(L, name, ".", LUA_DIRSEP);
+    return find_by_templates(L);
 }
 
 bool program_push_c_module_path(lua_State *L, int environment, const char *name) {

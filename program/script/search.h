@@ -9,19 +9,23 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Is a file below the script's folder, or below that of what a linked script leads to? */
+/* True if the file is below the script's folder, or below that of a linked script's target. */
 bool program_is_own(lua_State *L, int environment, const char *path);
 
-/* Takes the name of a module from the stack and pushes the file that the run has it from; false, and nil, if
-   it isn't one of the script's folder. Raises if package.path is no string. */
+/* Takes the name of a module from the stack, and pushes its file in the script's folder; or nil, and returns
+   false. Raises if package.path isn't a string. */
 bool program_push_module_path(lua_State *L, int environment);
 
-/* Can a template of package.path name files in the folder? Not if one of its characters means something
+/* True if a template of package.path can name files in the folder: none of its characters has a meaning
    there. */
 bool program_fits_template(const char *folder);
 
-/* The same for a C module that stands beside the script, where package.cpath can't say so: pushes its file;
-   or nothing and false. */
+/* The same for a C module beside the script in a folder that package.cpath can't name: pushes its file; or
+   nothing, and returns false. */
 bool program_push_c_module_path(lua_State *L, int environment, const char *name);
+
+/* Pushes the file of the module in the path whose templates are on top, or nothing and returns false. May
+   raise. */
+bool program_push_module_in(lua_State *L, const char *name);
 
 #endif

@@ -1,24 +1,28 @@
 -- SPDX-License-Identifier: MIT
--- What is called with arguments that it has no use for: Timer(1000, fn) made a timer that called nothing, and
--- TcpServer("127.0.0.1", 7000) a server that listened nowhere. Every function of docs/types is called with
--- one more than it takes. And the messages of misuse: in words, with what was meant where that can be told.
+-- Calls with more arguments than a function takes. Timer(1000, fn) made a timer that called nothing, and
+-- TcpServer("127.0.0.1", 7000) a server that didn't listen. The spec calls every function of docs/types with
+-- one argument more than it takes. It also checks the messages of misuse: each says what was wrong, and what
+-- was probably meant.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
+local ssl = require "spec.ssl"
 
--- These act, and take nothing: they may stand as handlers and iterators, which are called with more.
+-- These act and take no arguments. They may be handlers and iterators, which are called with arguments.
 local tolerant = {}
 for name in ([[close abort disconnectFromHost closeWriteChannel flush stop cancel pauseAccepting resumeAccepting
-  nextPendingConnection getChar reload]]):gmatch "%w+" do tolerant[name] = true end
+  nextPendingConnection getChar reload pauseReading resumeReading release notify notifyAll
+  disconnectFromServer kill terminate]]):gmatch "%w+" do tolerant[name] = true end
 
--- Everything of docs/types that can be called: { owner, name, count of its parameters }, but what takes any number.
+-- The functions of docs/types but those of any number of parameters: { owner, name, number of parameters }.
 local function functions()
-  local list = {}
+  local list, class = {}, nil
   for line in io.lines "docs/types/moonport.lua" do
+    class = line == "" and "" or line:match "^%-%-%-@class moonport%.(%w+)" or class
     local owner, name, parameters = line:match "^function ([%w]+)[.:](%w+)%((.-)%) end$"
     if not owner then
-      name, parameters = line:match "^%-%-%-@field (%w+) fun%((.-)%): moonport.HostAddress"
-      owner = name and "HostAddressClass"
+      name, parameters = line:match "^%-%-%-@field (%w+) fun%((.-)%): moonport"
+      owner = name and class:match "Class$" and class
     end
     if owner and not parameters:find("...", 1, true) then
       local _, count = parameters:gsub("[^,]+", "")
@@ -33,16 +37,21 @@ local function objects()
   local ended = moonport.spawn(function() end)
   ended:join()
   return { TcpServer = moonport.TcpServer(), TcpSocket = moonport.TcpSocket(), Timer = moonport.Timer(), Task = ended,
-    HostAddress = moonport.HostAddress "127.0.0.1" }
+    HostAddress = moonport.HostAddress "127.0.0.1", SslCertificate = assert(moonport.SslCertificate(ssl.certificate)),
+    SslKey = assert(moonport.SslKey(ssl.key)), SslServer = moonport.SslServer(), SslSocket = moonport.SslSocket(),
+    SslConfiguration = assert(moonport.SslConfiguration {}), Semaphore = moonport.Semaphore(1),
+    SemaphoreToken = moonport.Semaphore(1):acquire(), Condition = moonport.Condition(), Channel = moonport.Channel(),
+    LocalServer = moonport.LocalServer(), LocalSocket = moonport.LocalSocket(), UdpSocket = moonport.UdpSocket(),
+    Process = moonport.Process() }
 end
 
--- The function, and what it is called with: its object first, then so many numbers, which are good for nothing.
+-- The function, and its arguments: first its object, then numbers that mean nothing to it.
 local function call(one, object, count)
   local arguments = table.pack(object)
   if not object then arguments.n = 0 end
   for i = 1, count do arguments[arguments.n + i] = i end
   arguments.n = arguments.n + count
-  local holder = object or (one.owner == "HostAddressClass" and moonport.HostAddress or moonport)
+  local holder = object or moonport[one.owner:match "^(.*)Class$"] or moonport
   return pcall(holder[one.name], table.unpack(arguments, 1, arguments.n))
 end
 
@@ -71,7 +80,7 @@ describe("Surplus arguments", function()
     assert.is_false(of.Timer:isActive())
   end)
 
-  it("are let be by what acts and takes nothing, so that it may be a handler or an iterator", function()
+  it("are ignored by methods that act and take no arguments, so that they may be handlers or iterators", function()
     local of = objects()
     local seen = {}
     for _, one in ipairs(functions()) do
@@ -101,7 +110,7 @@ describe("Surplus arguments", function()
     end
   end)
 
-  it("are none if they are nil, as a function that hands its own on gives them", function()
+  it("are ignored if they are nil, as when a function passes its own arguments on", function()
     local server <close>, socket = moonport.TcpServer(nil), moonport.TcpSocket(nil, nil)
     local timer <close> = moonport.Timer(nil)
     assert(server:listen("127.0.0.1", 0, nil, nil))
@@ -112,18 +121,27 @@ describe("Surplus arguments", function()
     assert.is_true(moonport.HostAddress("::1", nil) == moonport.HostAddress("::1"))
   end)
 
-  it("of a constructor are told with what is meant", function()
+  it("of a constructor raise with a hint at what was meant", function()
     assert.equal("bad argument #1 to 'Timer' (it takes none: start(msec) starts it, and timeout is its handler; or " ..
       "moonport.singleShot(msec, fn))", plainly(function() moonport.Timer(1000, print) end))
-    assert.equal("bad argument #1 to 'TcpServer' (it takes none: listen(address, port) is told where)",
+    assert.equal("bad argument #1 to 'TcpServer' (it takes none: pass the address to listen(address, port))",
       plainly(function() moonport.TcpServer("127.0.0.1", 7000) end))
-    assert.equal("bad argument #1 to 'TcpSocket' (it takes none: connectToHost(host, port) is told where)",
+    assert.equal("bad argument #1 to 'TcpSocket' (it takes none: pass the address to connectToHost(host, port))",
       plainly(function() moonport.TcpSocket("127.0.0.1", 7000) end))
+    assert.equal("bad argument #1 to 'SslServer' (it takes none: pass the certificate to " ..
+      "setSslConfiguration(table), the address to listen(address, port))",
+      plainly(function() moonport.SslServer("127.0.0.1", 7043) end))
+    assert.equal("bad argument #1 to 'SslSocket' (it takes none: pass the address to " ..
+      "connectToHostEncrypted(host, port))", plainly(function() moonport.SslSocket("127.0.0.1", 7043) end))
+    assert.equal("bad argument #1 to 'LocalServer' (it takes none: pass the name to listen(name))",
+      plainly(function() moonport.LocalServer "name" end))
+    assert.equal("bad argument #1 to 'LocalSocket' (it takes none: pass the name to connectToServer(name))",
+      plainly(function() moonport.LocalSocket "name" end))
     assert.equal("bad argument #2 to 'start' (one too many)",
       plainly(function() moonport.Timer():start(1000, print) end))
   end)
 
-  it("don't come from a <close> variable's end, by an error or not", function()
+  it("aren't raised for the end of a <close> variable, with or without an error", function()
     local timer = moonport.Timer()
     local connection
     local ok, message = pcall(function()
@@ -137,7 +155,7 @@ describe("Surplus arguments", function()
   end)
 end)
 
-describe("Misuse is told in words:", function()
+describe("The message of misuse:", function()
   local cases = {
     ["connectToHost: the port is missing"] = function(_, socket) socket:connectToHost "127.0.0.1" end,
     ["listen: a port is a number, not a table"] = function(server) server:listen("127.0.0.1", {}) end,

@@ -1,16 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- Sockets that become readable in the same turn are all received from before the first of their handlers runs. What a
--- handler does to a socket behind it in the batch must come out as if that had not been received yet.
+-- The loop receives from all sockets that are readable in the same turn before it runs the first of their
+-- handlers. What a handler does to a later socket of the batch must have the same result as if that socket
+-- hadn't received yet.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local posix = helper.posix
 local sockets = require "spec.qt.sockets"
 
-describe("of sockets that are readable in the same turn", function()
+describe("When several sockets are readable in the same turn,", function()
   after_each(sockets.close)
 
-  -- A server with as many connections, in the order in which they were made, and the clients at their other ends.
+  -- A server with `count` connections, in the order in which they were made, and their clients.
   local function connected(count, unheld)
     local server, clients, taken = sockets.server(), {}, {}
     for i = 1, count do clients[i] = helper.connect(server:serverPort()) end
@@ -28,7 +29,7 @@ describe("of sockets that are readable in the same turn", function()
     for i, client in ipairs(clients) do client:send(text .. i) end
   end
 
-  it("each gets its own bytes, however many there are and however much has come", function()
+  it("each gets its own bytes, however many sockets there are and however much has arrived", function()
     for _, size in ipairs { 1, 64, 1000, 15000, 70000 } do
       local clients, taken = connected(40)
       for _, socket in ipairs(taken) do
@@ -44,7 +45,7 @@ describe("of sockets that are readable in the same turn", function()
     end
   end)
 
-  it("one keeps what its handler leaves, while those behind it are read", function()
+  it("one keeps what its handler leaves unread, while later ones are read", function()
     local clients, taken = connected(5)
     local seen = {}
     for i, socket in ipairs(taken) do
@@ -58,7 +59,7 @@ describe("of sockets that are readable in the same turn", function()
     end
   end)
 
-  it("one that a handler before it ends is not signalled, and its bytes go with it", function()
+  it("one that an earlier handler ends is not signalled, and its bytes are dropped", function()
     for _, stop in ipairs { "abort", "close", "disconnectFromHost" } do
       local clients, taken = connected(20)
       local order, ends = {}, 0
@@ -81,7 +82,7 @@ describe("of sockets that are readable in the same turn", function()
     end
   end)
 
-  it("one that a handler before it ends may be collected before its turn", function()
+  it("one that an earlier handler ends may be collected before its turn", function()
     local clients, taken = connected(20, true)
     local calls = 0
     for i, socket in ipairs(taken) do
@@ -103,7 +104,7 @@ describe("of sockets that are readable in the same turn", function()
     assert.equal(1, calls)
   end)
 
-  it("one that a handler before it gives another connection gets nothing of its former one", function()
+  it("one that an earlier handler connects again gets no bytes of its former connection", function()
     local clients, taken = connected(8)
     local first, got, others = nil, {}, {}
     for i, socket in ipairs(taken) do
@@ -133,7 +134,7 @@ describe("of sockets that are readable in the same turn", function()
     assert.equal(("new"):rep(7), table.concat(got))
   end)
 
-  it("one that a handler before it closes gets nothing more, also while it sends what is queued", function()
+  it("one that an earlier handler closes gets nothing more, also while it sends what is queued", function()
     local clients, taken = connected(8)
     local order, big = {}, ("x"):rep(4 << 20)
     for i, socket in ipairs(taken) do
@@ -156,7 +157,7 @@ describe("of sockets that are readable in the same turn", function()
     assert.equal(1, #order)
   end)
 
-  it("one has the handler and the blocked signals that it was given last, also by a handler before it", function()
+  it("one uses the handler and the blocked signals that were set last, also by an earlier handler", function()
     local clients, taken = connected(6)
     local log = {}
     for i, socket in ipairs(taken) do
@@ -184,7 +185,7 @@ describe("of sockets that are readable in the same turn", function()
     assert.equal(6, #log + unread / 2)
   end)
 
-  it("one whose handler waits or fails doesn't hold up those behind it", function()
+  it("one whose handler waits or fails doesn't delay the later ones", function()
     local clients, taken = connected(12)
     local answered = 0
     moonport.onError(function() end)
@@ -226,7 +227,7 @@ describe("of sockets that are readable in the same turn", function()
     for i, socket in ipairs(taken) do assert.equal(("<"):rep(70) .. "hello" .. i, socket:readAll()) end
   end)
 
-  it("one whose handler begins a task that waits for more on it leaves the others their turn", function()
+  it("one whose handler starts a task that waits for more input doesn't delay the others", function()
     local clients, taken = connected(9)
     local got = {}
     for i, socket in ipairs(taken) do
@@ -254,7 +255,7 @@ describe("of sockets that are readable in the same turn", function()
     end
   end)
 
-  it("one has what it made belong to itself: connections that its handler takes are aborted with it alone", function()
+  it("one owns what its handler made: only its failure aborts the connections that its handler took", function()
     local server = sockets.server()
     local clients, taken = connected(6)
     local mine = {}
@@ -279,7 +280,7 @@ describe("of sockets that are readable in the same turn", function()
     moonport.onError(nil)
   end)
 
-  it("one that fails is reported with its own stack, and nothing of what runs the handlers", function()
+  it("one that fails is reported with the stack of its handler, without the frames of the batch", function()
     local clients, taken = connected(4)
     local reports = {}
     moonport.onError(function(report, socket) reports[#reports + 1] = { report, socket } end)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- closeWriteChannel: the peer sees the end behind what was written, and its own half stays as it is.
+-- closeWriteChannel: the peer reads the end after the queued bytes; reading from the peer goes on.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -13,7 +13,7 @@ end
 describe("closeWriteChannel", function()
   after_each(sockets.close)
 
-  it("ends what the peer reads, and goes on reading in ConnectedState #valgrind", function()
+  it("sends the end to the peer, and reading goes on in ConnectedState #valgrind", function()
     local socket, plain = sockets.withPlain()
     socket:write "question"
     assert.is_true(socket:closeWriteChannel())
@@ -37,7 +37,7 @@ describe("closeWriteChannel", function()
     assert.equal("ConnectedState", socket:state())
   end)
 
-  it("comes behind all that is queued, however large, for a peer that reads late", function()
+  it("sends the end after all that is queued, however large, to a peer that reads late", function()
     local socket, plain = sockets.withPlain()
     sockets.stuff(socket)
     assert.is_true(socket:closeWriteChannel())
@@ -48,7 +48,7 @@ describe("closeWriteChannel", function()
     assert.equal("ConnectedState", socket:state())
   end)
 
-  it("refuses later writes with a code, and keeps what was written before", function()
+  it("refuses later writes with a code, and still sends what was written before", function()
     local socket, plain = sockets.withPlain()
     socket:write "kept"
     socket:closeWriteChannel()
@@ -59,7 +59,7 @@ describe("closeWriteChannel", function()
     refuses(socket:write "later")
   end)
 
-  it("while connecting takes effect behind what is written before, and at once without", function()
+  it("while connecting sends the end after what is queued, or as soon as it is connected", function()
     for _, text in ipairs { "hello", "" } do
       local listener, socket = helper.listen(), sockets.socket()
       local log = trace.record(socket)
@@ -75,7 +75,7 @@ describe("closeWriteChannel", function()
     end
   end)
 
-  it("fails without a connection: before, bound, and after its end", function()
+  it("fails without a connection: before it, when only bound, and after its end", function()
     local socket, plain = sockets.withPlain()
     local fresh = sockets.socket()
     local function assertFails(one)
@@ -101,7 +101,7 @@ describe("closeWriteChannel", function()
     assert.equal("anew", listener:accept():receive(4))
   end)
 
-  it("doesn't hold disconnectFromHost up, nor what that sends", function()
+  it("doesn't delay disconnectFromHost, which still sends what is queued", function()
     local socket, plain = sockets.withPlain()
     sockets.stuff(socket)
     socket:closeWriteChannel()
@@ -111,7 +111,7 @@ describe("closeWriteChannel", function()
     sockets.eventuallyState(socket, "UnconnectedState")
   end)
 
-  it("and a peer that goes without reading ends the connection", function()
+  it("ends the connection if the peer resets it without reading", function()
     local socket, plain = sockets.withPlain()
     sockets.stuff(socket)
     socket:closeWriteChannel()
@@ -138,7 +138,7 @@ describe("A connection whose write channel is closed", function()
     trace.expect(log, ends)
   end)
 
-  it("also with setAllowHalfOpen, where the peer's end is no error", function()
+  it("also ends so with setAllowHalfOpen, where the peer's end is no error", function()
     local socket, plain = sockets.withPlain()
     socket:setAllowHalfOpen(true)
     local log = trace.record(socket)
@@ -149,7 +149,7 @@ describe("A connection whose write channel is closed", function()
     assert.equal("UnknownSocketError", socket:error())
   end)
 
-  it("and when the peer was the first to end", function()
+  it("also ends so when the peer was the first to end", function()
     local socket, plain = sockets.withPlain()
     socket:setAllowHalfOpen(true)
     local log = trace.record(socket)
@@ -162,7 +162,7 @@ describe("A connection whose write channel is closed", function()
     assert.equal("closed", plain:waitForEnd())
   end)
 
-  it("first sends what is queued when the peer has ended before", function()
+  it("sends what is queued before it ends when the peer ended already", function()
     local socket, plain = sockets.withPlain()
     socket:setAllowHalfOpen(true)
     local log = trace.record(socket)
@@ -174,7 +174,7 @@ describe("A connection whose write channel is closed", function()
     sockets.eventuallyState(socket, "UnconnectedState")
   end)
 
-  it("signals first what came unseen while a handler waited", function()
+  it("first signals what arrived unseen while a handler waited", function()
     local socket, plain = sockets.withPlain()
     local log, go = {}, false
     socket:setAllowHalfOpen(true)
@@ -215,7 +215,7 @@ end)
 describe("closeWriteChannel of a pipe", function()
   after_each(sockets.close)
 
-  it("closes one that is only written, behind what is queued", function()
+  it("closes a pipe for writing after what is queued", function()
     local input, output = assert(helper.posix.pipe())
     local socket = sockets.socket()
     assert(socket:setSocketDescriptor(output, "ConnectedState", "WriteOnly"))
@@ -227,7 +227,7 @@ describe("closeWriteChannel of a pipe", function()
     helper.posix.close(input)
   end)
 
-  it("fails on one that is read: it has no such side", function()
+  it("fails on a pipe for reading, which has no write channel", function()
     local input, output = assert(helper.posix.pipe())
     local socket = sockets.socket()
     assert(socket:setSocketDescriptor(input))

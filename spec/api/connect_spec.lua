@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- moonport.connect and disconnect, and Qt's rules of emission: handlers that come or go while a signal is delivered.
+-- moonport.connect and disconnect, and Qt's rules for handlers that are connected or disconnected during
+-- delivery.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -23,7 +24,7 @@ local function recorder()
 end
 
 describe("moonport.connect", function()
-  it("adds handlers, called in order after the field's own, whatever came first", function()
+  it("adds handlers, which are called in order after the field's handler, whichever was set first", function()
     local timer = moonport.Timer()
     local seen, record = recorder()
     moonport.connect(timer, "timeout", record "a")
@@ -34,7 +35,7 @@ describe("moonport.connect", function()
     assert.same({ "field", "a", "b", "c" }, seen)
   end)
 
-  it("calls a function as often as it was connected, with all arguments", function()
+  it("calls a function once for each of its connections, with all arguments", function()
     local server <close> = moonport.TcpServer()
     assert(server:listen "127.0.0.1")
     helper.connect(server:serverPort())
@@ -51,7 +52,7 @@ describe("moonport.connect", function()
     socket:abort()
   end)
 
-  it("takes nothing but an object, a signal, a function and known options", function()
+  it("raises for all but an object, a signal, a function and known options", function()
     local timer = moonport.Timer()
     assert.error(function() moonport.connect(timer, "timeout") end)
     assert.error(function() moonport.connect(timer, "timeout", {}) end)
@@ -73,7 +74,7 @@ describe("moonport.connect", function()
 end)
 
 describe("moonport.disconnect", function()
-  it("is true once, then false, and ends the calls", function()
+  it("returns true once, then false, and stops the calls", function()
     local timer = moonport.Timer()
     local seen, record = recorder()
     local a = moonport.connect(timer, "timeout", record "a")
@@ -84,7 +85,7 @@ describe("moonport.disconnect", function()
     assert.same({ "b" }, seen)
   end)
 
-  it("of one of two connections of the same function leaves the other", function()
+  it("of one of two connections of the same function leaves the other connected", function()
     local timer = moonport.Timer()
     local count = 0
     local function handler() count = count + 1 end
@@ -112,7 +113,7 @@ describe("A singleShot connection", function()
     assert.is_false(moonport.disconnect(connection))
   end)
 
-  it("can be disconnected before; {singleShot = false} and {} run always", function()
+  it("can be disconnected before it runs; with {singleShot = false} or {} it runs each time", function()
     local timer = moonport.Timer()
     local seen, record = recorder()
     local once = moonport.connect(timer, "timeout", record "once", { singleShot = true })
@@ -124,7 +125,7 @@ describe("A singleShot connection", function()
     assert.same({ "a", "b", "a", "b" }, seen)
   end)
 
-  it("runs once although its handler waits while the signal comes again", function()
+  it("runs once even if its handler waits while the signal is emitted again", function()
     local timer <close> = moonport.Timer()
     local started, others, over = 0, 0, false
     moonport.connect(timer, "timeout", function()
@@ -140,7 +141,7 @@ describe("A singleShot connection", function()
 end)
 
 describe("While a signal is delivered", function()
-  it("a handler that is connected then is not called, by whichever handler it was connected", function()
+  it("a handler that is connected meanwhile is not called, whichever handler connected it", function()
     local timer = moonport.Timer()
     local seen, record = recorder()
     function timer:timeout()
@@ -158,7 +159,7 @@ describe("While a signal is delivered", function()
     assert.same({ "field", "connected", "by field", "by connected" }, seen)
   end)
 
-  it("the first connection ever, made by the field's handler, is not called", function()
+  it("the object's first connection, made by the field's handler, is not called", function()
     local timer = moonport.Timer()
     local seen, record = recorder()
     function timer:timeout()
@@ -204,7 +205,7 @@ describe("While a signal is delivered", function()
     assert.same({ "own", "next", "next" }, seen)
   end)
 
-  it("a handler that waits doesn't hold up the next ones, nor does one that fails", function()
+  it("a handler that waits or fails doesn't delay the next ones", function()
     local timer = moonport.Timer()
     local seen, record = recorder()
     local go, over = false, false

@@ -1,4 +1,5 @@
--- One spec for each row of docs/differences.md, which says why; spec/qt has the finer points of most.
+-- One spec for each row of docs/differences.md, which gives the reasons. spec/qt tests most of them in
+-- detail.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -19,7 +20,7 @@ local function connected(port)
   return socket
 end
 
--- A socket and the one of its server.
+-- A socket, and the server's socket for it.
 local function pair()
   local server <close> = listening()
   local socket = connected(server:serverPort())
@@ -27,7 +28,7 @@ local function pair()
   return socket, server:nextPendingConnection()
 end
 
--- A socket and a plain one of the helper.
+-- A socket, and a plain socket of the helper that it is connected to.
 local function withPlain()
   local listener = helper.listen()
   local socket = connected(listener:port())
@@ -40,8 +41,8 @@ local function eventuallyUnconnected(socket)
   helper.eventually(function() return socket:state() == "UnconnectedState" end)
 end
 
-describe("the differences from Qt:", function()
-  it("D1 no signal is delivered inside a call, and handlers set after it get them", function()
+describe("The differences from Qt:", function()
+  it("D1 no signal is delivered inside a call, and a handler that is set after the call gets it", function()
     local server <close> = listening()
     local socket <close> = moonport.TcpSocket()
     local inside, seen = true, {}
@@ -58,7 +59,7 @@ describe("the differences from Qt:", function()
     socket.stateChanged = nil
   end)
 
-  it("D2 a handler that waits keeps nobody else from being served", function()
+  it("D2 a handler that waits doesn't keep others from being served", function()
     local server <close> = moonport.TcpServer()
     function server:newConnection()
       local socket <close> = self:nextPendingConnection()
@@ -75,7 +76,7 @@ describe("the differences from Qt:", function()
   end)
 
   it("D3 a failure is nil, a message and a code", function()
-    local other = helper.listen() -- somebody else's
+    local other = helper.listen() -- of another socket
     local second = moonport.TcpServer()
     local port = other:port()
     local ok, message, code = second:listen("127.0.0.1", port)
@@ -84,7 +85,7 @@ describe("the differences from Qt:", function()
     assert.equal("AddressInUseError", code)
   end)
 
-  it("D4 a client that has half-closed gets the answer that a handler had to wait for", function()
+  it("D4 a client that has half-closed gets its answer although the handler has to wait for it", function()
     local server <close> = listening {
       readyRead = function(self)
         local question = self:readAll()
@@ -111,7 +112,7 @@ describe("the differences from Qt:", function()
     socket:close()
   end)
 
-  it("D5 out of descriptors: one acceptError, a loop at rest, and all clients are served in the end", function()
+  it("D5 without free descriptors: one acceptError, no spinning loop, and all clients are served later", function()
     local script = helper.file [[
       local moonport = require "moonport"
       local server, held, count = moonport.TcpServer(), {}, 0
@@ -145,7 +146,7 @@ describe("the differences from Qt:", function()
     assert.equal(0, program:wait())
   end)
 
-  it("D6 reading goes on as soon as a full read buffer has room", function()
+  it("D6 reading resumes as soon as a full read buffer has room", function()
     local socket, plain = withPlain()
     socket:setReadBufferSize(4)
     plain:send "abcdef"
@@ -156,7 +157,7 @@ describe("the differences from Qt:", function()
     socket:close()
   end)
 
-  it("D7 nextPendingConnection leaves accepting paused; raising the limit goes on accepting", function()
+  it("D7 nextPendingConnection leaves accepting paused; raising the limit resumes it", function()
     local server <close> = listening()
     server:setMaxPendingConnections(1)
     local clients = { helper.connect(server:serverPort()), helper.connect(server:serverPort()) }
@@ -176,7 +177,7 @@ describe("the differences from Qt:", function()
     for _, client in ipairs(clients) do client:close() end
   end)
 
-  it("D8 a refused connection with queued data tells of one error", function()
+  it("D8 a refused connection with queued data signals one error", function()
     local socket, errors = moonport.TcpSocket(), 0
     function socket.errorOccurred() errors = errors + 1 end
     socket:connectToHost("127.0.0.1", helper.unusedPort())
@@ -187,7 +188,7 @@ describe("the differences from Qt:", function()
     socket:close()
   end)
 
-  it("D8 abort in stateChanged keeps connected from coming", function()
+  it("D8 abort in stateChanged prevents connected", function()
     local server <close>, socket = listening(), moonport.TcpSocket()
     local told, aborted = false, false
     function socket:stateChanged(state)
@@ -203,7 +204,7 @@ describe("the differences from Qt:", function()
     assert.is_false(told)
   end)
 
-  it("D9 a failed write leaves unread data to be read", function()
+  it("D9 a failed write leaves unread data readable", function()
     local socket, plain = withPlain()
     plain:send "kept"
     helper.eventually(function() return socket:bytesAvailable() == 4 end)
@@ -214,7 +215,7 @@ describe("the differences from Qt:", function()
     socket:close()
   end)
 
-  it("D9 what is written inside disconnected, after connectToHost, arrives", function()
+  it("D9 bytes that disconnected's handler writes after connectToHost arrive", function()
     local listener = helper.listen()
     local socket = connected(listener:port())
     function socket:disconnected()
@@ -228,7 +229,7 @@ describe("the differences from Qt:", function()
     listener:close()
   end)
 
-  it("D10 over the write buffer's limit, write takes nothing and says so", function()
+  it("D10 beyond the write buffer's limit, write queues nothing and fails", function()
     local socket, peer = pair()
     assert.equal(16 << 20, socket:writeBufferLimit())
     assert.equal(16 << 20, socket:readBufferSize())
@@ -272,7 +273,7 @@ describe("the differences from Qt:", function()
     socket:close()
   end)
 
-  it("D14 a connection outlives its server that is closed and that nobody names", function()
+  it("D14 a connection outlives its server, which is closed and referenced nowhere", function()
     local client
     do
       local server = listening { readyRead = function(self) self:write(self:readAll()) end }
@@ -286,11 +287,11 @@ describe("the differences from Qt:", function()
     client:close()
   end)
 
-  it("D15 a name with an address that doesn't answer is reached at its other one", function()
+  it("D15 a name is reached at its second address when the first doesn't answer", function()
     if not pcall(helper.listen, "::1", 0) then return pending "there is no IPv6 here" end
     local server <close>, fill = moonport.TcpServer(), {}
     local silent
-    for _ = 1, 20 do -- until both have the same port: somebody else may have the other one
+    for _ = 1, 20 do -- until both have the same port: another process may have the second one
       silent = helper.listen("::1", 0)
       if server:listen("127.0.0.1", silent:port()) then break end
     end
@@ -309,7 +310,7 @@ describe("the differences from Qt:", function()
     helper.eventually(function() return server:nextPendingConnection() end):abort()
   end)
 
-  it("D31 a mapped address is in the networks of its IPv4 part", function()
+  it("D31 a mapped address belongs to the networks of its IPv4 part", function()
     local server <close> = listening()
     server:close()
     assert(server:listen "any")
@@ -326,7 +327,7 @@ describe("the differences from Qt:", function()
     client:close()
   end)
 
-  it("D32 an option that is set while the name is looked up holds", function()
+  it("D32 an option that is set during the host lookup takes effect", function()
     local server <close>, socket = listening(), moonport.TcpSocket()
     socket:connectToHost("localhost", server:serverPort())
     assert.equal("HostLookupState", socket:state())
@@ -338,7 +339,7 @@ describe("the differences from Qt:", function()
     helper.eventually(function() return server:nextPendingConnection() end):abort()
   end)
 
-  it("D33 a wait that times out while connecting leaves the attempt alone, and is signalled", function()
+  it("D33 a wait that times out while connecting doesn't end the attempt, and is signalled", function()
     local hole <close> = network.blackHole()
     for _, wait in ipairs { "waitForReadyRead", "waitForBytesWritten", "waitForDisconnected" } do
       local socket, told = moonport.TcpSocket(), {}
@@ -353,7 +354,7 @@ describe("the differences from Qt:", function()
     end
   end)
 
-  it("D34 waitForConnected(0) takes a connection that is there", function()
+  it("D34 waitForConnected(0) finds a connection that is made already", function()
     local server <close>, socket = listening(), moonport.TcpSocket()
     local plain = helper.connect(server:serverPort()) -- a server that accepts
     helper.eventually(function() return server:nextPendingConnection() end):abort()
@@ -427,7 +428,7 @@ describe("the differences from Qt:", function()
     end)
   end
 
-  it("D39 who closes sends all of it, although the peer is still sending", function()
+  it("D39 the side that closes sends all of its data although the peer is still sending", function()
     local socket, plain = withPlain()
     local size = 0
     repeat
@@ -444,7 +445,63 @@ describe("the differences from Qt:", function()
     eventuallyUnconnected(socket)
   end)
 
-  it("D40 a write in a refused connect's stateChanged doesn't change what errorOccurred tells", function()
+  it("D25 a crashed server's file is replaced, a live server's and any other file is left alone", function()
+    local path = os.tmpname()
+    local server, second = moonport.LocalServer(), moonport.LocalServer()
+    local function refused(...) assert.equal("AddressInUseError", (select(3, ...))) end
+    second:setSocketOptions "WorldAccessOption"
+    refused(second:listen(path)) -- it is an ordinary file
+    assert(os.remove(path))
+    assert(server:listen(path))
+    refused(second:listen(path))
+    refused(moonport.LocalServer.removeServer(path))
+    assert(os.rename(path, path .. ".moved"))
+    server:close() -- leaves the file, which it doesn't find: as if it had crashed
+    assert(second:listen(path .. ".moved"))
+    second:close()
+    assert.is_nil(io.open(path .. ".moved"))
+  end)
+
+  it("D26 a connect to a full backlog waits without load, and a path may have 107 bytes", function()
+    local name = "unix:@" .. helper.uniqueName()
+    local server <close> = moonport.TcpServer()
+    server:setListenBacklogSize(0)
+    assert(server:listen(name))
+    server:pauseAccepting()
+    local first, second = moonport.TcpSocket(), moonport.TcpSocket()
+    first:connectToHost(name)
+    assert(first:waitForConnected(helper.timeout))
+    second:connectToHost(name)
+    local before = moonport.stats().iterations
+    helper.settle(50)
+    assert.is_true(moonport.stats().iterations - before < 500)
+    assert.equal("ConnectingState", second:state())
+    assert.equal(5, second:write "early")
+    server:resumeAccepting()
+    assert(second:waitForConnected(helper.timeout))
+    first:abort()
+    second:abort()
+    local other <close> = moonport.LocalServer()
+    local _, message, code = other:listen("/tmp/" .. ("x"):rep(103))
+    assert.equal("HostNotFoundError", code)
+    assert.truthy(message:find "107")
+    assert(other:listen("unix:@" .. helper.uniqueName() .. ("x"):rep(107 - #helper.uniqueName())))
+  end)
+
+  it("D45 a local socket has the codes and the order of TCP, and keeps its server's name", function()
+    local path = os.tmpname()
+    assert(os.remove(path))
+    local seen, socket = {}, moonport.LocalSocket()
+    function socket:stateChanged(state) seen[#seen + 1] = state end
+    function socket:errorOccurred(code) seen[#seen + 1] = code end
+    socket:connectToServer(path)
+    assert.is_nil((socket:waitForConnected(helper.timeout)))
+    helper.eventually(function() return #seen == 3 end)
+    assert.same({ "ConnectingState", "UnconnectedState", "HostNotFoundError" }, seen)
+    assert.equal(path, socket:serverName())
+  end)
+
+  it("D40 a write in a refused connect's stateChanged doesn't change what errorOccurred reports", function()
     local socket, told = moonport.TcpSocket(), {}
     function socket:stateChanged(state)
       if state == "UnconnectedState" then told[#told + 1] = (select(3, self:write "x")) end
@@ -455,7 +512,7 @@ describe("the differences from Qt:", function()
     assert.same({ "UnknownSocketError", "ConnectionRefusedError" }, told)
   end)
 
-  it("D41 isValid is true at the peer's end, and behind it, until close", function()
+  it("D41 isValid is true at and after the peer's end, until close", function()
     local socket, plain = withPlain()
     local within
     function socket:errorOccurred() within = self:isValid() end
@@ -467,7 +524,7 @@ describe("the differences from Qt:", function()
     assert.is_false(socket:isValid())
   end)
 
-  it("D4 a connection whose peer has ended is kept until it is taken, and gets its answer", function()
+  it("D4 a connection whose peer ended is kept until the script takes it, and the peer gets its answer", function()
     local server <close> = listening()
     local client = helper.connect(server:serverPort())
     client:send "question"

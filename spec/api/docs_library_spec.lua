@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The modules in Lua that ship with moonport: what each has, its reference page and its types say the same.
+-- The modules in Lua that ship with moonport: module, reference page and types have the same functions.
 
 local helper = require "spec.helper" -- luacheck: ignore
 
@@ -10,7 +10,7 @@ local function keys(set)
   return list
 end
 
--- The functions of a table; __name and the like, and what a module keeps for itself (`hidden`), left out.
+-- The functions of a table, without __name and the like and without what the module hides (`hidden`).
 local function functions(from, hidden)
   local set = {}
   for name, value in pairs(from) do
@@ -26,7 +26,7 @@ local function parameters(text)
   return table.concat(list, ", ")
 end
 
--- Each "name(parameters)" of a section of a page.
+-- Each "name(parameters)" in a section of a page.
 local function section(page, title)
   local set, current = {}, nil
   for line in io.lines("docs/reference/" .. page .. ".md") do
@@ -52,16 +52,37 @@ local function names(list)
   return keys(set)
 end
 
+-- What moonport.compat's objects have for each other, and what is as in another class.
+local function hide(...)
+  local set = { new = true, clock = true, isHeld = true, problem = true, readable = true, remaining = true,
+    settle = true, signals = true, use = true, writable = true }
+  for _, list in ipairs { ... } do for name in list:gmatch "%w+" do set[name] = true end end
+  return set
+end
+
+local common = "close getfd setfd settimeout gettimeout getstats setstats"
+
 local classes = {
   { "test", "Module", "test", require "moonport.test" },
   { "test", "Service", "Service", require "moonport.test.service", { start = true, opened = true } },
   { "test", "Client", "Client", require "moonport.test.client", { connect = true, timeout = true, giveWay = true } },
+  { "test", "Authority", "Authority", require "moonport.test.authority", { open = true } },
+  { "http", "Module", "http", require "moonport.http" },
   { "compat_socket", "Module", "socket", require "moonport.compat.socket" },
-  { "compat_socket", "tcp", "tcp", require "moonport.compat.socket.tcp",
-    { new = true, readable = true, writable = true } },
+  { "compat_socket", "tcp", "tcp", require "moonport.compat.socket.tcp", hide() },
+  { "compat_socket", "udp", "udp", require "moonport.compat.socket.udp",
+    hide(common, "getfamily take drop await") },
+  { "compat_socket", "unix", "unix", require "moonport.compat.socket.unix".class,
+    hide(common, "accept dirty receive send shutdown") },
+  { "compat_socket", "dns", "dns", require "moonport.compat.socket.dns" },
+  { "compat_ssl", "Module", "ssl", require "moonport.compat.ssl" },
+  { "compat_ssl", "Connection", "connection", require "moonport.compat.ssl.connection",
+    hide("wrap close dirty getfd getpeername getsockname getstats gettimeout setoption setstats settimeout shutdown") },
+  { "compat_ssl", "Certificate", "certificate", require "moonport.compat.ssl.certificate",
+    { new = true, load = true } },
 }
 
-describe("the reference of the modules in Lua", function()
+describe("The reference of the modules in Lua", function()
   for _, class in ipairs(classes) do
     local page, title, owner, real, hidden = table.unpack(class)
     it(("has every function of %s, %s, and no others, and so have the types"):format(page, title), function()

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- An error in a handler is reported, ends its one connection, and nobody else notices.
+-- An error in a handler is reported and ends its one connection; others aren't affected.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
 
--- Collects what onError's function gets until the spec ends.
+-- Collects what onError's function is called with, until the spec ends.
 local function reports()
   local list = setmetatable({}, { __close = function() moonport.onError(nil) end })
   moonport.onError(function(...) list[#list + 1] = table.pack(...) end)
@@ -58,7 +58,7 @@ io.stdout:flush()
     assert.equal(0, program:wait())
   end)
 
-  it("has the whole traceback of a handler that is a C function without a name", function()
+  it("has a complete traceback when the handler is a C function without a name", function()
     local list <close> = reports()
     local timer = moonport.Timer()
     timer.timeout = coroutine.wrap(function() error "on purpose" end)
@@ -111,7 +111,7 @@ io.stdout:flush()
     end
   end)
 
-  it("aborts the connection it happened on: unsent bytes are dropped, others stay", function()
+  it("aborts its connection: unsent bytes are dropped; other connections stay", function()
     local server <close> = serving(function(socket)
       socket:write(("x"):rep(100))
       error "on purpose"
@@ -138,7 +138,7 @@ io.stdout:flush()
     assert.equal(1, count)
   end)
 
-  it("inside disconnected, aboutToClose or while closing does no further harm", function()
+  it("inside disconnected or aboutToClose, or while closing, has no further effect", function()
     for _, signal in ipairs { "disconnected", "aboutToClose", "stateChanged", "errorOccurred",
       "readChannelFinished" } do
       local list <close> = reports()
@@ -156,7 +156,7 @@ io.stdout:flush()
     end
   end)
 
-  it("of newConnection before it took the connection ends that one; the next client is served", function()
+  it("of newConnection before it took the connection aborts that connection; the next client is served", function()
     local list <close> = reports()
     local server <close> = serving()
     local failing = true
@@ -175,7 +175,7 @@ io.stdout:flush()
     assert.equal("newConnection", list[1][3])
   end)
 
-  it("of newConnection after it took the connection ends that one, after a wait too", function()
+  it("of newConnection after it took the connection aborts that connection, also after a wait", function()
     for _, wait in ipairs { false, true } do
       local server <close> = serving()
       local failing = true
@@ -194,7 +194,7 @@ io.stdout:flush()
     end
   end)
 
-  it("of onError's own function is logged only; the connection is aborted all the same", function()
+  it("of onError's function is only logged; the connection is aborted nevertheless", function()
     local calls = 0
     moonport.onError(function()
       calls = calls + 1
@@ -218,7 +218,7 @@ io.stdout:flush()
     assert.equal(before + 1, moonport.stats().handlerErrors)
   end)
 
-  it("that the script catches is none", function()
+  it("is not reported if the script catches it", function()
     local list <close> = reports()
     local server <close> = serving(function(socket)
       socket:write(tostring(select(2, pcall(error, "caught", 0))))

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- D4: a client that sends a request and half-closes gets its answer, whoever works on it; and half-open mode.
+-- D4: a client that sends a request and half-closes gets its answer, whichever code serves it; and half-open
+-- mode.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
 
--- A client sends a request and half-closes; the answer comes complete, then the end.
+-- A client sends a request and half-closes; it receives the complete answer, then the end.
 local function assertAnswered(server)
   local client = helper.connect(server:serverPort())
   client:send "request\n"
@@ -47,7 +48,7 @@ describe("A request with a half-close gets its answer", function()
     assertAnswered(listening(server))
   end)
 
-  it("when a task serves one connection after the other", function()
+  it("when a task serves one connection after another", function()
     local server <close> = moonport.TcpServer()
     listening(server)
     local task <close> = moonport.spawn(function()
@@ -62,7 +63,7 @@ describe("A request with a half-close gets its answer", function()
     assert.is_true(task:isActive())
   end)
 
-  it("when it is larger than what the system takes at once", function()
+  it("when the answer is larger than what the system takes at once", function()
     local server <close> = moonport.TcpServer()
     local size = 4 << 20
     function server.connection:readyRead()
@@ -76,7 +77,7 @@ describe("A request with a half-close gets its answer", function()
     assert.equal(size, #client:receiveAll(helper.timeout * 4))
   end)
 
-  it("and a handler that waits for the end doesn't hold the end up", function()
+  it("and a handler that waits for the end doesn't delay the end", function()
     local server <close> = moonport.TcpServer()
     local over
     function server:newConnection()
@@ -111,7 +112,7 @@ describe("In half-open mode", function()
     assert.equal("late answer", client:receiveAll())
   end)
 
-  it("can be set for one socket", function()
+  it("one socket can be half-open while others aren't", function()
     local server <close> = moonport.TcpServer()
     local socket
     function server:newConnection()

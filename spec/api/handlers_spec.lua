@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Fields, what may be stored on an object, blockSignals, names.
+-- Handlers as fields, what may be stored on an object, blockSignals, names.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -17,7 +17,7 @@ local function pair()
 end
 
 describe("A handler", function()
-  it("is a field: assigned, read back, called with its object, and removed by nil", function()
+  it("is a field: it can be assigned and read back, is called with its object, and is removed by nil", function()
     local socket <close>, client = pair()
     local seen = {}
     local function handler(...) seen[#seen + 1] = table.pack(...) end
@@ -46,7 +46,7 @@ describe("A handler", function()
     socket:abort()
   end)
 
-  it("gets what its signal tells: bytes, states, errors", function()
+  it("gets the arguments of its signal: bytes, states, errors", function()
     local socket <close>, client = pair()
     local written, states, code = 0, {}, nil
     function socket:bytesWritten(n) written = written + n end
@@ -61,7 +61,7 @@ describe("A handler", function()
     assert.equal("RemoteHostClosedError", code)
   end)
 
-  it("may be attached after the call that causes its signal, before the loop has its turn", function()
+  it("may be set after the call that causes its signal, before the loop's next turn", function()
     local server <close> = moonport.TcpServer()
     assert(server:listen "127.0.0.1")
     local socket <close> = moonport.TcpSocket()
@@ -76,7 +76,7 @@ describe("A handler", function()
     socket:abort()
   end)
 
-  it("may be exchanged by itself: the next signal gets the new one", function()
+  it("may replace itself: the next signal calls the new one", function()
     local socket <close>, client = pair()
     local seen = {}
     function socket:readyRead()
@@ -91,7 +91,7 @@ describe("A handler", function()
     socket:abort()
   end)
 
-  it("must be a function: anything else under a signal's name raises and changes nothing", function()
+  it("must be a function: any other value under a signal's name raises and changes nothing", function()
     local socket = moonport.TcpSocket()
     local handler = function() end
     socket.readyRead = handler
@@ -100,7 +100,7 @@ describe("A handler", function()
     assert.equal(handler, socket.readyRead)
   end)
 
-  it("under a name that differs from a signal only in letter case raises, with the right name", function()
+  it("under a name that differs from a signal only in letter case raises with the right name", function()
     local server, socket, timer = moonport.TcpServer(), moonport.TcpSocket(), moonport.Timer()
     local f = function() end
     assert.error_matches(function() socket.readyread = f end, "no signal 'readyread'; did you mean 'readyRead'%?")
@@ -115,7 +115,7 @@ describe("A handler", function()
     assert.is_nil(rawget(server.connection, "ReadyRead"))
   end)
 
-  it("of another class's signal raises with the place where it belongs; data under its name is a field", function()
+  it("of another class's signal raises with the class that has it; data under its name is a field", function()
     local socket = moonport.TcpSocket()
     assert.error_matches(function() socket.timeout = print end, "'timeout' is one of Timer")
     socket.timeout, socket.newConnection = 1000, 5
@@ -125,7 +125,7 @@ describe("A handler", function()
 end)
 
 describe("An object", function()
-  it("keeps the script's data and methods", function()
+  it("stores the script's data and methods", function()
     for _, object in ipairs { moonport.TcpServer(), moonport.TcpSocket(), moonport.Timer() } do
       object.name = "ann"
       object[1], object[2.5], object[true] = "one", "float", "boolean"
@@ -147,7 +147,7 @@ describe("An object", function()
     end
   end)
 
-  it("doesn't let a method of its class be overwritten", function()
+  it("refuses to have a method of its class overwritten", function()
     local server, socket, timer = moonport.TcpServer(), moonport.TcpSocket(), moonport.Timer()
     assert.error_matches(function() function socket:write() end end, "'write' is a method and can't be replaced")
     assert.error_matches(function() socket.write = nil end, "'write' is a method")
@@ -160,7 +160,7 @@ describe("An object", function()
 end)
 
 describe("blockSignals", function()
-  it("drops emissions until it is undone; what happens meanwhile happens", function()
+  it("drops emissions until it is undone; everything else happens", function()
     local socket <close>, client = pair()
     local seen = 0
     function socket:readyRead() seen = seen + 1 end
@@ -179,7 +179,7 @@ describe("blockSignals", function()
     socket:abort()
   end)
 
-  it("concerns the moment of delivery, connect's handlers too, and no wait", function()
+  it("applies when a signal is delivered, also to connect's handlers, but not to waits", function()
     local timer <close> = moonport.Timer()
     local seen = 0
     moonport.connect(timer, "timeout", function() seen = seen + 1 end)

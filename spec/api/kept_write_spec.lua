@@ -1,18 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- Strings of medium size are sent from where they lie when the handler has returned. Whatever the system doesn't take
--- then, and whatever the script does meanwhile, the peer gets the bytes that were written, in their order.
+-- Strings of medium size are sent from where they lie, after the handler has returned. Whatever the system
+-- doesn't take then, and whatever the script does meanwhile, the peer gets the bytes that were written, in
+-- their order.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
-describe("what is written in strings of medium size", function()
+describe("What is written in strings of medium size", function()
   after_each(sockets.close)
 
-  -- Different in each place, so that bytes of another string, or freed ones, would be seen.
+  -- Differs at each position, so that the spec notices bytes of another string, or freed ones.
   local function text(i, size) return (("%07d;"):format(i)):rep(size // 8) end
 
-  it("comes as it was, though the peer reads late and the strings are collected", function()
+  it("arrives unchanged though the peer reads late and the strings are collected", function()
     for _, size in ipairs { 512, 1024, 4096, 8184 } do
       local socket, plain = sockets.withPlain()
       assert(socket:setSocketOption("SendBufferSizeSocketOption", 4096))
@@ -42,14 +43,14 @@ describe("what is written in strings of medium size", function()
     assert.equal(all, plain:receive(#all))
   end)
 
-  it("goes in part where write is given a maxSize", function()
+  it("is sent in part if write is given a maxSize", function()
     local socket, plain = sockets.withPlain()
     assert.equal(700, socket:write(text(1, 4096), 700))
     assert.equal(8, socket:write(text(2, 4096), 8))
     assert.equal(text(1, 4096):sub(1, 700) .. text(2, 8), plain:receive(708))
   end)
 
-  it("goes to many, of whom some read late", function()
+  it("is sent to many peers, some of which read late", function()
     local ends = {}
     for i = 1, 150 do
       local socket, plain = sockets.withPlain()
@@ -71,7 +72,7 @@ describe("what is written in strings of medium size", function()
     end
   end)
 
-  it("of more different strings than are kept at once comes too", function()
+  it("arrives also when there are more different strings than are lent at once", function()
     local socket, plain = sockets.withPlain()
     local others = {}
     for i = 1, 200 do others[i] = { sockets.withPlain() } end
@@ -82,7 +83,7 @@ describe("what is written in strings of medium size", function()
     assert.equal(text(0, 1024), plain:receive(1024))
   end)
 
-  it("counts as written and is dropped as anything else", function()
+  it("counts as written, and abort drops it, like any other bytes", function()
     local socket, plain = sockets.withPlain()
     local seen = sockets.record(socket)
     socket:write(text(1, 2048))
@@ -97,7 +98,7 @@ describe("what is written in strings of medium size", function()
     assert.equal("", plain:receiveAll())
   end)
 
-  it("is sent before a close, and behind `connected` if it is written before that", function()
+  it("is sent before a close, and after `connected` if it is written before that", function()
     local listener, socket = helper.listen(), sockets.socket()
     socket:connectToHost("127.0.0.1", listener:port())
     socket:write(text(1, 4096))
@@ -111,7 +112,7 @@ describe("what is written in strings of medium size", function()
     listener:close()
   end)
 
-  it("is sent of a handler of `connected` whose socket is being closed", function()
+  it("is sent if the handler of `connected` writes it while its socket is closing", function()
     local listener, socket = helper.listen(), sockets.socket()
     function socket:connected() self:write(text(1, 4096)) end
     socket:connectToHost("127.0.0.1", listener:port())

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Live objects need no variable, closed ones are garbage, cycles through handlers too.
+-- Live objects need no variable. Closed ones are garbage, also in cycles through handlers.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -12,7 +12,7 @@ local function collected(weak)
 end
 
 describe("A live object", function()
-  it("needs no variable: server, connection and client serve on through full collections #valgrind", function()
+  it("needs no variable: server, connection and client work on through full collections #valgrind", function()
     local port, got
     do
       local server = moonport.TcpServer()
@@ -72,7 +72,7 @@ describe("A closed object", function()
     assert.equal(before, helper.objects())
   end)
 
-  it("that never was connected, or was refused, is collected", function()
+  it("is collected if it was never connected, or was refused", function()
     local weak = setmetatable({}, { __mode = "k" })
     do
       local socket, timer, server = moonport.TcpSocket(), moonport.Timer(), moonport.TcpServer()
@@ -87,7 +87,7 @@ describe("A closed object", function()
     collected(weak)
   end)
 
-  it("stays usable as data for whoever holds it, its server's prototype included", function()
+  it("can still be used as data while it is referenced, including its server's prototype", function()
     local server = moonport.TcpServer()
     server.connection.greeting = "hello"
     assert(server:listen "127.0.0.1")

@@ -11,7 +11,7 @@ local function failure(...)
   return result[2], result[3]
 end
 
--- What a script of the program prints that has these hosts.
+-- What a script of the program prints when these are its hosts.
 local function printed(hosts, source)
   local program = helper.program {
     environment = { CARES_HOSTS = helper.file(hosts, "hosts") },
@@ -22,7 +22,7 @@ local function printed(hosts, source)
 end
 
 describe("moonport.lookup", function()
-  it("gives a literal address as connectToHost takes it", function()
+  it("returns a literal address as connectToHost takes it", function()
     for text, address in pairs { ["127.0.0.1"] = "127.0.0.1", ["127.1"] = "127.0.0.1", ["::1"] = "::1",
       any = "0.0.0.0", ["0"] = "0.0.0.0", ["::ffff:10.1.2.3"] = "::ffff:10.1.2.3" } do
       local addresses, seconds = moonport.lookup(text)
@@ -31,7 +31,7 @@ describe("moonport.lookup", function()
     end
   end)
 
-  it("waits for the addresses of a name, IPv6 and IPv4 in turn, or of one family", function()
+  it("waits for the addresses of a name, IPv6 and IPv4 alternating, or of one family", function()
     assert.equal("::1 127.0.0.1 ::2 127.0.0.2 127.0.0.3 0\n::1 ::2\n127.0.0.1 127.0.0.2 127.0.0.3\n", printed(
       "127.0.0.1 x.test\n::1 x.test\n127.0.0.2 x.test\n::2 x.test\n127.0.0.3 x.test\n", [[
         local addresses, seconds = moonport.lookup "x.test"
@@ -41,7 +41,7 @@ describe("moonport.lookup", function()
       ]]):gsub("\t", " ") .. "")
   end)
 
-  it("suspends its caller alone, and several may look up at once", function()
+  it("suspends only its caller, and several lookups may run at once", function()
     local others, tasks = 0, {}
     moonport.singleShot(0, function() others = others + 1 end)
     for i = 1, 5 do tasks[i] = moonport.spawn(moonport.lookup, "localhost", "IPv4Protocol") end
@@ -58,23 +58,23 @@ describe("moonport.lookup", function()
     assert.equal("HostNotFoundError", select(2, failure("127.0.0.1", "IPv6Protocol")))
   end)
 
-  it("raises for misuse", function()
+  it("raises on misuse", function()
     assert.error_matches(function() moonport.lookup() end, "string expected, got no value")
     assert.error_matches(function() moonport.lookup "a\0b" end, "a host name can't contain a zero byte")
     assert.error_matches(function() moonport.lookup("x", "IPv4") end, "did you mean 'IPv4Protocol'%?")
     assert.error_matches(function() moonport.lookup("x", nil, 5) end, "one too many")
   end)
 
-  it("ends when its task is cancelled, and leaves nothing", function()
+  it("ends when its task is cancelled, and leaves no object behind", function()
     local task = moonport.spawn(moonport.lookup, "nobody.invalid")
     moonport.sleep(0)
     task:cancel()
     assert.equal("OperationError", (select(3, task:join())))
   end)
 
-  it("may be under way in a version that is given up, or taken over", function()
+  it("may be in progress in a generation that is rolled back, and in one that is replaced", function()
     local path = helper.file("", "script.lua")
-    local function version(rest)
+    local function generation(rest)
       helper.rewrite(path, [[
         local moonport = require "moonport"
         local server = moonport.TcpServer()
@@ -84,13 +84,13 @@ describe("moonport.lookup", function()
         assert(addresses[1] == "::1" or addresses[1] == "127.0.0.1")
       ]] .. rest)
     end
-    version 'print "one"'
+    generation 'print "one"'
     local program = helper.program { script = path }
     program:waitForLine "^one$"
-    version 'error "given up"'
+    generation 'error "given up"'
     program:signal "HUP"
     program:waitForLine "reload of .* failed"
-    version 'print "three"'
+    generation 'print "three"'
     program:signal "HUP"
     program:waitForLine "^three$"
     program:waitForLine "reloaded .* generation"
@@ -98,7 +98,7 @@ describe("moonport.lookup", function()
     assert.equal(0, program:wait())
   end)
 
-  it("tells for how many seconds the name servers' answer holds", function()
+  it("returns for how many seconds the name servers' answer is valid", function()
     if namespace.missing() then return pending(namespace.missing()) end
     local lines = namespace.run({ "x.test/A=192.0.2.7", "x.test/AAAA=2001:db8::7" }, [[
       local moonport = require "moonport"
@@ -108,7 +108,7 @@ describe("moonport.lookup", function()
     assert.same({ "2001:db8::7 192.0.2.7\tinteger\ttrue" }, lines)
   end)
 
-  it("doesn't wait long for a family that isn't answered, but gives what there is", function()
+  it("doesn't wait long for a family that gets no answer, and returns the other family's addresses", function()
     if namespace.missing() then return pending(namespace.missing()) end
     local lines, questions = namespace.run({ "x.test/A=192.0.2.7", "x.test/AAAA=never" }, [[
       local moonport = require "moonport"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Stats, persist, version, log, quit and run, HostAddress.
+-- stats, persist, version, log, quit, run, and HostAddress.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -21,7 +21,7 @@ describe("The module", function()
     assert.is_nil(moonport.persist "module_spec nothing")
   end)
 
-  it("logs a line with time and level, formatted, whatever the bytes", function()
+  it("logs a formatted line with time and level, whatever the bytes", function()
     local program = helper.program { source = [[
 local log = require "moonport".log
 log.info("%d %s", 5, "x")
@@ -39,7 +39,9 @@ log.error("steer\27[2J")
     assert.is_nil(text:find "unseen")
   end)
 
-  it(hosted and "refuses run: the host runs the loop" or "runs the loop until nothing is left, or quit", function()
+  local promise = hosted and "refuses run, since the host runs the loop"
+    or "runs the loop until nothing is left, or quit"
+  it(promise, function()
     if hosted then
       assert.error_matches(moonport.run, "the host runs the loop")
       return
@@ -61,7 +63,7 @@ log.error("steer\27[2J")
 end)
 
 describe("A HostAddress", function()
-  it("tells what it is", function()
+  it("says what kind of address it is", function()
     local address = moonport.HostAddress
     local four, six, any = address "127.0.0.1", address "fe80::1%1", address "any"
     assert.equal("IPv4Protocol", four:protocol())
@@ -82,7 +84,7 @@ describe("A HostAddress", function()
     assert.error(function() four:isInSubnet "ten" end)
   end)
 
-  it("compares strictly with ==, tolerantly with isEqual", function()
+  it("is compared strictly by ==, tolerantly by isEqual", function()
     local address = moonport.HostAddress
     assert.is_true(address "127.0.0.1" == address "127.0.0.1")
     assert.is_false(address "127.0.0.1" == address "::ffff:127.0.0.1")

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- No handler runs inside a call; signals of an object come in order; any handler may close, abort,
--- replace handlers or begin anew.
+-- No handler runs inside a call. Signals of an object arrive in order. Any handler may close, abort, replace
+-- handlers, or connect again.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -8,7 +8,7 @@ local helper = require "spec.helper"
 local signals = { "connected", "disconnected", "readyRead", "bytesWritten", "hostFound", "stateChanged",
   "errorOccurred", "aboutToClose", "readChannelFinished" }
 
--- Notes every signal of a socket in a list; `inside` is called with each.
+-- Records every signal of a socket in a list; `inside` is called with each.
 local function watch(socket, inside)
   local seen = {}
   for _, signal in ipairs(signals) do
@@ -91,7 +91,7 @@ describe("No handler runs inside a call", function()
     busy:abort()
   end)
 
-  it("not even while other handlers run: calls on other objects signal when the running handler has ended", function()
+  it("even while other handlers run: their calls on other objects signal when the running handler ends", function()
     local one, two = pair(), pair()
     local order = {}
     watch(two, function(_, name) order[#order + 1] = name end)
@@ -106,7 +106,7 @@ describe("No handler runs inside a call", function()
     assert.is_false(timer:isActive())
   end)
 
-  it("but as soon as the running handler waits", function()
+  it("but handlers run as soon as the running handler waits", function()
     local socket = pair()
     local order = {}
     watch(socket, function(_, name) order[#order + 1] = name end)
@@ -139,8 +139,9 @@ describe("What the peer does", function()
   end)
 end)
 
-describe("Inside any handler", function()
-  -- Runs a connection through all its signals; at `signal`, `act` is done. The service must then still serve.
+describe("Inside the handler", function()
+  -- Takes a connection through all its signals, and calls `act` at `signal`. The service must still serve
+  -- then.
   local function through(signal, act)
     local server <close> = listening()
     local acted = false
@@ -195,7 +196,7 @@ describe("Inside any handler", function()
     end)
   end
 
-  it("of disconnected or errorOccurred after a refusal, a new connection may be begun, and bytes written", function()
+  it("of disconnected or errorOccurred after a refusal, the script may connect again and write", function()
     local server <close> = listening()
     function server.connection:readyRead()
       self:write(self:readAll())
@@ -224,7 +225,7 @@ describe("Inside any handler", function()
     assert.equal("first second", got)
   end)
 
-  it("of newConnection the server may be closed; what was taken lives on, what is pending dies", function()
+  it("of newConnection, the script may close the server: what it took lives on, what is pending is closed", function()
     local server = listening()
     local port = server:serverPort()
     server:pauseAccepting()
@@ -245,7 +246,7 @@ describe("Inside any handler", function()
 end)
 
 describe("What a client has sent before it is accepted", function()
-  -- Runs `setUp` as newConnection's handler, for a client that has sent `text` and ended by then.
+  -- Runs `setUp` as newConnection's handler for a client that has sent `text` and ended before.
   local function accept(text, setUp)
     local server <close> = listening()
     local seen, socket
@@ -261,7 +262,7 @@ describe("What a client has sent before it is accepted", function()
     return socket, seen, client
   end
 
-  it("is read within the bound that newConnection's handler sets", function()
+  it("is read up to the limit that newConnection's handler sets", function()
     local socket, seen = accept("0123456789", function(socket) socket:setReadBufferSize(4) end)
     helper.eventually(function() return socket:bytesAvailable() > 0 end)
     helper.settle()
@@ -274,7 +275,7 @@ describe("What a client has sent before it is accepted", function()
     assert.equal("89", socket:readAll())
   end)
 
-  it("leaves the connection open to answers if newConnection's handler sets half-open", function()
+  it("leaves the connection open for answers if newConnection's handler sets half-open", function()
     local socket, seen, client = accept("hello", function(socket) socket:setAllowHalfOpen(true) end)
     helper.eventually(function() return seen[#seen] == "readChannelFinished" end)
     assert.same({ "readyRead", "readChannelFinished" }, seen)

@@ -34,7 +34,7 @@ describe("server.connection", function()
     assert.equal(server, socket:server())
   end)
 
-  it("may be a plain table, one with a metatable, or be replaced while clients are connected", function()
+  it("may be a plain table or have a metatable, and may be replaced while clients are connected", function()
     local server <close> = moonport.TcpServer()
     server.connection = { greeting = "plain ", readyRead = echo }
     assert(server:listen "127.0.0.1")
@@ -54,7 +54,7 @@ describe("server.connection", function()
     assert.is_nil(server:connections()().greeting)
   end)
 
-  it("reaches connections that were there before it, with fields of their own or without, and closed ones", function()
+  it("applies to connections that were made before it, with or without own fields, and to closed ones", function()
     local server <close> = moonport.TcpServer()
     local taken = {}
     function server:newConnection() taken[#taken + 1] = self:nextPendingConnection() end
@@ -81,7 +81,7 @@ describe("server.connection", function()
     assert.error(function() taken[2].write = print end)
   end)
 
-  it("leaves connections to the script while nothing has been put into it", function()
+  it("leaves connections to the script while it is empty", function()
     local server <close> = moonport.TcpServer()
     assert.is_table(server.connection)
     assert(server:listen "127.0.0.1")
@@ -94,7 +94,7 @@ describe("server.connection", function()
     helper.eventually(function() return server:connectionCount() == 1 end)
   end)
 
-  it("may be given a metatable later, with handlers behind it", function()
+  it("may get a metatable later, whose __index has the handlers", function()
     local server <close> = moonport.TcpServer()
     local gone = 0
     setmetatable(server.connection, { __index = { disconnected = function() gone = gone + 1 end } })
@@ -105,7 +105,7 @@ describe("server.connection", function()
     helper.eventually(function() return gone == 1 end)
   end)
 
-  it("takes connections by itself only when nobody else asks for them", function()
+  it("takes connections only when the script doesn't ask for them", function()
     local server <close> = moonport.TcpServer()
     server.connection = { greeting = "auto ", readyRead = echo }
     assert(server:listen "127.0.0.1")
@@ -135,7 +135,7 @@ describe("server.connection", function()
 end)
 
 describe("A server", function()
-  it("iterates and counts its open connections, whatever is closed meanwhile", function()
+  it("iterates over and counts its open connections, whichever are closed meanwhile", function()
     local server <close> = moonport.TcpServer()
     server.connection = { greeting = "", readyRead = echo }
     assert(server:listen "127.0.0.1")
@@ -172,7 +172,7 @@ describe("A server", function()
     assert.equal("z", third:receive(1))
   end)
 
-  it("ends connections that are idle for too long with SocketTimeoutError", function()
+  it("ends connections that are idle for too long, with SocketTimeoutError", function()
     local server <close> = moonport.TcpServer()
     server:setIdleTimeout(20)
     assert.equal(20, server:idleTimeout())
@@ -186,7 +186,7 @@ describe("A server", function()
     assert.equal("SocketTimeoutError", code)
   end)
 
-  it("hands its limits to its connections; a socket may have its own", function()
+  it("passes its limits to its connections; a socket may have limits of its own", function()
     local server <close> = moonport.TcpServer()
     server:setWriteBufferLimit(1000)
     server:setHighWaterMark(100)
@@ -206,7 +206,7 @@ describe("A server", function()
     assert.equal(8, socket:bytesToWrite())
   end)
 
-  it("doesn't read a socket whose unsent output is over the high-water mark, and loses nothing", function()
+  it("doesn't read from a socket whose unsent output is beyond the high-water mark, and loses nothing", function()
     local server <close> = moonport.TcpServer()
     server:setHighWaterMark(1000)
     local sent = 8 << 20

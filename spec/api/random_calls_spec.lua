@@ -1,30 +1,34 @@
 -- SPDX-License-Identifier: MIT
--- Random calls of everything that docs/types has, with arguments of all types, on objects in all states, and random
--- fields put into them: nothing crashes, hangs or is left behind, and what raises says in words what was wrong. The
--- seed is in the spec's name; MOONPORT_SPEC_SEED is another one, MOONPORT_SPEC_CALLS how many calls.
+-- Random calls of everything in docs/types, with arguments of all types, on objects in all states, and with
+-- random fields: nothing crashes, hangs or leaks, and what raises says in words what was wrong. The spec's
+-- name has the seed. MOONPORT_SPEC_SEED sets another one, MOONPORT_SPEC_CALLS the number of calls.
+-- #thorough: it computes for long
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
+local ssl = require "spec.ssl"
 
 local calls = tonumber(os.getenv "MOONPORT_SPEC_CALLS") or os.getenv "MOONPORT_SPEC_GC" and 200 or 2000
 local seeds = { tonumber(os.getenv "MOONPORT_SPEC_SEED") or 1 }
 if not os.getenv "MOONPORT_SPEC_SEED" then seeds[2], seeds[3] = 2, 3 end
 
--- What would end the spec itself, or keep for good what it is given.
-local left = { quit = true, run = true, reload = true, persist = true }
+-- What would end the spec itself, hold its arguments for good, or raise them.
+local left = { quit = true, run = true, reload = true, persist = true, fail = true }
 
 -- Name, owner and expression of each call; `o` is the object, `a` the arguments.
 local function functions()
-  local list = {}
+  local list, class = {}, nil
   for line in io.lines "docs/types/moonport.lua" do
+    class = line == "" and "" or line:match "^%-%-%-@class moonport%.(%w+)" or class
     local owner, name = line:match "^function (%w+)[.:](%w+)%("
+    local callee = line:find(":", 1, true) and "o:%s(" or "m.%s("
     if not owner then
-      name = line:match "^%-%-%-@field (%w+) fun%(.-%): moonport.HostAddress"
-      owner = name and "HostAddress"
+      name = line:match "^%-%-%-@field (%w+) fun%(.-%): moonport"
+      owner = name and class:match "^(.*)Class$"
+      callee = owner and "m." .. owner .. ".%s("
     end
     if owner and not left[name] then
-      local callee = line:find(":", 1, true) and line:find("^function") and ("o:%s("):format(name)
-        or owner == "HostAddress" and ("m.HostAddress.%s("):format(name) or ("m.%s("):format(name)
+      callee = callee:format(name)
       local chunk = ("local m, o, a = ... local r = table.pack(%stable.unpack(a, 1, a.n))) return r"):format(callee)
       list[#list + 1] = { owner = owner, name = name, call = assert(load(chunk, "=call")) }
     end
@@ -33,7 +37,7 @@ local function functions()
   return list
 end
 
--- Anew for each spec: tables of it become prototypes, in which objects are put.
+-- New for each spec, since tables of it become prototypes that objects are put into.
 local function anything()
   local broken = setmetatable({}, { __tostring = function() error {} end, __index = function() error {} end,
     __len = function() return -1 end, __name = 5 })
@@ -45,11 +49,66 @@ local function anything()
     "KeepAliveOption", "LingerOption", "ShareAddress", "TolerantConversion", "readyRead", "newConnection", "timeout",
     "stateChanged", "connection", {}, { 1, 2 }, { singleShot = true }, { singleShot = 1 }, broken, function() end,
     function(...) return ... end, coroutine.create(print), io.stdout, moonport.HostAddress "127.0.0.1",
-    moonport.HostAddress(),
+    moonport.HostAddress(), ssl.certificate, ssl.key, { certificate = ssl.certificate, key = ssl.key },
+    { peerVerifyMode = "VerifyNone" }, { "SelfSignedCertificate" },
   }
 end
 
--- Objects in all states: what is made is ended by `finish`.
+-- Of Unix-domain sockets, with abstract names: a connection that passes descriptors, and those that nobody uses.
+local function localWorld(keep)
+  local server, socket = keep(moonport.LocalServer()), keep(moonport.LocalSocket())
+  local name = "unix:@" .. helper.uniqueName()
+  server:setReceiveDescriptors(2)
+  assert(server:listen(name) and socket:connectToServer(name) and socket:waitForConnected(helper.timeout))
+  local accepted = keep(helper.eventually(function() return server:nextPendingConnection() end))
+  socket:sendDescriptor(server, "x")
+  return { servers = { server, keep(moonport.LocalServer()) },
+    sockets = { socket, accepted, keep(moonport.LocalSocket()) } }
+end
+
+-- Datagrams: one bound that has some, one connected to it, and one that nobody uses.
+local function datagramWorld(keep)
+  local bound, connected = keep(moonport.UdpSocket()), keep(moonport.UdpSocket())
+  assert(bound:bind "127.0.0.1")
+  connected:connectToHost("127.0.0.1", bound:localPort())
+  assert(connected:waitForConnected(helper.timeout))
+  for i = 1, 3 do connected:write("datagram " .. i) end
+  return { bound, connected, keep(moonport.UdpSocket()) }
+end
+
+-- Programs: one that runs, one that ended, one that couldn't start, one that nobody uses. None writes to files.
+local function processWorld(keep)
+  local running, ended, failed = keep(moonport.Process()), keep(moonport.Process()), keep(moonport.Process())
+  running:start "cat"
+  running:write "some bytes\n"
+  ended:start("sh", { "-c", "echo out; echo err >&2" })
+  ended:waitForFinished(helper.timeout)
+  failed:start "/nonexistent"
+  return { running, ended, failed, keep(moonport.Process()) }
+end
+
+-- Of TLS: an encrypted connection, one whose server shows no certificate, and those that nobody uses.
+local function encryptedWorld(keep)
+  local server, clear = keep(moonport.SslServer()), keep(moonport.SslServer())
+  local options = { certificate = ssl.certificate, key = ssl.key }
+  assert(server:setSslConfiguration(options) and server:listen "127.0.0.1")
+  clear:setImplicitEncryption(false)
+  assert(clear:listen "127.0.0.1")
+  local socket, refused = keep(moonport.SslSocket()), keep(moonport.SslSocket())
+  assert(socket:setSslConfiguration { caCertificates = ssl.certificate })
+  socket:connectToHostEncrypted("127.0.0.1", server:serverPort())
+  refused:connectToHostEncrypted("127.0.0.1", server:serverPort())
+  assert(socket:waitForEncrypted(helper.timeout) and not refused:waitForEncrypted(helper.timeout))
+  local accepted = keep(helper.eventually(function() return server:nextPendingConnection() end))
+  local plain = keep(moonport.SslSocket())
+  plain:connectToHost("127.0.0.1", clear:serverPort())
+  local taken = keep(helper.eventually(function() return clear:nextPendingConnection() end))
+  assert(taken:setSslConfiguration(options))
+  return { servers = { server, clear, keep(moonport.SslServer()) },
+    sockets = { socket, accepted, plain, taken, refused, keep(moonport.SslSocket()) } }
+end
+
+-- Objects in all states. `finish` ends what this makes.
 local function world()
   local made = {}
   local function keep(object)
@@ -74,26 +133,50 @@ local function world()
   local running = keep(moonport.spawn(moonport.sleep, -1))
   local timer = keep(moonport.Timer())
   timer:start(1)
+  local encrypted, locals = encryptedWorld(keep), localWorld(keep)
+  local semaphore, full, closed = moonport.Semaphore(1), keep(moonport.Channel(1)), keep(moonport.Channel())
+  local token, released = keep(semaphore:acquire()), keep(moonport.Semaphore(2):acquire())
+  released:release()
+  full:send(false)
+  closed:close()
   return made, {
     TcpServer = { server, lonely },
     TcpSocket = { connected, accepted, closing, refused, connecting, keep(moonport.TcpSocket()) },
     Timer = { timer, keep(moonport.Timer()) },
     Task = { ended, running },
+    Semaphore = { semaphore, moonport.Semaphore(math.maxinteger) },
+    SemaphoreToken = { token, released },
+    Condition = { keep(moonport.Condition()), keep(moonport.Condition()) },
+    Channel = { full, closed, keep(moonport.Channel()), keep(moonport.Channel(math.huge)) },
     HostAddress = { moonport.HostAddress "::ffff:10.1.2.3", moonport.HostAddress(), moonport.HostAddress.Any },
+    SslCertificate = { moonport.SslCertificate(ssl.certificate) },
+    SslKey = { moonport.SslKey(ssl.key), moonport.SslCertificate(ssl.certificate):publicKey() },
+    SslConfiguration = { moonport.SslConfiguration { certificate = ssl.certificate, key = ssl.key },
+      moonport.SslConfiguration { caCertificates = ssl.certificate } },
+    SslServer = encrypted.servers,
+    SslSocket = encrypted.sockets,
+    LocalServer = locals.servers,
+    LocalSocket = locals.sockets,
+    UdpSocket = datagramWorld(keep),
+    Process = processWorld(keep),
   }
 end
 
-local enders = { TcpServer = "close", TcpSocket = "abort", Timer = "stop", Task = "cancel" }
+-- What ends an object, and each wait on it of a handler: nobody can cancel those.
+local enders = { TcpServer = "close", TcpSocket = "abort", Timer = "stop", Task = "cancel", SslServer = "close",
+  SslSocket = "abort", LocalServer = "close", LocalSocket = "abort", UdpSocket = "abort",
+  Channel = "close", Condition = "notifyAll", SemaphoreToken = "release",
+  Process = "close" }
 
 local function finish(made)
   for _, object in ipairs(made) do
     local name = type(object) == "userdata" and enders[getmetatable(object)]
-    if name and name ~= "cancel" then object:blockSignals(false) end
+    if name and object.blockSignals then object:blockSignals(false) end
     if name then pcall(object[name], object) end
   end
 end
 
--- Is it a text for people: what was called or stored, and why not?
+-- True if this is a text for people: it says what was called or stored, and why that failed.
 local function inWords(message)
   return type(message) == "string" and not message:find "0x%x%x%x" and not message:find("(nil)", 1, true)
     and not message:find "__" and not message:find "newindex" and not message:find "attempt to"
@@ -106,7 +189,7 @@ for line in io.lines "docs/types/moonport.lua" do
   signals[#signals + 1] = line:match "^%-%-%-@field (%w+)%? fun%(self"
 end
 
--- One run: its objects, and the arguments and calls that are chosen.
+-- One run: its objects, and the arguments and calls that it chooses.
 local Run = {}
 Run.__index = Run
 
@@ -128,9 +211,11 @@ end
 function Run:arguments(one)
   local given = { n = math.random(0, 4) }
   for i = 1, given.n do given[i] = self:any() end
-  -- no descriptor of this process, and nobody else's host
+  -- no descriptor of this process, and no foreign host
   if one.name == "setSocketDescriptor" and tonumber(given[1]) then given[1] = tonumber(given[1]) + 100000 end
-  if one.name == "connectToHost" and type(given[1]) == "number" then given[1] = "127.0.0.1" end
+  if one.name == "sleep" then given[1] = math.random(0, 5) end -- a handler's sleep can't be ended
+  if one.name:find "^setStandard%u%l+File" and given[1] ~= nil then given[1] = "/dev/null" end
+  if one.name:find "^connectToHost" and type(given[1]) == "number" then given[1] = "127.0.0.1" end
   return given
 end
 
@@ -143,7 +228,7 @@ function Run:check(what, ok, message)
   if not ok and not inWords(message) then self.bad[#self.bad + 1] = what .. ": " .. tostring(message) end
 end
 
--- Something to call and to call it on, or nil.
+-- A function and an object to call it on, or nil.
 function Run:choose()
   local one = self.list[math.random(#self.list)]
   local target = self:object(one)
@@ -160,10 +245,13 @@ end
 
 function Run:setField()
   local objects = self.objects
-  local kinds = { objects.TcpServer, objects.TcpSocket, objects.Timer, { objects.TcpServer[1].connection } }
+  local kinds = { objects.TcpServer, objects.TcpSocket, objects.Timer, { objects.TcpServer[1].connection },
+    objects.SslServer, objects.SslSocket, { objects.SslServer[1].connection },
+    objects.LocalServer, objects.LocalSocket, { objects.LocalServer[1].connection }, objects.UdpSocket,
+    objects.Process }
   local of = kinds[math.random(#kinds)]
   local fields, key, value = of[math.random(#of)], self:any(), self:any()
-  -- What is in a prototype already may be changed to anything: no call of what can't be called.
+  -- A prototype may have its fields overwritten by anything, so these get only what can be called.
   if type(fields) == "table" and type(key) == "string" then value = function() end end
   self:check("a field", pcall(function() fields[key] = value end))
 end
@@ -181,7 +269,7 @@ function Run:make()
   end
 end
 
--- Has the functions among the values make calls, and makes them handlers; with more connections for them to be called.
+-- Makes the functions among the values make calls, and sets them as handlers. More connections have them run.
 function Run:act()
   local objects, made = self.objects, self.made
   local function act()
@@ -224,7 +312,7 @@ function Run:finish()
   moonport.onError(nil)
   moonport.onReload(nil)
   moonport.onQuit(nil)
-  self.depth = math.huge -- nothing acts any more
+  self.depth = math.huge -- the handlers do nothing any more
   for _ = 1, 5 do
     finish(self.made)
     helper.settle(1)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- receive in all its forms, and lines.
+-- All forms of receive, and lines.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -14,7 +14,7 @@ local function pair()
 end
 
 describe("receive", function()
-  it("gives exactly n bytes, a line without its end, or all until the end", function()
+  it("returns exactly n bytes, a line without its end, or everything until the end", function()
     local socket, client = pair()
     client:send "12345line\r\nother\n\nrest\nof it"
     client:close()
@@ -27,7 +27,7 @@ describe("receive", function()
     assert.equal("rest\nof it", socket:receive "all")
   end)
 
-  it("at the end too early gives nil, message, code and what there was", function()
+  it("returns nil, message, code and the bytes so far when the end comes too early", function()
     local socket, client = pair()
     client:send "part"
     client:close()
@@ -39,7 +39,7 @@ describe("receive", function()
     assert.equal("", select(4, socket:receive "line"))
   end)
 
-  it("with a time-out gives nil, message, code and what there was, and the connection stays", function()
+  it("returns nil, message, code and the bytes so far after a time-out, and the connection stays", function()
     local socket, client = pair()
     client:send "part"
     helper.eventually(function() return socket:bytesAvailable() == 4 end)
@@ -53,11 +53,11 @@ describe("receive", function()
     socket:abort()
   end)
 
-  it("of more than the read buffer takes fails instead of waiting for ever", function()
+  it("fails at once for more than the read buffer can hold, instead of waiting for ever", function()
     local socket, client = pair()
     socket:setReadBufferSize(4)
     client:send "123456"
-    local expected = { n = 4, nil, "receive: What is asked for is larger than the read buffer",
+    local expected = { n = 4, nil, "receive: The requested data is larger than the read buffer",
       "ReadBufferFullError", "1234" }
     assert.same(expected, table.pack(socket:receive(6)))
     socket:abort()
@@ -65,7 +65,7 @@ describe("receive", function()
 end)
 
 describe("lines", function()
-  it("iterates without line ends, or with them; the last line needs none", function()
+  it("iterates over lines without or with their ends; the last line needs none", function()
     for _, keepEnd in ipairs { false, true } do
       local socket, client = pair()
       client:send "a\r\nb\n\nlast"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- ReadyRead and bytesWritten are not recursive; handlers run before waits return.
+-- readyRead and bytesWritten are not recursive. Handlers run before waits return.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -14,7 +14,7 @@ local function pair()
 end
 
 describe("While a readyRead handler is suspended", function()
-  it("readyRead is not delivered again; what arrived unseen is signalled once when it ends", function()
+  it("readyRead is not delivered again; what arrived unseen is signalled once when the handler ends", function()
     local socket <close>, client = pair()
     local runs, running, most, go = 0, 0, 0, false
     local got = {}
@@ -45,7 +45,7 @@ describe("While a readyRead handler is suspended", function()
     socket:abort()
   end)
 
-  it("its own waits see what arrives; seen data is not signalled again", function()
+  it("the handler's own waits see what arrives; data they have seen is not signalled again", function()
     local socket <close>, client = pair()
     local runs, line = 0, nil
     function socket:readyRead()
@@ -71,7 +71,7 @@ describe("While a readyRead handler is suspended", function()
     helper.eventually(function() return socket:state() == "UnconnectedState" end)
   end)
 
-  it("nothing is signalled at its end if the data has been read meanwhile", function()
+  it("nothing is signalled at the handler's end if the data has been read meanwhile", function()
     local socket <close>, client = pair()
     local runs, go = 0, false
     function socket:readyRead()
@@ -113,7 +113,7 @@ describe("While a readyRead handler is suspended", function()
 end)
 
 describe("While a bytesWritten handler is suspended", function()
-  it("bytesWritten is not delivered again; what went meanwhile is signalled once when it ends", function()
+  it("bytesWritten is not delivered again; what was sent meanwhile is signalled once when the handler ends", function()
     local socket <close>, client = pair()
     local sizes, go = {}, false
     function socket:bytesWritten(n)
@@ -135,7 +135,7 @@ describe("While a bytesWritten handler is suspended", function()
   end)
 end)
 
-describe("Where a handler and a wait are interested in the same arrival", function()
+describe("When a handler and a wait both expect the same input", function()
   it("the handler runs first, then the wait returns", function()
     local socket <close>, client = pair()
     local order = {}
@@ -152,7 +152,7 @@ describe("Where a handler and a wait are interested in the same arrival", functi
     socket:abort()
   end)
 
-  it("what the handler has read doesn't come to the wait", function()
+  it("the wait doesn't get what the handler has read", function()
     local socket <close>, client = pair()
     local line
     function socket:readyRead()
@@ -168,7 +168,7 @@ describe("Where a handler and a wait are interested in the same arrival", functi
     socket:abort()
   end)
 
-  it("the same holds for the end and for a new connection", function()
+  it("the same applies to the peer's end and to a new connection", function()
     local order = {}
     local server <close> = moonport.TcpServer()
     assert(server:listen "127.0.0.1")

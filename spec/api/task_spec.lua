@@ -20,7 +20,7 @@ describe("A task", function()
     assert.is_false(task:isActive())
   end)
 
-  it("gives its results to each join, nils and none included, at once or after a wait", function()
+  it("returns its results to each join, also nils or none, at once or after a wait", function()
     for _, wait in ipairs { false, true } do
       local task = moonport.spawn(function()
         if wait then moonport.sleep(1) end
@@ -45,7 +45,7 @@ describe("A task", function()
     assert.same({ "result", "result", "result" }, got)
   end)
 
-  it("that fails is reported, and join says nil, the message, TaskFailedError", function()
+  it("that fails is reported, and join returns nil, the message, TaskFailedError", function()
     local reported
     moonport.onError(function(...) reported = table.pack(...) end)
     local task = moonport.spawn(function()
@@ -61,7 +61,7 @@ describe("A task", function()
     assert.equal("Task(failed)", tostring(task))
   end)
 
-  it("is joined with a time-out, and goes on after that", function()
+  it("goes on after a join has timed out", function()
     local go = false
     local task = moonport.spawn(function()
       helper.eventually(function() return go end)
@@ -94,7 +94,7 @@ describe("cancel", function()
     assert.is_false(task:cancel())
   end
 
-  it("before the start: it never runs", function()
+  it("before the start: the task never runs", function()
     local ran = false
     local task = moonport.spawn(function() ran = true end)
     assert.is_true(task:cancel())
@@ -102,7 +102,7 @@ describe("cancel", function()
     assert.is_false(ran)
   end)
 
-  it("while it waits: its variables are closed, nothing after the wait runs", function()
+  it("while it waits: its variables are closed, and nothing after the wait runs", function()
     local closed, after = false, false
     local task = moonport.spawn(function()
       local _ <close> = setmetatable({}, { __close = function() closed = true end })
@@ -116,7 +116,7 @@ describe("cancel", function()
     assert.is_false(after)
   end)
 
-  it("while it waits on an object, or for another task, leaves those as they were", function()
+  it("while it waits on an object, or for another task: those stay as they were", function()
     local server <close> = moonport.TcpServer()
     assert(server:listen "127.0.0.1")
     local inner = moonport.spawn(sleeper, "inner")
@@ -134,7 +134,7 @@ describe("cancel", function()
     inner:cancel()
   end)
 
-  it("of itself ends it there, or at its next wait if the script catches that", function()
+  it("by the task itself: it ends there, or at its next wait if the script catches that", function()
     local task, after
     task = moonport.spawn(function()
       task:cancel()
@@ -153,14 +153,14 @@ describe("cancel", function()
     assert.equal("caught", after)
   end)
 
-  it("of an ended or failed task is false and changes nothing", function()
+  it("of an ended or failed task: returns false and changes nothing", function()
     local task = moonport.spawn(function() return 7 end)
     assert.equal(7, (task:join()))
     assert.is_false(task:cancel())
     assert.equal(7, (task:join()))
   end)
 
-  it("wakes those who join", function()
+  it("wakes the tasks that join it", function()
     local task = moonport.spawn(sleeper)
     local joiner = moonport.spawn(function() return select(3, task:join()) end)
     helper.settle(1)
@@ -170,7 +170,7 @@ describe("cancel", function()
 end)
 
 describe("Tasks", function()
-  it("that nobody holds run to their end and are collected", function()
+  it("that are referenced nowhere run to their end and are collected", function()
     local seen = setmetatable({}, { __mode = "k" })
     local over = 0
     for _ = 1, 10 do

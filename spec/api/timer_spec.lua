@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- moonport.Timer, singleShot, sleep and now: QTimer's manners. No spec here asserts how long something takes.
+-- moonport.Timer, singleShot, sleep and now behave like QTimer. No spec here asserts a duration.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
 
 describe("A timer", function()
-  it("is fresh: inactive, interval 0, not single-shot", function()
+  it("starts out inactive, with interval 0, not single-shot", function()
     local timer = moonport.Timer()
     assert.is_false(timer:isActive())
     assert.equal(0, timer:interval())
@@ -30,7 +30,7 @@ describe("A timer", function()
     assert.is_false(timer:isActive())
   end)
 
-  it("of interval 0 fires once a turn of the loop and starves nobody", function()
+  it("of interval 0 fires once in each turn of the loop and starves nobody", function()
     local timer <close> = moonport.Timer()
     local other <close> = moonport.Timer()
     local count, ticks = 0, 0
@@ -41,7 +41,7 @@ describe("A timer", function()
     helper.eventually(function() return count > 10 and ticks > 2 end)
   end)
 
-  it("that is single-shot is inactive before its handler runs, and may be started there", function()
+  it("that is single-shot is inactive before its handler runs, which may start it again", function()
     local timer = moonport.Timer()
     local inside = {}
     timer:setSingleShot(true)
@@ -56,7 +56,7 @@ describe("A timer", function()
     assert.same({ false, false, false }, inside)
   end)
 
-  it("begins anew when it is started or gets an interval while it runs", function()
+  it("begins its interval again when it is started or given an interval while it runs", function()
     local timer <close> = moonport.Timer()
     local fired = 0
     function timer.timeout() fired = fired + 1 end
@@ -74,7 +74,7 @@ describe("A timer", function()
     assert.equal(-1, timer:remainingTime())
   end)
 
-  it("refuses what is no time, and goes on as before", function()
+  it("refuses what isn't a time, and goes on as before", function()
     local timer <close> = moonport.Timer()
     timer:start(10000)
     for _, wrong in ipairs { -1, 0 / 0, math.huge, "soon", {}, true } do
@@ -107,7 +107,7 @@ describe("A timer", function()
     assert.equal(1, #fired)
   end)
 
-  it("lives while it is active, though the script forgets it, and can be collected afterwards", function()
+  it("lives while it is active, though it is referenced nowhere, and can be collected afterwards", function()
     local seen = setmetatable({}, { __mode = "k" })
     local fired = 0
     do
@@ -131,7 +131,7 @@ describe("A timer", function()
 end)
 
 describe("moonport.singleShot", function()
-  it("calls once and is a timer that can be stopped", function()
+  it("calls its function once, and returns a timer that can be stopped", function()
     local fired = 0
     local timer = moonport.singleShot(1, function(self)
       fired = fired + 1
@@ -147,7 +147,7 @@ describe("moonport.singleShot", function()
     assert.equal(1, fired)
   end)
 
-  it("wants a time and a function", function()
+  it("raises without a time and a function", function()
     assert.error(function() moonport.singleShot(1) end)
     assert.error(function() moonport.singleShot(1, "f") end)
     assert.error(function() moonport.singleShot() end)
@@ -155,7 +155,7 @@ describe("moonport.singleShot", function()
 end)
 
 describe("moonport.now and sleep", function()
-  it("tell and let pass the loop's time, which never goes back", function()
+  it("return and let pass the loop's time, which never goes back", function()
     local before = moonport.now()
     assert.is_number(before)
     assert.is_true(moonport.sleep(2))
@@ -163,7 +163,7 @@ describe("moonport.now and sleep", function()
     assert.is_true(moonport.sleep(0))
   end)
 
-  it("wake sleepers in the order of their times", function()
+  it("wake sleeping tasks in the order of their times", function()
     local order = {}
     local tasks = {}
     for _, msec in ipairs { 30, 10, 20 } do

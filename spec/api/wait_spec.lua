@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Where a script may wait, where it can't, and what goes on meanwhile.
+-- Where a script may wait, where it can't, and what happens meanwhile.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
 
--- A listening server for which `serve` runs as its newConnection handler with the new socket.
+-- A listening server; `serve` is its newConnection handler and gets the new socket.
 local function serving(serve)
   local server = moonport.TcpServer()
   function server:newConnection() serve(self:nextPendingConnection()) end
@@ -13,7 +13,7 @@ local function serving(serve)
 end
 
 describe("A wait", function()
-  it("suspends only its handler: the loop, others, and other handlers of the same object go on", function()
+  it("suspends only its handler: the loop, other objects, and other handlers of the same object run on", function()
     local order, ticks = {}, 0
     local timer <close> = moonport.Timer()
     function timer:timeout() ticks = ticks + 1 end
@@ -38,7 +38,7 @@ describe("A wait", function()
     assert.same({ "read over", "read x", "written 5", "written 5" }, order)
   end)
 
-  it("works in the main program, a handler, connect's handlers, a spawned task and onError", function()
+  it("works in the main chunk, a handler, connect's handlers, a spawned task and onError", function()
     local where = {}
     local function note(name)
       moonport.sleep(1)
@@ -65,7 +65,7 @@ describe("A wait", function()
     end)
   end)
 
-  it("goes through pcall, xpcall, metamethods and iterators, and an error after it is caught there", function()
+  it("works inside pcall, xpcall, metamethods and iterators, which catch an error after it", function()
     local server <close> = serving(function(socket)
       local ok, line = pcall(socket.receive, socket, "line")
       local ok2, message = pcall(function()
@@ -96,7 +96,7 @@ describe("A wait", function()
     assert.equal("true one|false failed after two|false handled failed after three|four|fi|a,b", client:receiveAll())
   end)
 
-  it("may be many waits of many handlers on one object; each gets what it waits for", function()
+  it("may be one of many on one object, in many handlers; each gets what it waits for", function()
     local socket
     local server <close> = serving(function(taken) socket = taken end)
     local client = helper.connect(server:serverPort())
@@ -146,7 +146,7 @@ describe("A wait", function()
     end
   end)
 
-  it("for a connection ends when the attempt is given up by another handler", function()
+  it("for a connection ends when another handler aborts the attempt", function()
     local socket = moonport.TcpSocket()
     local result
     assert(socket:bind "127.0.0.1")
@@ -179,7 +179,7 @@ describe("A wait", function()
   end)
 end)
 
-describe("A script cannot wait", function()
+describe("A script can't wait", function()
   local function refused(fn)
     local task = moonport.spawn(function()
       local ok, message = pcall(fn)
@@ -225,7 +225,7 @@ describe("A script cannot wait", function()
     assert.matches("cannot wait here", message)
   end)
 
-  it("by coroutine.yield: that is an error of the handler, and the service goes on", function()
+  it("by coroutine.yield: it is an error of the handler, and the service goes on", function()
     local failed
     moonport.onError(function(message) failed = message end)
     local server <close> = serving(function(socket)
@@ -244,7 +244,7 @@ describe("A script cannot wait", function()
     assert.equal("served", next:receiveAll())
   end)
 
-  it("but coroutines of its own work as always, around waits too", function()
+  it("but its own coroutines work as always, also across waits", function()
     local task = moonport.spawn(function()
       local generate = coroutine.wrap(function()
         for i = 1, 3 do coroutine.yield(i) end

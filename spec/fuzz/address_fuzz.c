@@ -1,6 +1,7 @@
 /*
- * Any bytes as an address and as a subnet. What is accepted must come back the same from its own text and
- * from a sockaddr, be equal to itself, lie in its own subnet, and be in classes that go together.
+ * Any bytes as an address and as a subnet. An accepted address must be the same after a round trip through
+ * its own text and through a sockaddr, equal itself, be in its own subnet, and have classes that fit
+ * together.
  *
  * SPDX-License-Identifier: MIT
  */

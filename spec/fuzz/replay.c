@@ -1,7 +1,6 @@
 /*
- * Replays a fuzzer's corpus without libFuzzer: every file of the folder goes once through
- * LLVMFuzzerTestOneInput. A folder that is missing or holds no file is an error, so that a corpus can't
- * silently get lost.
+ * Replays a fuzzer's corpus without libFuzzer: passes every file of the folder to LLVMFuzzerTestOneInput
+ * once. A folder that is missing or empty is an error, so that nobody loses a corpus without noticing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A buffer of exactly the file's size, so that AddressSanitizer sees the first byte read past its end. */
+/* A buffer of exactly the file's size, so that AddressSanitizer sees a read past its end. */
 static int replay(const char *path, size_t size) {
     int result = -1;
     uint8_t *data = malloc(size > 0 ? size : 1);

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- busted in the program, as docs/guide/testing.md says: tests may wait, the exit status is right, nothing is left.
+-- busted in the program, as docs/guide/testing.md says: tests may wait, the exit status is right, nothing is
+-- left over.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -15,7 +16,7 @@ describe("busted --lua=moonport", function()
     assert(file:write(text))
   end
 
-  -- Runs busted in the folder, with its .busted. -> exit status, what it printed
+  -- Runs busted in the folder, with the folder's .busted. -> exit status, output
   local function busted(options, kill)
     local command = ("cd '%s' && exec lua5.4 /usr/bin/busted --output=plainTerminal %s"):format(folder, options or "")
     local run = helper.spawn({ "sh", "-c", command }, { MOONPORT = moonport })
@@ -37,7 +38,7 @@ describe("busted --lua=moonport", function()
     os.execute(("rm -rf '%s'"):format(folder))
   end)
 
-  it("runs tests that wait, in tasks and through pcall, and ends with 0, whatever listens still", function()
+  it("runs tests that wait, in tasks and through pcall, and ends with 0 although servers still listen", function()
     write("spec/one_spec.lua", [[
       local moonport = require "moonport"
       describe("a test", function()
@@ -70,7 +71,7 @@ describe("busted --lua=moonport", function()
     assert.equal(0, status)
   end)
 
-  it("ends with 1 when a test fails, says where, and leaves no service of it", function()
+  it("ends with 1 when a test fails, says where, and leaves none of its services running", function()
     write("spec/one_spec.lua", [[
       local test = require "moonport.test"
       local first
@@ -105,7 +106,7 @@ describe("busted --lua=moonport", function()
     assert.equal(0, status)
   end)
 
-  it("is started in the same way by the script that LuaRocks makes", function()
+  it("is also started by the script that LuaRocks makes", function()
     write("rock", [[exec lua5.4 -e 'package.path = package.path' -e 'local loaded = pcall(require, "luarocks.loader")']]
       .. " /usr/bin/busted \"$@\"\n")
     write("spec/one_spec.lua", [[ it("waits", function() require "moonport".sleep(1) end) ]])
@@ -115,7 +116,7 @@ describe("busted --lua=moonport", function()
     assert.matches("1 success / 0 failures / 0 errors", run:stdout())
   end)
 
-  it("runs in a plain lua5.4 as well, which loads moonport anew for each file", function()
+  it("runs in a plain lua5.4 as well, which loads moonport again for each file", function()
     os.remove(folder .. "/.busted")
     for _, name in ipairs { "one", "two" } do
       write("spec/" .. name .. "_spec.lua", [[
@@ -136,7 +137,7 @@ describe("busted --lua=moonport", function()
     assert.matches("2 successes / 0 failures / 0 errors", run:stdout())
   end)
 
-  it("takes its services along when it is killed", function()
+  it("ends its services when it is killed", function()
     write("spec/one_spec.lua", [[
       local test = require "moonport.test"
       it("hangs", function()
@@ -152,7 +153,7 @@ describe("busted --lua=moonport", function()
     helper.eventually(function()
       local file <close> = io.open(("/proc/%s/stat"):format(service))
       return not file or file:read("a"):find "%) Z "
-    end, "the service has ended")
+    end, "the service ended")
     assert.is_true(run:wait() ~= 0)
   end)
 end)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- scripts/chat.lua with people who come, talk, change names and rooms, leave, send long lines, and don't read.
+-- scripts/chat.lua with clients that join, talk, change names and rooms, leave, send long lines, and don't
+-- read.
 
 local helper = require "spec.helper"
 
@@ -8,14 +9,14 @@ local function chat()
   return program, program:waitForLine "listening on .* port (%d+)"
 end
 
--- Reads lines until one fits. -> its captures, or the line
+-- Reads lines until one matches. -> its captures, or the line
 local function hear(client, pattern)
   local line
   repeat line = client:receiveLine() until line:find(pattern)
   return line:match(pattern)
 end
 
--- Comes in and takes a name.
+-- Connects and chooses a name.
 local function enter(port, name)
   local client = helper.connect(port)
   hear(client, "Welcome, guest%d+%.")
@@ -25,7 +26,7 @@ local function enter(port, name)
 end
 
 describe("scripts/chat.lua #gc", function()
-  it("lets three people with nc hear each other, and tells of who leaves #valgrind", function()
+  it("lets three clients with nc hear each other, and announces who leaves #valgrind", function()
     local program, port = chat()
     local people = {}
     for _, name in ipairs { "ann", "bob", "cleo" } do
@@ -46,7 +47,7 @@ describe("scripts/chat.lua #gc", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("gives a name to one person at a time, and no name that is none", function()
+  it("gives a name to one client at a time, and refuses invalid names", function()
     local _, port = chat()
     local ann, other = enter(port, "ann"), enter(port, "other")
     other:send "/nick Ann\n"
@@ -73,11 +74,11 @@ describe("scripts/chat.lua #gc", function()
     ann:send "/who\n"
     assert.are.equal("* ann\n", ann:receiveLine())
     bob:send "/join lobby\n/rooms\n"
-    hear(bob, "^%* lobby\n") -- the den went with the last person in it
+    hear(bob, "^%* lobby\n") -- the room "den" ended when its last member left
     hear(ann, "^%* bob joined lobby\n")
   end)
 
-  it("says what there is to an unknown command, and nothing to an empty line", function()
+  it("answers an unknown command, and ignores an empty line", function()
     local _, port = chat()
     local ann = enter(port, "ann")
     ann:send "\n/nonsense\n"
@@ -86,7 +87,7 @@ describe("scripts/chat.lua #gc", function()
     assert.are.equal("closed", ann:waitForEnd())
   end)
 
-  it("cuts a line that is too long, also one without an end, and hears the next", function()
+  it("cuts a line that is too long, also one without an end, and reads the next one", function()
     local _, port = chat()
     local ann, bob = enter(port, "ann"), enter(port, "bob")
     ann:send(("x"):rep(5000) .. "\nshort\n")
@@ -99,14 +100,14 @@ describe("scripts/chat.lua #gc", function()
     assert.are.equal("ann: there\n", bob:receiveLine())
   end)
 
-  it("passes no control characters on, for the sake of others' terminals", function()
+  it("removes control characters, to protect the terminals of others", function()
     local _, port = chat()
     local ann, bob = enter(port, "ann"), enter(port, "bob")
     ann:send "a\27[2Jb\0c\r\n"
     assert.are.equal("ann: a[2Jbc\n", hear(bob, "^(ann: .*)"))
   end)
 
-  it("drops who does not read, and goes on for the others", function()
+  it("drops a client that doesn't read, and serves the others", function()
     local program, port = chat()
     local ann, bob = enter(port, "ann"), enter(port, "bob")
     local deaf = helper.connect(port, nil, { receiveBuffer = 4096 })
@@ -129,7 +130,7 @@ describe("scripts/chat.lua #gc", function()
     assert.is_true(program:running())
   end)
 
-  it("tells the others when somebody's connection is reset, and leaves nothing of them behind", function()
+  it("tells the others when a client resets, and leaves nothing of that client behind", function()
     local program, port = chat()
     local ann = enter(port, "ann")
     for i = 1, 10 do

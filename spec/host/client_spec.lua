@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Clients written with the API, in the program: by name, IPv4 and IPv6, to nobody, and many that wait at once.
+-- Clients written with the API, in the program: by name, IPv4 and IPv6, to a closed port, and many that wait
+-- at once.
 
 local helper = require "spec.helper"
 
@@ -31,7 +32,7 @@ describe("a client of moonport", function()
     end
   end)
 
-  it("is refused at a closed port, and told of a name that does not exist", function()
+  it("is refused at a closed port, and gets an error for a name that doesn't exist", function()
     for _, host in ipairs { "127.0.0.1", "::1" } do
       assert.are.equal("ConnectionRefusedError\tUnconnectedState\n",
         lines(connecting, host, helper.unusedPort(host)))
@@ -39,7 +40,7 @@ describe("a client of moonport", function()
     assert.are.equal("HostNotFoundError\tUnconnectedState\n", lines(connecting, "no.such.host.invalid", 7))
   end)
 
-  it("may be ten at once that wait in handlers, while an echo on the same loop stays at work", function()
+  it("can wait in ten handlers at once, while an echo service on the same loop keeps answering", function()
     local silent = helper.listen()
     local program = helper.program { args = { silent:port() }, source = [[
       local moonport = require "moonport"

@@ -1,5 +1,5 @@
--- The units of share/systemd, and the drop-ins that docs/guide/deployment.md shows, are understood by systemd; the
--- table of the page says of a unit what is in it.
+-- systemd accepts the units of share/systemd, and the drop-ins that docs/guide/deployment.md shows. The
+-- page's table says what is in a unit.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -8,7 +8,7 @@ local pages = require "spec.pages"
 local page = "docs/guide/deployment.md"
 local units = { "moonport@.service", "moonport@.socket" }
 
--- systemd-analyze verify of an instance with drop-ins, in a folder with our units. -> status, what it says
+-- systemd-analyze verify of an instance with drop-ins, in a folder with our units. -> status, output
 local function verify(instance, dropIn)
   local _, folder = helper.run { "mktemp", "-d" }
   folder = folder:match "%S+"
@@ -25,9 +25,9 @@ local function verify(instance, dropIn)
   return status, out .. err
 end
 
-describe("deployment:", function()
+describe("Deployment:", function()
   for _, instance in ipairs { "moonport@chat.service", "moonport@chat.socket" } do
-    it(instance .. " is a unit without a fault", function()
+    it(instance .. " is a valid unit", function()
       assert.same({ 0, "" }, { verify(instance) })
     end)
   end
@@ -35,13 +35,13 @@ describe("deployment:", function()
   for _, block in ipairs(pages.blocks(page)) do
     local instance = block.marks["drop-in"]
     if instance then
-      it(block.name .. " is a drop-in without a fault for " .. instance, function()
+      it(block.name .. " is a valid drop-in for " .. instance, function()
         assert.same({ 0, "" }, { verify(instance, table.concat(block, "\n") .. "\n") })
       end)
     end
   end
 
-  it("verify tells of a fault", function()
+  it("verify reports a fault", function()
     assert.truthy(select(2, verify("moonport@chat.service", "[Service]\nRestrat=always\n")):find "Restrat")
   end)
 
@@ -56,7 +56,7 @@ describe("deployment:", function()
     assert.is_true(found >= 8)
   end)
 
-  it("the page's log lines are those of the program", function()
+  it("the page's log lines are the program's", function()
     local _, sources = helper.run { "sh", "-c", "find host bindings program -name \"*.[ch]\" -exec cat {} +" }
     sources = sources:gsub('"\n%s*"', "")
     local found = 0

@@ -1,26 +1,33 @@
--- Every block of README.md and docs/**/*.md is looked at, and no kind of block falls out. A ```lua block is a whole
--- script that ends by itself, without a word on stderr; what it prints stands in its comments "--> …". An HTML comment
--- before the block (see spec/pages.lua) may say otherwise:
---   serves: hello => HELLO   it goes on serving; a client that sends this line gets that one
+-- Checks every block of README.md and docs/**/*.md; no kind of block is left out. A ```lua block is a whole
+-- script that ends by itself and prints nothing to stderr. Its comments "--> …" hold what it prints. An HTML
+-- comment before the block (see spec/pages.lua) can change that:
+--   serves: hello => HELLO   it serves without end; a client that sends this line gets that one
+--   certificates: a.example  files "a.example.pem", with its chain, and "a.example.key" are there, and "ca.pem", which
+--                            has signed them; likewise several names. "client" is a client's certificate
 --   logs errors              it logs errors or warnings
---   file: chat.lua           a file of the page's session, see docs_sessions_spec.lua
---   other: luv               another system's Lua, which only has to compile
+--   file: chat.lua           it is a file of the page's session, see docs_sessions_spec.lua
+--   other: luv               it is Lua for another system, and only has to compile
 --   fragment: why            it only compiles, for this reason
--- <!-- before … --> and <!-- after … --> hold lines that run around the block, where a reader doesn't need them;
--- "in a server" stands for the two lines and the last of a server on port 7000. Port 7000 is a free one here.
+-- <!-- before … --> and <!-- after … --> hold lines that run around the block and that a reader doesn't need.
+-- "in a server" means the first two lines and the last line of a server on port 7000, here a free port.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local pages = require "spec.pages"
+local connect = require("moonport.test").connect
+local tls = require "spec.tls"
 
--- Runs before an example that serves: tells the port of its first server.
+-- Runs before an example that serves: prints the port of its first server.
 local tellPort = [[
 local moonport = require "moonport"
-local make, first = moonport.TcpServer, nil
-function moonport.TcpServer()
-  local server = make()
-  first = first or server
-  return server
+local first
+for _, class in ipairs { "TcpServer", "SslServer" } do
+  local make = moonport[class]
+  moonport[class] = function()
+    local server = make()
+    first = first or server
+    return server
+  end
 end
 moonport.singleShot(0, function() print("port " .. first:serverPort()) end)
 ]]
@@ -30,13 +37,28 @@ local inServer = {
   after = 'assert(server:listen("127.0.0.1", 7000))\n',
 }
 
--- Blocks that nothing here runs: they are there to be looked at.
+-- Blocks that no spec runs: they only show something.
 local shown = { text = "output, and forms of commands", cpp = "Qt, for comparison", js = "node, for comparison" }
 
-local function source(block)
+local authority -- of the running spec, which ends it
+
+-- The paths in the text of the files that its mark asks for.
+local function withCertificates(names, text)
+  authority = tls.authority()
+  local paths = { ["ca.pem"] = authority.caCertificates }
+  for name in names:gmatch "%S+" do
+    local options = name == "client" and { client = true } or { names = { name, "127.0.0.1" } }
+    local made = authority:certificate(options)
+    paths[name .. ".pem"], paths[name .. ".key"] = made.certificate, made.key
+  end
+  return (text:gsub('"([^"\n]+%.%a+)"', function(name) return paths[name] and ("%q"):format(paths[name]) end))
+end
+
+local function source(block, compiled)
   local marks = block.marks
   local around = marks["in a server"] and inServer or marks
   local text = (around.before or "") .. table.concat(block, "\n") .. "\n" .. (around.after or "")
+  if marks.certificates and not compiled then text = withCertificates(marks.certificates, text) end
   return (text:gsub("%f[%w]7000%f[%W]", "0"))
 end
 
@@ -59,9 +81,10 @@ end
 local function serve(block)
   local sent, answer = block.marks.serves:match "^(.-) => (.*)$"
   local program = helper.program { options = { "-e", tellPort }, source = source(block) }
-  local client = helper.connect(tonumber(program:waitForLine "^port (%d+)$"))
+  local client = connect { port = tonumber(program:waitForLine "^port (%d+)$"), timeout = helper.timeout,
+    host = block.marks.certificates and "localhost", tls = block.marks.certificates and authority }
   client:send(sent .. "\n")
-  assert.equal(answer .. "\n", client:receiveLine())
+  client:expectLine(answer, helper.timeout)
   client:close()
   program:signal "TERM"
   assert.equal(0, program:wait())
@@ -77,10 +100,10 @@ local function run(block)
 end
 
 local function compile(block)
-  assert(load(source(block), "=" .. block.name))
+  assert(load(source(block, true), "=" .. block.name))
 end
 
--- What becomes of a block: a word for the count, the rest of its spec's name, and the spec.
+-- How a block is tested: a word for the count, the rest of its spec's name, and the spec.
 local function treatment(block)
   local marks = block.marks
   if shown[block.kind] then return block.kind end
@@ -97,7 +120,7 @@ local function treatment(block)
   return "run", "does what it says", run
 end
 
--- As GitHub makes them of headings.
+-- The anchors that GitHub makes of headings.
 local function anchors(path)
   local set = {}
   for line in io.lines(path) do
@@ -112,7 +135,7 @@ local function isFile(path)
   return file ~= nil
 end
 
-describe("the documentation's examples:", function()
+describe("The documentation's examples:", function()
   local counts, all = {}, 0
   for _, block in ipairs(pages.all()) do
     local kind, title, test = treatment(block)
@@ -124,7 +147,7 @@ describe("the documentation's examples:", function()
   local words = {}
   for kind, count in pairs(counts) do words[#words + 1] = ("%s %d"):format(kind, count) end
   table.sort(words)
-  it(("%d blocks: %s; none is overlooked"):format(all, table.concat(words, ", ")), function()
+  it(("%d blocks: %s; none is left out"):format(all, table.concat(words, ", ")), function()
     local fences = 0
     for _, path in ipairs(pages.list()) do
       for _ in ("\n" .. pages.read(path)):gmatch "\n%s*```" do fences = fences + 1 end
@@ -132,7 +155,8 @@ describe("the documentation's examples:", function()
     assert.equal(fences, 2 * all)
   end)
 
-  for _, page in ipairs { "tcp_server", "tcp_socket", "timer", "host_address", "task", "moonport" } do
+  for _, page in ipairs { "tcp_server", "tcp_socket", "timer", "host_address", "task", "moonport", "ssl_server",
+    "ssl_socket", "ssl_configuration", "ssl_certificate", "ssl_key" } do
     it("the reference page " .. page .. " has an example that runs", function()
       local found = false
       for _, block in ipairs(pages.blocks("docs/reference/" .. page .. ".md")) do
@@ -159,7 +183,7 @@ describe("the documentation's examples:", function()
   end)
 
   for _, path in ipairs(pages.list()) do
-    it(path .. " has no link that leads nowhere", function()
+    it(path .. " has no broken link", function()
       local folder = path:match "^(.*/)" or ""
       for link in pages.read(path):gsub("```.-```", ""):gsub("!%b[]%b()", ""):gmatch "%]%(([^)]+)%)" do
         if not link:find "^%a+:" then

@@ -1,16 +1,16 @@
--- The commands of README.md and docs/**/*.md, as a reader pastes them: those of one page run in order, in a folder of
--- their own with a copy of scripts/, and show what the page shows. A ```sh block is commands only; in a
--- ```console block they follow "$ ", and the other lines are their output. An HTML comment before a block (see
--- spec/pages.lua) may say:
+-- The commands of README.md and docs/**/*.md, as a reader pastes them. Those of one page run in order, in a
+-- folder of their own with a copy of scripts/, and must show what the page shows. A ```sh block has only
+-- commands; in a ```console block, commands follow "$ ", and the other lines are their output. An HTML
+-- comment before a block (see spec/pages.lua) may say:
 --   file: chat.lua        the block is that file from there on
---   terminal: ann         the last command goes on in a terminal of that name; a block of that terminal without a
---                         command is what it shows next. "^C" is typed there, and ends it.
---   typed: hello | /who   these lines of the block are typed, the others are what comes
+--   terminal: ann         the last command keeps running in a terminal of that name. A block of that terminal
+--                         without a command is its next output. "^C" is typed there, and ends the command.
+--   typed: hello | /who   these lines of the block are typed, the others are output
 --   status: 1             the command ends with that exit status
---   eventually            it is tried again until it shows that: what it talks to has just been started
---   not run: why          it isn't, for this reason
--- "…" stands for anything, as a line of its own for any lines. Times, milliseconds and ports of clients may differ.
--- Port 7000 and the like are free ones here.
+--   eventually            the command is repeated until it shows that: its server has only just started
+--   not run: why          it isn't run, for this reason
+-- "…" matches anything, and as a line of its own any lines. Times, milliseconds and clients' ports may
+-- differ. Port 7000 and the like are replaced by free ports.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -19,7 +19,7 @@ local lfs = require "lfs"
 
 local root = lfs.currentdir()
 
-local port = "%f[%w][78]0%d%d%f[%W]" -- as the pages have them
+local port = "%f[%w][78]0%d%d%f[%W]" -- as on the pages
 
 local function isFree(number)
   local fd = helper.posix.listen("127.0.0.1", number, 1)
@@ -27,8 +27,8 @@ local function isFree(number)
   return fd ~= nil
 end
 
--- What is added to the ports of a text, so that all are free. They are below those that the system chooses from: nobody
--- who asks for any port is given one.
+-- What is added to the ports of a text so that all are free. They are below the range that the system chooses
+-- from, so no process that asks for any port gets one of them.
 local function shift(text)
   for _ = 1, 100 do
     local by, free = math.random(4000, 22000), true
@@ -52,7 +52,7 @@ local function fits(line, shown) return normal(line):find(pattern(shown)) ~= nil
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
--- A page's folder, ports and terminals ------------------------------------------------------------------------------
+-- A page's folder, ports and terminals ----------------------------------------------------------------------
 
 local Session = {}
 Session.__index = Session
@@ -118,7 +118,7 @@ function Session:expect(terminal, block, shown)
   if not fits(line, shown) then error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0) end
 end
 
--- What a block shows in a terminal; some of it is typed.
+-- What a block shows in a terminal; some lines of it are typed.
 function Session:talk(terminal, block, lines)
   local typed = {}
   for text in (tostring(block.marks.typed or "") .. " | "):gmatch "(.-) | " do
@@ -209,7 +209,7 @@ function Session:write(block)
   helper.rewrite(path, self:toReal(table.concat(block, "\n")) .. "\n")
 end
 
--- Also after a failure: a killed nginx would leave its workers.
+-- Also after a failure, since a killed nginx would leave its workers.
 function Session:__close()
   for _, terminal in pairs(self.terminals) do
     terminal.program:signal "TERM"
@@ -220,7 +220,7 @@ function Session:__close()
   shell("rm -rf " .. quoted(self.folder))
 end
 
-describe("the documentation's commands:", function()
+describe("The documentation's commands:", function()
   for _, path in ipairs(pages.list()) do
     local steps, number, unreal = {}, 0, {}
     for _, block in ipairs(pages.blocks(path)) do
@@ -244,7 +244,7 @@ describe("the documentation's commands:", function()
       it(("%s is not run: %s"):format(block.name, block.marks["not run"]), function()
         assert.is_true(#block.marks["not run"] > 10)
         if block.kind == "sh" or block.kind == "console" then
-          for _, command in ipairs((commands(block))) do -- at least the shell understands them
+          for _, command in ipairs((commands(block))) do -- the shell can at least parse them
             assert.equal(0, (helper.run { "bash", "-n", "-c", command.text }))
           end
         end

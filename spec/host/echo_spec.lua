@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- scripts/echo.lua as people use it: nc, curl and Python as clients, many of them, and clients that behave badly.
+-- scripts/echo.lua in real use: nc, curl and Python as clients, many of them, and clients that misbehave.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -10,7 +10,7 @@ local function echo(...)
   return program, program:waitForLine "listening on .* port (%d+)"
 end
 
--- The descriptors of a process: how many, with the standard ones.
+-- The number of a process' open descriptors, including the standard ones.
 local function descriptors(program)
   local count = 0
   for name in lfs.dir(("/proc/%d/fd"):format(program.pid)) do
@@ -43,7 +43,7 @@ describe("scripts/echo.lua #gc", function()
     assert.are.equal(0, curl:wait())
   end)
 
-  it("listens on the address that it is given: IPv6, any", function()
+  it("listens on the address of its argument: IPv6, any", function()
     for _, case in ipairs { { "::1", "::1" }, { "any", "::1" }, { "any", "127.0.0.1" }, { "0.0.0.0", "127.0.0.1" } } do
       local program, port = echo(case[1])
       assert.are.same({ 0, "hello\n", "" }, { helper.run({ "nc", "-N", case[2], port }, "hello\n") })
@@ -51,21 +51,21 @@ describe("scripts/echo.lua #gc", function()
     end
   end)
 
-  it("gives a Python client 64 MiB in random pieces back, byte by byte the same", function()
+  it("echoes 64 MiB in random pieces to a Python client, byte by byte the same", function()
     local program, port = echo()
     local status, out, err = helper.run({ "python3", "spec/host/pieces.py", port, 64 }, nil, 60000)
     assert.are.same({ 0, "the same 64 MiB\n", "" }, { status, out, err })
     stop(program)
   end)
 
-  it("gives 1,000 clients at once each its own data back", function()
+  it("echoes to each of 1,000 clients at once its own data", function()
     local program, port = echo()
     local status, out, err = helper.run({ "python3", "spec/host/crowd.py", port, 1000 }, nil, 60000)
     assert.are.same({ 0, "1000 of 1000\n", "" }, { status, out, err })
     stop(program)
   end)
 
-  it("stands clients that say nothing, half-close, reset, or reset with data on the way #valgrind", function()
+  it("survives clients that send nothing, half-close, reset, or reset with data in flight #valgrind", function()
     local program, port = echo()
     local silent = helper.connect(port)
     local half = helper.connect(port)
@@ -85,11 +85,11 @@ describe("scripts/echo.lua #gc", function()
     stop(program)
   end)
 
-  it("does not read on from a client that never reads, and serves the others", function()
+  it("stops reading from a client that never reads, and serves the others", function()
     local program, port = echo()
     local greedy = helper.connect(port, nil, { receiveBuffer = 65536 })
     local block, sent = ("x"):rep(65536), 0
-    -- until nothing has been taken for a while: all buffers on the way are full
+    -- until nothing is sent for a while: all buffers on the way are full
     local still = 0
     while still < 50 do
       local n = greedy:trySend(block)
@@ -105,7 +105,7 @@ describe("scripts/echo.lua #gc", function()
     stop(program)
   end)
 
-  it("leaves no descriptor open, however its clients went", function()
+  it("leaves no descriptor open, however its clients left", function()
     local program, port = echo()
     local before = descriptors(program)
     for _ = 1, 30 do

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What can't be started: one line on stderr says what was attempted and why it failed; the exit status is 1.
+-- What can't be started: one line on stderr says what was attempted and why it failed, and the exit status is
+-- 1.
 
 local helper = require "spec.helper"
 
@@ -9,12 +10,12 @@ local function run(...)
   return helper.run { moonport, ... }
 end
 
--- The program without the rights of root, which may read everything and bind every port.
+-- The program without the rights of root, who may read every file and bind every port.
 local function runAsNobody(...)
   return helper.run { "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", moonport, ... }
 end
 
--- Text of `status, out, err` of a program that has failed with one line.
+-- `status, out, err` of a program that has failed with one line, as text.
 local function failedWith(pattern, status, out, err)
   assert.are.same({ 1, "" }, { status, out })
   assert.is_truthy(err:find("^moonport: " .. pattern .. "\n$"), err)
@@ -34,23 +35,23 @@ describe("a script that can't be run #gc", function()
     failedWith("cannot open /tmp: is a folder", run "/tmp")
   end)
 
-  it("is not for us to read", function()
+  it("isn't readable", function()
     local script = helper.file "print 'ran'"
     assert(os.execute("chmod 000 " .. script))
     if not isRoot() then return failedWith("cannot open .*: Permission denied", run(script)) end
     failedWith("cannot open .*: Permission denied", runAsNobody(script))
   end)
 
-  it("is no Lua: file and line are named", function()
+  it("isn't Lua: file and line are named", function()
     local script = helper.file "local x = 1\nif x then\n"
     failedWith(script .. ":3: 'end' expected %(to close 'if' at line 2%) near <eof>", run(script))
   end)
 
-  it("is no Lua on standard input", function()
+  it("isn't Lua on standard input", function()
     failedWith("stdin:1: unexpected symbol near '='", helper.run({ moonport, "-" }, "x = = 1"))
   end)
 
-  it("is bytes of anything", function()
+  it("is random bytes", function()
     failedWith(".+", run(helper.file("\127ELF\0\1\2\3")))
     failedWith(".+", run(helper.file("\27Lua\0\1\2\3")))
   end)
@@ -71,7 +72,7 @@ describe("a main chunk that fails #gc", function()
       .. "\tSCRIPT:2: in local 'f'\n\tSCRIPT:4: in main chunk\n", err)
   end)
 
-  it("ends the program also after it has waited, with a server that listens", function()
+  it("ends the program also after a wait, and with a server that listens", function()
     local status, _, err = failing [[
       local moonport = require "moonport"
       assert(moonport.TcpServer():listen("127.0.0.1"))
@@ -89,7 +90,7 @@ describe("a main chunk that fails #gc", function()
     failedWith("SCRIPT:1: a:1: b%.c", failing "error('a:1: b.c', 0)")
   end)
 
-  it("fails with a bare assert: with the traceback, as there is no message", function()
+  it("fails by assert without a message: with the traceback", function()
     local status, _, err = failing "assert(1 == 2)"
     assert.are.equal(1, status)
     assert.is_truthy(err:find "^moonport: SCRIPT:1: assertion failed!\nstack traceback:")
@@ -100,7 +101,8 @@ describe("a main chunk that fails #gc", function()
       ["nil"] = "(error object is a nil value)",
       ["{}"] = "(error object is a table value)",
       ["setmetatable({}, { __tostring = function() return 'an object' end })"] = "an object",
-      ["setmetatable({}, { __tostring = function() error 'again' end })"] = "SCRIPT:1: again",
+      ["setmetatable({}, { __tostring = function() error 'again' end })"] =
+        "SCRIPT:1: again: in __tostring of an error",
     } do
       local status, out, err = failing(("error(%s)"):format(thrown))
       assert.are.same({ 1, "" }, { status, out })
@@ -108,7 +110,7 @@ describe("a main chunk that fails #gc", function()
     end
   end)
 
-  it("requires a module that isn't there, or is no Lua", function()
+  it("requires a module that doesn't exist, or isn't Lua", function()
     local status, _, err = failing "require 'no.such.module'"
     assert.are.equal(1, status)
     assert.is_truthy(err:find "^moonport: SCRIPT:1: module 'no%.such%.module' not found:\n")
@@ -120,7 +122,7 @@ describe("a main chunk that fails #gc", function()
     assert.is_truthy(err:find "^moonport: SCRIPT:1: stack overflow")
   end)
 
-  it("fails, and the status that quit gave before does not hide it", function()
+  it("fails with status 1 although quit gave another status before", function()
     assert.are.equal(1, (failing "require 'moonport'.quit(0) error 'late'"))
   end)
 end)
@@ -133,12 +135,12 @@ describe("scripts/echo.lua and scripts/chat.lua #gc", function()
         run(script, port))
     end)
 
-    it("says that the address is not of this machine: " .. script, function()
+    it("says that the address isn't one of this machine: " .. script, function()
       failedWith(script .. ":%d+: listen 203%.0%.113%.1:0: The address is not available",
         run(script, 0, "203.0.113.1"))
     end)
 
-    it("says that a port is for root alone: " .. script, function()
+    it("says that only root may use the port: " .. script, function()
       local first = io.open "/proc/sys/net/ipv4/ip_unprivileged_port_start"
       local lowest = first and first:read "n" or 1024
       if first then first:close() end
@@ -147,7 +149,7 @@ describe("scripts/echo.lua and scripts/chat.lua #gc", function()
         (isRoot() and runAsNobody or run)(script, 81))
     end)
 
-    it("says which port or address can't be one: " .. script, function()
+    it("says which port or address is invalid: " .. script, function()
       for _, case in ipairs {
         { 70000, nil, "port 70000 is not between 0 and 65535" },
         { -1, nil, "port -1 is not between 0 and 65535" },

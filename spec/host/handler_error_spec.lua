@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- A handler that fails costs its own connection and one report on stderr; the next client is served as if nothing had
--- been.
+-- A handler that fails costs its own connection and one report on stderr; the next client is served as usual.
 
 local helper = require "spec.helper"
 
--- A client's line chooses from `wrong` what shall go wrong; anything else is answered.
+-- A client's line chooses what goes wrong from `wrong`; any other line is answered.
 local service = [[
   local moonport = require "moonport"
   local server = moonport.TcpServer()
@@ -55,13 +54,13 @@ local service = [[
     end
   end
   moonport.onError(function(message, object, signal)
-    log.info("told of %s, %s, %s", message:match "[^\n]*", object, signal)
+    log.info("onError got %s, %s, %s", message:match "[^\n]*", object, signal)
   end)
   assert(server:listen "127.0.0.1")
   log.info("port %d", server:serverPort())
 ]]
 
--- what shall go wrong -> the signal whose handler is named, and what is said
+-- what goes wrong -> the signal of the handler that the report names, and the error
 local cases = {
   throw = { "readyRead", "boom" },
   throwNil = { "readyRead", "(error object is a nil value)" },
@@ -77,8 +76,8 @@ local cases = {
   unknownOption = { "readyRead", "NoSuchOption" },
   overwrite = { "readyRead", "'write' is a method and can't be replaced" },
   misspelt = { "readyRead", "no signal 'readyread'; did you mean 'readyRead'?" },
-  sort = { "readyRead", "cannot wait here: a C function stands in between" },
-  gsub = { "readyRead", "cannot wait here: a C function stands in between" },
+  sort = { "readyRead", "cannot wait here: below a C function" },
+  gsub = { "readyRead", "cannot wait here: below a C function" },
   coroutine = { "readyRead", "cannot wait here: in a coroutine of the script's own" },
   yield = { "readyRead", "a handler can't yield" },
   afterWait = { "readyRead", "boom" },
@@ -91,10 +90,10 @@ local cases = {
 
 local underValgrind = { throw = true, throwNil = true, sort = true, afterWait = true, disconnected = true }
 
-describe("a handler's error", function()
+describe("A handler's error", function()
   for name, case in pairs(cases) do
     local tag = underValgrind[name] and " #valgrind" or ""
-    it("is reported with object and signal, and ends that connection alone: " .. name .. tag, function()
+    it("is reported with object and signal, and ends only that connection: " .. name .. tag, function()
       local program = helper.program { source = service }
       local port = program:waitForLine "port (%d+)"
       local bystander = helper.connect(port)
@@ -102,7 +101,7 @@ describe("a handler's error", function()
       client:send(name .. "\n")
       local text = program:waitForLine(" error (" .. case[1] .. " handler of TcpSocket%(.*)")
       assert.is_truthy(text:find(case[2], 1, true), text)
-      program:waitForLine("told of .*, TcpSocket%(.*%), " .. case[1])
+      program:waitForLine("onError got .*, TcpSocket%(.*%), " .. case[1])
       client:waitForEnd()
       assert.are.equal("", client.unread)
       for _, other in ipairs { bystander, helper.connect(port) } do
@@ -127,7 +126,7 @@ describe("a handler's error", function()
       "3: "))
   end)
 
-  it("in newConnection closes that client, and the next is served", function()
+  it("in newConnection closes that client's connection, and the next client is served", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       local server, count = moonport.TcpServer(), 0
@@ -151,7 +150,7 @@ describe("a handler's error", function()
     assert.are.equal("client 3\n", helper.connect(port):receiveLine())
   end)
 
-  it("in onError's function, and in a task, is reported and does no more harm", function()
+  it("in onError's function, or in a task, is reported and has no further effect", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       moonport.onError(function() error "in onError" end)
@@ -166,7 +165,7 @@ describe("a handler's error", function()
 end)
 
 describe("a script", function()
-  it("may write numbers, and use closed and collected objects without an error #valgrind", function()
+  it("may write numbers, and use closed and collected objects, without an error #valgrind", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       local log = moonport.log
@@ -201,7 +200,7 @@ describe("a script", function()
     assert.is_nil(program:stderr():find(" error ", 1, true))
   end)
 
-  it("gets an error for a method of an object that the collector has finalised", function()
+  it("gets an error if it calls a method of an object that the collector has finalised", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       local revived = {}

@@ -1,5 +1,5 @@
--- spec/layers.py: a checker that finds nothing looks like a tree in which nothing is wrong, so it is shown trees that
--- were made wrong on purpose.
+-- spec/layers.py must find faults: a broken checker would find nothing either. So these specs show it trees
+-- that are wrong on purpose.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -13,7 +13,7 @@ add_library(fixture OBJECT ${sources})
 target_compile_options(fixture PRIVATE "-iquote${CMAKE_CURRENT_SOURCE_DIR}/host")
 ]]
 
--- Makes the files, looks at them. -> the exit status, the lines that were printed, sorted
+-- Makes the files, and checks them. -> the exit status, the lines of the output, sorted
 local function look(tree, ...)
   local root = os.tmpname()
   os.remove(root)
@@ -37,7 +37,7 @@ local function look(tree, ...)
 end
 
 describe("spec/layers.py", function()
-  it("finds nothing in a tree where all goes downwards, and the way up is a table", function()
+  it("finds nothing in a tree where all calls go downwards, and upwards through a table", function()
     local status, lines = look {
       ["host/data/ring.h"] = "int ring_first(void);\n",
       ["host/data/ring.c"] = '#include "data/ring.h"\nint ring_first(void) { return 1; }\n',
@@ -85,7 +85,7 @@ describe("spec/layers.py", function()
     }, { select(-7, table.unpack(lines)) })
   end)
 
-  it("finds what a folder must not use, what it must not call, and what is too long", function()
+  it("finds what a folder must not use or call, and files that are too long", function()
     local status, lines = look {
       ["host/loose.c"] = "int loose(void) { return 0; }\n",
       ["host/loop/loop.h"] = "int loop(void);\n",

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Libraries of others in a service, as docs/guide/libraries.md says: that they work, and what holds the loop up.
+-- Other libraries in a service, as docs/guide/libraries.md says: that they work, and which calls block the
+-- loop.
 
 local helper = require "spec.helper"
 
--- Starts a service that handles lines by `answer`, a function's body with `line`; the head makes what it needs.
+-- Starts a service that answers lines by `answer`, a function's body with `line`; `head` makes what the body
+-- needs.
 local function service(head, answer)
   local program = helper.program { source = ([[
     local moonport = require "moonport"
@@ -33,7 +35,7 @@ local function stop(program)
 end
 
 describe("a service with", function()
-  it("lua-cjson takes and gives JSON, also large, deep and bad", function()
+  it("lua-cjson encodes and decodes JSON, also large, deep and invalid JSON", function()
     local ask, program = service('local cjson = require "cjson.safe"', [[
       local value, problem = cjson.decode(line)
       return cjson.encode(value == nil and { problem = problem } or { got = value })
@@ -50,7 +52,7 @@ describe("a service with", function()
     stop(program)
   end)
 
-  it("lpeg parses what comes; a match function can't wait, and says so", function()
+  it("lpeg parses input; a match function can't wait, and raises if it tries", function()
     local ask, program = service([[
       local lpeg = require "lpeg"
       local number = lpeg.R "09" ^ 1 / tonumber
@@ -72,7 +74,7 @@ describe("a service with", function()
     stop(program)
   end)
 
-  it("luafilesystem looks into folders", function()
+  it("luafilesystem reads folders", function()
     local path = helper.file("twelve bytes")
     local ask, program = service('local lfs = require "lfs"', [[
       local is, problem = lfs.attributes(line)
@@ -108,7 +110,7 @@ describe("a service with", function()
     return row and table.concat(row, "|") or "none"
   ]]
 
-  it("lua-sql-sqlite3 keeps its data in a file, from one run to the next", function()
+  it("lua-sql-sqlite3 keeps its data in a file from one run to the next", function()
     local path = helper.file("", "data.db")
     local ask, program = service(sqlite:format(path), statements)
     assert.equal("0", ask "CREATE TABLE words (word TEXT PRIMARY KEY, count INTEGER)")
@@ -123,7 +125,7 @@ describe("a service with", function()
     stop(program)
   end)
 
-  it("lua-sql-sqlite3 waits for another process's lock in its handler alone, when it tries again itself", function()
+  it("lua-sql-sqlite3 waits for another process's lock in its handler alone, if that repeats the attempt", function()
     local path = helper.file("", "locked.db")
     local ask, program = service(sqlite:format(path), statements)
     ask "CREATE TABLE words (word TEXT)"
@@ -150,7 +152,7 @@ describe("a service with", function()
     stop(program)
   end)
 
-  it("a call that blocks holds everybody up, which is what the guide warns of", function()
+  it("a call that blocks stops all clients, as the guide warns", function()
     local ask, program = service("", [[
       if line == "block" then
         io.popen "read x":read "a" -- until the service's standard input ends

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The modules in Lua that ship with moonport: found wherever the binaries lie, and whose they are over reloads.
+-- The modules in Lua that ship with moonport: where they are found, and whose they are across reloads.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -14,7 +14,7 @@ assert(socket == require "moonport.compat.socket")
 print(xpcall(socket.sleep, debug.traceback, {}))
 ]]
 
-describe("a module that ships with moonport", function()
+describe("A module that ships with moonport", function()
   it("is found from any folder, before a file of that name beside the script, and errors name its file", function()
     local service = reload.start("", { files = { ["other.lua"] = source } })
     assert(lfs.mkdir(service.folder .. "/moonport"))
@@ -27,7 +27,7 @@ describe("a module that ships with moonport", function()
     assert.matches("\n\tmoonport/compat/socket%.lua:%d+: in function", out)
   end)
 
-  it("is found in a plain lua5.4 by way of moonport.so, loaded before or not", function()
+  it("is found by a plain lua5.4 once moonport.so is loaded, and before", function()
     for _, first in ipairs { "", "require 'moonport' " } do
       local environment = { LD_PRELOAD = os.getenv "LD_PRELOAD" or false }
       local lua = helper.spawn({ "lua5.4", helper.file(first .. source) }, environment)
@@ -36,7 +36,7 @@ describe("a module that ships with moonport", function()
     end
   end)
 
-  it("is a run's own: loaded afresh by a reload", function()
+  it("belongs to a run: a reload loads it again", function()
     local body = [[
       local socket = require "moonport.compat.socket"
       socket.runs = (socket.runs or 0) + 1
@@ -50,7 +50,7 @@ describe("a module that ships with moonport", function()
     service:remove()
   end)
 
-  it("is shared among installed modules, which stay over a reload", function()
+  it("is shared among installed modules, and survives a reload with them", function()
     local folder = os.tmpname()
     os.remove(folder)
     assert(lfs.mkdir(folder))

@@ -29,7 +29,7 @@ describe("moonport in a plain lua5.4", function()
     assert.are.equal(6, lua:wait())
   end)
 
-  it("waits in the main program without run, and leaves nothing when it just ends", function()
+  it("waits in the main chunk without run, and leaves nothing when it just ends", function()
     local echo = helper.program { script = "scripts/echo.lua", args = { 0 } }
     local port = echo:waitForLine "port (%d+)"
     local lua = start(([[

@@ -16,7 +16,7 @@ describe("moonport new", function()
     helper.run { "rm", "-rf", folder }
   end)
 
-  -- Runs a line of the shell in the folder; $0 is the program. -> exit status, stdout, stderr
+  -- Runs a shell command in the folder; $0 is the program. -> exit status, stdout, stderr
   local function run(line)
     return helper.run { "sh", "-c", ("cd '%s' && %s"):format(folder, line), moonport }
   end
@@ -26,7 +26,7 @@ describe("moonport new", function()
     return file:read "a"
   end
 
-  it("makes a folder with a service, its spec, a rockspec and a README, all of that name, and tells them", function()
+  it("makes a folder with a service, its spec, a rockspec and a README, all of that name, and lists them", function()
     local status, out, err = run '"$0" new tea-pot'
     assert.are.same({ 0, "" }, { status, err })
     local files = { "tea-pot/.busted", "tea-pot/README.md", "tea-pot/tea-pot-scm-1.rockspec", "tea-pot/tea-pot.lua",
@@ -45,7 +45,7 @@ describe("moonport new", function()
     assert.equal("rwxr", lfs.attributes(folder .. "/tea-pot/tea-pot.lua", "permissions"):sub(1, 4))
   end)
 
-  it("makes a service that runs as it is", function()
+  it("makes a service that runs without changes", function()
     run '"$0" new teapot'
     local service = helper.spawn { moonport, folder .. "/teapot/teapot.lua", "0" }
     local client = helper.connect(service:waitForLine "teapot: listening on 127%.0%.0%.1 port (%d+)")
@@ -54,7 +54,7 @@ describe("moonport new", function()
   end)
 
   it("makes a project that passes its own tests at once", function()
-    run '"$0" new tea-pot_2' -- "-" means something in a pattern
+    run '"$0" new tea-pot_2' -- "-" is magic in a pattern
     run 'mkdir bin && ln -s "$0" bin/moonport'
     local line = 'cd "$1/tea-pot_2" && PATH=$1/bin:$PATH exec busted --output=TAP'
     local status, out, err = helper.run({ "sh", "-c", line, "sh", folder }, "", 20000)
@@ -63,7 +63,45 @@ describe("moonport new", function()
     assert.falsy(out:find "\nnot ok")
   end)
 
-  it("makes nothing where there is something of that name", function()
+  it("makes a service with TLS that passes its tests, and runs with a certificate made as its README says", function()
+    local status, out = run '"$0" new --tls tea-pot'
+    assert.equal(0, status)
+    local told = "\nNow: cd tea-pot, make a certificate as README.md says, and run moonport --watch tea-pot.lua\n"
+    assert.equal(told, out:sub(-#told))
+    for _, path in ipairs { "README.md", "tea-pot.lua", "spec/tea-pot_spec.lua" } do
+      local text = read("tea-pot/" .. path)
+      assert.falsy(text:find "%-%-tls" or text:find "%-%-plain", path)
+    end
+    run 'mkdir bin && ln -s "$0" bin/moonport'
+    local err
+    status, out, err = helper.run({ "sh", "-c", 'cd "$1/tea-pot" && PATH=$1/bin:$PATH exec busted --output=TAP', "sh",
+      folder }, "", 30000)
+    assert.are.same({ 0, "" }, { status, err }, out)
+    assert.matches("\nok 4 ", out)
+
+    local command = read "tea-pot/README.md":match "\n(openssl req .-)\n```"
+    status, out, err = run("cd tea-pot && " .. command)
+    assert.equal(0, status, out .. err)
+    local service = helper.spawn { "sh", "-c", ("cd '%s/tea-pot' && exec %s tea-pot.lua 0"):format(folder, moonport) }
+    local port = service:waitForLine "tea%-pot: listening on 127%.0%.0%.1 port (%d+)"
+    local client = helper.spawn { "sh", "-c", ("cd '%s/tea-pot' && exec %s"):format(folder,
+      read "tea-pot/README.md":match "`(openssl s_client .-)`":gsub("7000", port) .. " -verify_return_error") }
+    client:write "help\nquit\n"
+    client:waitForLine "^ok count hello help quit sleep$"
+    client:waitForLine "^ok bye$"
+    assert.equal(0, client:wait())
+  end)
+
+  it("leaves no mark in a service without TLS", function()
+    run '"$0" new teapot'
+    for _, path in ipairs { "README.md", "teapot.lua", "spec/teapot_spec.lua", "teapot-scm-1.rockspec" } do
+      local text = read("teapot/" .. path)
+      assert.falsy(text:find "%-%-tls" or text:find "%-%-plain" or text:find "Ssl", path)
+      assert.falsy(text:find " \n", path)
+    end
+  end)
+
+  it("makes nothing if something of that name exists", function()
     assert.are.same(0, (run 'mkdir taken && echo mine > mine'))
     for _, name in ipairs { "taken", "mine" } do
       local status, out, err = run('"$0" new ' .. name)
@@ -75,10 +113,10 @@ describe("moonport new", function()
     assert.equal("", list)
   end)
 
-  it("refuses, in one line, what can't be the name of all of it", function()
+  it("refuses, in one line, a name that can't serve for all of them", function()
     local longest = ("n"):rep(64)
     assert.equal(0, (run('"$0" new ' .. longest)))
-    local rule = "a name has small letters, digits, - and _, 64 at most, and begins with a letter"
+    local rule = "a name has lower-case letters, digits, - and _, at most 64, and begins with a letter"
     local bad = { "Tea", "1tea", "-tea", "tea.pot", "../tea", "/tmp/tea", "tea pot", "té", "", longest .. "n" }
     for _, name in ipairs(bad) do
       local status, out, err = run(('"$0" new "%s"'):format(name))
@@ -86,7 +124,7 @@ describe("moonport new", function()
       assert.are.same({ 2, "", told }, { status, out, err })
     end
     local _, _, err = run '"$0" new moonport'
-    assert.equal("moonport: new moonport: is taken by moonport itself (see moonport --help)\n", err)
+    assert.equal("moonport: new moonport: is moonport's own name (see moonport --help)\n", err)
     for _, line in ipairs { '"$0" new', '"$0" new tea pot' } do
       assert.equal("moonport: new: needs one name (see moonport --help)\n", select(3, run(line)))
     end
@@ -102,9 +140,9 @@ describe("moonport new", function()
     assert.are.same({ 1, "", "moonport: cannot write teapot/.busted: File too large\n" }, { status, out, err })
   end)
 
-  it("leaves a script of that name to be run as ./new", function()
+  it('runs a script called "new" as ./new', function()
     local status, out = run 'echo "print(...)" > new && "$0" ./new x'
     assert.are.same({ 0, "x\n" }, { status, out })
-    assert.matches("^usage: moonport new NAME\n", select(2, run '"$0" new --help'))
+    assert.matches("^usage: moonport new %[%-%-tls%] NAME\n", select(2, run '"$0" new --help'))
   end)
 end)

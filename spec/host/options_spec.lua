@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The command line of the program: what each option does, and what is said of a wrong one.
+-- The command line of the program: what each option does, and the message for a wrong one.
 
 local helper = require "spec.helper"
 
@@ -9,7 +9,7 @@ local function run(...)
   return helper.run { moonport, ... }
 end
 
-describe("the command line", function()
+describe("The command line", function()
   it("prints the help on one screen for --help and -h", function()
     for _, option in ipairs { "--help", "-h" } do
       local status, out, err = run(option)
@@ -24,7 +24,7 @@ describe("the command line", function()
     end
   end)
 
-  it("names in the help every option that it knows", function()
+  it("names in the help every option that it accepts", function()
     local _, out = run "--help"
     for _, option in ipairs { "-e", "--check", "--grace", "--log-level", "--version", "--help" } do
       assert.is_truthy(out:find("  " .. option .. " ", 1, true), option)
@@ -37,8 +37,8 @@ describe("the command line", function()
     assert.is_truthy(out:find "^moonport %d+%.%d+%.%d+ %(Lua 5%.4%.%d+%)\n$")
   end)
 
-  it("tells for --share where it is installed, or that it isn't", function()
-    local status, out, err = run "--share" -- spec/install has those that are
+  it("prints for --share where its files are installed, or that they aren't", function()
+    local status, out, err = run "--share" -- spec/install tests installed ones
     assert.are.same({ 1, "" }, { status, out })
     assert.matches("^moonport: not installed: [^\n]+/share/moonport: No such file or directory\n$", err)
   end)
@@ -66,7 +66,7 @@ describe("the command line", function()
     end
   end)
 
-  it("takes what follows the script as the script's own", function()
+  it("passes what follows the script to the script", function()
     local status, out = run(helper.file "print(...)", "--help", "-e", "--bogus")
     assert.are.same({ 0, "--help\t-e\t--bogus\n" }, { status, out })
   end)
@@ -76,7 +76,7 @@ describe("the command line", function()
     assert.are.same({ 0, "x\n" }, { status, out })
   end)
 
-  it("writes log lines from --log-level on", function()
+  it("writes log lines of --log-level and above", function()
     local script = helper.file [[
       local log = require "moonport".log
       log.debug "a" log.info "b" log.warning "c" log.error "d"
@@ -94,7 +94,7 @@ describe("-e", function()
     assert.are.same({ 0, "0\tnil\t-e\n" }, { status, out })
   end)
 
-  it("runs all codes in their order before the script", function()
+  it("runs all code in order, before the script", function()
     local status, out = run("-e", "x = 1", "-e", "x = x + 1", helper.file "print(x, ...)", "y")
     assert.are.same({ 0, "2\ty\n" }, { status, out })
   end)
@@ -105,12 +105,12 @@ describe("-e", function()
     assert.are.same({ 7, "true\ntrue\n" }, { status, out })
   end)
 
-  it("exits with 1 and one line for code that is no Lua, and runs no script", function()
+  it("exits with 1 and one line if the code isn't Lua, and runs no script", function()
     local status, out, err = run("-e", "x = = 1", helper.file "print 'ran'")
     assert.are.same({ 1, "", "moonport: (-e):1: unexpected symbol near '='\n" }, { status, out, err })
   end)
 
-  it("exits with 1 for code that fails, and runs no script", function()
+  it("exits with 1 if the code fails, and runs no script", function()
     local status, out, err = run("-e", "error 'no'", helper.file "print 'ran'")
     assert.are.same({ 1, "" }, { status, out })
     assert.is_truthy(err:find("^moonport: %(%-e%):1: no\nstack traceback:"))
@@ -118,7 +118,7 @@ describe("-e", function()
 end)
 
 describe("--check", function()
-  it("says of a sound script that it is, and runs nothing of it", function()
+  it("says that a sound script is ok, and runs nothing of it", function()
     local script = helper.file "print 'ran' error 'ran'"
     local status, out, err = run("--check", script)
     assert.are.same({ 0, script .. ": ok\n", "" }, { status, out, err })
@@ -170,12 +170,12 @@ describe("--check", function()
       assert.are.same({ 1, "moonport: ./parts/two.lua:2: <eof> expected near '}'\n" }, { status, told })
     end)
 
-    it("names the line that requires a module which isn't there", function()
+    it("names the line that requires a missing module", function()
       local status, told = check { ["main.lua"] = "local a = 'it\\'s' --[==[\n]] ]==]\n\nrequire 'gone.away'" }
       assert.are.same({ 1, "moonport: ./main.lua:4: module 'gone.away' not found\n" }, { status, told })
     end)
 
-    it("doesn't guess: names in comments and strings, computed ones, other functions, paths that the script sets",
+    it("ignores names in comments and strings, computed ones, other functions, paths that the script sets",
       function()
         local status, told = check { ["main.lua"] = [==[
           -- require "a"
@@ -195,7 +195,7 @@ describe("--check", function()
     assert.is_truthy(err:find "^moonport: stdin:1: [^\n]*\n$")
   end)
 
-  it("says of a file that is missing why it can't be opened", function()
+  it("says why a missing file can't be opened", function()
     local status, _, err = run("--check", "/nonexistent/script.lua")
     assert.are.same({ 1, "moonport: cannot open /nonexistent/script.lua: No such file or directory\n" },
       { status, err })

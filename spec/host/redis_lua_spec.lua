@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- A library as it is, Debian's lua-redis, written for LuaSocket, against a real redis-server, inside a service.
+-- An unchanged library, Debian's lua-redis, written for LuaSocket, with a real redis-server, inside a
+-- service.
 
 local helper = require "spec.helper"
 
--- Debian has it for Lua 5.1 to 5.3 alone, in one file that runs in 5.4 as well.
+-- Debian installs it only for Lua 5.1 to 5.3, in one file that runs in 5.4 as well.
 local path = { LUA_PATH_5_4 = ";;/usr/share/lua/5.3/?.lua" }
 
 local function redis()
@@ -18,7 +19,8 @@ local function redis()
   error "no redis-server came up"
 end
 
--- An echo service beside twenty tasks that each wait in Redis, without end, for an item of a list of their own.
+-- An echo service and twenty tasks. Each task waits in Redis, without time-out, for an item of a list of its
+-- own.
 local source = [[
 local moonport = require "moonport"
 %s
@@ -46,7 +48,7 @@ local function command(client, ...)
   client:send(text)
 end
 
--- Waits until so many clients of the server are blocked.
+-- Waits until this number of the server's clients is blocked.
 local function waitForBlocked(client, count)
   helper.eventually(function()
     command(client, "INFO", "clients")
@@ -79,21 +81,21 @@ describe("lua-redis on moonport.compat.socket", function()
     assert.is_nil(program:stderr():find(" error ", 1, true))
   end)
 
-  it("would stand still with LuaSocket itself, which shows what the spec above shows", function()
+  it("blocks the loop with LuaSocket itself, so the spec above proves something", function()
     local _, port = redis()
     local program = helper.program { source = source:format "", args = { port }, environment = path }
     local echo = helper.connect(tonumber((program:waitForLine "listening on port (%d+)")))
     local client = helper.connect(port)
-    waitForBlocked(client, 1) -- the first task holds the loop
+    waitForBlocked(client, 1) -- the first task blocks the loop
     echo:send "x"
     helper.settle(100)
     assert.is_false(echo:fill())
     program:signal "KILL"
   end)
 
-  -- Not its pipelines: in Lua 5.3 and 5.4 those fail in lua-redis itself, with LuaSocket too.
-  -- Transactions and subscriptions are coroutines of the library.
-  it("does commands, transactions and subscriptions, and tells errors", function()
+  -- Without pipelines: in Lua 5.3 and 5.4 they fail in lua-redis itself, with LuaSocket too. Transactions and
+  -- subscriptions are coroutines of the library.
+  it("does commands, transactions and subscriptions, and reports errors", function()
     local _, port = redis()
     local program = helper.program { environment = path, args = { port }, source = install .. [[
 

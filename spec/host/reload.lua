@@ -6,12 +6,12 @@ local helper = require "spec.helper"
 local Service = {}
 Service.__index = Service
 
--- One line, so that the body begins in line 2. The port is 0 in each generation: the listener is the same.
+-- One line, so that the body begins in line 2. The port is 0 in each generation: they share one listener.
 local head = 'local moonport = require "moonport" local server = moonport.TcpServer() '
   .. 'local person = server.connection\n'
 local tail = '\nassert(server:listen("127.0.0.1", 0)) moonport.log.info("listening on %d", server:serverPort())\n'
 
---- Writes a file of the service's folder, by way of renaming.
+--- Replaces a file of the service's folder by renaming.
 function Service:write(name, text)
   helper.rewrite(self.folder .. "/.new", text)
   assert(os.rename(self.folder .. "/.new", self.folder .. "/" .. name))
@@ -21,8 +21,8 @@ function Service:replace(body)
   self:write("main.lua", head .. body .. tail)
 end
 
---- Starts the program with the script; options.options, options.files (name -> text), options.plain (no head and
---- tail), options.environment.
+--- Starts the program with the script; options.options, options.files (name -> text), options.plain (no head
+--- and tail), options.environment.
 local function start(body, options)
   options = options or {}
   local folder = helper.folder()
@@ -35,7 +35,7 @@ local function start(body, options)
   return self
 end
 
---- Removes the files; the program is ended by the helper.
+--- Removes the files; the helper ends the program.
 function Service:remove()
   os.execute(("rm -rf '%s'"):format(self.folder))
 end
@@ -68,7 +68,7 @@ function Service:connect()
   return helper.connect(self.port)
 end
 
---- Sends a line, or the text of a script, and returns the line that comes back, without its end.
+--- Sends a line, or the text of a script, and returns the answer line without its end.
 local function ask(client, text)
   client:send(text .. "\n")
   return (client:receiveLine():gsub("\n$", ""))

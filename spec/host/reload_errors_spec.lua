@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A reload that fails, at every stage: the old generation goes on as if nothing had been, and
--- a line says where and why.
+-- A reload that fails at any stage: the old generation goes on unchanged, and a line says where and why it
+-- failed.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -26,7 +26,7 @@ local good = [[
   end
 ]]
 
-describe("a reload fails #gc", function()
+describe("A reload fails #gc", function()
   local service, client, objects
 
   before_each(function()
@@ -38,7 +38,8 @@ describe("a reload fails #gc", function()
 
   after_each(function() service:remove() end)
 
-  -- The connection, new ones and the listener are as before; nothing of the failed run is left; the next one works.
+  -- The connection, new ones and the listener work as before; nothing of the failed run is left; the next
+  -- reload works.
   local function goesOn()
     assert.are.equal("part 1 still", ask(client, "still"))
     local other = service:connect()
@@ -51,7 +52,7 @@ describe("a reload fails #gc", function()
     assert.is_truthy(ask(client, "now"):find "^part %d+ now$")
   end
 
-  -- The text begins with what is expected, which names the file and the line.
+  -- The text must begin with the expected one, which names the file and the line.
   local function fails(body, expected)
     local text, generation = service:reloadFails(body)
     assert.are.equal(1, generation)
@@ -107,23 +108,23 @@ describe("a reload fails #gc", function()
   it("for an error value that isn't a string, and for one whose text fails", function()
     fails("error({})", "(error object is a table value)")
     local text = service:reloadFails "error(setmetatable({}, { __tostring = function() error 'twice' end }))"
-    assert.are.equal("main.lua:2: twice", text)
+    assert.are.equal("main.lua:2: twice: in __tostring of an error", text)
   end)
 
-  it("for an address that is taken", function()
+  it("for an address in use", function()
     local port = helper.listen():port()
     fails(('assert(moonport.TcpServer():listen("127.0.0.1", %d))'):format(port),
       ("main.lua:2: listen 127.0.0.1:%d: The bound address is already in use"):format(port))
   end)
 
-  it("for a module that has vanished", function()
+  it("for a missing module", function()
     assert(os.remove(service.folder .. "/part.lua"))
     local text = service:reloadFails()
     assert.is_truthy(text:find("^main.lua:2: module 'part' not found:"), text)
     goesOn()
   end)
 
-  it("for a script that has vanished", function()
+  it("for a missing script", function()
     assert(os.remove(service.folder .. "/main.lua"))
     service.program:signal "HUP"
     assert.are.equal("cannot open main.lua: No such file or directory", (service:failed()))
@@ -143,7 +144,7 @@ describe("a reload fails #gc", function()
     goesOn()
   end)
 
-  it("for a main chunk that never ends in a pcall, or in a coroutine of its own", function()
+  it("for a main chunk that never ends inside a pcall, or inside its own coroutine", function()
     service:replace "while true do pcall(function() while true do end end) end"
     service.program:signal "HUP"
     service:failed()
@@ -163,11 +164,11 @@ describe("a reload fails #gc", function()
     fails("local t = ('x'):rep(1 << 62)", "main.lua:2: resulting string too large")
   end)
 
-  it("for moonport.quit, which only code that serves may call", function()
-    fails("moonport.quit()", "main.lua:2: quit: while the script is being loaded anew")
+  it("for moonport.quit, which only serving code may call", function()
+    fails("moonport.quit()", "main.lua:2: quit: while the script is being reloaded")
   end)
 
-  it("and what it has put into persist is forgotten", function()
+  it("and persist loses what the failed run put into it", function()
     assert.is_truthy(service:reloadFails [[
       moonport.persist("mine", { 1 })
       error "after persist"
@@ -179,7 +180,7 @@ describe("a reload fails #gc", function()
     assert.are.equal("fresh", ask(client, "?"))
   end)
 
-  it("not for a main chunk that waits a while: it takes over when it has ended", function()
+  it("but not for a main chunk that waits a while: it takes over when it ends", function()
     service:replace(good .. "moonport.sleep(50)")
     service.program:signal "HUP"
     assert.are.equal("part 1 meanwhile", ask(client, "meanwhile"))
@@ -187,7 +188,7 @@ describe("a reload fails #gc", function()
     assert.are.equal("part 2 then", ask(client, "then"))
   end)
 
-  it("for newer code that comes while it waits", function()
+  it("for newer code that arrives while the main chunk waits", function()
     service:replace "moonport.log.info 'it waits' moonport.sleep(1e9)"
     service.program:signal "HUP"
     service.program:waitForLine "it waits"

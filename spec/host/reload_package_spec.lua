@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- What a script finds and puts into its package table.
+-- What a script finds in its package table, and what it puts there.
 
 local reload = require "spec.host.reload"
 local ask = reload.ask
 
-describe("a script's package table", function()
+describe("A script's package table", function()
   local service
 
   after_each(function() service:remove() end)
 
-  it("has a preload of its own: modules of a script that was bundled into one file are new with each run", function()
+  it("has its own preload: modules of a script that was bundled into one file are new in each run", function()
     local body = [[
       package.preload.part = function(name, from) return "%s " .. name .. from .. " " end
       local part = require "part"
@@ -23,7 +23,7 @@ describe("a script's package table", function()
     assert.are.equal("two part:preload: 2", ask(client, "?"))
   end)
 
-  it("shows in `loaded` what require gives, of Lua and installed ones too", function()
+  it("shows in `loaded` what require returns, also for Lua's and installed modules", function()
     service = reload.start [[
       if moonport.generation() == 1 then assert(package.loaded.cjson == nil) end
       assert( require "cjson" == package.loaded.cjson)

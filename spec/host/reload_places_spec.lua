@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- --watch: folders and links that are exchanged, and files that are not all there yet.
+-- --watch: folders and links that are replaced, and files that aren't complete yet.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -35,7 +35,7 @@ describe("--watch", function()
     write(service.folder .. "/" .. name .. "/part.lua", ("return %q"):format(text))
   end
 
-  -- The module is missing at first: its folder comes later.
+  -- The module is missing at first: its folder is made later.
   local function startWithFolder()
     start "function person:readyRead() self:readAll() self:write(moonport.generation() .. '\\n') end"
     makeFolder("lib", "one ")
@@ -54,11 +54,11 @@ describe("--watch", function()
     assert.are.equal("three 4", ask(client, "?"))
   end)
 
-  it("sees a link on the way to a module lead elsewhere, and what is written there", function()
+  it("notices that a link on the way to a module points elsewhere, and what is written there", function()
     startWithFolder()
     makeFolder("second", "two ")
     assert(os.rename(service.folder .. "/lib", service.folder .. "/first"))
-    assert(lfs.link("first", service.folder .. "/lib", true)) -- the same file by another way: no change
+    assert(lfs.link("first", service.folder .. "/lib", true)) -- the same file by another path: no change
     assert(lfs.link("second", service.folder .. "/new", true))
     assert(os.rename(service.folder .. "/new", service.folder .. "/lib"))
     service:reloaded()
@@ -68,7 +68,7 @@ describe("--watch", function()
     assert.are.equal("three 4", ask(client, "?"))
   end)
 
-  it("loads the script again when a module that was missing is there", function()
+  it("loads the script again when a missing module appears", function()
     start "function person:readyRead() self:readAll() self:write('first\\n') end"
     service:replace(body)
     assert.is_truthy(service:failed():find("module 'lib.part' not found", 1, true))
@@ -77,7 +77,7 @@ describe("--watch", function()
     assert.are.equal("there 3", ask(client, "?"))
   end)
 
-  it("takes no file that is still being written: one that was emptied first, or is written in two parts", function()
+  it("waits until a file is complete: one that was emptied first, or is written in two parts", function()
     start "function person:readyRead() self:readAll() self:write('old\\n') end"
     local text = assert(io.open(service.folder .. "/main.lua")):read "a"
     local file = assert(io.open(service.folder .. "/main.lua", "w"))

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What is told of reloads: the log line, onReload, stats, generation and stale, --check, and probation.
+-- How reloads are reported: the log line, onReload, stats, generation and stale, --check, and probation.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -13,10 +13,10 @@ local evaluate = [[
   moonport.onReload(function(ok, it) report.ok, report.it = ok, it end)
 ]]
 
--- The same for load, which sees the globals of the run.
+-- The same as load, but with the globals of the run.
 local body = "moonport_ = moonport\n" .. evaluate
 
-describe("a reload tells", function()
+describe("A reload is reported", function()
   local service
 
   local function start(...)
@@ -42,7 +42,7 @@ describe("a reload tells", function()
     helper.eventually(function() return service:reload(""):find "; 0 connections$" end)
   end)
 
-  it("onReload of the new code after a success, of the old after a failure", function()
+  it("by onReload: of the new code after a success, of the old code after a failure", function()
     start(body)
     local client = service:connect()
     service:reload(body)
@@ -57,7 +57,7 @@ describe("a reload tells", function()
     assert.are.equal("2", ask(client, "report.it.generation"))
   end)
 
-  it("stats: generation, counts, last error, time, and each older generation with the line that holds it", function()
+  it("by stats: generation, counts, last error, time, and each older generation with the line that holds it", function()
     start("moonport_ = moonport\n" .. [[
       function server:newConnection()
         local socket = self:nextPendingConnection()
@@ -80,7 +80,7 @@ describe("a reload tells", function()
     waiting:close()
   end)
 
-  it("--check, without running: the same errors", function()
+  it("by --check, which runs nothing: the same errors", function()
     start "function person:readyRead() self:readAll() self:write(moonport.generation() .. '\\n') end"
     local program = os.getenv "MOONPORT" or "build/asan/moonport"
     local script = helper.file "print 'ran'\nlocal = 1"
@@ -93,7 +93,7 @@ describe("a reload tells", function()
     assert.are.equal("1", ask(service:connect(), "?"))
   end)
 
-  it("moonport.reload() takes effect between two events, and an error of it by onReload", function()
+  it("by onReload if it fails after moonport.reload(), which takes effect between two events", function()
     start(body)
     local client = service:connect()
     service:replace(body)
@@ -106,23 +106,19 @@ describe("a reload tells", function()
     helper.eventually(function() return ask(client, "report.ok") == "false" end)
   end)
 
-  it("probation: new code that fails too often gives way to the code before, with the first error", function()
+  it("by probation: new code that fails too often is rolled back to the former code, with the first error", function()
     local good = "function person:readyRead() self:write('good ' .. moonport.generation() .. ' ' .. self:readAll()) end"
     start(good, { options = { "--rollback-errors", "20" } })
     assert.are.equal("good 1 1", ask(service:connect(), "1"))
     service:reload "function person:readyRead() self:readAll() error 'all calls fail' end"
-    for _ = 1, 12 do
-      local client = service:connect()
-      client:send "x\n"
-      client:waitForEnd()
-    end
+    for _ = 1, 12 do service:connect():send "x\n" end -- the last ones may meet the good code again
     local text = service.program:waitForLine "generation 2: (.*)"
-    assert.is_truthy(text:find("going back to the code before. The first error: .*main%.lua:2: all calls fail"), text)
+    assert.is_truthy(text:find("going back to the previous code. The first error: .*main%.lua:2: all calls fail"), text)
     service:reloaded()
     assert.are.equal("good 3 2", ask(service:connect(), "2"))
   end)
 
-  it("probation: counts new code's failures also on connections that have a handler of the old", function()
+  it("by probation: failures count also on connections that have a handler of the old code", function()
     local own = "function server:newConnection() self:nextPendingConnection().disconnected = function() end end "
     start(own .. "function person:readyRead() self:write(moonport.generation() .. ' ' .. self:readAll()) end",
       { options = { "--rollback-errors", "20" } })
@@ -136,12 +132,12 @@ describe("a reload tells", function()
       client:send "x\n"
       client:waitForEnd()
     end
-    service.program:waitForLine "generation 2: .* going back to the code before"
+    service.program:waitForLine "generation 2: .* going back to the previous code"
     service:reloaded()
     assert.are.equal("3 y", ask(service:connect(), "y"))
   end)
 
-  it("probation: code that fails no more often than allowed stays", function()
+  it("by probation: code that fails no more often than allowed stays", function()
     local some = [[
       local n = 0
       function person:readyRead()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Reloads under traffic: nothing is lost, doubled, reset or refused, and generations don't go backwards. The long run
--- is reload_stress.py.
+-- Reloads under traffic: nothing is lost, doubled, reset or refused, and generations don't go backwards.
+-- reload_stress.py runs this for longer.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -35,7 +35,7 @@ local body = [[
   moonport.spawn(function() moonport.sleep(1e9) end)
 ]]
 
-describe("reloading under traffic #gc", function()
+describe("Reloading under traffic #gc", function()
   local service
 
   after_each(function() service:remove() end)
@@ -92,7 +92,7 @@ describe("reloading under traffic #gc", function()
     assert.are.equal("new third", ask(client, "third"))
   end)
 
-  it("people stay in their rooms of the chat, under their names, while its commands change", function()
+  it("clients of the chat stay in their rooms, with their names, while its commands change", function()
     local file <close> = assert(io.open "scripts/chat.lua")
     local text = file:read "a"
     service = reload.start(text, { plain = true, args = { "0" } })

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- --watch: what editors do to files, and what of it is a reload.
+-- --watch: what editors do to files, and which of it causes a reload.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -39,7 +39,7 @@ describe("--watch", function()
     assert.are.equal(1, count())
   end)
 
-  it("takes a file that is gone for a moment for no error", function()
+  it("doesn't report an error for a file that is missing only for a moment", function()
     assert(os.rename(service.folder .. "/part.lua", service.folder .. "/part.lua~"))
     helper.settle(100)
     assert.are.equal(0, count())
@@ -48,7 +48,7 @@ describe("--watch", function()
     assert.are.equal("back 2", ask(client, "?"))
   end)
 
-  it("goes on watching when a module is removed for good, with what required it", function()
+  it("goes on watching after a module and the code that required it are removed for good", function()
     service:replace "function person:readyRead() self:readAll() self:write('without\\n') end"
     assert(os.remove(service.folder .. "/part.lua"))
     service:reloaded()
@@ -80,7 +80,7 @@ describe("--watch", function()
     assert.are.equal(0, count())
   end)
 
-  it("tells of a broken version once, and takes the mended one, also if the break is in a new module", function()
+  it("reports a broken script once, and loads the mended one, also if the error is in a new module", function()
     service:write("more.lua", "return =")
     service:replace(body .. "\nrequire 'more'")
     service:failed()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The script: where it comes from, its arguments, where require looks, and when the program ends by itself.
+-- The script: where it is read from, its arguments, where require searches, and when the program ends by
+-- itself.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -11,12 +12,12 @@ local function run(...)
   return helper.run { moonport, ... }
 end
 
--- Runs a shell command line with $MOONPORT, in a folder of the spec's own.
+-- Runs a shell command line with $MOONPORT, in the spec's own folder.
 local function shell(folder, command)
   return helper.run { "sh", "-c", ("cd '%s' && MOONPORT='%s' && %s"):format(folder, moonport, command) }
 end
 
-describe("the script", function()
+describe("The script", function()
   local folder
 
   local function write(name, text)
@@ -58,7 +59,7 @@ describe("the script", function()
     assert.are.same(expected, { run(folder .. "/main.lua", "x") })
   end)
 
-  it("finds modules beside the file that a link leads to, after those beside the link", function()
+  it("finds modules beside the file that a link points to, after those beside the link", function()
     assert(lfs.mkdir(folder .. "/bin"))
     assert(lfs.link("../main.lua", folder .. "/bin/main", true))
     assert.are.same({ 0, "beside\tparts\n", "" }, { run(folder .. "/bin/main") })
@@ -90,14 +91,14 @@ describe("the script", function()
     assert.are.same({ 0, '[1,"a"]\ttrue\tdirectory\n', "" }, { run(folder .. "/c.lua") })
   end)
 
-  it("has moonport at hand, once, also by require in a module", function()
+  it("has moonport as a global, the same one as by require in a module", function()
     write("module.lua", "return require 'moonport'")
     write("same.lua", "print(require 'module' == require 'moonport', moonport)")
     assert.are.same({ 0, "true\tnil\n", "" }, { run(folder .. "/same.lua") })
   end)
 end)
 
-describe("the program", function()
+describe("The program", function()
   local function source(text)
     return run(helper.file(text))
   end
@@ -107,7 +108,7 @@ describe("the program", function()
     assert.are.same({ 0, "", "" }, { source "require 'moonport'.TcpServer()" })
   end)
 
-  it("ends when the main chunk, which may wait, has ended", function()
+  it("ends when the main chunk, which may wait, ends", function()
     assert.are.same({ 0, "true\ndone\n", "" }, { source [[
       local moonport = require "moonport"
       print(moonport.sleep(20))
@@ -160,7 +161,7 @@ describe("the program", function()
     assert.is_true(program:running())
   end)
 
-  it("exits as quit says, also from the main chunk, from a handler, and with os.exit", function()
+  it("exits with quit's status, also from the main chunk, from a handler, and with os.exit", function()
     assert.are.equal(0, (source "require 'moonport'.quit()"))
     assert.are.equal(9, (source "require 'moonport'.quit(9)"))
     assert.are.equal(11, (source "local m = require 'moonport' m.TcpServer():listen() m.sleep(1) m.quit(11)"))

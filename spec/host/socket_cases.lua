@@ -1,62 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- What a program written for LuaSocket may do, case by case: run with LuaSocket itself and with moonport.compat.socket,
--- it must print the same.   lua5.4 socket_cases.lua socket | moonport socket_cases.lua moonport.compat.socket
+-- What a program written for LuaSocket may do, case by case. It must print the same with LuaSocket itself and
+-- with moonport.compat.socket:   lua5.4 spec/host/socket_cases.lua socket
+--   | moonport spec/host/socket_cases.lua moonport.compat.socket
 
-local socket = require(arg[1])
+local harness = dofile "spec/host/socket_harness.lua"
+local socket, show, misused, pair = harness.socket, harness.show, harness.misused, harness.pair
 
-local ports, seen -- names of the running case
-
--- A value as text: integral floats and integers are the same number, free ports get names by their order. Two of
--- different addresses may have the same number by chance, and one that another case had may come again.
-local function shown(value, address)
-  if type(value) == "number" and value == value // 1 then
-    value = math.tointeger(value)
-    if value < 1024 or value > 65535 then return tostring(value) end
-    local key = address .. value
-    if not ports[key] then
-      seen = seen + 1
-      ports[key] = "port " .. seen
-    end
-    return ports[key]
-  elseif type(value) == "string" then
-    local port = value:find "^%d%d%d%d%d?$" and shown(tonumber(value), address)
-    return port and '"' .. port .. '"' or ("%q"):format(value)
-  elseif type(value) == "table" or type(value) == "userdata" then
-    return (tostring(value):gsub("0x%x+", "…"):gsub("^table: …$", "a table"))
-  end
-  return tostring(value)
-end
-
-local name
-
-local function show(...)
-  local list, address = table.pack(...), ""
-  for i = 1, list.n do
-    local value = list[i]
-    list[i] = shown(value, address)
-    local other = type(value) == "string" and value:find "^[%x.:]+[.:]%x+$" and value ~= "127.0.0.1"
-    address = other and value or ""
-  end
-  print(name .. ": " .. table.concat(list, " "))
-end
-
--- What is expected instead, by the message of a misuse.
-local function misused(fn, ...)
-  local ok, message = pcall(fn, ...)
-  show(ok, tostring(message):match "%(([^,)]*)" or message)
-end
-
--- A connected pair, which doesn't wait for ever.
-local function pair()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
-  local client = assert(socket.connect("127.0.0.1", port))
-  local peer = assert(server:accept())
-  for _, one in ipairs { server, client, peer } do one:settimeout(5) end
-  return client, peer, server
-end
-
-local cases = {
+harness.run {
   { "names of what is connected", function()
     local client, peer, server = pair()
     show(server:getsockname())
@@ -169,9 +119,9 @@ local cases = {
     show(all, problem, last > 0 and last < #data)
     client:close()
     local rest = peer:receive "*a"
-    show(#rest == last) -- what was told as sent comes, and no more
+    show(#rest == last) -- all that was reported as sent arrives, and no more
   end },
-  { "a peer that has gone", function()
+  { "a peer that has closed", function()
     local client, peer = pair()
     client:send "unread"
     show(peer:receive(1))
@@ -378,16 +328,104 @@ local cases = {
     misused(socket.sink, "nonsense", client)
     show(socket.BLOCKSIZE)
   end },
+  { "names of this machine", function()
+    local host = harness.hasLocalhost and "localhost" or "127.0.0.1"
+    local server = assert(socket.bind(host, 0))
+    local _, port = server:getsockname()
+    show((assert(socket.connect(host, port)):send "x"))
+    local tcp = socket.tcp4()
+    show(tcp:bind(host, 0), (tcp:getsockname()))
+    show(socket.tcp():setsockname("127.0.0.1", 0))
+    show(socket.tcp4():getfd() >= 0, socket.tcp():getfd(), socket.tcp4():getsockname())
+    show(socket.tcp():getfamily(), socket.tcp4():getfamily(), socket.tcp6():getfamily())
+    tcp = socket.tcp()
+    show(tcp:setpeername("127.0.0.1", port), tcp:getfamily(), (tcp:getpeername()))
+    show(socket.bind("127.0.0.1", "no-such-service"))
+    show(socket.connect("", port))
+  end },
+  { "times by their first letter", function()
+    local client = pair()
+    show(client:settimeout(3, "total"), client:settimeout(2, "block"), client:gettimeout())
+    client:settimeout(0.02, "total")
+    show(client:receive())
+    misused(client.settimeout, client, 1, "")
+  end },
+  { "connecting again", function()
+    local _, _, server = pair()
+    local host, port = server:getsockname()
+    local tcp = socket.tcp()
+    tcp:settimeout(0)
+    show(tcp:connect(host, port))
+    socket.select(nil, { tcp }, 5)
+    show(tcp:connect(host, port))
+    show(tcp:connect(host, port))
+    show(tcp:getoption "error")
+    tcp = socket.tcp()
+    tcp:settimeout(5)
+    show(tcp:connect(host, port))
+    show(tcp:connect(host, port))
+    local closed = assert(socket.bind("127.0.0.1", 0))
+    host, port = closed:getsockname()
+    closed:close()
+    tcp = socket.tcp()
+    tcp:settimeout(0)
+    show(tcp:connect(host, port))
+    local readable, writable, problem = socket.select({ tcp }, { tcp }, 5)
+    show(#readable, #writable, problem)
+    show(tcp:getoption "error")
+    show(tcp:getoption "error")
+    show(socket.tcp():getoption "error")
+  end },
+  { "options as tables", function()
+    local client = pair()
+    local linger = client:getoption "linger"
+    show(linger.on, linger.timeout)
+    show(client:setoption("linger", { on = true, timeout = 0 }))
+    linger = client:getoption "linger"
+    show(linger.on, linger.timeout)
+    show(client:setoption("linger", { on = true, timeout = 7 }), client:getoption("linger").timeout)
+    misused(client.setoption, client, "linger", true)
+    misused(client.setoption, client, "linger", {})
+    misused(client.setoption, client, "keepalive", 1)
+    show(client:getoption "reuseport", client:setoption("reuseaddr", true), client:getoption "reuseaddr")
+  end },
+  { "select over what stands for a socket", function()
+    local client, peer, server = pair()
+    local function count(readable, writable, problem) show(#readable, #writable, problem) end
+    local stands = { getfd = function() return peer:getfd() end }
+    count(socket.select({ stands }, nil, 0))
+    client:send "x"
+    local readable = socket.select({ stands }, nil, 5)
+    show(readable[1] == stands, readable[stands])
+    stands.dirty = function() return true end
+    readable = socket.select({ client, stands, server }, nil, 5)
+    show(#readable, readable[1] == stands)
+    local sink = socket.sink("keep-open", client)
+    local _, writable = socket.select(nil, { sink }, 5)
+    show(writable[1] == sink)
+    count(socket.select({ {}, { getfd = function() return -1 end } }, { {} }, 0))
+    count(socket.select({ socket.tcp(), socket.udp() }, { socket.tcp(), server }, 0.01))
+    client:close()
+    count(socket.select({ client }, { client }, 0.01))
+    show((pcall(socket.select, "wrong", nil, 0)))
+    show((pcall(socket.select, {}, 1, 0)))
+    show((pcall(socket.select, { 1 }, nil, 0)))
+    show((pcall(socket.select, nil, nil, "x")))
+  end },
+  { "descriptors", function()
+    local client, _, server = pair()
+    server:setfd(socket.tcp():getfd())
+    show(server:accept())
+    show(server:getfd())
+    client:setfd(-1)
+    show(client:getfd())
+    show(client:receive())
+    show(client:send "x")
+    misused(client.setfd, client, "x")
+  end },
   { "time", function()
     local before = socket.gettime()
     show(socket.sleep(0.01), socket.sleep(-1))
     show(socket.gettime() > before, math.abs(socket.gettime() - os.time()) < 2.5)
   end },
 }
-
-for _, case in ipairs(cases) do
-  name, ports, seen = case[1], {}, 0
-  local ok, problem = pcall(case[2])
-  if not ok then print(name .. ": FAILED " .. tostring(problem)) end
-end
-os.exit(0)

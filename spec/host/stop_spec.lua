@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Stopping: SIGTERM, SIGINT and quit. What is queued is sent within the grace time; then the exit status is given.
+-- Stopping: SIGTERM, SIGINT and quit. The program sends what is queued within the grace time, then exits.
 
 local helper = require "spec.helper"
 
@@ -32,7 +32,7 @@ describe("SIGTERM", function()
     assert.is_false(pcall(helper.connect, port))
   end)
 
-  it("runs the disconnected handlers, and what they write to others is sent", function()
+  it("runs the disconnected handlers, and sends what they write to others", function()
     local program, port = start { source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -65,12 +65,12 @@ describe("SIGTERM", function()
     end)
   end
 
-  it("aborts after the grace time what has not been sent, says so, and still exits with 0 #valgrind", function()
+  it("aborts after the grace time what hasn't been sent, says so, and still exits with 0 #valgrind", function()
     local program, port = start { source = generous, args = { 16 << 20 }, options = { "--grace", 100 } }
     local client = helper.connect(port, nil, { receiveBuffer = 4096 })
     client:receive(1)
     program:signal "TERM"
-    program:waitForLine "warning stopping: 1 connections had not sent all in 100 ms"
+    program:waitForLine "warning stopping: 1 connections did not send everything within 100 ms"
     assert.are.equal(0, program:wait())
   end)
 
@@ -81,7 +81,7 @@ describe("SIGTERM", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("ends waiting handlers, tasks, timers and connections that are being made #valgrind", function()
+  it("ends waiting handlers, tasks, timers and connection attempts #valgrind", function()
     local listener = helper.listen()
     local program, port = start {
       source = [[
@@ -109,9 +109,9 @@ describe("SIGTERM", function()
   end)
 end)
 
-describe("a second signal", function()
+describe("A second signal", function()
   for _, signal in ipairs { "TERM", "INT" } do
-    it("ends the program at once, whatever is queued: " .. signal, function()
+    it("ends the program at once, even if data is queued: " .. signal, function()
       local program, port = start { source = generous, args = { 16 << 20 }, options = { "--grace", 60000 } }
       helper.connect(port, nil, { receiveBuffer = 4096 }):receive(1)
       program:signal(signal)
@@ -134,7 +134,7 @@ describe("a second signal", function()
 end)
 
 describe("moonport.quit", function()
-  it("in a handler sends what was written before and after it, and gives its status #valgrind", function()
+  it("in a handler sends what was written before and after it, and sets the exit status #valgrind", function()
     local program, port = start { source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -175,7 +175,7 @@ describe("moonport.quit", function()
 end)
 
 describe("moonport.onQuit", function()
-  it("runs before connections are closed, with the listeners closed, and may wait for them #valgrind", function()
+  it("runs when the listeners are closed and before connections are, and may wait for them #valgrind", function()
     local program, port = start { options = { "--grace", 60000 }, source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -203,7 +203,7 @@ describe("moonport.onQuit", function()
     assert.are.equal(1, select(2, program:stderr():gsub("listening: ", ""))) -- called once
   end)
 
-  it("gives another exit status by quit, also when nothing else is left", function()
+  it("can set another exit status by quit, also when nothing else is left", function()
     local program = start { source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -215,7 +215,7 @@ describe("moonport.onQuit", function()
     assert.are.equal(7, program:wait())
   end)
 
-  it("comes once after quit in a handler, never inside it, and not when the program ends by itself", function()
+  it("runs once after quit in a handler, never inside quit, and not when the program ends by itself", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       moonport.onQuit(function() moonport.log.info "asked" moonport.quit(3) end)
@@ -234,7 +234,7 @@ describe("moonport.onQuit", function()
     assert.are.equal("", program:stderr())
   end)
 
-  it("is the one of the code that serves, and nil takes it away", function()
+  it("calls the function of the serving code, and nil removes it", function()
     local source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -257,7 +257,7 @@ describe("moonport.onQuit", function()
     end
   end)
 
-  it("that returns at once holds nothing up", function()
+  it("delays nothing if its function returns at once", function()
     local program = start { options = { "--grace", 600000 }, source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -271,7 +271,7 @@ describe("moonport.onQuit", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("that fails is logged, and the connections are closed all the same", function()
+  it("logs an error of its function, and the connections are closed nevertheless", function()
     local program, port = start { source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -289,7 +289,7 @@ describe("moonport.onQuit", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("has no more than the grace time, and a second signal ends it at once", function()
+  it("limits its function to the grace time, and a second signal ends it at once", function()
     local source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -299,7 +299,7 @@ describe("moonport.onQuit", function()
     ]]
     local program = start { source = source, options = { "--grace", 50 } }
     program:signal "TERM"
-    program:waitForLine "warning stopping: onQuit's function had not returned in 50 ms"
+    program:waitForLine "warning stopping: onQuit's function did not return within 50 ms"
     assert.are.equal(0, program:wait())
     program = start { source = source, options = { "--grace", 60000 } }
     program:signal "TERM"

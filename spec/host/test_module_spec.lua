@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- moonport.test: services started, talked to and stopped, and what is said when something else comes than is expected.
+-- moonport.test starts services, talks to them and stops them, and reports what arrives instead of what is
+-- expected.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -16,7 +17,7 @@ print("tea " .. (arg[2] or "none") .. " " .. tostring(os.getenv "CUP"))
 assert(server:listen("127.0.0.1", arg[1]))
 ]]
 
--- libasan is for this process alone
+-- libasan is only for this process
 local function start(options)
   options.script = options.script or helper.file(options.source or shouting, "service.lua")
   options.environment = options.environment or {}
@@ -28,7 +29,7 @@ local function lineOf(fn)
   return ("%s:%d: "):format(debug.getinfo(fn, "S").short_src, debug.getinfo(fn, "S").linedefined)
 end
 
--- The message that fn, in one line, fails with; the place in front is that line.
+-- The message of the error that fn, written in one line, fails with, without that line's place.
 local function failing(fn)
   local ok, problem = pcall(fn)
   assert.is_false(ok)
@@ -40,7 +41,7 @@ end
 describe("moonport.test", function()
   after_each(test.cleanup)
 
-  it("starts a script on a free port, talks to it, and stops it; its log, output and exit status are there", function()
+  it("starts a script on a free port, talks to it, and stops it; log, output and exit status can be read", function()
     local service <close> = start { arguments = { 0, "green" }, environment = { CUP = "blue" } }
     local client <close> = service:connect()
     client:send "hello\n"
@@ -63,7 +64,7 @@ describe("moonport.test", function()
     assert.equal("tea green blue\n", service:output())
   end)
 
-  it("sees a service's own end, and passes signals on", function()
+  it("notices when a service ends by itself, and sends it signals", function()
     local service = start { arguments = { 0 } }
     service:connect():send "die\n"
     assert.equal(7, service:wait())
@@ -74,7 +75,7 @@ describe("moonport.test", function()
     assert.equal(128 + 9, service:wait())
   end)
 
-  it("tells a mistake in the test at the test's line", function()
+  it("reports a mistake in the test at the test's line", function()
     local service = start { arguments = { 0 } }
     local client = service:connect()
     local function told(name, got) return ("bad argument #1 to '%s' (string expected, got %s)"):format(name, got) end
@@ -87,7 +88,7 @@ describe("moonport.test", function()
     assert.equal(told("start", "no value"), failing(function() test.start {} end))
   end)
 
-  it("tells what was expected and what came, at the test's line, with the service's log", function()
+  it("reports what was expected and what arrived, at the test's line, with the service's log", function()
     local service = start { arguments = { 0 } }
     local client = service:connect()
     local about = "\n" .. service.script .. " is running; the end of its log:\n  "
@@ -128,7 +129,7 @@ describe("moonport.test", function()
     assert.matches("^connect to 127.0.0.1 port %d+: Connection refused\n", failing(function() service:connect() end))
   end)
 
-  it("tells why a service does not start, and leaves none behind", function()
+  it("says why a service doesn't start, and leaves none running", function()
     assert.matches("%.lua ended before it listened\n.* ended with status 1; the end of its log:\n.*no tea",
       failing(function() start { source = "error 'no tea'" } end))
     assert.matches("%.lua ended before it listened\n.* ended with status 0;",
@@ -138,7 +139,7 @@ describe("moonport.test", function()
     local slow = "print 'here' require 'moonport'.sleep(-1)"
     assert.matches("%.lua did not listen within 50 ms\n.* is running;",
       failing(function() start { source = slow, timeout = 50 } end))
-    local service = start { source = slow, listeners = 0 } -- one that needs not listen
+    local service = start { source = slow, listeners = 0 } -- one that needn't listen
     service:expectOutput "here"
     assert.equal("it does not listen", failing(function() service:connect() end))
   end)
@@ -161,7 +162,7 @@ describe("moonport.test", function()
     test.connect(server):send("abc"):expect "cba"
   end)
 
-  it("waits for a condition, and names it when it does not come true", function()
+  it("waits for a condition, and names it when it doesn't become true", function()
     local n = 0
     assert.equal(5, test.eventually(function() n = n + 1 return n == 5 and n end))
     assert.matches("^the condition at .*:%d+ did not come true within 10 ms$",
@@ -170,7 +171,7 @@ describe("moonport.test", function()
       failing(function() test.eventually(function() return false end, 10, "tea") end))
   end)
 
-  it("lets clients of a service that stops go too, which it would wait for, and read what it said last", function()
+  it("disconnects its clients of a service that stops, which would wait for them, and reads its last output", function()
     local service = start { source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -190,7 +191,7 @@ describe("moonport.test", function()
     assert.equal("bye\n", two:receive "all")
   end)
 
-  it("makes an error of a service's failure that nobody has asked about", function()
+  it("raises an error when a service has failed and the test hasn't looked at that", function()
     for signal, text in pairs { ABRT = "was killed by signal 6", TERM = false } do
       local service = start { arguments = { 0 } }
       os.execute(("kill -%s %d"):format(signal, service.pid))

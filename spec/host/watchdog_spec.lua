@@ -1,4 +1,4 @@
--- --handler-timeout: a handler that never returns is ended, and nothing else suffers.
+-- --handler-timeout: a handler that never returns is ended, and nothing else is affected.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -20,9 +20,9 @@ print(server:serverPort())
 io.stdout:flush()
 ]]
 
-describe("a handler that never returns", function()
+describe("A handler that never returns", function()
   for _, name in ipairs { "plain", "protected", "gsub" } do
-    it("is ended with the line it was at, and the next client is served: " .. name, function()
+    it("is ended, the report names its line, and the next client is served: " .. name, function()
       local program = helper.program { options = { "--handler-timeout", "100" }, source = script }
       local port = tonumber(program:waitForLine("^%d+$", 10000))
       local client = helper.connect(port)
@@ -36,7 +36,7 @@ describe("a handler that never returns", function()
     end)
   end
 
-  it("is ended alone among those whose input came in the same turn", function()
+  it("is ended without harm to the others whose input arrived in the same turn", function()
     local program = helper.program { options = { "--handler-timeout", "100" }, source = script }
     local port = tonumber(program:waitForLine("^%d+$", 10000))
     local clients = {}
@@ -57,14 +57,14 @@ describe("a handler that never returns", function()
     end
     helper.eventually(function()
       local _, errors = program:stderr():gsub("handler of [^\n]*the handler has not returned within 100", "")
-      for more in program:stderr():gmatch "(%d+) times more within a second: [^\n]*the handler has not returned" do
-        errors = errors + more -- the same error, not told whole again
+      for more in program:stderr():gmatch "(%d+) more times within a second: [^\n]*the handler has not returned" do
+        errors = errors + more -- the same error, not reported in full again
       end
       return errors == 3
     end)
   end)
 
-  it("is left alone without the option's time having passed", function()
+  it("isn't ended before the option's time has passed", function()
     local program = helper.program { options = { "--handler-timeout", "60000" }, source = script }
     local client = helper.connect(tonumber(program:waitForLine("^%d+$", 10000)))
     client:send "hello\n"

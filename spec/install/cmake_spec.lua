@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- cmake --install and the Debian package, made from the release build.
+-- cmake --install and the Debian package, both made from the release build.
 
 local installed = require "spec.install.installed"
 
 describe("cmake --install", function()
   after_each(installed.remove)
 
-  it("puts all below a prefix, which may be moved", function()
+  it("puts all files below a prefix, which may be moved", function()
     local folder = installed.folder()
     installed.run { "cmake", "--install", "build", "--prefix", folder .. "/first" }
     assert(os.rename(folder .. "/first", folder .. "/second"))
@@ -14,7 +14,7 @@ describe("cmake --install", function()
     installed.checkModule(folder .. "/second/lib/lua/5.4")
   end)
 
-  it("puts all below DESTDIR", function()
+  it("puts all files below DESTDIR", function()
     local folder = installed.folder()
     installed.run({ "cmake", "--install", "build" }, { DESTDIR = folder })
     local program, share = folder .. "/usr/local/bin/moonport", folder .. "/usr/local/share"
@@ -24,10 +24,10 @@ describe("cmake --install", function()
   end)
 end)
 
-describe("the Debian package", function()
+describe("The Debian package", function()
   after_each(installed.remove)
 
-  -- A system of its own that has the packages of this one, as far as dpkg can tell.
+  -- A chroot with the packages of this system, as far as dpkg can tell.
   local function system()
     local root = installed.folder()
     installed.shell([[mkdir -p $1/var/lib/dpkg/info $1/var/lib/dpkg/updates $1/var/log
@@ -46,7 +46,7 @@ describe("the Debian package", function()
     return ("%s/moonport_%s_%s.deb"):format(folder, installed.version(), arch)
   end
 
-  it("installs with dpkg -i, works, and is gone after dpkg -r", function()
+  it("installs with dpkg -i, works, and leaves nothing after dpkg -r", function()
     local root, deb = system(), package()
     dpkg(root, "-i", deb)
     installed.check(root .. "/usr/bin/moonport", root .. "/usr/share")
@@ -55,7 +55,7 @@ describe("the Debian package", function()
     assert.equal("", installed.run { "find", root, "-path", root .. "/var", "-prune", "-o", "-type", "f", "-print" })
   end)
 
-  it("depends on the libraries it is linked with, and says who made it and what may be done with it", function()
+  it("depends on the libraries it is linked with, and names its author and licence", function()
     local deb, root = package(), installed.folder()
     local control = installed.run { "dpkg-deb", "-f", deb }
     for _, library in ipairs { "libev4", "libc%-ares2", "liblua5%.4%-0", "libc6" } do
@@ -68,11 +68,11 @@ describe("the Debian package", function()
     assert.matches(" SOFTWARE%.\n$", copyright)
     local changelog = root .. "/usr/share/doc/moonport/changelog.gz"
     assert.equal("# Changelog\n", installed.shell("zcat $1 | head -n 1", changelog))
-    assert.equal("", installed.run { "find", root .. "/usr", "!", "-perm", "-444" }) -- what not everybody may read
+    assert.equal("", installed.run { "find", root .. "/usr", "!", "-perm", "-444" }) -- files that not everyone may read
     assert.equal("", installed.run { "find", root .. "/usr", "-type", "d", "!", "-perm", "755" })
   end)
 
-  it("puts the module where Debian's lua5.4 looks", function()
+  it("puts the module where Debian's lua5.4 searches", function()
     local environment = { LUA_CPATH = false, LUA_CPATH_5_4 = false }
     local paths = installed.run({ "lua5.4", "-e", "print(package.cpath)" }, environment)
     assert.truthy((";" .. paths):find(";/usr/lib/lua/5.4/?.so", 1, true))

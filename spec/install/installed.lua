@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What an installation has to have, wherever it was put, and folders that are gone at the end of a spec.
+-- What an installation must have, wherever it is, and folders that are removed at the end of a spec.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -21,7 +21,7 @@ function installed.remove()
   folders = {}
 end
 
---- Runs a command that must succeed; environment as of helper.spawn. -> its output
+--- Runs a command that must succeed; `environment` as for helper.spawn. -> its output
 function installed.run(arguments, environment)
   local program = helper.spawn(arguments, environment)
   program:closeInput()
@@ -30,12 +30,12 @@ function installed.run(arguments, environment)
   return program:stdout()
 end
 
---- The same for a line of the shell; its $1, $2, … are the further arguments.
+--- The same for a shell command; its $1, $2, … are the further arguments.
 function installed.shell(line, ...)
   return installed.run { "sh", "-ec", line, "sh", ... }
 end
 
---- Makes a clone of what is in this folder now, committed or not. -> its path
+--- Makes a clone of the files in this folder, committed or not. -> its path
 function installed.clone()
   local folder = installed.folder() .. "/a clone"
   installed.shell([[mkdir "$1"
@@ -67,8 +67,8 @@ function installed.version()
   return installed.read "CMakeLists.txt":match "\nproject%(moonport VERSION (%S+)"
 end
 
---- Fails unless the program at this path works, and finds what is installed with it in the folder `share`. The man page
---- may be compressed.
+--- Fails unless the program at this path works, and finds its installed files in the folder `share`. The man
+--- page may be compressed.
 function installed.check(program, share)
   assert(installed.run { program, "--version" } == ("moonport %s (Lua 5.4.%s)\n"):format(installed.version(),
     installed.run({ "lua5.4", "-v" }):match "^Lua 5%.4%.(%d+)"))
@@ -86,17 +86,19 @@ function installed.check(program, share)
   assert(echo:wait() == 0)
 end
 
---- Fails unless systemd finds no fault in the unit that lies in the folder `share`, and man the page that it names, if
---- it names one. The program is looked for at this path, pages of the manual in the folder `manual`.
+--- Fails unless systemd accepts the unit in the folder `share`, and man the page that the unit names, if it
+--- names one. The program is searched at this path, pages of the manual in the folder `manual`.
 function installed.checkUnit(program, share, manual)
   local instance = installed.folder() .. "/moonport@chat.service"
   local text = installed.read(share .. "/moonport/systemd/moonport@.service")
   helper.rewrite(instance, (text:gsub("%f[^\n=]moonport ", program .. " ")))
-  local out = installed.run({ "systemd-analyze", "verify", instance }, { MANPATH = manual })
+  -- It asks man(1), if there is one, for the page.
+  local pages = os.execute "command -v man >/dev/null" and "yes" or "no"
+  local out = installed.run({ "systemd-analyze", "verify", "--man=" .. pages, instance }, { MANPATH = manual })
   assert(out == "", out)
 end
 
---- Fails unless a plain lua5.4 finds the module in the folder, and in it those in Lua.
+--- Fails unless a plain lua5.4 finds the module in the folder, and the modules in Lua inside it.
 function installed.checkModule(folder)
   local code = 'print(type(require "moonport.test".start), require "moonport".version)'
   local out = installed.run({ "lua5.4", "-e", code },

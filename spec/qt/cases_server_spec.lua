@@ -1,4 +1,4 @@
--- Cases of servers that Qt's own tests lack; their numbers are the rows of docs/qt-parity.md.
+-- Cases of servers that Qt's own tests lack. Their numbers are rows of docs/qt-parity.md.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -11,7 +11,7 @@ local trace = require "spec.qt.trace"
 describe("a server", function()
   after_each(sockets.close)
 
-  it("X18 keeps a pending connection that has died: Unconnected when it is taken, its data still there", function()
+  it("X18 keeps a pending connection that ended: taken later, it is Unconnected and still has its data", function()
     local server = sockets.server()
     local client = helper.connect(server:serverPort())
     client:send "last words"
@@ -24,7 +24,7 @@ describe("a server", function()
     assert.equal("last words", socket:readAll())
   end)
 
-  it("X19 close() ends the pending connections and spares those that were taken", function()
+  it("X19 close() ends the pending connections, but not those that were taken", function()
     local server = sockets.server()
     local first, second = helper.connect(server:serverPort()), helper.connect(server:serverPort())
     local socket = sockets.accept(server)
@@ -39,7 +39,7 @@ describe("a server", function()
     assert.equal("yes", first:receive(3))
   end)
 
-  it("X20 that nobody refers to any more leaves its connections alone (D14: they have no parent)", function()
+  it("X20 leaves its connections open when it is referenced nowhere any more (D14: they have no parent)", function()
     local client, socket
     do
       local server = moonport.TcpServer()
@@ -55,7 +55,7 @@ describe("a server", function()
     assert.equal("ConnectedState", socket:state())
   end)
 
-  it("X21 without descriptors: one acceptError, no spinning, and resumeAccepting() lets the waiting in (D5)", function()
+  it("X21 without descriptors: one acceptError, no spinning, and resumeAccepting() accepts the waiting (D5)", function()
     local server = sockets.server()
     local port = server:serverPort()
     local before = helper.connect(port)
@@ -65,7 +65,7 @@ describe("a server", function()
     helper.eventually(function() return news.n == 1 end, "a further connection")
 
     local posix = helper.posix
-    local fd = assert(posix.connect("127.0.0.1", port)) -- in the backlog, while the loop stands still
+    local fd = assert(posix.connect("127.0.0.1", port)) -- in the backlog, while the loop isn't running
     local lowest = assert(posix.socket()) -- the next descriptor; none below it is free
     posix.close(lowest)
     local limit = assert(posix.limitDescriptors(lowest))
@@ -94,7 +94,7 @@ describe("a server", function()
     posix.close(fd)
   end)
 
-  it("X21 goes on by itself when descriptors are free again (D5)", function()
+  it("X21 resumes by itself when descriptors are free again (D5)", function()
     local server = sockets.server()
     local news, errors = trace.count(server, "newConnection"), trace.count(server, "acceptError")
     local posix = helper.posix
@@ -110,7 +110,7 @@ describe("a server", function()
     posix.close(fd)
   end)
 
-  it("X22 can listen after a listen that failed; the error of that stays", function()
+  it("X22 can listen after a listen that failed, and still has the error of that", function()
     local other, server = sockets.server(), sockets.closing(moonport.TcpServer())
     assert.is_nil(server:listen("127.0.0.1", other:serverPort()))
     assert.equal("AddressInUseError", server:serverError())
@@ -121,7 +121,7 @@ describe("a server", function()
     sockets.accept(server)
   end)
 
-  it("X24 on 'any' sees IPv4 peers as mapped addresses: not strictly, but tolerantly equal", function()
+  it("X24 on 'any' has mapped addresses for IPv4 peers: not strictly equal, but tolerantly", function()
     if not network.hasIPv6() then return pending "there is no IPv6 here" end
     local server = sockets.server "any"
     helper.connect(server:serverPort())

@@ -1,5 +1,5 @@
--- Cases of sockets that Qt's own tests lack; their numbers are the rows of docs/qt-parity.md. What is not here stands
--- with the signal orders (trace_*_spec.lua).
+-- Cases of sockets that Qt's own tests lack. Their numbers are rows of docs/qt-parity.md. Cases of signal
+-- orders are in trace_*_spec.lua.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -44,7 +44,7 @@ describe("a socket", function()
     assert.equal(1, literal:bytesToWrite())
   end)
 
-  it("X3 refuses connectToHost while Connecting, Connected or Closing, and goes on untouched", function()
+  it("X3 refuses connectToHost while Connecting, Connected or Closing, and changes nothing", function()
     local server, socket = sockets.server(), sockets.socket()
     local errors = trace.count(socket, "errorOccurred")
     local function refused(n, state)
@@ -68,7 +68,7 @@ describe("a socket", function()
     assert.equal("still here", peer:readAll())
   end)
 
-  it("X5 keeps what is unread in and after disconnected, until it connects anew", function()
+  it("X5 keeps unread data in and after disconnected, until it connects again", function()
     local socket, peer = sockets.withPlain()
     local inside
     function socket:disconnected() inside = self:peek(100) end
@@ -85,7 +85,7 @@ describe("a socket", function()
     assert.equal("Unknown error", socket:errorString())
   end)
 
-  it("X6 reports no error for a close of its own", function()
+  it("X6 reports no error when it closes itself", function()
     for _, call in ipairs { "disconnectFromHost", "close", "abort" } do
       local socket, peer = sockets.withPlain()
       local errors = trace.count(socket, "errorOccurred")
@@ -98,7 +98,7 @@ describe("a socket", function()
     end
   end)
 
-  it("X10 reads nothing any more in ClosingState", function()
+  it("X10 reads nothing in ClosingState", function()
     local socket, peer = sockets.withPlain()
     local ready = trace.count(socket, "readyRead")
     sockets.stuff(socket)
@@ -110,7 +110,7 @@ describe("a socket", function()
     assert.equal(0, socket:bytesAvailable())
   end)
 
-  it("X11 signals readyRead once for five writes of the peer that came before the loop's turn", function()
+  it("X11 signals readyRead once for five writes of the peer that arrived before the loop's turn", function()
     local socket, peer = sockets.withPlain()
     local ready = trace.count(socket, "readyRead")
     for _ = 1, 5 do assert.equal(3, peer:trySend "abc") end
@@ -120,7 +120,7 @@ describe("a socket", function()
     assert.equal(1, ready.n)
   end)
 
-  it("X12 doesn't signal what a handler has left; the next arrival is signalled again", function()
+  it("X12 doesn't signal again what a handler has left; the next arrival is signalled", function()
     local socket, peer = sockets.withPlain()
     local seen = {}
     function socket:readyRead()
@@ -136,7 +136,7 @@ describe("a socket", function()
     assert.same({ 4, 5 }, seen)
   end)
 
-  it("X13 waits with waitForReadyRead for new data, whatever is there already", function()
+  it("X13 waits with waitForReadyRead for new data, even if there is unread data", function()
     local socket, peer = sockets.withPlain()
     peer:send "old"
     sockets.eventuallyAvailable(socket, 3)
@@ -147,7 +147,7 @@ describe("a socket", function()
     assert.equal("oldnew", socket:readAll())
   end)
 
-  it("X14 with a full read buffer sees the peer's close as soon as it has room again (D6)", function()
+  it("X14 with a full read buffer signals the peer's close as soon as there is room again (D6)", function()
     local socket, peer = sockets.withPlain()
     socket:setReadBufferSize(4)
     local log = trace.record(socket, function(self) return tostring(self:bytesAvailable()) end)
@@ -155,7 +155,7 @@ describe("a socket", function()
     peer:close()
     trace.expect(log, { "readyRead [4]" })
     assert.equal("ConnectedState", socket:state())
-    assert.equal("ab", socket:read(2)) -- Qt would stand still from here on
+    assert.equal("ab", socket:read(2)) -- Qt would read nothing more from here on
     helper.eventually(function() return socket:bytesAvailable() == 4 end, "the next two bytes")
     assert.equal("cdef", socket:read(4))
     helper.eventually(function() return socket:bytesAvailable() == 2 end, "the last two bytes")
@@ -166,7 +166,7 @@ describe("a socket", function()
     assert.equal("gh", socket:readAll())
   end)
 
-  it("X15 drops nothing when the read buffer's limit is lowered below what is there", function()
+  it("X15 drops nothing when the read buffer's limit is set below the unread size", function()
     local socket, peer = sockets.withPlain()
     peer:send "0123456789"
     sockets.eventuallyAvailable(socket, 10)
@@ -181,7 +181,7 @@ describe("a socket", function()
     sockets.eventuallyAvailable(socket, 2)
   end)
 
-  it("X16 keeps a transaction across the peer's close, and rolls it back", function()
+  it("X16 keeps a transaction after the peer's close, and can roll it back", function()
     local socket, peer = sockets.withPlain()
     socket:startTransaction()
     peer:send "record"
@@ -206,7 +206,7 @@ describe("a socket", function()
     end
   end)
 
-  it("X28 has no options without a descriptor: nil, and setting one changes nothing", function()
+  it("X28 has no options without a descriptor: reading one is nil, and setting one changes nothing", function()
     local socket = sockets.socket()
     for _, option in ipairs { "LowDelayOption", "KeepAliveOption", "SendBufferSizeSocketOption" } do
       assert.is_nil(socket:socketOption(option))
@@ -216,7 +216,7 @@ describe("a socket", function()
     assert.equal("UnconnectedState", socket:state())
   end)
 
-  it("X30 is refused by port 0", function()
+  it("X30 gets a refusal for port 0", function()
     local socket = sockets.socket()
     local log = trace.record(socket)
     socket:connectToHost("127.0.0.1", 0)
@@ -226,7 +226,7 @@ describe("a socket", function()
     })
   end)
 
-  it("X25 calls no slot that was added during an emission, and none that was removed before its turn", function()
+  it("X25 calls no slot that was added during an emission, nor one that was removed before its turn", function()
     local socket, peer = sockets.withPlain()
     local calls, second = {}, nil
     moonport.connect(socket, "readyRead", function(self)
@@ -251,7 +251,7 @@ describe("a socket", function()
     "disconnected",
   }
   for _, signal in ipairs(signals) do
-    it("X26 may be aborted and forgotten in " .. signal .. ", and goes away (D14: nothing like deleteLater)", function()
+    it("X26 may be aborted and forgotten in " .. signal .. ", and is collected (D14: no deleteLater)", function()
       local before = helper.objects()
       local listener, ran = helper.listen(), false
       do
@@ -269,7 +269,7 @@ describe("a socket", function()
       helper.eventually(function()
         if ran then return true end
         if peer then
-          peer:shutdown() -- for those that only the end brings
+          peer:shutdown() -- for the signals that only the peer's end causes
         elseif helper.posix.poll(listener.fd, "r", 0) then
           peer = listener:accept()
           peer:trySend "y"
@@ -279,7 +279,7 @@ describe("a socket", function()
     end)
   end
 
-  it("reaches ClosingState while its connect hangs only after it is connected", function()
+  it("stays in ConnectingState if it is closed while its connect hangs", function()
     local hole <close> = network.blackHole()
     local socket = sockets.socket()
     socket:connectToHost("127.0.0.1", hole:port())

@@ -1,4 +1,4 @@
--- The time-out of a connect: 30 s, for all addresses of a name together (D15). Nothing is polled meanwhile.
+-- The time-out of a connect: 30 s for all addresses of a name together (D15). Nothing polls meanwhile.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -7,7 +7,7 @@ local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 local trace = require "spec.qt.trace"
 
-describe("a connect that nobody answers", function()
+describe("A connect that gets no answer", function()
   after_each(sockets.close)
 
   it("by address or by name: Unconnected, SocketTimeoutError once after 30 s, the device stays open #slow", function()

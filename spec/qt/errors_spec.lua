@@ -1,4 +1,4 @@
--- QAbstractSocket::SocketError: what gives which code, and Qt's words for it.
+-- QAbstractSocket::SocketError: what causes which code, and Qt's text for it.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -7,7 +7,7 @@ local moonport = require "moonport"
 local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 
--- Waits for the error that a connect ends with. -> code, text
+-- Waits for the error of a connect. -> code, text
 local function connectError(host, port)
   local socket = sockets.socket()
   assert(socket:connectToHost(host, port))
@@ -18,7 +18,7 @@ local function connectError(host, port)
   return code, socket:errorString()
 end
 
-describe("the error", function()
+describe("The error", function()
   after_each(sockets.close)
 
   it("of a connect is Qt's for each reason", function()
@@ -28,7 +28,7 @@ describe("the error", function()
     assert.same({ "NetworkError", "Network unreachable" }, { connectError("255.255.255.255", 7) })
   end)
 
-  it("of a wait is SocketTimeoutError, with the words of its wait", function()
+  it("of a wait is SocketTimeoutError, with the text of its wait", function()
     local hole <close> = network.blackHole()
     local connecting = sockets.socket()
     connecting:connectToHost("127.0.0.1", hole:port())
@@ -41,7 +41,7 @@ describe("the error", function()
     assert.equal("Network operation timed out", socket:errorString())
   end)
 
-  it("of listen and bind tells an address in use from one that isn't the machine's", function()
+  it("of listen and bind differs for an address in use and one that isn't the machine's", function()
     local other = sockets.server()
     local server, socket = sockets.closing(moonport.TcpServer()), sockets.socket()
     for address, expected in pairs {
@@ -72,7 +72,7 @@ describe("the error", function()
     local command = { os.getenv "MOONPORT" or "build/asan/moonport", script }
     local id <close> = assert(io.popen "id -u")
     if id:read "l" == "0" then
-      -- root may bind everything: give the capability away
+      -- root may bind everything: drop the capability
       local found <close> = assert(io.popen "command -v setpriv")
       if not found:read "l" then return pending "root, and no setpriv(1) to give rights away" end
       table.move(command, 1, 2, 4)
@@ -85,7 +85,7 @@ describe("the error", function()
     assert.equal(expected .. "\t" .. expected .. "\n", out)
   end)
 
-  it("of a bind in the wrong state is UnfinishedSocketOperationError, and the connection goes on", function()
+  it("of a bind in the wrong state is UnfinishedSocketOperationError, and the connection stays", function()
     local socket, peer = sockets.withPlain()
     local ok, _, code = socket:bind("127.0.0.1", 0)
     assert.is_nil(ok)
@@ -95,7 +95,7 @@ describe("the error", function()
     assert.equal("on", peer:receive(2))
   end)
 
-  it("of a descriptor that is none is UnsupportedSocketOperationError", function()
+  it("of an invalid descriptor is UnsupportedSocketOperationError", function()
     local server, socket = sockets.closing(moonport.TcpServer()), sockets.socket()
     sockets.fails("UnsupportedSocketOperationError", server:setSocketDescriptor(-1))
     sockets.fails("UnsupportedSocketOperationError", socket:setSocketDescriptor(12345))

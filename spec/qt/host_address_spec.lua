@@ -1,4 +1,5 @@
--- QHostAddress: notations, classes, comparison, subnets, scopes, and addresses wherever a server or socket takes one.
+-- QHostAddress: notations, classes, comparison, subnets, scopes, and addresses wherever a server or socket
+-- takes one.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -37,7 +38,7 @@ describe("HostAddress", function()
     end
   end)
 
-  it("is Null without an argument, and only then", function()
+  it("is Null only without an argument", function()
     local null = HostAddress()
     assert.is_true(null:isNull())
     assert.equal("", null:toString())
@@ -50,7 +51,7 @@ describe("HostAddress", function()
     assert.has_error(function() HostAddress(1.5) end)
   end)
 
-  it("comes from numbers and bytes as Qt's constructors do, and goes back to them", function()
+  it("is made from numbers and bytes as Qt's constructors do, and converts back to them", function()
     assert.equal("127.0.0.1", HostAddress(0x7f000001):toString())
     assert.equal("0.0.0.0", HostAddress(0):toString())
     assert.equal("255.255.255.255", HostAddress(0xffffffff):toString())
@@ -78,7 +79,7 @@ describe("HostAddress", function()
     end
   end)
 
-  it("is taken wherever an address is", function()
+  it("may be an argument wherever an address may", function()
     local server, client = sockets.server(HostAddress.LocalHost), sockets.socket()
     assert.equal("127.0.0.1", server:serverAddress())
     assert.is_true(client:bind(HostAddress.LocalHost))
@@ -100,7 +101,7 @@ describe("HostAddress", function()
     assert.is_false(HostAddress "127.0.0.1" == "127.0.0.1")
   end)
 
-  it("compares with isEqual as its conversion modes say, several joined by '|'", function()
+  it("compares with isEqual by its conversion modes, several joined by '|'", function()
     local cases = {
       { "127.0.0.1", "::ffff:127.0.0.1", "ConvertV4MappedToIPv4" },
       { "192.0.2.1", "::192.0.2.1", "ConvertV4CompatToIPv4" },
@@ -124,7 +125,7 @@ describe("HostAddress", function()
     assert.is_true(HostAddress "::":isEqual("0.0.0.0", "ConvertV4CompatToIPv4"))
     assert.is_false(HostAddress "::":isEqual("0.0.0.0", "ConvertV4MappedToIPv4"))
     assert.is_false(HostAddress "10.0.0.1":isEqual "10.0.0.2")
-    assert.is_false(HostAddress "::1":isEqual "0.0.0.1") -- not a compatible address, but loopback
+    assert.is_false(HostAddress "::1":isEqual "0.0.0.1") -- no compatible address, but loopback
     assert.is_true(HostAddress():isEqual(nil))
     assert.is_false(HostAddress "any":isEqual(nil))
     assert.has_error(function() HostAddress "::1":isEqual("::1", "Lenient") end)
@@ -156,7 +157,7 @@ describe("HostAddress", function()
     end
   end)
 
-  it("parses subnets, and says what is in them", function()
+  it("parses subnets, and says which addresses are in them", function()
     for text, expected in pairs {
       ["10.0.0.0/8"] = { "10.0.0.0", 8 }, ["10.0.0.0/255.0.0.0"] = { "10.0.0.0", 8 }, ["10.1"] = { "10.1.0.0", 16 },
       ["10.1.2.3/16"] = { "10.1.0.0", 16 }, ["0.0.0.0/0"] = { "0.0.0.0", 0 }, ["fe80::/10"] = { "fe80::", 10 },
@@ -182,7 +183,7 @@ describe("HostAddress", function()
     assert.has_error(function() address:isInSubnet "example.org" end)
   end)
 
-  it("keeps scopes, by name or index, and leaves them out of comparisons", function()
+  it("keeps scopes, by name or index, and ignores them in comparisons", function()
     local scoped = HostAddress "fe80::1%lo"
     assert.equal("lo", scoped:scopeId())
     assert.equal("fe80::1%lo", scoped:toString())
@@ -194,7 +195,7 @@ describe("HostAddress", function()
     assert.is_true(scoped:isInSubnet "fe80::/64")
   end)
 
-  it("of both families reaches a dual-stack server, and comes back from it", function()
+  it("of both families reaches a dual-stack server, and the server reports it", function()
     if not network.hasIPv6() then return pending "there is no IPv6 here" end
     local server = sockets.server "any"
     for host, seen in pairs { ["127.0.0.1"] = "::ffff:127.0.0.1", ["::1"] = "::1" } do

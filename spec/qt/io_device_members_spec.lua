@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The members of QIODevice on a connection, beyond what Qt's own tests show: open modes, text mode, characters, what
--- write and flush promise.
+-- The members of QIODevice on a connection, beyond Qt's own tests: open modes, text mode, characters, and
+-- what write and flush promise.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -40,7 +40,7 @@ describe("QIODevice's open modes", function()
     assert.equal("x", plain:receive(1))
   end)
 
-  it("the mode of connectToHost is told, flags joined by a bar", function()
+  it("openMode() returns the mode of connectToHost, flags joined by a bar", function()
     local socket = sockets.withPlain "ReadWrite|Text"
     assert.equal("ReadWrite|Text", socket:openMode())
     assert.is_true(socket:isTextModeEnabled())
@@ -48,7 +48,7 @@ describe("QIODevice's open modes", function()
     assert.equal("ReadWrite", socket:openMode())
   end)
 
-  it("open() on a connection clears both buffers and the error, and the connection goes on", function()
+  it("open() on a connection clears both buffers and the error, and the connection stays", function()
     local socket, plain = with "unread"
     fails("SocketTimeoutError", socket:waitForReadyRead(0))
     socket:write "unsent"
@@ -62,7 +62,7 @@ describe("QIODevice's open modes", function()
     available(socket, 4)
   end)
 
-  it("open() on a full read buffer lets more in", function()
+  it("open() on a full read buffer makes room for more", function()
     local socket, plain = sockets.withPlain(nil, 4)
     plain:send "abcdef"
     available(socket, 4)
@@ -71,7 +71,7 @@ describe("QIODevice's open modes", function()
     assert.equal("ef", socket:readAll())
   end)
 
-  it("open() while the peer takes nothing leaves the loop at rest, and closing comes to its end", function()
+  it("open() while the peer reads nothing doesn't make the loop spin, and closing finishes", function()
     local socket = sockets.withPlain()
     socket:write(("x"):rep(15 << 20))
     assert(socket:waitForBytesWritten(helper.timeout))
@@ -122,7 +122,7 @@ describe("QIODevice's text mode", function()
     return socket, plain
   end
 
-  it("every carriage return is dropped by read, readAll, readLine and peek; they count as bytes available", function()
+  it("read, readAll, readLine and peek drop every carriage return, which counts as available", function()
     local socket = text "a\r\nb\rc\r\r\n\rd"
     assert.equal(11, socket:bytesAvailable())
     assert.equal("a\nb", socket:peek(3))
@@ -133,7 +133,7 @@ describe("QIODevice's text mode", function()
     assert.equal(0, socket:bytesAvailable())
   end)
 
-  it("getChar goes over them, and finds nothing where there is nothing else", function()
+  it("getChar skips carriage returns, and finds nothing if there is nothing else", function()
     local socket, plain = text "\r\rab\r"
     assert.equal("a", socket:getChar())
     assert.equal("b", socket:getChar())
@@ -143,7 +143,7 @@ describe("QIODevice's text mode", function()
     assert.equal("c", socket:getChar())
   end)
 
-  it("writing changes nothing, and a device that isn't open refuses the mode", function()
+  it("writing is unchanged, and a device that isn't open refuses the mode", function()
     local socket, plain = text "x"
     socket:write "a\r\nb\n"
     assert.equal("a\r\nb\n", plain:receive(5))
@@ -156,7 +156,7 @@ end)
 describe("QIODevice's characters", function()
   after_each(sockets.close)
 
-  it("ungetChar in readyRead, more than the loop's own buffer has room for, is kept in order", function()
+  it("ungetChar in readyRead keeps the order also beyond the room in the loop's own buffer", function()
     local socket, plain = sockets.withPlain()
     local done
     function socket:readyRead()
@@ -183,7 +183,7 @@ describe("QIODevice's characters", function()
     fails("RemoteHostClosedError", socket:getChar())
   end)
 
-  it("a byte is a string of one or a number; anything else raises", function()
+  it("a byte is a string of length one or a number; anything else raises", function()
     local socket, plain = sockets.withPlain()
     assert(socket:putChar(0))
     assert(socket:putChar(255))
@@ -195,7 +195,7 @@ describe("QIODevice's characters", function()
     end
   end)
 
-  it("negative sizes raise, and nothing is taken", function()
+  it("negative sizes raise, and no data is taken", function()
     local socket = with "text"
     for _, name in ipairs { "read", "readLine", "peek", "skip" } do
       assert.has_error(function() socket[name](socket, -1) end)
@@ -208,7 +208,7 @@ end)
 describe("QIODevice's writing", function()
   after_each(sockets.close)
 
-  it("write gives what it took: all, a prefix, nothing; zero bytes and long strings too", function()
+  it("write returns how much it took: all, a part, nothing; also for zero bytes and long strings", function()
     local socket, plain = sockets.withPlain()
     local seen = record(socket)
     assert.equal(3, socket:write "a\0b")
@@ -224,7 +224,7 @@ describe("QIODevice's writing", function()
     assert.same({ "bytesWritten 15009" }, seen)
   end)
 
-  it("what is written in one handler is one bytesWritten", function()
+  it("what one handler writes causes one bytesWritten", function()
     local socket, plain = sockets.withPlain()
     local seen = record(socket)
     function socket:readyRead()
@@ -238,7 +238,7 @@ describe("QIODevice's writing", function()
     assert.same({ "readyRead", "bytesWritten 5" }, seen)
   end)
 
-  it("bytesWritten adds up to what was sent, flushes within its handler too (D1)", function()
+  it("the arguments of bytesWritten add up to what was sent, also with flushes within its handler (D1)", function()
     local socket, plain = sockets.withPlain()
     local sum, runs = 0, 0
     function socket:bytesWritten(n)
@@ -254,7 +254,7 @@ describe("QIODevice's writing", function()
     assert.equal(17, socket:bytesSent())
   end)
 
-  it("flush sends what the system takes, no more, and the rest follows", function()
+  it("flush sends what the system takes at once, and the rest follows", function()
     local socket, plain = sockets.withPlain()
     socket:setWriteBufferLimit(0)
     socket:write(("x"):rep(32 << 20))
@@ -272,7 +272,7 @@ describe("QIODevice's writing", function()
     sockets.eventuallyState(socket, "UnconnectedState")
   end)
 
-  it("write while closing is taken and sent; on a closed device it is refused without a signal", function()
+  it("write while closing is sent; on a closed device it fails without a signal", function()
     local socket, plain = sockets.withPlain()
     local seen = record(socket)
     socket:write "one "
@@ -289,7 +289,7 @@ describe("QIODevice's writing", function()
     assert.equal(0, count(seen, "errorOccurred"))
   end)
 
-  it("D10: over the write buffer's limit nothing is taken; a first write of any size is", function()
+  it("D10: nothing is taken beyond the write buffer's limit, except a first write of any size", function()
     local socket = sockets.withPlain()
     socket:setWriteBufferLimit(10)
     assert.equal(20, socket:write(("x"):rep(20)))

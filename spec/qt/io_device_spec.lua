@@ -6,7 +6,7 @@ local sockets = require "spec.qt.sockets"
 
 local fails, available = sockets.fails, sockets.eventuallyAvailable
 
--- A socket with this unread, in as many arrivals as there are arguments.
+-- A socket with this unread data; each argument arrives separately.
 local function with(...)
   local socket, plain = sockets.withPlain()
   local sum = 0
@@ -47,7 +47,7 @@ describe("QIODevice's tests", function()
       assert.equal(0, socket:writeChannelCount())
     end)
 
-  it("Q read_QByteArray: as many bytes as asked for, as many as there are, none", function()
+  it("Q read_QByteArray: as many bytes as asked for, as many as there are, or none", function()
     local socket = with(("0123456789"):rep(20))
     assert.equal("0123456789", socket:read(10))
     assert.equal(("0123456789"):rep(19), socket:read(256))
@@ -55,7 +55,7 @@ describe("QIODevice's tests", function()
     assert.equal("", socket:read(10))
   end)
 
-  it("Q unget: the last byte put back comes first, to readLine, read and peek", function()
+  it("Q unget: the byte put back last comes first, for readLine, read and peek", function()
     local socket, plain = with "body\n"
     for _, c in ipairs { "\n", "c", "b", "a" } do assert(socket:ungetChar(c)) end
     assert.equal("abc\n", socket:peek(4))
@@ -74,7 +74,7 @@ describe("QIODevice's tests", function()
     assert.equal("tail", socket:readAll())
   end)
 
-  it("Q unget: thousands of bytes put back, before what is there", function()
+  it("Q unget: thousands of bytes are put back before the unread ones", function()
     local socket, plain = with "0123456789"
     assert.equal("01234", socket:read(5))
     for i = 1, 5000 do assert(socket:ungetChar(i % 256)) end
@@ -86,7 +86,7 @@ describe("QIODevice's tests", function()
     assert.is_true(socket:readAll() == table.concat(expected) .. "56789end")
   end)
 
-  it("Q unget (D13): readLine(1) is one byte, where Qt refuses", function()
+  it("Q unget (D13): readLine(1) returns one byte, where Qt refuses", function()
     local socket = with "ab\n"
     assert.equal("a", socket:readLine(1))
     assert.equal("b\n", socket:readLine(2))
@@ -122,7 +122,7 @@ describe("QIODevice's tests", function()
     end)
   end
 
-  it("Q readLineInto_qspan, readLineInto: a longer line comes in pieces of the limit",
+  it("Q readLineInto_qspan, readLineInto: a longer line is read in pieces of the limit",
     function()
       local socket = with "1234567890\nabc"
       assert.equal("1234", socket:readLine(4))
@@ -151,7 +151,7 @@ describe("QIODevice's tests", function()
     assert.equal(0, socket:pos())
   end)
 
-  it("Q skip: a few, many, and no more than there is", function()
+  it("Q skip: a few, many, and at most what there is", function()
     local text = ("0123456789"):rep(2000)
     local socket = with(text)
     assert.equal(5, socket:skip(5))
@@ -165,7 +165,7 @@ describe("QIODevice's tests", function()
     assert.has_error(function() socket:skip(-1) end)
   end)
 
-  it("Q skipAfterPeek: skip(n) skips as much as peek(n) shows, for growing n", function()
+  it("Q skipAfterPeek: skip(n) skips as many bytes as peek(n) shows, for growing n", function()
     local text = ("abcdefghij"):rep(2000)
     local socket, at, n = with(text), 0, 1
     while at < #text do
@@ -177,7 +177,8 @@ describe("QIODevice's tests", function()
     assert.equal("", socket:peek(n))
   end)
 
-  -- A record: a number of four digits, then so many bytes. -> the record, or nil after a rollback
+  -- Reads a record: a number of four digits, then that number of bytes. -> the record, or nil after a
+  -- rollback
   local function readRecord(socket)
     assert(socket:startTransaction())
     local digits = socket:read(4)
@@ -191,7 +192,7 @@ describe("QIODevice's tests", function()
     assert(socket:rollbackTransaction())
   end
 
-  it("Q transaction: at each split of a record the part is rolled back, the whole committed", function()
+  it("Q transaction: at each split of a record, the part is rolled back, the whole is committed", function()
     local record = "0007content"
     local socket, plain = with ""
     for split = 1, #record - 1 do
@@ -207,7 +208,7 @@ describe("QIODevice's tests", function()
     end
   end)
 
-  it("Q transaction: what arrives within one is read, and rolled back with the rest", function()
+  it("Q transaction: what arrives during one is read, and rolled back with the rest", function()
     local socket, plain = with "abc"
     assert(socket:startTransaction())
     assert.equal("abc", socket:readAll())
@@ -247,7 +248,7 @@ describe("QIODevice's tests", function()
     assert.equal("abcdef", got)
   end)
 
-  it("Q transaction: nested starts, ends without a start and ungetChar are refused and change nothing", function()
+  it("Q transaction: a nested start, an end without a start, and ungetChar fail and change nothing", function()
     local socket = with "abcdef"
     fails("UnfinishedSocketOperationError", socket:commitTransaction())
     fails("UnfinishedSocketOperationError", socket:rollbackTransaction())
@@ -260,7 +261,7 @@ describe("QIODevice's tests", function()
     assert.equal("abcdef", socket:readAll())
   end)
 
-  it("Q transaction: outlives the peer's close, and still gives everything back", function()
+  it("Q transaction: survives the peer's close, and can still be rolled back", function()
     local socket, plain = with "abcdef"
     assert(socket:startTransaction())
     assert.equal("abcdef", socket:readAll())
@@ -272,7 +273,7 @@ describe("QIODevice's tests", function()
     fails("RemoteHostClosedError", socket:read(1))
   end)
 
-  it("Q transaction: close() ends it; a device that was never open may begin one", function()
+  it("Q transaction: close() ends it; a device that was never open may start one", function()
     local socket = with "abc"
     assert(socket:startTransaction())
     socket:close()
@@ -283,7 +284,7 @@ describe("QIODevice's tests", function()
     assert.is_true(fresh:isTransactionStarted())
   end)
 
-  it("Q transaction (D6): a full read buffer takes more as soon as its transaction is committed", function()
+  it("Q transaction (D6): a full read buffer gets room when its transaction is committed", function()
     local socket, plain = sockets.withPlain(nil, 4)
     plain:send "abcdef"
     available(socket, 4)

@@ -1,5 +1,5 @@
--- A small model of a TcpSocket that talks to a plain peer: what it must hold, which state it must be in, and which
--- signals may follow each other. spec/qt/model_spec.lua lets it run beside a real one.
+-- A small model of a TcpSocket that talks to a plain peer: what it must hold, which state it must be in, and
+-- which signals may follow each other. spec/qt/model_spec.lua runs it beside a real socket.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -14,8 +14,9 @@ local follows = {
   ClosingState = { UnconnectedState = true },
 }
 
---- Checks a log of { signal, argument } against the grammar of signals; returns the state it ends in and the sum of
---- bytesWritten of the last connection. It begins in "UnconnectedState" unless from says another.
+--- Checks a log of { signal, argument } against the grammar of signals. Returns the state it ends in, and the
+--- sum of bytesWritten of the last connection. The log begins in "UnconnectedState" unless `from` names
+--- another state.
 function model.checkSignals(log, from)
   local state, before, remote = from or "UnconnectedState", nil, false
   local connected, disconnected, finished, written, closing = 0, 0, 0, 0, 0
@@ -52,7 +53,7 @@ function model.checkSignals(log, from)
         or argument == "ConnectionRefusedError" and before == "ConnectingState" and state == "UnconnectedState"
         or argument == "RemoteHostClosedError" and (state == "ConnectedState" or state == "ClosingState"),
         "in " .. state)
-      remote = remote or argument == "RemoteHostClosedError" -- a handler may be at work after it (D4)
+      remote = remote or argument == "RemoteHostClosedError" -- a handler may still run after it (D4)
     elseif signal == "aboutToClose" then
       closing = closing + 1
       check(closing <= 1, "twice")
@@ -67,14 +68,15 @@ end
 local Buffer = {}
 Buffer.__index = Buffer
 
---- The read side: what the peer has sent and nobody has taken. held of it is in the socket, at most limit (0 = all).
+--- The read side: what the peer has sent and the script hasn't taken. `held` bytes are in the socket, at most
+--- `limit` (0: all).
 function model.buffer()
   return setmetatable({ data = "", held = 0, position = 0, limit = 0, transaction = false }, Buffer)
 end
 
 function Buffer:clear() self.data, self.held, self.position, self.transaction = "", 0, 0, false end
 
---- The loop has run: as much as there is room for has come in.
+--- The loop has run: the socket has received what it has room for.
 function Buffer:arrive()
   if self.limit == 0 then
     self.held = #self.data
@@ -83,12 +85,12 @@ function Buffer:arrive()
   end
 end
 
---- Has the end been read, if the peer has ended?
+--- True if the peer ended and its end has been read.
 function Buffer:sawEnd()
   return self.held == #self.data and (self.limit == 0 or self.held < self.limit)
 end
 
---- The connection has ended: what had not come in is lost.
+--- The connection ended: what the socket hadn't received is lost.
 function Buffer:cut() self.data = self.data:sub(1, self.held) end
 
 function Buffer:available() return self.held - self.position end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Random calls from within the handlers of two connected sockets, with fixed seeds: whatever they do there, also while
--- they wait, each socket's signals keep to the grammar of spec/qt/model.lua. A failure names the seed.
+-- Random calls within the handlers of two connected sockets, with fixed seeds. Whatever the handlers do, also
+-- while they wait, each socket's signals keep to the grammar of spec/qt/model.lua. A failure names the seed.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -8,12 +8,12 @@ local sockets = require "spec.qt.sockets"
 local model = require "spec.qt.model"
 
 local stress = os.getenv "MOONPORT_SPEC_GC" == "stress"
--- a full collection at each allocation makes a run much dearer
+-- a full collection at each allocation makes a run much slower
 local seeds, most = stress and 20 or 100, 150
 local signals = { "readyRead", "bytesWritten", "hostFound", "connected", "disconnected", "stateChanged",
   "errorOccurred", "aboutToClose", "readChannelFinished" }
 
--- What a handler may do. Those that end a connection stand once, the others more often.
+-- What a handler may do. Calls that end a connection are listed once, the others several times.
 local actions = {
   function(self) self:write(("x"):rep(math.random(3000))) end,
   function(self) self:write "line\n" self:write "and\n" end,
@@ -65,7 +65,7 @@ local function play(seed)
   helper.eventually(function()
     quiet = runs == before and quiet + 1 or 0
     before = runs
-    if quiet > 5 and runs <= most then -- at rest: go on with a new connection
+    if quiet > 5 and runs <= most then -- idle: go on with a new connection
       client:abort()
       client:connectToHost("127.0.0.1", server:serverPort())
     end

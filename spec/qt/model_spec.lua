@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Random sequences of calls on a socket and its plain peer, with fixed seeds, beside a model of what must come of them.
--- A failure names the seed and lists the calls.
+-- Random sequences of calls on a socket and its plain peer, with fixed seeds, beside a model that says what
+-- they must cause. A failure names the seed and lists the calls.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -8,12 +8,12 @@ local sockets = require "spec.qt.sockets"
 local model = require "spec.qt.model"
 
 local stress = os.getenv "MOONPORT_SPEC_GC" == "stress"
--- a full collection at each allocation makes a sequence a hundred times dearer
+-- a full collection at each allocation makes a sequence a hundred times slower
 local seeds, steps = stress and 20 or 100, 40
 local signals = { "readyRead", "bytesWritten", "hostFound", "connected", "disconnected", "stateChanged",
   "errorOccurred", "aboutToClose", "readChannelFinished" }
 
--- One run ------------------------------------------------------------------------------------------------------------
+-- One run ---------------------------------------------------------------------------------------------------
 
 local Run = {}
 Run.__index = Run
@@ -41,7 +41,7 @@ local function randomText(most)
   return table.concat(letters)
 end
 
--- The loop runs until the socket is where the model is.
+-- The loop runs until the socket has reached the model's state.
 function Run:sync()
   local socket, input = self.socket, self.input
   if self.state == "ConnectingState" then
@@ -70,8 +70,8 @@ function Run:sync()
   if self.state == "ConnectedState" and not self.peerEnded then expect("bytesWritten", #self.sent, written) end
 end
 
--- The connection has ended: the peer has got everything, unless abort() ended it, or the socket was closed with input
--- that it had not read, which resets the connection.
+-- The connection ended: the peer has received everything, unless abort() ended it, or the socket was
+-- closed with unread input, which resets the connection.
 function Run:endPeer()
   if not self.peer then return end
   if not self.aborted and not self.peerEnded then
@@ -85,7 +85,7 @@ function Run:endPeer()
   self.peer, self.peerEnded = nil, nil
 end
 
--- The peer has got what was written until now; it stays with its unread bytes.
+-- The peer has received what was written so far; the socket still has its unread bytes.
 function Run:peerHasAll()
   expect("what the peer gets", self.sent, self.peer:receive(#self.sent))
   self.peer.unread = self.sent .. self.peer.unread
@@ -93,7 +93,7 @@ end
 
 function Run:isConnected() return self.state == "ConnectedState" or self.state == "ClosingState" end
 
--- The calls ---------------------------------------------------------------------------------------------------------
+-- The calls -------------------------------------------------------------------------------------------------
 
 local calls = {}
 
@@ -117,7 +117,7 @@ function calls.write(self)
     expect("write", "OperationError", code)
   elseif self.state == "UnconnectedState" then
     expect("write", "UnknownSocketError", code)
-  elseif n or not self.peerEnded then -- that the peer has gone may be known already, and not signalled yet
+  elseif n or not self.peerEnded then -- the socket may know the peer's end before it signals it
     expect("write", #text, n)
     self.toSend = self.toSend .. text
     if not self.peerEnded then expect("bytesToWrite", #self.toSend, self.socket:bytesToWrite()) end
@@ -127,13 +127,13 @@ end
 function calls.flush(self)
   local sends = self:isConnected() and self.toSend ~= ""
   local flushed = self.socket:flush()
-  if not self.peerEnded then expect("flush", sends, flushed) end -- a peer that has gone takes nothing
+  if not self.peerEnded then expect("flush", sends, flushed) end -- a peer that ended takes nothing
   if sends then
     self.sent, self.toSend = self.sent .. self.toSend, ""
   end
 end
 
--- read and its like give nil at the end of a stream, "" when nothing is there now.
+-- read and its like return nil at the end of a stream, "" when nothing is there now.
 local function reads(name, take)
   calls[name] = function(self)
     local n = math.random(60)
@@ -236,7 +236,7 @@ function calls.abort(self)
   expect("signals after abort", before, #self.log)
 end
 
--- What the peer does; the socket has had its turn before.
+-- What the peer does. The socket has had its turn before.
 
 function calls.peerSends(self)
   self:sync()
@@ -257,7 +257,7 @@ local function peerEnds(name, finish)
     self:sync()
     if self.state ~= "ConnectedState" or self.peerEnded then return end
     self:peerHasAll()
-    if name == "peerResets" and not self.input:sawEnd() then return end -- a reset may destroy what is not read yet
+    if name == "peerResets" and not self.input:sawEnd() then return end -- a reset may destroy unread data
     finish(self.peer)
     self.peerEnded = true
   end
@@ -268,7 +268,7 @@ peerEnds("peerResets", function(peer) peer:reset() end)
 
 function calls.loop(self) self:sync() end
 
--- Nothing new comes by itself, unread or not.
+-- Nothing new arrives by itself, whether there is unread data or not.
 function calls.waitForReadyRead(self)
   self:sync()
   local ok, _, code = self.socket:waitForReadyRead(0)
@@ -276,7 +276,7 @@ function calls.waitForReadyRead(self)
   if self.state == "ConnectedState" then expect("waitForReadyRead", "SocketTimeoutError", code) end
 end
 
--- How often each call is made; what ends a connection comes seldom.
+-- How often each call is made; calls that end a connection are rare.
 local weights = { connectToHost = 6, write = 8, flush = 2, read = 6, peek = 3, readLine = 4, readAll = 2, skip = 2,
   ungetChar = 2, canReadLine = 2, startTransaction = 3, commitTransaction = 3, rollbackTransaction = 3,
   setReadBufferSize = 2, disconnectFromHost = 2, close = 2, abort = 1, peerSends = 12, peerReads = 2, peerCloses = 1,
@@ -305,7 +305,7 @@ describe("TcpSocket beside a model", function()
   after_each(sockets.close)
 
   for first = 1, seeds, 10 do
-    it(("agrees with it over %d random calls, seeds %d to %d"):format(steps, first, first + 9), function()
+    it(("agrees with the model over %d random calls, seeds %d to %d"):format(steps, first, first + 9), function()
       for seed = first, first + 9 do play(seed) end
     end)
   end

@@ -3,7 +3,7 @@
 
     name_server.py RECORD… -- PROGRAM ARGUMENT…
 
-A record is NAME/TYPE=ANSWER, with A or AAAA and an address, "never" (no answer) or "failure" (SERVFAIL). ANSWER@MSEC
+A record is NAME/TYPE=ANSWER, with A or AAAA and an address, PTR and a name, "never" (no answer) or "failure" (SERVFAIL). ANSWER@MSEC
 comes so much later; ANSWER@pair waits for the question for the other type too, and A is answered before AAAA. A name
 that has the other type only has no data, any other name doesn't exist. Each question is printed as "asked TYPE NAME".
 """
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-TYPES = {1: "A", 28: "AAAA"}
+TYPES = {1: "A", 12: "PTR", 28: "AAAA"}
 SIZES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
 
 
@@ -43,7 +43,10 @@ def reply(packet, end, kind, answer, exists):
     if answer == "failure":
         code = 2
     elif answer:
-        address = socket.inet_pton(SIZES[kind], answer)
+        if kind == "PTR":
+            address = b"".join(bytes([len(label)]) + label.encode() for label in answer.split(".")) + b"\0"
+        else:
+            address = socket.inet_pton(SIZES[kind], answer)
         data = packet[end - 4 : end]
         data = b"\xc0\x0c" + data + struct.pack("!IH", 300, len(address)) + address
     head = packet[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, 1 if data else 0, 0, 0)

@@ -1,14 +1,16 @@
--- Names (D15) as RFC 8305 says, with a name server that answers late, half or not at all, and with addresses behind
--- which packets are lost. Each case is a run of the program in a network namespace of its own.
+-- Names (D15) as RFC 8305 says, with a name server that answers late, partly or not at all, and with
+-- addresses that lose all packets. Each case is a run of the program in its own network namespace.
 --
--- What is shown is order and outcome. c-ares asks a silent server three times and gives up after nine seconds: what was
--- reached before the third question was not reached because of that.
+-- The specs assert order and outcome. c-ares asks a silent server three times and gives up after nine
+-- seconds. So a connection that is made before the third question didn't wait for the time-out.
 --
 -- SPDX-License-Identifier: MIT
+-- #nogc: programs in namespaces do the work
 
 local namespace = require "spec.qt.namespace"
 
--- listen(host…) opens a server on each, all with one port; connect(name[, protocol]) -> peer or error's name, signals
+-- listen(host…) opens a server on each, all with one port; connect(name[, protocol]) -> peer or error name,
+-- signals
 local prelude = [[
   local moonport = require "moonport"
   local port, servers = 0, {}
@@ -51,24 +53,24 @@ local function count(questions, wanted)
   return n
 end
 
-describe("a name", function()
+describe("A name", function()
   local missing = namespace.missing()
   if missing then
-    it("is looked up and raced in a network of its own", function() pending(missing) end)
+    it("is looked up and raced in its own network", function() pending(missing) end)
     return
   end
 
-  it("whose IPv6 question is never answered is reached by IPv4, without waiting for the time-out of that", function()
+  it("whose IPv6 question gets no answer is reached by IPv4, without waiting for the question's time-out", function()
     local lines, questions = run({ "half.test/A=127.0.0.1", "half.test/AAAA=never" }, [[
       listen("127.0.0.1", "::1")
       print(connect "half.test")
     ]])
     assert.same({ "127.0.0.1\thostFound connected" }, lines)
     assert.is_true(count(questions, "AAAA half.test") < 3)
-    assert.equal("AAAA half.test", questions[1]) -- as the RFC wants it
+    assert.equal("AAAA half.test", questions[1]) -- the order that the RFC wants
   end)
 
-  it("whose IPv4 question is never answered is reached by IPv6", function()
+  it("whose IPv4 question gets no answer is reached by IPv6", function()
     local lines, questions = run({ "half.test/A=never", "half.test/AAAA=::1" }, [[
       listen("127.0.0.1", "::1")
       print(connect "half.test")
@@ -77,7 +79,7 @@ describe("a name", function()
     assert.is_true(count(questions, "A half.test") < 3)
   end)
 
-  it("is asked for the wanted protocol only", function()
+  it("is looked up for the wanted protocol only", function()
     local records = { "both.test/A=127.0.0.1", "both.test/AAAA=::1" }
     for protocol, kind in pairs { IPv4Protocol = "AAAA", IPv6Protocol = "A" } do
       local lines, questions = run(records, ([[
@@ -89,13 +91,14 @@ describe("a name", function()
     end
   end)
 
-  it("is reached by IPv6 when its IPv4 addresses are known a little sooner", function()
+  it("is reached by IPv6 when its IPv4 addresses arrive slightly earlier", function()
     local records = {}
     for i = 1, 5 do
       records[#records + 1] = ("n%d.test/A=127.0.0.1@pair"):format(i)
       records[#records + 1] = ("n%d.test/AAAA=::1@pair"):format(i)
     end
-    -- Both answers are sent in one breath; so that the breath lasts 50 ms once doesn't matter, there are five.
+    -- The server sends both answers at once. There are five names, in case the second answer is once 50 ms
+    -- late.
     assert.same({ "true" }, (run(records, [[
       listen("127.0.0.1", "::1")
       local six = 0
@@ -106,7 +109,7 @@ describe("a name", function()
     ]])))
   end)
 
-  it("is reached by an address that is found while the first attempt hangs", function()
+  it("is reached by an address that arrives while the first attempt hangs", function()
     local records = { "late.test/A=" .. namespace.lost, "late.test/AAAA=::1@600" }
     assert.same({ "::1\thostFound connected" }, (run(records, [[
       listen "::1"
@@ -114,7 +117,7 @@ describe("a name", function()
     ]])))
   end)
 
-  it("is reached by an address that is found after all others have refused", function()
+  it("is reached by an address that arrives after all others have refused", function()
     local records = {
       "four.test/A=127.0.0.1@600", "four.test/AAAA=::1", "six.test/A=127.0.0.2", "six.test/AAAA=::1@600",
     }
@@ -122,11 +125,11 @@ describe("a name", function()
     assert.same({ "127.0.0.1\thostFound connected", refused }, (run(records, [[
       listen "127.0.0.1"
       print(connect "four.test")
-      print(connect "six.test") -- nobody is there at either
+      print(connect "six.test") -- nothing listens at either
     ]])))
   end)
 
-  it("is not found when neither family has an address, and only then", function()
+  it("is HostNotFoundError only when neither family has an address", function()
     local records = {
       "empty.test/A=", "failing.test/A=failure", "failing.test/AAAA=failure", "four.test/AAAA=failure",
       "four.test/A=127.0.0.1", "six.test/A=failure", "six.test/AAAA=::1", "late.test/A=127.0.0.1@600",
@@ -153,7 +156,7 @@ describe("a name", function()
     assert.equal(1, count(questions, "AAAA four.test"))
   end)
 
-  it("of the hosts file has the addresses of that alone; servers come first if nsswitch.conf says so", function()
+  it("in the hosts file has only that file's addresses; servers are asked first if nsswitch.conf says so", function()
     local records = { "here.test/A=127.0.0.2", "here.test/AAAA=::1", "other.test/A=127.0.0.2" }
     local hosts = "127.0.0.1 here.test only.test\n"
     local source = [[
@@ -168,7 +171,7 @@ describe("a name", function()
     assert.same({ "::1", "127.0.0.1", "127.0.0.2", "::1" }, lines)
   end)
 
-  it("that nobody answers for holds up no other", function()
+  it("that gets no answer delays no other name", function()
     local lines, questions = run({ "mute.test/A=never", "mute.test/AAAA=never", "good.test/A=127.0.0.1" }, [[
       listen "127.0.0.1"
       local stuck = begin "mute.test"

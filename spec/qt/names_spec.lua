@@ -1,15 +1,16 @@
--- Names (D15): their addresses are raced as RFC 8305 says, with one time-out for all. Each case is a run of the
--- program, with a hosts file of its own (CARES_HOSTS) that gives a name the addresses. How equal look-ups are shared
--- and how long answers are kept is shown by spec/unit/resolver*_test.c, with a name server; late, half and lost answers
--- by names_race_spec.lua.
+-- Names (D15): their addresses are raced as RFC 8305 says, with one time-out for all. Each case is a run of
+-- the program with its own hosts file (CARES_HOSTS), which has the name's addresses.
+-- spec/unit/resolver*_test.c shows with a name server how equal lookups are shared and how long answers are
+-- kept; names_race_spec.lua shows late, partial and lost answers.
 -- SPDX-License-Identifier: MIT
+-- #nogc: programs in namespaces do the work
 
 local helper = require "spec.helper"
 local network = require "spec.qt.network"
 local posix = helper.posix
 
--- Connects to "race.test" in a program of its own. The script may use port, attempt(protocol), which gives the time
--- that it took and a line of the outcome, and report. -> what it printed
+-- Connects to "race.test" in a new program. The script may use `port`, `attempt(protocol)`, which returns the
+-- time that it took and a line of the outcome, and `report`. -> the output
 local function race(hosts, port, script)
   local program = helper.program {
     environment = { CARES_HOSTS = helper.file(hosts, "hosts") },
@@ -34,7 +35,7 @@ local function race(hosts, port, script)
   return program:stdout()
 end
 
--- A listener on a port that both loopback addresses have free, one for each host given. -> port, listeners
+-- Listeners on a port that is free on both loopback addresses, one for each host given. -> port, listeners
 local function listeners(first, ...)
   local opened = { assert(posix.listen(first, 0, 16)) }
   local port = posix.localPort(opened[1])
@@ -44,7 +45,7 @@ local function listeners(first, ...)
   end })
 end
 
-describe("a name", function()
+describe("A name", function()
   if not network.hasIPv6() then
     it("has addresses of both families", function() pending "there is no IPv6 here" end)
     return
@@ -67,10 +68,10 @@ describe("a name", function()
     assert.is_truthy(open)
   end)
 
-  it("is reached by its next address a moment later when one doesn't answer; nobody waits for the dead one", function()
+  it("is reached by its next address soon when one doesn't answer, and no connect waits for the dead one", function()
     local port, open <close> = listeners "127.0.0.1"
     local hole <close> = network.blackHole("::1", port)
-    -- 250 ms is when the second attempt may begin, not sooner; far from the seconds of TCP's own retries
+    -- the second attempt may begin after 250 ms, not before; TCP's own retries take seconds
     assert.equal("127.0.0.1\ttrue\ttrue\n", race("::1 race.test\n127.0.0.1 race.test\n", port, [[
       local line, msec = attempt()
       print(line, msec >= 240, msec < 9000)
@@ -88,7 +89,7 @@ describe("a name", function()
         return list:read "n"
       end
       local socket = moonport.TcpSocket()
-      assert(socket:connectToHost("localhost", port)) -- makes what the resolver keeps
+      assert(socket:connectToHost("localhost", port)) -- makes the objects that the resolver keeps
       socket:waitForConnected(10000)
       socket:abort()
       moonport.sleep(20)
@@ -132,7 +133,7 @@ describe("a name", function()
     ]]))
   end)
 
-  it("that is looked up many times at once connects each of them", function()
+  it("that many sockets look up at once is connected by each of them", function()
     local port, open <close> = listeners "127.0.0.1"
     assert.equal("16\n", race("127.0.0.1 race.test\n", port, [[
       local tasks, reached = {}, 0
@@ -147,7 +148,7 @@ describe("a name", function()
     assert.is_truthy(open)
   end)
 
-  it("that hangs holds up no other connect", function()
+  it("whose connect hangs delays no other connect", function()
     local port, open <close> = listeners "127.0.0.1"
     local hole <close> = network.blackHole("::1", port)
     assert.equal("127.0.0.1\tConnectingState\n", race("::1 race.test\n127.0.0.1 other.test\n", port, [[

@@ -1,5 +1,5 @@
--- A network of its own for a program: loopback, a name server on it that answers as it is told, and addresses behind
--- which every packet is lost. It is gone with the program, whatever becomes of the spec. Needs root.
+-- A program's own network: loopback, a name server on it with answers that the spec chooses, and addresses
+-- that lose every packet. It ends with the program, however the spec ends. Needs root.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -11,7 +11,7 @@ local namespace = {
 
 local unshare = { "unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child" }
 
--- A pair of interfaces, the second of which is nobody's: packets for others arrive there and end.
+-- A pair of interfaces. Nothing uses the second one, so packets for others arrive there and are lost.
 local network = [[
 set -e
 ip link set lo up
@@ -33,7 +33,7 @@ end
 
 local reason
 
---- Why there can be no network of its own here, or nil.
+--- Says why a network can't be made here, or nil.
 function namespace.missing()
   if reason == nil then
     local ok, status, _, complaint = pcall(helper.run, command ":")
@@ -44,8 +44,8 @@ function namespace.missing()
 end
 
 --- Runs Lua text in the program, with a name server that has these records (see name_server.py).
--- options.hosts, the text of a hosts file; options.order, where names are looked for; options.timeout.
--- -> lines that the text printed, questions that the server was asked, in order
+-- options.hosts, the text of a hosts file; options.order, the order of sources for names; options.timeout.
+-- -> lines that the text printed, questions that the server got, in order
 function namespace.run(records, source, options)
   options = options or {}
   local arguments = command([[

@@ -1,4 +1,4 @@
--- The machine's network, as the specs of the parity with Qt need it: its addresses, and peers that answer nobody.
+-- The machine's network as the specs of parity with Qt need it: its addresses, and peers that don't answer.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -6,7 +6,7 @@ local helper = require "spec.helper"
 
 local network = {}
 
---- A listener that answers nobody: its backlog is full. On port if given. -> listener
+--- A listener that doesn't answer, since its backlog is full. On `port` if given. -> listener
 function network.blackHole(host, port)
   local posix = helper.posix
   local fd = assert(posix.listen(host or "127.0.0.1", port or 0, 0))
@@ -18,7 +18,7 @@ function network.blackHole(host, port)
     self.fd, self.clients = nil, {}
   end
   setmetatable(hole, { __close = hole.close })
-  -- The kernel queues one more than the backlog says; whoever comes later waits for an answer to its SYN.
+  -- The kernel queues one more than the backlog says; a later client waits for the answer to its SYN.
   for i = 1, 3 do hole.clients[i] = assert(posix.connect(host or "127.0.0.1", hole:port())) end
   return hole
 end
@@ -44,7 +44,7 @@ function network.addresses()
   return list
 end
 
---- Does this machine have IPv6?
+--- True if this machine has IPv6.
 function network.hasIPv6()
   local file <close> = io.open "/proc/net/if_inet6"
   return file ~= nil and file:read "a":find(("0"):rep(31) .. "1", 1, true) ~= nil

@@ -1,4 +1,4 @@
--- Qt's tests of QTcpServer (tst_qtcpserver), written anew: S13 to S24, without proxies (S15, S16).
+-- Qt's tests of QTcpServer (tst_qtcpserver), rewritten: S13 to S24, without proxies (S15, S16).
 --
 -- SPDX-License-Identifier: MIT
 
@@ -31,8 +31,9 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal(port, server:serverPort())
   end)
 
-  it("S14 setNewSocketDescriptorBlocking: a connection closed at once by its handler does no harm", function()
-    -- incomingConnection isn't exposed; what a script can do at the same moment is to take the connection and end it
+  it("S14 setNewSocketDescriptorBlocking: a handler may close a connection at once without harm", function()
+    -- incomingConnection isn't exposed. The nearest that a script can do is to take the connection and end
+    -- it.
     local server = sockets.server()
     local port = server:serverPort()
     local ended = 0
@@ -49,7 +50,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.is_nil(server:nextPendingConnection())
   end)
 
-  it("S17 qtbug14268_peek: peek shows all that has come, and readyRead comes for each arrival", function()
+  it("S17 qtbug14268_peek: peek shows all that has arrived, and readyRead is emitted for each arrival", function()
     local server = sockets.server()
     local client = helper.connect(server:serverPort())
     local socket = sockets.accept(server)
@@ -65,7 +66,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal(sent, socket:readAll())
   end)
 
-  it("S18 serverAddress: is the address that was listened on, of every interface too", function()
+  it("S18 serverAddress: is the address that was listened on, also for all interfaces", function()
     local server <close> = moonport.TcpServer()
     local addresses = { "any", "0.0.0.0" }
     if network.hasIPv6() then addresses[#addresses + 1] = "::" end
@@ -123,7 +124,7 @@ describe("TcpServer, by Qt's tests:", function()
     if tried == 0 then pending "this machine has no link-local address" end
   end)
 
-  it("S21 eagainBlockingAccept: a client that comes again is signalled again", function()
+  it("S21 eagainBlockingAccept: a client that connects again is signalled again", function()
     local server = sockets.server()
     local port = server:serverPort()
     local count = trace.count(server, "newConnection")
@@ -140,7 +141,7 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S22 canAccessPendingConnectionsWhileNotListening: asking a server that never listened is harmless", function()
-    -- addPendingConnection isn't exposed, so that nothing can be pending on such a server
+    -- addPendingConnection isn't exposed, so nothing can be pending on such a server
     local server <close> = moonport.TcpServer()
     assert.is_false(server:hasPendingConnections())
     assert.is_nil(server:nextPendingConnection())
@@ -151,7 +152,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal("UnknownSocketError", server:serverError())
   end)
 
-  it("S23 pauseAccepting: nobody is accepted until resumeAccepting, then everybody", function()
+  it("S23 pauseAccepting: no client is accepted until resumeAccepting, then all are", function()
     local server = sockets.server()
     local port = server:serverPort()
     local count = trace.count(server, "newConnection")
@@ -165,7 +166,7 @@ describe("TcpServer, by Qt's tests:", function()
     helper.eventually(function() return count.n == 6 end, "all six")
   end)
 
-  it("S24 pendingConnectionAvailable: comes once for a connection, as newConnection does", function()
+  it("S24 pendingConnectionAvailable: is emitted once for a connection, as newConnection is", function()
     local server = sockets.server()
     local port = server:serverPort()
     local pendings, news = trace.count(server, "pendingConnectionAvailable"), trace.count(server, "newConnection")

@@ -1,4 +1,4 @@
--- Qt's tests of QTcpServer (tst_qtcpserver), written anew: S1 to S12.
+-- Qt's tests of QTcpServer (tst_qtcpserver), rewritten: S1 to S12.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -8,7 +8,7 @@ local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 local trace = require "spec.qt.trace"
 
--- Does a fresh socket reach host:port?
+-- True if a fresh socket reaches host:port.
 local function reaches(host, port)
   local socket <close> = moonport.TcpSocket()
   local ok = socket:connectToHost(host, port) and socket:waitForConnected(helper.timeout)
@@ -64,7 +64,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal(1, count.n)
   end)
 
-  it("S4 ipv6Server: listens on ::1 and is reached there, or says that there is no IPv6", function()
+  it("S4 ipv6Server: listens on ::1 and is reached there, or reports that there is no IPv6", function()
     local server <close> = moonport.TcpServer()
     local ok, _, code = server:listen("::1", 0)
     if not network.hasIPv6() then
@@ -77,7 +77,7 @@ describe("TcpServer, by Qt's tests:", function()
     local client <close> = moonport.TcpSocket()
     client:connectToHost("::1", server:serverPort())
     assert.is_true(client:waitForConnected(helper.timeout))
-    -- the loop may have accepted it already; a wait of no time at all has to do
+    -- the loop may have accepted it already; even a wait of 0 ms must succeed
     helper.eventually(function() return server:waitForNewConnection(0) end, "waitForNewConnection(0)")
     local socket <close> = server:nextPendingConnection()
     assert.equal("::1", socket:peerAddress())
@@ -118,7 +118,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.is_false(server:isListening())
   end)
 
-  it("S8 maxPendingConnections: two of three clients are signalled, the third waits for a place", function()
+  it("S8 maxPendingConnections: two of three clients are signalled, the third waits for room", function()
     local server <close> = moonport.TcpServer()
     local count = trace.count(server, "newConnection")
     server:setMaxPendingConnections(2)
@@ -140,7 +140,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal(3, count.n)
   end)
 
-  it("S9 listenError: an address that isn't the machine's fails with Qt's code and words", function()
+  it("S9 listenError: an address that isn't the machine's fails with Qt's code and text", function()
     local server <close> = moonport.TcpServer()
     local ok, message, code = server:listen("192.0.2.77", 0)
     assert.is_nil(ok)
@@ -149,11 +149,11 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal("SocketAddressNotAvailableError", server:serverError())
     assert.equal("The address is not available", server:errorString())
     assert.is_false(server:isListening())
-    -- Qt's own case, where no interface has that address
+    -- Qt's own case, if no interface has that address
     assert.equal("SocketAddressNotAvailableError", select(3, server:listen("1.2.3.4", 0)))
   end)
 
-  it("S10 waitForConnectionTest: times out with SocketTimeoutError, and sees a client that comes in time", function()
+  it("S10 waitForConnectionTest: times out with SocketTimeoutError, and returns true for a client in time", function()
     local server = sockets.server()
     local port = server:serverPort()
     local ok, message, code = server:waitForNewConnection(30)
@@ -190,7 +190,7 @@ describe("TcpServer, by Qt's tests:", function()
     assert.equal(client:port(), socket:peerPort())
   end)
 
-  it("S12 listenWhileListening: the second listen fails, and the first goes on untouched", function()
+  it("S12 listenWhileListening: the second listen fails, and the first is unchanged", function()
     local server = sockets.server()
     local port = server:serverPort()
     local ok, message, code = server:listen("127.0.0.1", 0)

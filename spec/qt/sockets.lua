@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the specs of TcpSocket share: connected pairs, a record of signals, and closing it all at a spec's end.
+-- What the specs of TcpSocket share: connected pairs, a record of signals, and closing everything at a spec's
+-- end.
 --
 --   local sockets = require "spec.qt.sockets"
 --   after_each(sockets.close)
@@ -62,7 +63,7 @@ end
 local signals = { "readyRead", "bytesWritten", "hostFound", "connected", "disconnected", "stateChanged",
   "errorOccurred", "aboutToClose", "readChannelFinished" }
 
---- Writes the socket's signals down, "stateChanged ConnectedState", in the order of their arrival. -> the list
+--- Records the socket's signals, "stateChanged ConnectedState", in the order of their arrival. -> the list
 function sockets.record(socket)
   local seen = {}
   for _, signal in ipairs(signals) do

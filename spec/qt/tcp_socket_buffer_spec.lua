@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Qt's tst_qtcpsocket on moonport, fourth part: the read buffer's bound, peek, options, write-only sockets, and two
--- processes that play ping-pong.
+-- Qt's tst_qtcpsocket on moonport, fourth part: the read buffer's limit, peek, options, write-only sockets,
+-- and two processes that play ping-pong.
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
@@ -11,7 +11,7 @@ local fails, count, record, available = sockets.fails, sockets.count, sockets.re
 describe("QTcpSocket's tests: buffers", function()
   after_each(sockets.close)
 
-  it("T48 suddenRemoteDisconnect: two processes play ping-pong until one says stop; both exit cleanly", function()
+  it("T48 suddenRemoteDisconnect: two processes play ping-pong until one sends stop; both exit with 0", function()
     local server = helper.program { source = [[
       local moonport = require "moonport"
       local server, rounds = moonport.TcpServer(), 0
@@ -43,7 +43,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.equal("stopped\n", client:stdout())
   end)
 
-  it("T51 increaseReadBufferSize: each raise lets as much more in", function()
+  it("T51 increaseReadBufferSize: each raise reads as much more", function()
     local socket, plain = sockets.withPlain(nil, 256)
     plain:send(("x"):rep(512))
     available(socket, 256)
@@ -64,7 +64,7 @@ describe("QTcpSocket's tests: buffers", function()
     available(socket, 1536)
   end)
 
-  it("T52 increaseReadBufferSizeFromSlot: raised in readyRead it signals again, and nothing is lost", function()
+  it("T52 increaseReadBufferSizeFromSlot: a raise in readyRead signals again, and nothing is lost", function()
     local socket, plain = sockets.withPlain(nil, 256)
     local seen = {}
     function socket:readyRead()
@@ -78,7 +78,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.equal(("abcd"):rep(128), socket:readAll())
   end)
 
-  it("T58 qtbug14268_peek: peek grows with each arrival, read gives all", function()
+  it("T58 qtbug14268_peek: peek grows with each arrival, read returns all", function()
     local socket, plain = sockets.withPlain()
     local expected = ""
     for _, text in ipairs { "abc\n", "def\n", "ghi\n" } do
@@ -119,7 +119,7 @@ describe("QTcpSocket's tests: buffers", function()
     sockets.eventuallyState(socket, "UnconnectedState")
   end)
 
-  it("T63 writeOnReadBufferOverflow: a full read buffer keeps nobody from writing", function()
+  it("T63 writeOnReadBufferOverflow: a full read buffer doesn't prevent writing", function()
     local socket, plain = sockets.withPlain(nil, 1)
     plain:send "xy"
     assert(socket:waitForReadyRead(helper.timeout))
@@ -133,7 +133,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.equal("y", socket:read(1))
   end)
 
-  it("D6: a partial read of a full buffer lets more in", function()
+  it("D6: reading a part of a full buffer makes room for more", function()
     local socket, plain = sockets.withPlain(nil, 4)
     plain:send "abcdef"
     available(socket, 4)
@@ -142,7 +142,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.equal("cdef", socket:readAll())
   end)
 
-  it("D6: the bound holds back the sender, and everything arrives in the end", function()
+  it("D6: the limit stops the sender, and everything arrives in the end", function()
     local socket, plain = sockets.withPlain(nil, 50000)
     local sent, got, most, block = 0, 0, 0, ("x"):rep(65536)
     helper.eventually(function()
@@ -161,7 +161,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.is_true(most <= 50000)
   end)
 
-  it("D6: lowering the bound drops nothing; reading rests until there is room", function()
+  it("D6: lowering the limit drops nothing; reading pauses until there is room", function()
     local socket, plain = sockets.withPlain()
     plain:send(("x"):rep(100))
     available(socket, 100)
@@ -174,7 +174,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.equal("xxxxxyz", socket:readAll())
   end)
 
-  it("D6: the peer's close is signalled after the data before it, when that has had room", function()
+  it("D6: the peer's close is signalled after the data before it, once there was room for that", function()
     local socket, plain = sockets.withPlain(nil, 4)
     local seen = record(socket)
     plain:send "abcdefgh"
@@ -189,7 +189,7 @@ describe("QTcpSocket's tests: buffers", function()
     assert.equal(2, count(seen, "readyRead"))
   end)
 
-  it("the read buffer's bound must not be negative", function()
+  it("the read buffer's limit must not be negative", function()
     local socket = sockets.socket()
     assert.has_error(function() socket:setReadBufferSize(-1) end)
     assert.equal(16 << 20, socket:readBufferSize())

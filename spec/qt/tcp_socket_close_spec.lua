@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Qt's tst_qtcpsocket on moonport, second part: closing from either side, and what is left to read after it.
+-- Qt's tst_qtcpsocket on moonport, second part: closing from either side, and what can be read afterwards.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -27,7 +27,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.equal(100010, #table.concat(got))
   end)
 
-  it("T15 readAllAfterClose: what was unread is gone", function()
+  it("T15 readAllAfterClose: unread data is dropped", function()
     local client, peer = sockets.pair()
     peer:write "unread"
     assert(client:waitForReadyRead(helper.timeout))
@@ -35,7 +35,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.equal("", client:readAll())
   end)
 
-  it("T16 openCloseOpenClose: after each close the socket is as good as new", function()
+  it("T16 openCloseOpenClose: after each close the socket is like a new one", function()
     local server, socket = sockets.server(), sockets.socket()
     for _ = 1, 3 do
       assert.equal("UnconnectedState", socket:state())
@@ -89,7 +89,7 @@ describe("QTcpSocket's tests: closing", function()
   local amounts = { { "no data", "" }, { "little data", "hello" }, { "1 MiB", ("0123456789abcdef"):rep(65536) } }
   for _, amount in ipairs(amounts) do
     for _, call in ipairs { "disconnectFromHost", "close" } do
-      it(("T18 disconnectWhileConnecting: %s, then %s, arrives complete"):format(amount[1], call), function()
+      it(("T18 disconnectWhileConnecting: %s, then %s, all of it arrives"):format(amount[1], call), function()
         local server, socket = sockets.server(), sockets.socket()
         local seen = record(socket)
         socket:connectToHost("127.0.0.1", server:serverPort())
@@ -159,7 +159,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.same({ "errorOccurred SocketTimeoutError", "errorOccurred SocketTimeoutError" }, seen)
   end)
 
-  it("T37 remoteCloseError: one error in ConnectedState, close() is allowed in it, and it connects again", function()
+  it("T37 remoteCloseError: one error in ConnectedState, close() is allowed in it, and it can connect again", function()
     local server, socket = sockets.server(), sockets.socket()
     local disconnected, errors, states, read = 0, {}, {}, nil
     function socket:disconnected() disconnected = disconnected + 1 end
@@ -196,7 +196,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.equal("RemoteHostClosedError", client:error())
   end)
 
-  it("T44 abortiveClose: a reset of the peer's reads the same", function()
+  it("T44 abortiveClose: a reset by a plain peer looks the same", function()
     local socket, plain = sockets.withPlain()
     local seen = record(socket)
     plain:reset()
@@ -206,7 +206,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.equal("errorOccurred RemoteHostClosedError", seen[1])
   end)
 
-  it("T46 zeroAndMinusOneReturns (D3): empty means nothing now, nil means no more", function()
+  it("T46 zeroAndMinusOneReturns (D3): an empty string means nothing now, nil means no more", function()
     local client, peer = sockets.pair()
     assert.equal("", client:read(1))
     assert.equal("", client:readLine())
@@ -238,7 +238,7 @@ describe("QTcpSocket's tests: closing", function()
     assert.equal("UnknownSocketError", client:error())
   end)
 
-  it("T55 taskQtBug7054TimeoutErrorResetting: a later error takes the time-out's place", function()
+  it("T55 taskQtBug7054TimeoutErrorResetting: a later error replaces the time-out", function()
     local client, peer = sockets.pair()
     fails("SocketTimeoutError", client:waitForReadyRead(1))
     peer:disconnectFromHost()
@@ -280,7 +280,7 @@ describe("QTcpSocket's tests: closing", function()
     eventuallyUnconnected(socket)
   end)
 
-  it("D9: data that came before a broken write stays readable", function()
+  it("D9: data that arrived before a failed write stays readable", function()
     local socket, plain = sockets.withPlain()
     plain:send "kept"
     sockets.eventuallyAvailable(socket, 4)

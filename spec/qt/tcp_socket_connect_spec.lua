@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Qt's tst_qtcpsocket on moonport, first part: a fresh socket, binding, connecting, failing to. The T numbers are the
--- rows of docs/qt-parity.md; D numbers are the differences from Qt that are on purpose.
+-- Qt's tst_qtcpsocket on moonport, first part: a fresh socket, binding, connecting, failing to connect. The T
+-- numbers are rows of docs/qt-parity.md; D numbers are intended differences from Qt.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -9,7 +9,7 @@ local posix = helper.posix
 
 local fails, count = sockets.fails, sockets.count
 
--- A port whose connects stay without an answer: its backlog is full.
+-- A port whose connects get no answer, since its backlog is full.
 local function blackHole()
   local listener = helper.listen("127.0.0.1", 0)
   local fds = {}
@@ -77,7 +77,7 @@ describe("QTcpSocket's tests: connecting", function()
     end)
   end
 
-  it("T3 bind: a port of one's own choice is taken", function()
+  it("T3 bind: a port that the script chooses is used", function()
     local probe, socket = sockets.socket(), sockets.socket()
     assert(probe:bind("127.0.0.1"))
     local port = probe:localPort()
@@ -88,7 +88,7 @@ describe("QTcpSocket's tests: connecting", function()
   end)
 
   for _, address in ipairs { "198.51.100.1", "2001:db8::1" } do
-    it("T3 bind: " .. address .. " is not ours: it fails and the local port stays 0", function()
+    it("T3 bind: " .. address .. " isn't the machine's: it fails and the local port stays 0", function()
       local socket = sockets.socket()
       local seen = sockets.record(socket)
       fails("SocketAddressNotAvailableError", socket:bind(address))
@@ -99,7 +99,7 @@ describe("QTcpSocket's tests: connecting", function()
     end)
   end
 
-  -- bound to any, localhost is the name whose first address fails: nobody listens on ::1
+  -- Bound to any, localhost is the name whose first address fails: nothing listens on ::1.
   for bound, host in pairs { ["127.0.0.1"] = "127.0.0.1", ["0.0.0.0"] = "localhost", any = "localhost" } do
     it("T4 bindThenResolveHost: from " .. bound .. " putChar, close() while connecting to " .. host .. " connects",
       function()
@@ -164,7 +164,7 @@ describe("QTcpSocket's tests: connecting", function()
   end)
 
   for _, host in ipairs { "127.0.0.1", "localhost" } do
-    it("T11 timeoutConnect: a wait's time-out gives the attempt up, " .. host, function()
+    it("T11 timeoutConnect: a wait's time-out ends the attempt, " .. host, function()
       local port, free = blackHole()
       if not port then pending "the system takes connections beyond the backlog" return end
       local socket = sockets.socket()
@@ -189,7 +189,7 @@ describe("QTcpSocket's tests: connecting", function()
   end
 
   for call, mode in pairs { disconnectFromHost = "ReadWrite", close = "NotOpen" } do
-    it("T20 disconnectWhileLookingUp: " .. call .. " lets the connect come to its end first", function()
+    it("T20 disconnectWhileLookingUp: " .. call .. " lets the connect finish first", function()
       local server, socket = sockets.server(), sockets.socket()
       socket:connectToHost("localhost", server:serverPort())
       socket[call](socket)
@@ -248,7 +248,7 @@ describe("QTcpSocket's tests: connecting", function()
     assert.equal(1, connected)
   end)
 
-  it("T41 waitForConnectedInHostLookupSlot2: a wait in a timer's handler, connected exactly once", function()
+  it("T41 waitForConnectedInHostLookupSlot2: a wait in a timer's handler succeeds, connected exactly once", function()
     local server, socket = sockets.server(), sockets.socket()
     local waited, connected = nil, 0
     function socket:connected() connected = connected + 1 end
@@ -287,8 +287,8 @@ describe("QTcpSocket's tests: connecting", function()
     assert.is_true(socket:isOpen())
   end)
 
-  it("T49 connectToMultiIP (D15): a dead address of a name does not keep the living one from being reached", function()
-    -- localhost is ::1 and 127.0.0.1; the server listens on the latter only, so that ::1 refuses
+  it("T49 connectToMultiIP (D15): a dead address of a name doesn't prevent reaching the other one", function()
+    -- localhost is ::1 and 127.0.0.1; the server listens only on the latter, so ::1 refuses
     local server, socket = sockets.server("127.0.0.1"), sockets.socket()
     socket:connectToHost("localhost", server:serverPort())
     assert(socket:waitForConnected(helper.timeout))

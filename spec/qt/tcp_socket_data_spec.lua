@@ -8,7 +8,8 @@ local posix = helper.posix
 
 local fails, count, record, available = sockets.fails, sockets.count, sockets.record, sockets.eventuallyAvailable
 
--- A server of lines as IMAP: greets, answers "N NOOP" with two lines, and "N LOGOUT" with two and the end.
+-- A server of lines like IMAP's: greets, answers "N NOOP" with two lines, and "N LOGOUT" with two and the
+-- end.
 local function lineServer()
   local server = sockets.server()
   function server.newConnection(self)
@@ -41,7 +42,7 @@ describe("QTcpSocket's tests: data", function()
     assert.same({ "readyRead" }, got)
   end)
 
-  it("T8 blockingIMAP: a dialogue by waits; write does not touch what is unread", function()
+  it("T8 blockingIMAP: a dialogue by waits; write doesn't change unread data", function()
     local server, socket = lineServer(), sockets.socket()
     socket:connectToHost("127.0.0.1", server:serverPort())
     assert(socket:waitForConnected(helper.timeout))
@@ -62,7 +63,7 @@ describe("QTcpSocket's tests: data", function()
     assert.equal(0, socket:writeChannelCount())
   end)
 
-  it("T9 nonBlockingIMAP: the same by signals", function()
+  it("T9 nonBlockingIMAP: the same dialogue by signals", function()
     local server, socket = lineServer(), sockets.socket()
     local seen, lines, written = record(socket), {}, 0
     function socket:bytesWritten(n) written = written + n end
@@ -86,7 +87,7 @@ describe("QTcpSocket's tests: data", function()
     assert.equal(1, count(seen, "connected"))
   end)
 
-  it("T13 partialRead: read(2) gives the successive bytes", function()
+  it("T13 partialRead: read(2) returns the successive bytes", function()
     local socket, plain = sockets.withPlain()
     plain:send "SSH-2.0-a\n"
     available(socket, 10)
@@ -94,7 +95,7 @@ describe("QTcpSocket's tests: data", function()
     assert.equal("", socket:read(2))
   end)
 
-  it("T14 unget: what is put back comes again, and counts", function()
+  it("T14 unget: what is put back is read again, and counts", function()
     local socket, plain = sockets.withPlain()
     plain:send "SSH-"
     available(socket, 4)
@@ -134,7 +135,7 @@ describe("QTcpSocket's tests: data", function()
     assert.equal(length, body)
   end)
 
-  it("T22 readLine (D13): lines with their ends and zero bytes; a limit of n gives n bytes", function()
+  it("T22 readLine (D13): lines with their ends and zero bytes; a limit of n returns n bytes", function()
     local socket, plain = sockets.withPlain()
     plain:send "\0nul and more\r\n"
     available(socket, 15)
@@ -155,14 +156,14 @@ describe("QTcpSocket's tests: data", function()
     fails("OperationError", socket:readLine(100))
   end)
 
-  it("T23 readLineString: readLine() gives the greeting", function()
+  it("T23 readLineString: readLine() returns the greeting", function()
     local server, socket = lineServer(), sockets.socket()
     socket:connectToHost("127.0.0.1", server:serverPort())
     assert(socket:waitForReadyRead(helper.timeout))
     assert.equal("* OK ready\r\n", socket:readLine())
   end)
 
-  it("T24 readChunks: read(4096) gives what is there", function()
+  it("T24 readChunks: read(4096) returns what is there", function()
     local socket, plain = sockets.withPlain()
     plain:send(("c"):rep(100))
     available(socket, 100)
@@ -195,7 +196,7 @@ describe("QTcpSocket's tests: data", function()
     end)
   end
 
-  it("T29 flush: harmless when unconnected; brings bytesToWrite from 10 to 0", function()
+  it("T29 flush: does nothing when unconnected; takes bytesToWrite from 10 to 0", function()
     assert.is_false(moonport.TcpSocket():flush())
     local client, peer = sockets.pair()
     local seen = record(client)
@@ -210,7 +211,7 @@ describe("QTcpSocket's tests: data", function()
     assert.same({ "bytesWritten 10" }, seen)
   end)
 
-  it("T32 recursiveReadyRead (D2): a readyRead that writes, flushes and waits is not run again meanwhile", function()
+  it("T32 recursiveReadyRead (D2): a readyRead that writes, flushes and waits doesn't run again meanwhile", function()
     local client, peer = sockets.pair()
     local inside, most, runs = 0, 0, 0
     function peer:readyRead() self:write(self:readAll()) end
@@ -255,7 +256,7 @@ describe("QTcpSocket's tests: data", function()
     assert.equal("* OK ready\r\n", greeting)
   end)
 
-  it("T42 readyReadSignalsAfterWaitForReadyRead: one arrival is one readyRead, none comes later", function()
+  it("T42 readyReadSignalsAfterWaitForReadyRead: one arrival is one readyRead, without a later one", function()
     local client, peer = sockets.pair()
     local seen = record(client)
     peer:write "hello"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The members of QAbstractSocket and QTcpSocket that Qt's own tests leave out: states, addresses, options, descriptors,
--- waits. Those of QIODevice are in io_device_members_spec.lua.
+-- The members of QAbstractSocket and QTcpSocket that Qt's own tests leave out: states, addresses, options,
+-- descriptors, waits. Those of QIODevice are in io_device_members_spec.lua.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -77,7 +77,7 @@ describe("QAbstractSocket's members", function()
 
   -- state, error, addresses
 
-  it("error() is kept over close() and abort(), until the next connect", function()
+  it("error() is kept across close() and abort(), until the next connect", function()
     for _, call in ipairs { "close", "abort" } do
       local socket, plain = sockets.withPlain()
       plain:close()
@@ -109,7 +109,7 @@ describe("QAbstractSocket's members", function()
     assert.equal(0, socket:readChannelCount())
   end)
 
-  it("addresses and ports are known in the disconnected handler, and forgotten after it", function()
+  it("addresses and ports are known in the disconnected handler, and unknown after it", function()
     local socket, plain = sockets.withPlain()
     local port, inside = socket:localPort(), nil
     function socket:disconnected()
@@ -174,7 +174,7 @@ describe("QAbstractSocket's members", function()
 
   -- binding
 
-  it("bind while connected fails and leaves the connection alone", function()
+  it("bind while connected fails and doesn't change the connection", function()
     local socket, plain = sockets.withPlain()
     local seen = record(socket)
     fails("UnfinishedSocketOperationError", socket:bind())
@@ -202,7 +202,7 @@ describe("QAbstractSocket's members", function()
     assert.equal("UnconnectedState", socket:state())
   end)
 
-  it("abort of a bound socket gives the descriptor back, without disconnected", function()
+  it("abort of a bound socket releases the descriptor, without disconnected", function()
     local socket = sockets.socket()
     local seen = record(socket)
     assert(socket:bind "127.0.0.1")
@@ -215,7 +215,7 @@ describe("QAbstractSocket's members", function()
 
   -- descriptors
 
-  it("setSocketDescriptor of a socket pair: ConnectedState and its signal, never connected; both ways work", function()
+  it("setSocketDescriptor of a socket pair: ConnectedState and its signal, not connected; both ways work", function()
     local fd, other = assert(posix.socketPair())
     local socket = sockets.socket()
     local seen = record(socket)
@@ -235,7 +235,7 @@ describe("QAbstractSocket's members", function()
     assert.equal("back", socket:readAll())
   end)
 
-  it("setSocketDescriptor of a FIFO's end to write to", function()
+  it("setSocketDescriptor of the writing end of a FIFO", function()
     local input, output = assert(posix.pipe())
     local socket = sockets.socket()
     assert(socket:setSocketDescriptor(output, "ConnectedState", "WriteOnly"))
@@ -264,7 +264,7 @@ describe("QAbstractSocket's members", function()
     posix.close(other)
   end)
 
-  it("setSocketDescriptor refuses what is no stream, and leaves the socket and the error as Qt does", function()
+  it("setSocketDescriptor refuses what isn't a stream, and leaves the socket and the error as Qt does", function()
     local socket, listener = sockets.socket(), helper.listen()
     local seen = record(socket)
     fails("UnsupportedSocketOperationError", socket:setSocketDescriptor(-1))
@@ -280,7 +280,7 @@ describe("QAbstractSocket's members", function()
     assert.has_error(function() socket:setSocketDescriptor "x" end)
   end)
 
-  it("close() of a socket with an unconnected descriptor gives the descriptor back", function()
+  it("close() of a socket with an unconnected descriptor releases the descriptor", function()
     local fd, other = assert(posix.socketPair())
     local socket = sockets.socket()
     assert(socket:setSocketDescriptor(fd, "UnconnectedState"))

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Socket options, and QAbstractSocket's waits beyond what Qt's own tests show.
+-- Socket options, and QAbstractSocket's waits beyond Qt's own tests.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -10,7 +10,7 @@ local fails, count, record, available = sockets.fails, sockets.count, sockets.re
 describe("QAbstractSocket's options", function()
   after_each(sockets.close)
 
-  it("D11: LowDelayOption is on, of a client and of an accepted socket", function()
+  it("D11: LowDelayOption is on for a client and for an accepted socket", function()
     local client, peer = sockets.pair()
     assert.equal(1, client:socketOption "LowDelayOption")
     assert.equal(1, peer:socketOption "LowDelayOption")
@@ -34,7 +34,7 @@ describe("QAbstractSocket's options", function()
     end)
   end
 
-  it("PathMtuSocketOption is a size, or nothing where the system can't tell", function()
+  it("PathMtuSocketOption is a size, or nil where the system doesn't know it", function()
     local socket = sockets.withPlain()
     local mtu = socket:socketOption "PathMtuSocketOption"
     assert.is_true(mtu == nil or mtu > 0)
@@ -63,7 +63,7 @@ describe("QAbstractSocket's options", function()
     assert.has_error(function() socket:setSocketOption("KeepAliveOption", "on") end)
   end)
 
-  it("an option may be set on a bound socket, and holds for its connection", function()
+  it("an option may be set on a bound socket, and applies to its connection", function()
     local server, socket = sockets.server(), sockets.socket()
     assert(socket:bind "127.0.0.1")
     assert(socket:setSocketOption("KeepAliveOption", 1))
@@ -91,7 +91,7 @@ describe("QAbstractSocket's waits", function()
     assert.is_true(sockets.withPlain():waitForConnected(0))
   end)
 
-  it("waitForReadyRead waits for new data also when there is unread data", function()
+  it("waitForReadyRead waits for new data even if there is unread data", function()
     local socket, plain = sockets.withPlain()
     plain:send "old"
     available(socket, 3)
@@ -101,7 +101,7 @@ describe("QAbstractSocket's waits", function()
     assert.equal("oldnew", socket:readAll())
   end)
 
-  it("waitForReadyRead(0) sees what has come already", function()
+  it("waitForReadyRead(0) is true for data that has arrived already", function()
     local socket, plain = sockets.withPlain()
     for _ = 1, 20 do
       plain:send "x"
@@ -128,7 +128,7 @@ describe("QAbstractSocket's waits", function()
     assert.equal("RemoteHostClosedError", result[3])
   end)
 
-  it("D2: while one handler waits, others of the same socket and other sockets go on", function()
+  it("D2: while one handler waits, others of the same socket and other sockets run on", function()
     local client, plain = sockets.withPlain()
     local other, otherPlain = sockets.withPlain()
     local log = {}
@@ -148,7 +148,7 @@ describe("QAbstractSocket's waits", function()
     assert.same({ "first a", "other o", "waited b" }, log)
   end)
 
-  it("waitForBytesWritten fails at once when nothing is queued, and times out when nothing goes", function()
+  it("waitForBytesWritten fails at once when nothing is queued, and times out when nothing can be sent", function()
     local socket, plain = sockets.withPlain()
     fails("UnknownSocketError", socket:waitForBytesWritten(-1))
     local seen = record(socket)
@@ -166,7 +166,7 @@ describe("QAbstractSocket's waits", function()
     sockets.eventuallyState(socket, "UnconnectedState")
   end)
 
-  it("waitForDisconnected of a socket whose peer takes nothing times out, still ClosingState", function()
+  it("waitForDisconnected of a socket whose peer reads nothing times out, still in ClosingState", function()
     local socket = sockets.withPlain()
     socket:setWriteBufferLimit(0)
     local before
@@ -194,7 +194,7 @@ describe("QAbstractSocket's waits", function()
     assert.is_true(closing:join(helper.timeout))
   end)
 
-  it("times that are no numbers raise, infinity waits for ever", function()
+  it("times that aren't numbers raise, infinity waits for ever", function()
     local socket, plain = sockets.withPlain()
     assert.has_error(function() socket:waitForReadyRead "soon" end)
     assert.has_error(function() socket:waitForReadyRead(0 / 0) end)

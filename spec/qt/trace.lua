@@ -1,4 +1,5 @@
--- What the specs of signal orders share: a log of every signal of an object, and short names for states and errors.
+-- What the specs of signal orders share: a log of every signal of an object, and short names for states and
+-- errors.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -15,13 +16,15 @@ local signals = {
     "aboutToClose", "readChannelFinished",
   },
 }
+signals.SslSocket = table.move(signals.TcpSocket, 1, #signals.TcpSocket, 4, { "modeChanged", "encrypted", "sslErrors" })
 
 local function short(value)
   return (tostring(value):gsub("State$", ""):gsub("Error$", ""))
 end
 
---- Logs every signal of object from now on: "connected", "stateChanged(Closing)", "errorOccurred(RemoteHostClosed)", in
---- a list that grows. look(object, signal), if given, adds what it returns to each line: "connected [Connected]".
+--- Logs every signal of an object from now on: "connected", "stateChanged(Closing)",
+--- "errorOccurred(RemoteHostClosed)", in a list that grows. look(object, signal), if given, returns what to
+--- add to each line: "connected [Connected]".
 function trace.record(object, look, log)
   log = log or {}
   for _, signal in ipairs(signals[tostring(object):match "^%a+"]) do
@@ -44,7 +47,7 @@ function trace.device(socket)
   return ("%s, %s, %d"):format(short(socket:state()), socket:isOpen() and "open" or "not open", socket:bytesAvailable())
 end
 
---- Waits until the log's last line is `last` and compares the whole of it.
+--- Waits until the log's last line is `last`, and compares all of it.
 function trace.expect(log, lines)
   pcall(helper.eventually, function() return log[#log] == lines[#lines] and #log >= #lines end)
   helper.settle(5) -- nothing may follow
@@ -58,7 +61,7 @@ function trace.names(log)
   return names
 end
 
---- A fresh log of one signal: how often it came.
+--- A new log of one signal: how often it was emitted.
 function trace.count(object, signal)
   local count = { n = 0 }
   moonport.connect(object, signal, function() count.n = count.n + 1 end)

@@ -1,4 +1,5 @@
--- The orders of signals while closing, whole sequences: by the peer, by a call, and by a call within a handler.
+-- The orders of signals while closing, as whole sequences: by the peer, by a call, and by a call within a
+-- handler.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -15,7 +16,7 @@ local function sequence(...)
   return all
 end
 
-describe("the signals of a close by the peer", function()
+describe("The signals of a close by the peer:", function()
   after_each(sockets.close)
 
   it("X4 data and FIN: readyRead, the error while still Connected, Closing, Unconnected; all stays readable", function()
@@ -33,7 +34,7 @@ describe("the signals of a close by the peer", function()
       "readChannelFinished [Unconnected, open, 11]", "disconnected [Unconnected, open, 11]",
     })
     assert.same({ true, true, true }, seen[2]) -- errorOccurred
-    assert.same({ true, true, false }, seen[6]) -- disconnected: the addresses are still known, the descriptor is gone
+    assert.same({ true, true, false }, seen[6]) -- disconnected: the addresses are still known, the descriptor isn't
     assert.equal(0, socket:peerPort())
     assert.equal(0, socket:localPort())
     assert.is_nil(socket:peerAddress())
@@ -44,7 +45,7 @@ describe("the signals of a close by the peer", function()
     assert.equal("The remote host closed the connection", socket:errorString())
   end)
 
-  it("X27 RST: as with FIN, and what had been read stays", function()
+  it("X27 RST: as with FIN, and data received before stays", function()
     local socket, peer = sockets.withPlain()
     local log = trace.record(socket, trace.device)
     peer:send "abc"
@@ -58,12 +59,12 @@ describe("the signals of a close by the peer", function()
     assert.equal("abc", socket:readAll())
   end)
 
-  it("noticed by a write (D9): one error, and what had been read stays readable", function()
+  it("noticed by a write (D9): one error, and data received before stays readable", function()
     local socket, peer = sockets.withPlain()
     peer:send "unread"
     sockets.eventuallyAvailable(socket, 6)
     local log = trace.record(socket, trace.device)
-    -- The reset comes while the loop stands still, so that the next flush meets it first.
+    -- The reset arrives while the loop isn't running, so that the next flush meets it first.
     peer:reset()
     socket:write "x"
     socket:flush()
@@ -90,7 +91,7 @@ describe("the signals of a close by the peer", function()
   end)
 end)
 
-describe("the signals of a close by a call", function()
+describe("The signals of a close by a call:", function()
   after_each(sockets.close)
 
   it("X7 disconnectFromHost() with nothing to send ends at once, the signals follow (D1), the buffer stays", function()
@@ -107,7 +108,7 @@ describe("the signals of a close by a call", function()
     assert.equal("UnknownSocketError", socket:error())
   end)
 
-  it("disconnectFromHost() with data to send: it goes out in ClosingState, and so does what is written then", function()
+  it("disconnectFromHost() with data to send: it is sent in ClosingState, and so is what is written then", function()
     local socket, peer = sockets.withPlain()
     local log = trace.record(socket, trace.state)
     socket:write "one "
@@ -122,7 +123,7 @@ describe("the signals of a close by a call", function()
     assert.equal("one two", peer:receiveAll())
   end)
 
-  it("X8 close() with data to send: aboutToClose, not open at once, and the data still goes out", function()
+  it("X8 close() with data to send: aboutToClose, not open at once, and the data is still sent", function()
     local socket, peer = sockets.withPlain()
     peer:send "rest"
     sockets.eventuallyAvailable(socket, 4)
@@ -169,7 +170,7 @@ describe("the signals of a close by a call", function()
     helper.settle(5)
     local log = trace.record(socket)
     socket:disconnectFromHost()
-    socket:abort() -- the device is still open: only that ends
+    socket:abort() -- the device is still open, so it only closes the device
     trace.expect(log, { "aboutToClose" })
     socket:close()
     socket:abort()
@@ -190,7 +191,7 @@ describe("the signals of a close by a call", function()
     assert.equal(0, socket:bytesAvailable())
   end)
 
-  it("the peer goes while data waits in ClosingState: the next send says so, and it ends", function()
+  it("the peer ends while data waits in ClosingState: the next send fails, and the socket ends", function()
     local socket, peer = sockets.withPlain()
     sockets.stuff(socket)
     socket:disconnectFromHost()
@@ -214,7 +215,7 @@ describe("the signals of a close by a call", function()
   end)
 end)
 
-describe("the signals of a close within a handler", function()
+describe("The signals of a close within a handler:", function()
   after_each(sockets.close)
 
   local closings = {
@@ -274,7 +275,7 @@ describe("the signals of a close within a handler", function()
     end)
   end
 
-  it("X29 connectToHost() in disconnected connects anew", function()
+  it("X29 connectToHost() in disconnected connects again", function()
     local socket, peer = sockets.withPlain()
     local server = sockets.server()
     local port, again = server:serverPort(), false
@@ -306,7 +307,7 @@ describe("the signals of a close within a handler", function()
     assert.equal("UnconnectedState", socket:state())
   end)
 
-  it("nothing keeps a socket that lets go of itself in any handler", function()
+  it("a socket that drops its last reference in any handler is collected", function()
     local peers, before = {}, helper.objects()
     for _, signal in ipairs { "readyRead", "errorOccurred", "stateChanged", "readChannelFinished", "disconnected" } do
       local socket, peer = sockets.withPlain()

@@ -1,5 +1,6 @@
--- The orders of signals while connecting, whole sequences. Signals that a call causes are delivered from the loop (D1),
--- so for those only the order is Qt's; for those that the network causes, what a handler sees of the socket is too.
+-- The orders of signals while connecting, as whole sequences. The loop delivers signals that a call causes
+-- (D1), so only their order is Qt's. For signals that the network causes, the handlers also see the same
+-- socket as in Qt.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -14,7 +15,7 @@ local function endpoints(socket)
     socket:localPort() > 0, socket:peerAddress() or "none")
 end
 
-describe("the signals of connecting", function()
+describe("The signals of connecting:", function()
   after_each(sockets.close)
 
   it("X1 by address: HostLookup, Connecting, hostFound, then Connected and connected", function()
@@ -45,7 +46,7 @@ describe("the signals of connecting", function()
     })
   end)
 
-  it("gives addresses, ports and the descriptor already in stateChanged(Connected)", function()
+  it("addresses, ports and the descriptor are known already in stateChanged(Connected)", function()
     local server, socket = sockets.server(), sockets.socket()
     local log = trace.record(socket, endpoints)
     socket:connectToHost("127.0.0.1", server:serverPort())
@@ -60,7 +61,7 @@ describe("the signals of connecting", function()
     assert.equal(1, socket:writeChannelCount())
   end)
 
-  it("sends what was written meanwhile after connected", function()
+  it("what was written meanwhile is sent after connected", function()
     local server, socket = sockets.server(), sockets.socket()
     local log = trace.record(socket, trace.state)
     socket:connectToHost("127.0.0.1", server:serverPort())
@@ -76,7 +77,7 @@ describe("the signals of connecting", function()
     assert.equal("12345", peer:readAll())
   end)
 
-  it("never signals connected for an accepted connection or an adopted descriptor", function()
+  it("connected is never emitted for an accepted connection or an adopted descriptor", function()
     local server, adopted = sockets.server(), sockets.socket()
     local log = trace.record(adopted, trace.state)
     local accepted
@@ -107,7 +108,7 @@ describe("the signals of connecting", function()
     assert.equal("Connection refused", socket:errorString())
   end)
 
-  for name, what in pairs { [""] = "no name at all", ["no.such.host.invalid"] = "a name that nobody has" } do
+  for name, what in pairs { [""] = "no name at all", ["no.such.host.invalid"] = "a name that doesn't exist" } do
     it("host not found: Unconnected and one error, for " .. what, function()
       local socket = sockets.socket()
       local log = trace.record(socket, trace.state)
@@ -122,7 +123,7 @@ describe("the signals of connecting", function()
     end)
   end
 
-  it("waitForConnected that times out: Unconnected only, and the error can be asked for", function()
+  it("waitForConnected that times out: only Unconnected, and error() returns the time-out", function()
     local hole <close> = network.blackHole()
     local socket = sockets.socket()
     local log = trace.record(socket, trace.state)
@@ -138,7 +139,7 @@ describe("the signals of connecting", function()
     })
   end)
 
-  it("X29 can connect again from errorOccurred after a refused connect", function()
+  it("X29 the socket can connect again in errorOccurred after a refused connect", function()
     local server, socket = sockets.server(), sockets.socket()
     function socket:errorOccurred() self:connectToHost("127.0.0.1", server:serverPort()) end
     local log = trace.record(socket)
@@ -150,7 +151,7 @@ describe("the signals of connecting", function()
     })
   end)
 
-  -- Closing before it is connected --------------------------------------------------------------------------------
+  -- Closing before it is connected --------------------------------------------------------------------------
 
   local upToConnected = {
     "stateChanged(HostLookup)", "stateChanged(Connecting)", "hostFound", "stateChanged(Connected)", "connected",

@@ -1,5 +1,5 @@
--- The signals of a server: their order, what may happen within their handlers, and what pending connections do
--- meanwhile.
+-- The signals of a server: their order, what may happen within their handlers, and what pending connections
+-- do meanwhile.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -14,7 +14,7 @@ local function connectSeveral(port, n)
   return clients
 end
 
-describe("the signals of a server", function()
+describe("The signals of a server:", function()
   after_each(sockets.close)
 
   it("X17 for each connection: pendingConnectionAvailable, then newConnection, with it pending", function()
@@ -25,7 +25,7 @@ describe("the signals of a server", function()
     trace.expect(log, { one[1], one[2], one[1], one[2], one[1], one[2] })
   end)
 
-  it("newConnection comes although pendingConnectionAvailable has taken the connection", function()
+  it("newConnection is emitted although pendingConnectionAvailable has taken the connection", function()
     local server = sockets.server()
     local taken, found = nil, "not asked"
     function server:pendingConnectionAvailable() taken = sockets.closing(self:nextPendingConnection()) end
@@ -37,7 +37,7 @@ describe("the signals of a server", function()
     assert.is_nil(found)
   end)
 
-  it("a newConnection handler that waits holds up no other newConnection", function()
+  it("a newConnection handler that waits delays no other newConnection", function()
     local server = sockets.server()
     local order = {}
     function server:newConnection()
@@ -64,7 +64,7 @@ describe("the signals of a server", function()
     assert.is_false(server:hasPendingConnections())
   end)
 
-  it("close() in pendingConnectionAvailable: newConnection still comes, once, and nothing is pending", function()
+  it("close() in pendingConnectionAvailable: newConnection is still emitted, once, and nothing is pending", function()
     local server = sockets.server()
     local pendings
     function server:pendingConnectionAvailable() self:close() end
@@ -76,7 +76,7 @@ describe("the signals of a server", function()
     for _, client in ipairs(clients) do client:waitForEnd() end
   end)
 
-  it("listen() again in newConnection: the server goes on at its new place", function()
+  it("listen() again in newConnection: the server goes on at its new address", function()
     local server = sockets.server()
     local port, moved = server:serverPort(), nil
     function server:newConnection()
@@ -93,7 +93,7 @@ describe("the signals of a server", function()
     helper.eventually(function() return count.n == 2 end, "the second connection")
   end)
 
-  it("a server that is dropped and closed in its handler goes, and the connections that were taken live on", function()
+  it("a server that is dropped and closed in its handler is collected, and the taken connections live on", function()
     local taken
     do
       local server = moonport.TcpServer()
@@ -124,10 +124,10 @@ describe("the signals of a server", function()
   end)
 end)
 
-describe("a pending connection", function()
+describe("A pending connection", function()
   after_each(sockets.close)
 
-  it("X18 is live: it has read when it is taken late, and no readyRead comes for that", function()
+  it("X18 is live: it has received data when it is taken late, and no readyRead follows for that", function()
     local server = sockets.server()
     local client = helper.connect(server:serverPort())
     client:send "early"
@@ -143,7 +143,7 @@ describe("a pending connection", function()
     assert.equal("early!", socket:readAll())
   end)
 
-  it("beyond the limit waits in the backlog, connected as its client sees it", function()
+  it("beyond the limit waits in the backlog, and its client sees it as connected", function()
     local server = sockets.server()
     server:setMaxPendingConnections(1)
     local count = trace.count(server, "newConnection")

@@ -1,4 +1,4 @@
--- What Qt gets wrong, in the order of docs/qt-parity.md: that moonport does it right, or does as Qt does where scripts
+-- Qt's mistakes, in the order of docs/qt-parity.md: moonport does it right, or does as Qt does where scripts
 -- rely on it.
 --
 -- SPDX-License-Identifier: MIT
@@ -9,10 +9,10 @@ local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 local trace = require "spec.qt.trace"
 
-describe("where Qt errs:", function()
+describe("Where Qt errs:", function()
   after_each(sockets.close)
 
-  it("W1 acceptError comes once for each time that descriptors run out, also after connections (D5)", function()
+  it("W1 acceptError is emitted once for each time that descriptors run out, also after connections (D5)", function()
     local server = sockets.server()
     local port, posix = server:serverPort(), helper.posix
     local errors, news = trace.count(server, "acceptError"), trace.count(server, "newConnection")
@@ -48,7 +48,7 @@ describe("where Qt errs:", function()
     assert.equal(0, socket:bytesToWrite())
   end)
 
-  it("W3 connected doesn't come after an abort in stateChanged(Connected) (D8)", function()
+  it("W3 connected isn't emitted after an abort in stateChanged(Connected) (D8)", function()
     local server, socket = sockets.server(), sockets.socket()
     function socket:stateChanged(state)
       if state == "ConnectedState" then self:abort() end
@@ -61,7 +61,7 @@ describe("where Qt errs:", function()
     })
   end)
 
-  it("W4 a full read buffer goes on as soon as there is room, after a partial read too (D6)", function()
+  it("W4 a full read buffer resumes as soon as there is room, also after a partial read (D6)", function()
     local socket, peer = sockets.withPlain()
     socket:setReadBufferSize(4)
     peer:send "abcdef"
@@ -85,7 +85,7 @@ describe("where Qt errs:", function()
     sockets.accept(server)
   end)
 
-  it("W6 raising maxPendingConnections lets the waiting in at once (D7)", function()
+  it("W6 raising maxPendingConnections accepts the waiting clients at once (D7)", function()
     local server = sockets.server()
     server:setMaxPendingConnections(0)
     local count = trace.count(server, "newConnection")
@@ -108,13 +108,14 @@ describe("where Qt errs:", function()
     assert.equal("SocketTimeoutError", code)
     server:setMaxPendingConnections(1)
     assert.is_true(server:waitForNewConnection(helper.timeout))
-    -- it is pending still: the loop may accept at any time, so a wait for what is there must not wait for more
+    -- The connection is still pending. The loop may accept at any time, so a wait must return for what is
+    -- there.
     assert.is_true(server:waitForNewConnection(0))
     sockets.accept(server)
     assert.is_nil(server:waitForNewConnection(0))
   end)
 
-  it("W8 the peer's FIN loses no queued output: it is sent first, then all is as after any close (D4)", function()
+  it("W8 the peer's FIN drops no queued output: it is sent first, then all is as after any close (D4)", function()
     local socket, peer = sockets.withPlain()
     sockets.stuff(socket)
     helper.settle(5)
@@ -134,7 +135,7 @@ describe("where Qt errs:", function()
     }, order)
   end)
 
-  it("W8 a client that half-closes behind its request gets its answer (D4)", function()
+  it("W8 a client that half-closes after its request gets its answer (D4)", function()
     local server = sockets.server()
     server.connection = {}
     function server.connection:readyRead()
@@ -148,7 +149,7 @@ describe("where Qt errs:", function()
     assert.equal("answer to request", client:receiveAll())
   end)
 
-  it("W9 a failed write loses nothing that had come in (D9)", function()
+  it("W9 a failed write drops nothing that had arrived (D9)", function()
     local socket, peer = sockets.withPlain()
     peer:send "unread"
     sockets.eventuallyAvailable(socket, 6)
@@ -193,7 +194,7 @@ describe("where Qt errs:", function()
     assert.is_false(socket:isReadable())
   end)
 
-  it("W12 readLine(n) gives n bytes (D13)", function()
+  it("W12 readLine(n) returns n bytes (D13)", function()
     local socket, peer = sockets.withPlain()
     peer:send "xyz\n"
     sockets.eventuallyAvailable(socket, 4)
@@ -220,7 +221,7 @@ describe("where Qt errs:", function()
     assert.is_true(server:listen("127.0.0.1", 0))
     helper.connect(server:serverPort())
     sockets.accept(server)
-    -- nor does a pause outlast the listening that it was for
+    -- nor does a pause outlast the listen that it was set for
     server:pauseAccepting()
     server:close()
     assert.is_true(server:listen("127.0.0.1", 0))
@@ -240,7 +241,7 @@ describe("where Qt errs:", function()
     assert.equal("Network operation timed out", server:errorString())
   end)
 
-  it("a peer that never answers a connect holds up nobody else", function()
+  it("a peer that never answers a connect delays no other connection", function()
     local hole <close> = network.blackHole()
     local stuck, server, socket = sockets.socket(), sockets.server(), sockets.socket()
     stuck:connectToHost("127.0.0.1", hole:port())

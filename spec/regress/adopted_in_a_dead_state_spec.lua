@@ -1,6 +1,7 @@
--- A descriptor that was adopted with HostLookupState, ConnectingState, ClosingState or ListeningState could not be
--- closed, or was never closed by itself, and kept the program running: no event leads out of these states then. Fix:
--- they are refused as the mistake that they are. And one that can't be adopted keeps nothing running.
+-- A descriptor that was adopted in HostLookupState, ConnectingState, ClosingState or ListeningState could not
+-- be closed, or never closed by itself, and kept the program running. Cause: no event ends these states for
+-- such a descriptor. Fix: adopting in these states raises. And a descriptor that can't be adopted doesn't
+-- keep the program running.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -18,7 +19,7 @@ describe("setSocketDescriptor", function()
       local socket = sockets.socket()
       local ok, message = pcall(socket.setSocketDescriptor, socket, ours, state)
       assert.is_false(ok)
-      assert.truthy(message:find(("nothing can be adopted in '%s'"):format(state), 1, true), message)
+      assert.truthy(message:find(("can't adopt a descriptor in '%s'"):format(state), 1, true), message)
       assert.equal("UnconnectedState", socket:state())
       posix.close(ours)
       posix.close(theirs)
@@ -26,7 +27,7 @@ describe("setSocketDescriptor", function()
   end
 
   for _, state in ipairs { "UnconnectedState", "BoundState", "ConnectedState" } do
-    it("takes " .. state .. ", and close ends it", function()
+    it("accepts " .. state .. ", and close ends it", function()
       local ours, theirs = posix.socketPair()
       local socket = moonport.TcpSocket()
       assert(socket:setSocketDescriptor(ours, state))
@@ -38,7 +39,7 @@ describe("setSocketDescriptor", function()
     end)
   end
 
-  it("keeps no program running when the descriptor can't be adopted", function()
+  it("doesn't keep the program running when the descriptor can't be adopted", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       local file = assert(io.open(arg[0]))

@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- Cause: `arg` was set in the script's own globals only, so that an installed module, which has the globals that all
--- generations share, found none; busted inside the program ran other specs than it was told to.
--- Fix: it is set in both.
+-- An installed module found no `arg`, and so busted inside the program ran other specs than it was told to.
+-- Cause: `arg` was set only in the script's globals, and installed modules have the globals that all
+-- generations share. Fix: it is set in both.
 
 local helper = require "spec.helper"
 
-describe("the program's arg", function()
-  it("is there for an installed module as well", function()
+describe("The program's arg", function()
+  it("is set for an installed module as well", function()
     local module = helper.file("return { first = arg and arg[1] }", "module.lua")
     local folder, name = module:match "^(.*)/([^/]+)%.lua$"
-    local script = io.popen "mktemp -d" -- a folder of its own: modules beside the script are its own, not installed
+    local script = io.popen "mktemp -d" -- a folder of its own, since modules beside the script aren't installed ones
     local path = script:read "l"
     script:close()
     helper.rewrite(path .. "/script.lua", ("print(arg[1], require(%q).first)"):format(name))

@@ -1,5 +1,5 @@
--- A descriptor that can't be taken over was "Unsupported socket operation"; Qt's words are "Invalid socket
--- descriptor". As in Qt, -1 is refused without leaving an error.
+-- Adopting an invalid descriptor failed with "Unsupported socket operation". Qt says "Invalid socket
+-- descriptor", and refuses -1 without an error.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -12,9 +12,9 @@ local function refused(object, fd)
   assert.equal("UnsupportedSocketOperationError", code)
 end
 
-describe("a descriptor that is none", function()
+describe("An invalid descriptor", function()
   for _, class in ipairs { "TcpSocket", "TcpServer" } do
-    it("is told in Qt's words by a " .. class, function()
+    it("fails with Qt's text in a " .. class, function()
       for _, fd in ipairs { -5, 999, 2 ^ 31, math.mininteger } do
         local object = moonport[class]()
         refused(object, math.tointeger(fd))
@@ -23,7 +23,7 @@ describe("a descriptor that is none", function()
       end
     end)
 
-    it("leaves no error if it is -1: " .. class, function()
+    it("sets no error if it is -1: " .. class, function()
       local object = moonport[class]()
       local before = object:errorString()
       refused(object, -1)
@@ -32,7 +32,7 @@ describe("a descriptor that is none", function()
     end)
   end
 
-  it("is one that does not suit, too", function()
+  it("fails the same way if it is valid but unsuitable", function()
     local socket, server = moonport.TcpSocket(), moonport.TcpServer()
     local listener = helper.listen()
     refused(socket, listener.fd)

@@ -1,6 +1,6 @@
--- The service of the guide on load balancers promised to stop without a lost request, and lost those of the
--- code before the last reload: it counted requests in a variable, of which the new code has one of its own,
--- at 0. And a request whose work failed was counted for ever, so that the stop took all of the grace time.
+-- The service of the guide on load balancers promises to stop without losing a request, but lost the requests
+-- that older code was working on. Cause: it counted requests in a variable, and new code has its own one, at
+-- 0. And a request whose work failed was counted for ever, so that stopping took all of the grace time.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -24,8 +24,8 @@ local function ask(port)
   return client
 end
 
-describe("the service of the guide on load balancers", function()
-  it("answers what is in work when it is told to stop, also what the code before a reload works on", function()
+describe("The service of the guide on load balancers", function()
+  it("answers the requests in progress when it is stopped, also those that older code works on", function()
     local program = service()
     local port = program:waitForLine "^(%d+)$"
     local client = ask(port)

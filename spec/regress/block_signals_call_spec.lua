@@ -1,6 +1,6 @@
--- What a call caused between blockSignals(true) and blockSignals(false) was signalled afterwards. Cause: whether
--- signals are blocked was looked at only when they were delivered, which is from the loop, after the call. Fix: a
--- signal that was emitted while they were blocked remembers that.
+-- What a call caused between blockSignals(true) and blockSignals(false) was signalled afterwards. Cause: the
+-- loop looked whether signals are blocked only at delivery, after the call. Fix: a signal that is emitted
+-- while signals are blocked is marked.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -10,7 +10,7 @@ local trace = require "spec.qt.trace"
 describe("blockSignals around a call", function()
   after_each(sockets.close)
 
-  it("drops what the call causes, and nothing that comes later", function()
+  it("drops what the call causes, and nothing later", function()
     local server, socket = sockets.server(), sockets.withPlain()
     local log = trace.record(socket)
     socket:blockSignals(true)

@@ -1,14 +1,14 @@
--- setSocketDescriptor(0) on a terminal left it non-blocking: the flag belongs to what is open, and that is the
--- shell's too, whose next program then failed with "Resource temporarily unavailable". Fix: what was adopted blocks
--- again when it is closed, and when the program ends, whatever ends it but SIGKILL.
+-- setSocketDescriptor(0) on a terminal left it non-blocking. The flag belongs to the open file, which the
+-- shell shares, so the shell's next program failed with "Resource temporarily unavailable". Fix: an adopted
+-- descriptor blocks again when it is closed, and when the program ends, for any reason but SIGKILL.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local program = os.getenv "MOONPORT" or "build/asan/moonport"
 
--- The shell's descriptor 3 is a FIFO, and the program's standard input and output are the same opening. -> is it
--- non-blocking when the program has ended?, its exit status, stderr
+-- The shell's descriptor 3 is a FIFO, and the program's standard input and output are the same open file. ->
+-- true if it is non-blocking after the program ends, the exit status, stderr
 local function left(source)
   local script = helper.file([[
     local moonport = require "moonport"
@@ -30,7 +30,7 @@ local function left(source)
   return flags & 0x800 ~= 0, tonumber(out:match "status (%d+)"), err -- O_NONBLOCK
 end
 
-describe("what was adopted and had blocked", function()
+describe("An adopted descriptor that was blocking", function()
   for what, case in pairs {
     ["both are closed"] = { "output:close() input:close()", 0 },
     ["both are closed the other way round"] = { "input:close() moonport.sleep(1) output:close()", 0 },
@@ -50,7 +50,7 @@ describe("what was adopted and had blocked", function()
     end)
   end
 
-  it("stays as it is while the other is in use", function()
+  it("stays non-blocking while the other descriptor of the same file is in use", function()
     local nonblocking, status, err = left [[
       local function nonblocking()
         local info <close> = assert(io.open "/proc/self/fdinfo/1")

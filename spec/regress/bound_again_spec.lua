@@ -1,13 +1,13 @@
--- A socket that had been used and was bound anew ended without readChannelFinished, and in the handlers of its last end
--- told the peer that it had had. Cause: bind kept the marks of that end. Fix: it clears them.
--- Besides: abort ended a transaction on a socket that isn't open, where it is to do nothing, as close.
+-- A socket that had been used and was bound again ended without readChannelFinished, and reported its last
+-- peer in the handlers of its next end. Cause: bind kept the marks of the last end. Fix: it clears them.
+-- Also, abort ended a transaction on a socket that isn't open, where it must do nothing, as close.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
-describe("a socket", function()
+describe("A socket", function()
   after_each(sockets.close)
 
   it("that is bound again ends with the same signals as the first time", function()
@@ -37,7 +37,7 @@ describe("a socket", function()
   end)
 
   for _, ends in ipairs { "abort", "close" } do
-    it("that isn't open keeps its transaction over " .. ends, function()
+    it("that isn't open keeps its transaction in spite of " .. ends, function()
       local socket = sockets.socket()
       assert(socket:startTransaction())
       socket[ends](socket)

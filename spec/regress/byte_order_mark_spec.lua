@@ -1,5 +1,6 @@
--- A script or module that an editor had saved with a UTF-8 byte-order mark was not compiled ("unexpected symbol near
--- '<\239>'"), although lua runs it: the program reads the files of a run itself, and luaL_loadfile was what skipped it.
+-- A script or module that an editor had saved with a UTF-8 byte-order mark didn't compile ("unexpected symbol
+-- near '<\239>'"), although lua runs it. Cause: the program reads a run's files itself, and only
+-- luaL_loadfile skips the mark.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A precompiled script without upvalues was not run, with exit status 0: setting its globals failed, and left what was
--- then called in the function's place. And bytecode, which Lua doesn't check, can do anything to the process: it is
--- taken only where a script says so.
+-- A precompiled script without upvalues didn't run, and the exit status was 0. Cause: setting its globals
+-- failed, and left another value in the place of the function that was then called. Also, bytecode can do
+-- anything to the process, since Lua doesn't check it. Fix: it is accepted only where a script says so.
 
 local helper = require "spec.helper"
 
@@ -21,7 +21,7 @@ describe("Bytecode", function()
     end)
   end
 
-  it("is refused as a module, and behind a first line that begins with #", function()
+  it("is refused as a module, also after a first line that begins with #", function()
     local module = helper.file("#!/usr/bin/lua\n" .. printing, "part.lua")
     local name = module:match "([^/]+)%.lua$"
     local program = helper.program { source = ("print(pcall(require, %q))"):format(name) }
@@ -39,7 +39,7 @@ describe("Bytecode", function()
     assert.is_truthy(err:find "binary chunk", err)
   end)
 
-  it("is refused by load, loadfile and dofile, unless load or loadfile are told to take it", function()
+  it("is refused by load, loadfile and dofile, unless load or loadfile is told to accept it", function()
     local path = helper.file(printing, "code.luac")
     local program = helper.program { source = ([[
       local code, path = string.dump(load "print 'runs'"), %q

@@ -1,7 +1,7 @@
--- A task could be cancelled while its coroutine stood on the C stack: by its own __close, by that of one which it
--- cancelled, by onError's function or an error's __tostring. Its coroutine was closed, and the task freed, twice. Now
--- such a cancel only says how it is to end. And a long chain of tasks, each cancelled by the one before, used the C
--- stack up.
+-- A task could be cancelled while its coroutine was running further down the C stack: by its own __close, by
+-- the __close of a task that it cancelled, by onError's function or an error's __tostring. Its coroutine was
+-- closed twice, and the task freed twice. Now such a cancel only sets how the task ends. Also, a long chain
+-- of tasks, each cancelled by the one before, exhausted the C stack.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -9,7 +9,7 @@ local helper = require "spec.helper"
 
 local function closer(close) return setmetatable({}, { __close = close }) end
 
--- Spawns body, and lets it run until it waits.
+-- Spawns body, and runs it until it waits.
 local function started(body)
   local task = moonport.spawn(body)
   moonport.sleep(0)
@@ -17,7 +17,7 @@ local function started(body)
 end
 
 describe("A task that is cancelled", function()
-  it("once more while its own variables are closed ends once", function()
+  it("again while its own variables are being closed ends once", function()
     local task, closed = nil, 0
     task = started(function()
       local _ <close> = closer(function()
@@ -31,7 +31,7 @@ describe("A task that is cancelled", function()
     assert.equal("OperationError", (select(3, task:join())))
   end)
 
-  it("by one that it is just cancelling ends where it waits next", function()
+  it("by a task that it is cancelling ends at its next wait", function()
     local first, second, went
     second = started(function()
       local _ <close> = closer(function() first:cancel() end)
@@ -49,7 +49,7 @@ describe("A task that is cancelled", function()
     assert.equal("on", went)
   end)
 
-  it("while its error is reported has failed", function()
+  it("while its error is being reported has failed", function()
     for _, way in ipairs { "onError", "__tostring" } do
       local task
       local function cancel() task:cancel() end
@@ -68,7 +68,7 @@ describe("A task that is cancelled", function()
     end
   end)
 
-  it("takes along a chain of others, however long", function()
+  it("also ends a chain of other tasks, however long", function()
     local script = helper.file [[
       local moonport = require "moonport"
       local tasks, count = {}, 2000

@@ -1,6 +1,5 @@
--- The numbers of channels didn't look at the open mode: a socket that is only read had a channel to write,
--- and one that open() had opened without a connection had none. The right values are those of Qt 6.4, as it
--- printed them.
+-- The numbers of channels ignored the open mode: a read-only socket had a channel to write, and one that
+-- open() had opened without a connection had none. The expected values are what Qt 6.4 printed.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -16,7 +15,7 @@ describe("readChannelCount and writeChannelCount", function()
   local modes = { ReadWrite = { 1, 1 }, ReadOnly = { 1, 0 }, WriteOnly = { 0, 1 } }
 
   for mode, of in pairs(modes) do
-    it("count what is open, " .. mode .. ": of a connection, and after it", function()
+    it("count the open channels, " .. mode .. ": of a connection, and after it", function()
       local server, socket = sockets.server(), sockets.socket()
       assertChannels(0, 0, socket, "fresh")
       socket:connectToHost("127.0.0.1", server:serverPort(), mode)
@@ -30,7 +29,7 @@ describe("readChannelCount and writeChannelCount", function()
       assertChannels(0, 0, socket, "closed")
     end)
 
-    it("count what is open, " .. mode .. ": of an adopted descriptor", function()
+    it("count the open channels, " .. mode .. ": of an adopted descriptor", function()
       local listener, socket = helper.listen(), sockets.socket()
       local posix = helper.posix
       local fd = assert(posix.connect("127.0.0.1", listener:port()))
@@ -41,7 +40,7 @@ describe("readChannelCount and writeChannelCount", function()
       listener:close()
     end)
 
-    it("count what is open, " .. mode .. ": by open alone", function()
+    it("count the open channels, " .. mode .. ": by open alone", function()
       local server, socket = sockets.server(), sockets.socket()
       socket:open(mode)
       assertChannels(of[1], of[2], socket, "opened")
@@ -62,7 +61,7 @@ describe("readChannelCount and writeChannelCount", function()
     end)
   end
 
-  it("are 0 after a connect that has failed, until open", function()
+  it("are 0 after a connect has failed, until open", function()
     local socket = sockets.socket()
     socket:open()
     socket:connectToHost("127.0.0.1", helper.unusedPort())

@@ -1,6 +1,6 @@
--- disconnectFromHost() while connecting, with data queued, signalled bytesWritten before stateChanged(Closing), and
--- with the state already Unconnected. Cause: the queue was flushed as soon as the connection was there, and the close
--- that had been asked for came behind that. Fix: such a socket sends nothing before it is in ClosingState.
+-- disconnectFromHost() while connecting, with data queued, signalled bytesWritten before
+-- stateChanged(Closing), when the state was already Unconnected. Cause: the queue was flushed as soon as the
+-- socket was connected, and the close followed later. Fix: such a socket sends nothing before ClosingState.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -11,7 +11,7 @@ local trace = require "spec.qt.trace"
 describe("disconnectFromHost() while connecting", function()
   after_each(sockets.close)
 
-  it("sends in ClosingState what was written before and in the connected handler", function()
+  it("sends in ClosingState what was written before, and what the connected handler wrote", function()
     local server, socket = sockets.server(), sockets.socket()
     function socket:connected() self:write "late" end
     local log = trace.record(socket, trace.state)
@@ -29,7 +29,7 @@ describe("disconnectFromHost() while connecting", function()
     assert.equal("early late", peer:readAll())
   end)
 
-  it("still lets a connected handler flush by itself", function()
+  it("still lets a connected handler flush", function()
     local server, socket = sockets.server(), moonport.TcpSocket()
     local flushed
     function socket:connected()

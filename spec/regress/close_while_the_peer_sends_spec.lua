@@ -1,15 +1,15 @@
--- A service that answers and closes while its client is still sending (an HTTP server's 413) reset the connection,
--- and the client lost the answer. Cause: only what was unread at that moment kept the descriptor open; what came
--- later met a closed one, and the system answers that with a reset. Fix: where the peer has sent lately, its bytes
--- are thrown away until it ends.
+-- A service that answers and closes while its client is still sending (an HTTP server's 413) reset the
+-- connection, and the client lost the answer. Cause: only bytes that were unread at that moment kept the
+-- descriptor open. Later bytes met a closed descriptor, and the system answers those with a reset. Fix: if
+-- the peer has sent lately, its bytes are discarded until it ends.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("a close of ours while the peer is sending", function()
-  it("lets it read the answer when it has sent all", function()
+describe("A close while the peer is sending", function()
+  it("lets the peer read the answer when it has sent everything", function()
     local server <close> = moonport.TcpServer()
     local closed = 0
     function server.connection:readyRead()

@@ -1,6 +1,6 @@
--- os.exit(status, true) closes the Lua state from within the code that calls it. In a task that a signal had just woken
--- up the walk over those that wait for the object was still under way: the object's finaliser took the marks of that
--- walk for waits, and the process crashed.
+-- os.exit(status, true) closes the Lua state while its caller runs. In a task that a signal had just resumed,
+-- the walk over the waits on the object was still in progress: the object's finaliser took the walk's marks
+-- for waits, and the process crashed.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

@@ -1,14 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a socket that could be read from and, after a short write, written to was received from first. Where that
--- filled the batch, the handlers ran at once; one that ended the socket let it be collected, and then its flags were
--- looked at.
--- Fix: what has arrived is delivered when nothing is left to do for the socket.
+-- Cause: a socket that was readable and, after a short write, also writable received first. If that filled
+-- the batch, the handlers ran at once. One that ended the socket let it be collected, and then the loop
+-- looked at its flags. Fix: the handlers run when nothing is left to do for the socket.
 
 local helper = require "spec.helper"
 local posix = helper.posix
 local sockets = require "spec.qt.sockets"
 
-describe("a socket that can be read from and written to, and whose input fills the batch", function()
+describe("A socket that is readable and writable, and whose input fills the batch", function()
   after_each(sockets.close)
 
   it("may be ended and collected by the handlers of that input", function()

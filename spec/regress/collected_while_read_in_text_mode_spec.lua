@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Cause: in text mode a read looks where the unread bytes lie, then makes a buffer to copy them without their carriage
--- returns. Making that, the collector may run a finaliser of the script's; one that read from the same socket, or
--- closed it, freed the bytes that were copied next.
--- Fix: it looks where they lie once the buffer is there.
+-- Cause: in text mode, a read looked up the address of the unread bytes, then made a buffer to copy them to
+-- without carriage returns. Making the buffer can run a finaliser of the script. If that read from the same
+-- socket, or closed it, the bytes were freed before they were copied. Fix: the address is looked up once the
+-- buffer exists.
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
-describe("a finaliser that empties the socket which is being read in text mode", function()
+describe("A finaliser that empties the socket which is being read in text mode", function()
   after_each(sockets.close)
 
   for _, way in ipairs { "skip", "close" } do

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Cause: a reload anchors the outgoing connections of the run before it weakly. One of them could be
--- collected while a signal was being delivered on it, when the handler or the waiting task that was told let
--- go of it; what came behind in the delivery read freed memory. So did the wait of a handler whose coroutine
--- the script had closed, at its deadline.
--- Fix: what is told stays on a Lua stack until that is over, and a finaliser ends the waits on its object.
+-- collected while a signal was being delivered on it, when the handler or the waiting task dropped its last
+-- reference. The rest of the delivery read freed memory. So did the wait of a handler whose coroutine the
+-- script had closed, at its deadline. Fix: the delivery holds the object on a Lua stack until it is over, and
+-- a finaliser ends the waits on its object.
 
 local reload = require "spec.host.reload"
 
--- The first run opens a connection to a server of its own in the same process, and keeps it for its handlers.
+-- The first run opens a connection to its own server in the same process, and holds it for its handlers.
 local first = [[
   upstream = moonport.TcpSocket()
   local back = moonport.TcpServer()
@@ -50,9 +50,9 @@ local acts = {
   ]],
 }
 
-describe("an outgoing connection of an older run that is let go of while it is told of something", function()
+describe("An outgoing connection of an older run whose last reference goes while a signal is delivered", function()
   for how, text in pairs(acts) do
-    it("stays until that is over: " .. how, function()
+    it("lives until the delivery is over: " .. how, function()
       local service = reload.start(first .. text)
       local waiter, teller = service:connect(), service:connect()
       assert.equal("waiting", reload.ask(waiter, "wait"))

@@ -1,5 +1,5 @@
--- connectToHost("any", port) went to ::, and the same as a HostAddress to 0.0.0.0; with IPv4Protocol the text was
--- refused. Cause: of the two the text alone was seen as Any. Fix: both are what Qt makes of Any, 0.0.0.0.
+-- connectToHost("any", port) went to ::, and with a HostAddress to 0.0.0.0; with IPv4Protocol the text was
+-- refused. Cause: only the text counted as Any. Fix: both mean 0.0.0.0, as in Qt.
 --
 -- SPDX-License-Identifier: MIT
 

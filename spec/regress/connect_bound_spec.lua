@@ -1,18 +1,19 @@
--- A socket bound to "any" (bind's default) could connect to no IPv4 address: "Connection refused". And a bound socket
--- never got to a name's second address when the first was refused: "Network error", or a local port of the system's.
--- Cause: the descriptor is an IPv6 one, and was given IPv4 addresses as they were; and after a refusal Linux wants it
--- unconnected first, and has let a port go that it had chosen itself. Fix: addresses are mapped for an IPv6 descriptor,
--- and a failed attempt leaves it unconnected and bound as before.
+-- A socket bound to "any" (bind's default) could connect to no IPv4 address: "Connection refused". And a
+-- bound socket never tried a name's second address after the first had refused: "Network error", or it got
+-- another local port. Cause: the descriptor is an IPv6 one, and was given IPv4 addresses unchanged. And after
+-- a refusal Linux wants the descriptor unconnected first, and releases a port that it had chosen itself. Fix:
+-- addresses are mapped for an IPv6 descriptor, and a failed attempt leaves the descriptor unconnected and
+-- bound as before.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
-describe("a bound socket", function()
+describe("A bound socket", function()
   after_each(sockets.close)
 
-  -- Binds, connects, and looks at both sides. -> the socket
+  -- Binds, connects, and checks both sides. -> the socket
   local function connects(bound, host, server)
     local socket = sockets.socket()
     assert(socket:bind(bound))
@@ -32,11 +33,11 @@ describe("a bound socket", function()
     connects("any", "::1", sockets.server "::1")
   end)
 
-  it("goes on to a name's second address with the same port and descriptor when the first is refused", function()
-    connects("any", "localhost", sockets.server "127.0.0.1") -- ::1 is asked first
+  it("tries a name's second address with the same port and descriptor when the first refuses", function()
+    connects("any", "localhost", sockets.server "127.0.0.1") -- ::1 is tried first
   end)
 
-  it("that takes IPv6 alone has no way to an IPv4 address", function()
+  it("that is IPv6 only can't connect to an IPv4 address", function()
     local socket = sockets.socket()
     assert(socket:bind "::")
     socket:connectToHost("127.0.0.1", sockets.server("127.0.0.1"):serverPort())

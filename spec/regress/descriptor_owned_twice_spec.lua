@@ -1,5 +1,5 @@
--- Two objects with one descriptor closed it under each other: libev found a closed one among its watchers and aborted
--- the process. A descriptor that an object owns is refused now.
+-- Two objects with one descriptor could close it while the other used it: libev found a closed descriptor
+-- among its watchers and aborted the process. Now a descriptor that an object owns is refused.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -13,7 +13,7 @@ local function refused(object, fd, ...)
   assert.are.equal("UnsupportedSocketOperationError", code)
 end
 
-describe("a descriptor that an object owns", function()
+describe("A descriptor that an object owns", function()
   it("is refused by another server, and the owner goes on", function()
     local server, other = moonport.TcpServer(), moonport.TcpServer()
     assert(server:listen("127.0.0.1"))

@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a wait of a plain lua5.4's main program delivered what was queued, then waited for one event in
--- any case, also when the delivery had ended the wait: it returned a minute late on a quiet machine.
--- Fix: it looks again between the two.
+-- Cause: a wait in the main chunk of a plain lua5.4 delivered what was queued, then always waited for one
+-- event, even if the delivery had ended the wait. So it returned a minute late on a quiet machine. Fix: it
+-- looks again between the two.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
-describe("a wait of the main program", function()
+describe("A wait of the main chunk", function()
   after_each(sockets.close)
 
-  it("returns as soon as what it waits for has happened, without another event", function()
+  it("returns as soon as its condition is true, without another event", function()
     local socket, plain = sockets.withPlain()
     local late = false
     local timer <close> = moonport.Timer()

@@ -1,13 +1,13 @@
--- What reads tell at the end. Three of them told otherwise than Qt, or nothing to go by: of a half-open
--- connection whose peer has finished, "not connected" although its state is Connected (no error was noted,
--- since there is none); within errorOccurred(RemoteHostClosedError), "" as if more might come (the state is
--- still Connected there); and skip(0) never failed.
+-- What reads return at the end. Three cases differed from Qt, or gave no reason: on a half-open connection
+-- whose peer has finished, reads said "not connected" although the state is Connected (no error was set,
+-- since there is none). Within errorOccurred(RemoteHostClosedError) they returned "", as if more could come
+-- (the state is still Connected there). And skip(0) never failed.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
--- Each of them as it fails: nil, and a code.
+-- Each of these as a call that fails: nil, and a code.
 local reads = {
   read = function(socket) return socket:read(1) end,
   peek = function(socket) return socket:peek(1) end,
@@ -29,10 +29,10 @@ local function assertEnded(name, value, message, code)
   assert.truthy(message:find("The remote host closed the connection", 1, true), name)
 end
 
-describe("at the end of what a peer sends", function()
+describe("At the end of what a peer sends", function()
   after_each(sockets.close)
 
-  it("a half-open connection says that the peer has finished, whatever is called", function()
+  it("each read on a half-open connection says that the peer has finished", function()
     local socket, plain = sockets.withPlain()
     local finished = false
     socket:setAllowHalfOpen(true)
@@ -55,7 +55,7 @@ describe("at the end of what a peer sends", function()
     assert.equal("OperationError", (select(3, socket:read(1)))) -- not open
   end)
 
-  it("says so after a wait of its own has timed out, too", function()
+  it("each read says so also after a wait of its own has timed out", function()
     local socket, plain = sockets.withPlain()
     socket:setAllowHalfOpen(true)
     assert.equal("SocketTimeoutError", (select(3, socket:waitForReadyRead(1))))
@@ -66,7 +66,7 @@ describe("at the end of what a peer sends", function()
     for name, read in pairs(waiting) do assertEnded(name, read(socket)) end
   end)
 
-  it("errorOccurred finds the end, once nothing is left", function()
+  it("errorOccurred's handler finds the end once nothing is left to read", function()
     local socket, plain = sockets.withPlain()
     local seen
     function socket:errorOccurred()
@@ -86,7 +86,7 @@ describe("at the end of what a peer sends", function()
     for name in pairs(reads) do assertEnded(name, table.unpack(seen[name], 1, 3)) end
   end)
 
-  it("errorOccurred reads what is left first", function()
+  it("errorOccurred's handler first reads what is left", function()
     local socket, plain = sockets.withPlain()
     local seen
     function socket:errorOccurred() seen = { self:skip(0), self:peek(2), self:skip(2), self:read(9) } end

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cause: what the __close of a variable threw when its task was cancelled, or behind the error of a handler,
--- was thrown away.
--- Fix: it is told as any error is.
+-- Cause: an error in the __close of a variable was dropped when its task was cancelled, or when its handler
+-- had failed already. Fix: it is reported like any error.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -10,7 +9,7 @@ local function closing(text)
   return setmetatable({}, { __close = function() error(text, 0) end })
 end
 
-describe("an error in a __close", function()
+describe("An error in a __close", function()
   local told
 
   before_each(function()
@@ -20,7 +19,7 @@ describe("an error in a __close", function()
 
   after_each(function() moonport.onError(nil) end)
 
-  it("is told when it is that of a cancelled task", function()
+  it("of a cancelled task is reported", function()
     local begun
     local task = moonport.spawn(function()
       local _ <close> = closing "in the close"
@@ -35,7 +34,7 @@ describe("an error in a __close", function()
     assert.same({ "in the close" }, told)
   end)
 
-  it("is told, once each, behind that of a handler, and the variables see what was thrown before", function()
+  it("is reported once, after the error of its handler, and the variables get the error before theirs", function()
     local seen
     local timer = moonport.Timer()
     function timer.timeout()
@@ -50,7 +49,7 @@ describe("an error in a __close", function()
     assert.equal("in the handler", seen)
   end)
 
-  it("is what a failed task gives", function()
+  it("is what a failed task returns", function()
     local task = moonport.spawn(function()
       local _ <close> = closing "in the close"
       error("in the task", 0)
@@ -60,7 +59,7 @@ describe("an error in a __close", function()
     assert.same({ "in the task", "in the close" }, told)
   end)
 
-  it("isn't there where there is none", function()
+  it("is not reported where there is none", function()
     local timer = moonport.Timer()
     function timer.timeout()
       local _ <close> = setmetatable({}, { __close = function() end })
@@ -72,7 +71,7 @@ describe("an error in a __close", function()
     assert.equal(1, #told)
   end)
 
-  it("ends no connection that nobody has taken", function()
+  it("ends no connection that no handler has taken", function()
     local server <close> = moonport.TcpServer()
     local calls = 0
     function server:newConnection()

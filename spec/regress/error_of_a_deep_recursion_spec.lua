@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The error of a main chunk that came from deep within a recursion was looked for at each level, from the top each
--- time: at 150,000 levels that took 39 s, during which a service that was reloaded stood still. Now so many levels are
--- looked at.
+-- The place of an error deep within a recursion of a main chunk was searched at each level, from the top each
+-- time. With 150,000 levels that took 39 s, during which a service that was being reloaded stopped. Now the
+-- number of levels that are searched is limited.
 
 local reload = require "spec.host.reload"
 

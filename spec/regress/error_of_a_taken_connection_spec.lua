@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A service that is written from top to bottom serves a connection in its server's newConnection handler, or in a task.
--- The report of its error named the server, which after a reload is "not listening", and nothing of whom it concerned.
--- Now it names the peer, where that has connected to, and the generation.
+-- A service that is written sequentially serves a connection in its server's newConnection handler, or in a
+-- task. The report of its error named the server, which is "not listening" after a reload, and not the
+-- connection. Now the report names the peer, the address that it connected to, and the generation.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -17,7 +17,7 @@ local body = [[
   function server:newConnection() serve(self:nextPendingConnection()) end
 ]]
 
-describe("The error of a handler that serves a connection from top to bottom", function()
+describe("The error of a handler that serves a connection sequentially", function()
   local service
   after_each(function() service:remove() end)
 
@@ -35,7 +35,7 @@ describe("The error of a handler that serves a connection from top to bottom", f
     told(client, "on purpose", 1)
   end)
 
-  it("names them after a reload, of the code that it runs", function()
+  it("names after a reload the generation of the code that it runs", function()
     service = reload.start(body)
     local client = service:connect()
     assert.are.equal("hello", reload.ask(client, "hello"))
@@ -49,7 +49,7 @@ describe("The error of a handler that serves a connection from top to bottom", f
   end)
 
   for _, way in ipairs { "shutdown", "reset" } do
-    it("names them when the peer has gone by then: " .. way, function()
+    it("names them after the peer ends: " .. way, function()
       service = reload.start(body)
       local client = service:connect()
       assert.are.equal("hello", reload.ask(client, "hello"))
@@ -76,7 +76,7 @@ describe("The error of a handler that serves a connection from top to bottom", f
       .. "generation 1: .*main%%.lua:%%d+: on purpose$"):format(service.port, client:port()))
   end)
 
-  it("names the generation of a handler that is older than what serves", function()
+  it("names the generation of a handler that is older than the serving code", function()
     service = reload.start [[
       function server:newConnection()
         local socket = self:nextPendingConnection()

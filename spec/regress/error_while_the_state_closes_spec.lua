@@ -1,6 +1,6 @@
--- A finaliser that ran while the Lua state was being closed could end a task whose variable then threw. The error was
--- reported to the program, whose part had ended: it had put a table of functions in its place that lacked this one, and
--- the process crashed instead of ending with the status that was asked for.
+-- A finaliser that ran while the Lua state was being closed could end a task whose variable then threw. The
+-- error was reported to the program, which had finished: its table of functions had been replaced by one
+-- without this function, and the process crashed instead of ending with the requested status.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -17,7 +17,7 @@ local script = [[
 ]]
 
 describe("An error in a variable of a task that a finaliser ends while the state closes", function()
-  it("is in the log, and the program ends as it was to", function()
+  it("is logged, and the program ends with its status", function()
     local program = helper.program { source = script }
     assert.equal(3, program:wait(10000))
     assert.truthy(program:stderr():find("error task: thrown at the end", 1, true), program:stderr())

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- os.exit in the main chunk of a version that is being loaded anew ended the service that was to go on; moonport.quit
--- raised, and a pcall made nothing of it. Now both make that reload fail, with their line, and nothing ends.
+-- os.exit in the main chunk of a staged generation ended the service, which should go on. moonport.quit
+-- raised, and a pcall could ignore that. Now both make the reload fail, with their line, and end nothing.
 
 local reload = require "spec.host.reload"
 
 local good = "function person:readyRead() self:write(moonport.generation() .. ' ' .. self:readAll()) end"
 
-describe("A version that is being loaded anew and", function()
+describe("A staged generation that", function()
   local service, client
 
   before_each(function()
@@ -31,23 +31,23 @@ describe("A version that is being loaded anew and", function()
   }
 
   for name, case in pairs(cases) do
-    it(name .. " comes to nothing, and the service goes on", function()
+    it(name .. " fails, and the service goes on", function()
       local text = service:reloadFails(case[1])
-      assert.are.equal(case[2] .. ": while the script is being loaded anew", text)
+      assert.are.equal(case[2] .. ": while the script is being reloaded", text)
       assert.are.equal("1 still", reload.ask(client, "still"))
       assert.is_truthy(service:reload(good):find("^generation %d+, %d+ ms; 1 listener kept, 0 added, 0 closed"))
       assert.are.equal(("%d now"):format(3), reload.ask(service:connect(), "now"))
     end)
   end
 
-  it("calls os.exit in a module of its folder comes to nothing", function()
+  it("calls os.exit in a module of its folder fails", function()
     service:write("part.lua", "\nos.exit()")
-    assert.are.equal("part.lua:2: os.exit: while the script is being loaded anew",
+    assert.are.equal("part.lua:2: os.exit: while the script is being reloaded",
       (service:reloadFails('require "part"')))
     assert.are.equal("1 still", reload.ask(client, "still"))
   end)
 
-  -- Only the running main chunk was looked at: not what ends with it, and not what it leaves to the collector.
+  -- Only the running main chunk was checked, not what ends with it or what it leaves to the collector.
   local function late(what)
     return ("setmetatable({}, { %s = function() %s end })"):format(what:match "^(%S+) (.*)")
   end
@@ -57,13 +57,13 @@ describe("A version that is being loaded anew and", function()
     ["a variable that is closed behind an error"] = { "local _ <close> = " .. late "__close os.exit(4)"
       .. "\nerror 'first'", "main.lua:3: first" },
     ["the error's text"] = { "error(" .. late "__tostring os.exit(4)" .. ")",
-      "main.lua:2: os.exit: by a generation that doesn't serve" },
+      "main.lua:2: os.exit: by a generation that doesn't serve: in __tostring of an error" },
     ["a finaliser"] = { late "__gc os.exit(4)" .. "\nerror 'first'", "main.lua:3: first" },
     ["a finaliser that quits"] = { late "__gc moonport.quit(4)" .. "\nerror 'first'", "main.lua:3: first" },
   }
 
   for name, case in pairs(ends) do
-    it(name .. " ends nothing", function()
+    it("runs os.exit or quit afterwards doesn't end the program: " .. name, function()
       service:remove()
       service = reload.start(good .. " function person:disconnected() collectgarbage() collectgarbage() end",
         { options = { "--reload-timeout", "200" } })
@@ -80,7 +80,7 @@ describe("A version that is being loaded anew and", function()
     end)
   end
 
-  it("closes a variable for ever behind an error comes to nothing", function()
+  it("closes a variable for ever after an error fails", function()
     service:remove()
     service = reload.start(good, { options = { "--reload-timeout", "200" } })
     client = service:connect()
@@ -97,7 +97,7 @@ describe("A version that is being loaded anew and", function()
 end)
 
 describe("SIGUSR1 and SIGUSR2", function()
-  -- Nobody handled them, and so they ended the program.
+  -- Nothing handled them, so they ended the program.
   it("are logged, and ignored", function()
     local service = reload.start(good)
     for _, name in ipairs { "USR1", "USR2" } do

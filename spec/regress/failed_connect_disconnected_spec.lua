@@ -1,6 +1,6 @@
--- waitForDisconnected of a connection that never came about, refused or with a name that nobody knows, said
--- true; Qt says false. And where a waitForConnected beside it gave the attempt up, which no signal but
--- stateChanged tells, it slept on.
+-- waitForDisconnected on a connection that never existed, since the connect was refused or the name unknown,
+-- returned true; Qt returns false. And it didn't return when a waitForConnected in another task timed out and
+-- ended the attempt, which only stateChanged signals.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -37,7 +37,7 @@ describe("waitForDisconnected while connecting", function()
     assert.equal("HostNotFoundError", (select(3, waited(socket))))
   end)
 
-  it("fails when another wait gives the attempt up", function()
+  it("fails when another wait ends the attempt", function()
     local hole <close> = network.blackHole()
     local socket = sockets.socket()
     socket:connectToHost("127.0.0.1", hole:port())
@@ -46,14 +46,14 @@ describe("waitForDisconnected while connecting", function()
     end))))
   end)
 
-  it("is true when the script gives the attempt up", function()
+  it("returns true when the script ends the attempt", function()
     local hole <close> = network.blackHole()
     local socket = sockets.socket()
     socket:connectToHost("127.0.0.1", hole:port())
     assert.is_true(waited(socket, function() socket:abort() end))
   end)
 
-  it("is true when there was a connection, however it ends", function()
+  it("returns true when there was a connection, however it ends", function()
     for _, how in ipairs { "close", "abort", "disconnectFromHost", "peer", "reset" } do
       local listener, socket = helper.listen(), sockets.socket()
       socket:connectToHost("127.0.0.1", listener:port())

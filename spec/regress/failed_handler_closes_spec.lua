@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The to-be-closed variables of a handler or task that failed were never closed: files, sockets and locks stayed open
--- until the collector came. Cause: a coroutine that ends with an error keeps its stack until it is closed, which nobody
--- did.
+-- The to-be-closed variables of a handler or task that failed were never closed: files, sockets and locks
+-- stayed open until the collector ran. Cause: a coroutine that ends with an error keeps its stack until it is
+-- closed, and nothing closed it.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -11,7 +11,7 @@ local function guard(list, name)
 end
 
 describe("To-be-closed variables", function()
-  it("of a handler that fails are closed, after a wait as well", function()
+  it("of a handler that fails are closed, also after a wait", function()
     local closed = {}
     local timer <close> = moonport.Timer()
     timer:setSingleShot(true)

@@ -1,14 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- What finalisers.lua's specs run: objects of each class in each state, and calls of each function and method
--- that there is with arguments of all kinds. What a call gives doesn't matter, only that the program lives.
+-- What the specs of finalisers_spec.lua run: objects of each class in each state, and calls of every function
+-- and method with arguments of all kinds. The results don't matter; the program must survive.
 
 local moonport = require "moonport"
+local ssl = dofile "spec/ssl_pair.lua"
 
 local M = {}
 
+local stat <close> = assert(io.open "/proc/self/stat")
+local pid = stat:read "n"
+
 local function nothing() end
 
--- Each is made anew for each call.
+-- New ones for each call.
 local arguments = {
   function() end,
   function() return nil end,
@@ -32,8 +36,8 @@ local arguments = {
   function() return nothing, 1, 2, 3 end,
 }
 
--- Descriptors are given to nobody who would close them, nobody ends the program or loads it anew before all
--- is called, and log lines are few.
+-- Left out: what would close descriptors, end the program or load it again before everything is called, and
+-- most log lines.
 local function fits(name, i)
   return not (name:find "Descriptor" and (i == 4 or i == 6)) and name ~= "quit" and name ~= "reload"
     and (i < 4 or not name:find "^log")
@@ -48,11 +52,11 @@ local function try(name, f, self, step)
   end
 end
 
--- Only the debug library gives a script these; they trust their argument.
+-- Only the debug library gives a script these functions, which trust their argument.
 local reserved = { __gc = true, __index = true, __newindex = true }
 
 --- The methods and metamethods of an object, by name. An object's __index is the table of methods, or has it
--- as an upvalue.
+--- as an upvalue.
 function M.methods(object)
   local meta, found = debug.getmetatable(object), {}
   local index = meta.__index
@@ -64,7 +68,7 @@ function M.methods(object)
   return found
 end
 
---- The functions of the module, with those of the tables in it.
+--- The functions of the module and of the tables in it.
 function M.functions()
   local found = {}
   for name, value in pairs(moonport) do
@@ -80,7 +84,8 @@ function M.functions()
   return found
 end
 
---- Calls all functions, and all methods of each object on it and on all others, which are foreign to them.
+--- Calls all functions, and all methods of each object on that object and on all others, also of other
+--- classes.
 function M.callAll(objects)
   for name, f in pairs(M.functions()) do try(name, f) end
   local strangers = { 1, "text", {}, nothing, io.stdout, coroutine.create(nothing) }
@@ -102,7 +107,7 @@ function M.callLast()
   for _, name in ipairs { "reload", "quit" } do pcall(moonport[name]) end
 end
 
---- Objects of each class, fresh, in use, ended, and staged if this run is.
+--- Objects of each class: fresh, in use, ended, and staged if this run is staged.
 function M.make()
   local made = {}
   local function add(object) made[#made + 1] = object return object end
@@ -110,6 +115,13 @@ function M.make()
   add(moonport.TcpSocket())
   add(moonport.Timer())
   add(moonport.HostAddress "::1")
+  add(moonport.SslCertificate(ssl.certificate))
+  add(moonport.SslKey(ssl.key))
+  add(moonport.SslConfiguration { certificate = ssl.certificate, key = ssl.key })
+  add(moonport.SslServer())
+  add(moonport.SslSocket())
+  add(moonport.LocalServer())
+  add(moonport.LocalSocket())
   add(moonport.spawn(nothing))
   local server = add(moonport.TcpServer())
   function server.connection:readyRead() end
@@ -124,6 +136,18 @@ function M.make()
   local aborted = add(moonport.TcpSocket())
   aborted:connectToHost("127.0.0.1", 1)
   aborted:abort()
+  local encrypted, client = add(moonport.SslServer()), add(moonport.SslSocket())
+  encrypted:setSslConfiguration { certificate = ssl.certificate, key = ssl.key }
+  encrypted:listen "127.0.0.1"
+  client:setSslConfiguration { caCertificates = ssl.certificate }
+  client:connectToHostEncrypted("127.0.0.1", math.max(encrypted:serverPort(), 1))
+  local named, visitor = add(moonport.LocalServer()), add(moonport.LocalSocket())
+  local name <const> = ("moonport finalisers %d %p"):format(pid, named)
+  named:setSocketOptions "AbstractNamespaceOption"
+  named:listen(name)
+  visitor:setSocketOptions "AbstractNamespaceOption"
+  visitor:setReceiveDescriptors(1)
+  visitor:connectToServer(name)
   add(moonport.Timer()):start(1)
   add(moonport.singleShot(60000, nothing))
   add(moonport.spawn(function() moonport.sleep(60000) end))
@@ -132,7 +156,7 @@ function M.make()
   return made
 end
 
---- Has `act` called in a finaliser, at the next collection or at the end of the state.
+--- Calls `act` in a finaliser, at the next collection or at the end of the state.
 function M.finalise(act)
   return setmetatable({}, { __gc = act })
 end

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Cause: tasks, and functions of the module, didn't look whether what they use had been finalised. At the end
--- of the state finalisers of the script's own come behind those of objects that are younger, of generations,
--- and of the program's part: they read what had been freed. Fix: one look for all of them, at the object, at
--- the state and at the generation. All functions and methods that there are at run time are called, with
--- arguments of all kinds: new ones come by themselves.
+-- Cause: tasks, and functions of the module, didn't check whether what they use had been finalised. When the
+-- state closes, finalisers of the script run after those of younger objects, of generations, and of the
+-- program's part: they read freed memory. Fix: one check of the object, the state and the generation, for all
+-- of them. The specs call all functions and methods that exist at run time, with arguments of all kinds, so
+-- new ones are included.
+-- #thorough: it computes for long
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -17,7 +18,7 @@ local head = [[
 local cases = {
   ["at the end of the state, on what was finalised before"] = [[
     local objects = {}
-    keep = all.finalise(function() all.callAll(objects) all.callLast() end) -- older than they are, so finalised later
+    keep = all.finalise(function() all.callAll(objects) all.callLast() end) -- older, so finalised later
     for i, object in ipairs(all.make()) do objects[i] = object end
     moonport.quit()
   ]],
@@ -58,7 +59,7 @@ local cases = {
   ]],
 }
 
-describe("finalisers call all that there is", function()
+describe("Finalisers call all functions and methods", function()
   for what, source in pairs(cases) do
     it(what, function()
       local program = helper.program { source = head .. source, options = { "--grace", "100" } }
@@ -75,7 +76,7 @@ describe("finalisers call all that there is", function()
     end)
   end
 
-  it("in runs that are staged, given up and taken over", function()
+  it("in runs that are staged, rolled back and taken over", function()
     local service = reload.start ""
     local staged = head .. [[
       local objects = all.make()

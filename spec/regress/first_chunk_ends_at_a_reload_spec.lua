@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- A reload that began in the very turn in which the first main chunk, which had waited, came to its end took that for
--- the end of a version that it had loaded itself: it committed, or rolled back, what served. A first main chunk that
--- failed there ended the program with status 0. Now the first run and the next one are two loads, and a reload knows at
--- each moment which of its stages it is in.
+-- A reload could begin in the very turn in which the first main chunk ended after a wait. It took that for
+-- the end of the main chunk that it had loaded, and committed or rolled back the serving generation. A first
+-- main chunk that failed there ended the program with status 0. Now the first run and the next one are two
+-- loads, and a reload always knows its stage.
 
 local helper = require "spec.helper"
 
--- The timer, due first, ends what the main chunk waits for; the reload, due next, comes in the same turn.
+-- The timer is due first and ends the main chunk's wait; the reload is due next, and comes in the same turn.
 local script = [[
   local moonport = require "moonport"
   local first = moonport.generation() == 1
@@ -27,7 +27,7 @@ local script = [[
 ]]
 
 describe("A reload that begins in the turn in which the first main chunk ends", function()
-  it("replaces it as any other", function()
+  it("replaces that run like any other", function()
     local program = helper.program { source = script }
     local port = program:waitForLine "listening on (%d+)"
     local client = helper.connect(port)
@@ -38,7 +38,7 @@ describe("A reload that begins in the turn in which the first main chunk ends", 
     assert.are.equal(0, program:wait())
   end)
 
-  it("fails with it, when it fails: there is nothing that serves", function()
+  it("fails with it when it fails, since nothing serves", function()
     local program = helper.program { source = script .. 'error "too bad"' }
     assert.are.equal(1, program:wait())
     assert.is_truthy(program:stderr():find("script.lua:17: too bad", 1, true), program:stderr())

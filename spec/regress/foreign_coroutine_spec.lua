@@ -1,15 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Cause: coroutine.running() gives a script the coroutines in which its handlers run. The host resumed and
--- reset them without a look at what had become of them: one that was resumed from outside while it waited,
--- cancelled while it ran so, closed while it waited or before it began was reset while it ran, or called
--- below its stack.
--- Fix: what waits goes on by the host alone; a coroutine that isn't as it was left isn't touched; and what
--- has not begun yet isn't on a coroutine that a script may know.
+-- Cause: coroutine.running() gives a script the coroutines of its handlers. The host resumed and reset them
+-- without looking at their state. One that was resumed from outside while it waited, cancelled while it ran
+-- so, or closed while it waited or before it began, was reset while it ran, or called below its stack. Fix:
+-- only the host continues what waits. It doesn't touch a coroutine whose state has changed. And what hasn't
+-- begun yet isn't on a coroutine that a script may know.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("the coroutine of a task", function()
+describe("The coroutine of a task", function()
   -- A task that waits, and its coroutine.
   local function waiting(wait)
     local co, result
@@ -22,18 +21,18 @@ describe("the coroutine of a task", function()
     return co, task, function() return result end
   end
 
-  it("stays as it is when a script resumes it while it waits #valgrind", function()
+  it("doesn't change when a script resumes it while it waits #valgrind", function()
     local co, task = waiting(function() return moonport.sleep(30) end)
     for _ = 1, 3 do
       local ok, nothing, message = coroutine.resume(co, "one", "two")
       assert.is_true(ok)
       assert.is_nil(nothing)
-      assert.truthy(message:find("goes on when what it waits for has come", 1, true))
+      assert.truthy(message:find("continues when its wait is over", 1, true))
     end
     assert.equal("done", task:join())
   end)
 
-  it("gets what it has waited for, not what a script has passed", function()
+  it("gets the result of its wait, not what a script has passed", function()
     local server <close> = moonport.TcpServer()
     assert(server:listen "127.0.0.1")
     local client = helper.connect(server:serverPort())
@@ -57,7 +56,7 @@ describe("the coroutine of a task", function()
     end)
     assert.is_true(coroutine.close(co))
     assert.is_true(closed)
-    other:cancel() -- what it has waited for
+    other:cancel() -- which ends the wait
     local nothing, message, code = task:join()
     assert.is_nil(nothing)
     assert.truthy(message:find("the script has closed or resumed the coroutine", 1, true))
@@ -66,7 +65,7 @@ describe("the coroutine of a task", function()
     moonport.onError(nil)
   end)
 
-  it("may be closed by a script and cancelled then", function()
+  it("may be closed by a script and then cancelled", function()
     local co, task = waiting(function() return moonport.sleep(60000) end)
     coroutine.close(co)
     assert.is_true(task:cancel())
@@ -74,7 +73,7 @@ describe("the coroutine of a task", function()
     assert.equal("OperationError", code)
   end)
 
-  it("is of no use to a script before the next task begins #valgrind", function()
+  it("can't be used by a script before the next task begins #valgrind", function()
     local co = coroutine.running()
     moonport.spawn(function() co = coroutine.running() end):join()
     local calls = 0
@@ -104,7 +103,7 @@ describe("the coroutine of a task", function()
     assert.equal("OperationError", code)
   end)
 
-  it("may be kept by a script when the task is over", function()
+  it("may be held by a script when the task is over", function()
     local co
     moonport.spawn(function() co = coroutine.running() error "wanted" end):join()
     collectgarbage()
@@ -113,7 +112,7 @@ describe("the coroutine of a task", function()
   end)
 end)
 
-describe("the coroutine of a handler", function()
+describe("The coroutine of a handler", function()
   it("may be closed by a script while it waits: the connection ends", function()
     local server <close> = moonport.TcpServer()
     local co, told

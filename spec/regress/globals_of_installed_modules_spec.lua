@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What an installed module put into _G was not seen by the script (lfs, Penlight), nor what the script put there by the
--- module (unpack = table.unpack for old libraries); and a module kept the globals of the first run after a reload. Now
--- an installed module sees the globals of the run that calls it, and what it sets is there in every run.
+-- The script didn't see what an installed module put into _G (lfs, Penlight), and the module didn't see what
+-- the script put there (unpack = table.unpack for old libraries). And a module kept the globals of the first
+-- run after a reload. Now an installed module sees the globals of the run that calls it, and what it sets
+-- exists in every run.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -21,7 +22,7 @@ describe("A global", function()
 
   local function install(name, text) helper.rewrite(folder .. "/" .. name .. ".lua", text) end
 
-  -- Runs a script to its end. -> what it prints
+  -- Runs a script to its end. -> its output
   local function printed(text)
     local path = folder .. "/script/main.lua"
     helper.rewrite(path, text)
@@ -30,11 +31,11 @@ describe("A global", function()
     return program:stdout()
   end
 
-  it("that a module in C sets is seen by the script", function()
+  it("that a C module sets is seen by the script", function()
     assert.are.equal("string\ttrue\n", printed 'local own = require "lfs" print(type(lfs.currentdir()), lfs == own)')
   end)
 
-  it("that a module sets in whatever way is seen by the script, in its order", function()
+  it("that a module sets in any way is seen by the script, in its order", function()
     install("setter", [[
       plain = 1
       _G.field = 2
@@ -65,7 +66,7 @@ describe("A global", function()
     ]])
   end)
 
-  it("of Lua's that the script replaces is replaced for modules, and the other way round", function()
+  it("of Lua's that the script replaces is replaced for modules, and vice versa", function()
     install("user", "print 'from the module' tostring = function() return 'replaced' end")
     assert.are.equal("script: from the module\nreplaced\n", printed [[
       local old = print
@@ -75,7 +76,7 @@ describe("A global", function()
     ]])
   end)
 
-  it("that old libraries expect can be given to them", function()
+  it("that old libraries expect can be defined for them", function()
     install("old", "local first, second = unpack { ngx.null, 2 } return { first, second, loadstring 'return 3' () }")
     assert.are.equal("null\t2\t3\n", printed [[
       unpack, loadstring, ngx = table.unpack, load, { null = "null" }
@@ -101,7 +102,7 @@ describe("A global", function()
     ]])
   end)
 
-  it("that the script forbids is forbidden to modules", function()
+  it("that the script forbids is also forbidden for modules", function()
     install("careless", "oops = 1")
     assert.are.equal("false\tno global oops\n", printed [[
       setmetatable(_G, { __newindex = function(_, name) error("no global " .. name, 0) end })
@@ -109,14 +110,14 @@ describe("A global", function()
     ]])
   end)
 
-  it("named in a traceback of a module is named as in Lua", function()
+  it("in a traceback of a module has the same name as in Lua", function()
     install("failing", "return function() error 'here' end")
     local program = helper.program { source = 'require "failing"()', environment = environment }
     assert.are.equal(1, program:wait())
     assert.is_truthy(program:stderr():find("\t[C]: in function 'error'\n", 1, true), program:stderr())
   end)
 
-  describe("over a reload", function()
+  describe("across a reload", function()
     local service, client
 
     local function start(body)
@@ -126,7 +127,7 @@ describe("A global", function()
 
     after_each(function() service:remove() end)
 
-    it("is the module's in every run, and the script's in its own", function()
+    it("belongs to the module in every run, and to the script in its own run", function()
       install("counter", [[
         count = 0
         local all = _G
@@ -151,7 +152,7 @@ describe("A global", function()
       assert.are.equal("5 5 run 2 run 2 run 2", reload.ask(client, "x"))
     end)
 
-    it("is that of the run whose code calls: a handler that waited, or one that is being loaded", function()
+    it("is that of the run whose code calls: a handler that has waited, or a staged run", function()
       install("reader", "return function() return mine end")
       local body = [[
         local reader = require "reader"
@@ -177,7 +178,7 @@ describe("A global", function()
       assert.is_truthy(service.program:stderr():find("loading sees run 2", 1, true))
     end)
 
-    it("is there when only an earlier run has loaded the module that set it", function()
+    it("exists when only an earlier run has loaded the module that set it", function()
       start "require 'lfs' function person:readyRead() self:readAll() self:write(type(lfs) .. '\\n') end"
       assert.are.equal("table", reload.ask(client, "x"))
       service:reload("require 'lfs' " ..
@@ -185,7 +186,7 @@ describe("A global", function()
       assert.are.equal("2 table", reload.ask(client, "x"))
     end)
 
-    it("keeps no run in memory", function()
+    it("holds no run in memory", function()
       install("holder", "local globals = _G return function() return globals.marker end")
       local body = [[
         local holder = require "holder"

@@ -1,15 +1,15 @@
--- A high-water mark that was set while more than that was queued already didn't stop reading before the next write.
--- Cause: changed limits could only let reading go on. Fix: they also make it rest.
+-- A high-water mark that was set below what was already queued didn't stop reading before the next write.
+-- Cause: changed limits could only resume reading. Fix: they can also pause it.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
-describe("a high-water mark", function()
+describe("A high-water mark", function()
   after_each(sockets.close)
 
-  it("holds at once when more is queued than it allows, and lets go when that is sent", function()
+  it("pauses reading at once when more is queued than it allows, and resumes it when that is sent", function()
     local socket, plain = sockets.withPlain()
     local size = 4 << 20
     socket:setHighWaterMark(0)

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Cause: the high-water mark was looked at when output was sent. Once the system had taken less than there was, nothing
--- was sent before the peer read; so a peer that only wrote was read on and on, until the write buffer's limit made
--- `write` take nothing and an echo service lose bytes.
--- Fix: `write` looks at the mark itself while the socket waits for the system to take more.
+-- Cause: the high-water mark was checked when output was sent. Once the system had taken less than was
+-- queued, nothing was sent until the peer read. So the server read on and on from a peer that only wrote,
+-- until the write buffer's limit made `write` take nothing and an echo service lose bytes. Fix: `write`
+-- checks the mark itself while the socket waits for the system to take more.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("the high-water mark", function()
+describe("The high-water mark", function()
   it("stops reading from a peer that writes and never reads, and nothing is lost when it reads at last", function()
     local server <close> = moonport.TcpServer()
     local most, refused = 0, nil
@@ -21,7 +21,7 @@ describe("the high-water mark", function()
     local client = helper.connect(server:serverPort(), nil, { receiveBuffer = 65536 })
 
     local block, sent, full = ("0123456789abcdef"):rep(4096), 0, 0
-    while full < 20 do -- until nothing has been taken for some turns of the loop
+    while full < 20 do -- until the system has taken nothing for some turns of the loop
       local taken = client:trySend(block:sub(sent % 16 + 1))
       sent = sent + taken
       full = taken > 0 and 0 or full + 1

@@ -1,17 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- Cause: at a reload a script, or a module that it requires, was compiled in one piece, and the service stood still
--- for as long: seconds for one of many megabytes. Fix: what is long is compiled in slices of a millisecond, a slice a
--- turn of the loop, and the main chunk waits for it.
+-- Cause: a reload compiled a script, or a module that it requires, in one piece, and the service stopped
+-- meanwhile, for seconds if it had many megabytes. Fix: long code is compiled in slices of a millisecond, one
+-- in a turn of the loop, and the main chunk waits for it.
+-- #thorough: it computes for long
 
+local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 local ask = reload.ask
 
-local ASKED = 30 -- times, each in at least one turn: 20 MiB take hundreds of slices on any machine
+local ASKED = 30 -- times, each in at least one turn: 15 MiB take hundreds of slices on any machine
 
 local LONG = 60000 -- milliseconds that one may take under a sanitizer
 
 local statement = "y({ 1, 2, a = x, b = not x }, 'z' .. x)\n"
-local count = (20 << 20) // #statement
+local count = (15 << 20) // #statement
 local huge = "local function never()\n" .. statement:rep(count) .. "end\n"
 
 local function answer(text)
@@ -20,7 +22,7 @@ end
 
 local generation = answer "moonport.generation() .. '\\n'"
 
-describe("a reload of a huge script", function()
+describe("A reload of a huge script", function()
   local service, client
 
   local function start(body, options)
@@ -29,7 +31,7 @@ describe("a reload of a huge script", function()
     assert.are.equal("1", ask(client, "?"))
   end
 
-  --- Asks again and again while it is being compiled: the code before answers each time.
+  --- Asks again and again while the script compiles: the former code answers each time.
   local function isServed()
     for _ = 1, ASKED do assert.are.equal("1", ask(client, "?")) end
   end
@@ -42,14 +44,14 @@ describe("a reload of a huge script", function()
 
   after_each(function() service:remove() end)
 
-  it("is served meanwhile, and takes over", function()
+  it("lets the service answer meanwhile, and takes over", function()
     start()
     begin(huge .. generation)
     service:reloaded(LONG)
     assert.are.equal("2", ask(client, "?"))
   end)
 
-  it("is served while it compiles a module, for a main chunk that goes on behind it", function()
+  it("lets it answer while a module compiles, for a main chunk that goes on afterwards", function()
     start(nil, { files = { ["part.lua"] = "return 'small'" } })
     service:write("part.lua", huge .. "local name, path = ... return name .. ' ' .. path:match '[^/]*$'")
     begin("local ok, part = pcall(require, 'part')\nassert(ok and part == require 'part')\n" .. answer "part .. '\\n'")
@@ -57,7 +59,7 @@ describe("a reload of a huge script", function()
     assert.are.equal("part part.lua", ask(client, "?"))
   end)
 
-  it("is served while a module compiles another behind a wait", function()
+  it("lets it answer while a module compiles another one after a wait", function()
     start(nil, { files = {
       ["outer.lua"] = "require('moonport').sleep(1) return require 'part' + 1",
       ["part.lua"] = huge .. "return 2" } })
@@ -66,20 +68,48 @@ describe("a reload of a huge script", function()
     assert.are.equal("3", ask(client, "?"))
   end)
 
-  it("compiles a module in place where the main chunk can't wait", function()
+  it("is served while it compiles an installed module, which is loaded once", function()
+    local installed = helper.folder()
+    helper.rewrite(installed .. "/shared.lua", huge .. "local name, path = ... times = (times or 0) + 1\n" ..
+      "return name .. ' ' .. path:match '[^/]*$'")
+    start()
+    local set = ("package.path = %q\n"):format(installed .. "/?.lua;" .. installed .. "/?/init.lua")
+    begin(set .. "local shared = require 'shared'\n" .. answer "shared .. ' ' .. times .. '\\n'")
+    service:reloaded(LONG)
+    assert.are.equal("shared shared.lua 1", ask(client, "?"))
+    service:reload(set .. "local shared = require 'shared'\n" .. answer "shared .. '/' .. times .. '\\n'")
+    assert.are.equal("shared shared.lua/1", ask(client, "?"))
+    os.execute(("rm -rf '%s'"):format(installed))
+  end)
+
+  it("tells a syntax error of an installed module to the main chunk, and loads it mended", function()
+    local installed = helper.folder()
+    helper.rewrite(installed .. "/shared.lua", huge .. "x = = 1")
+    start()
+    local set = ("package.path = %q\n"):format(installed .. "/?.lua")
+    begin(set .. "local _, message = pcall(require, 'shared') error((message:gsub('[^%s\\']*/', '')), 0)")
+    assert.are.equal(("main.lua:3: error loading module 'shared' from file 'shared.lua':"
+      .. "\\n\\tshared.lua:%d: unexpected symbol near '='"):format(count + 3), (service:failed(LONG)))
+    helper.rewrite(installed .. "/shared.lua", "return 'mended'")
+    service:reload(set .. answer "require 'shared' .. '\\n'")
+    assert.are.equal("mended", ask(client, "?"))
+    os.execute(("rm -rf '%s'"):format(installed))
+  end)
+
+  it("compiles a module at once if the main chunk can't wait", function()
     start(nil, { files = { ["part.lua"] = huge .. "return 2" } })
     service:reload("local part = coroutine.wrap(require)('part')\n" .. answer "part .. '\\n'")
     assert.are.equal("2", ask(client, "?"))
   end)
 
-  it("tells a syntax error at its end as Lua does", function()
+  it("reports a syntax error at its end as Lua does", function()
     start()
     begin(huge .. "x = = 1 ")
     assert.are.equal(("main.lua:%d: unexpected symbol near '='"):format(count + 4), (service:failed(LONG)))
     isServed()
   end)
 
-  it("tells a syntax error at the end of a module to the main chunk", function()
+  it("reports a syntax error at the end of a module to the main chunk", function()
     start(nil, { files = { ["part.lua"] = huge .. "x = = 1" } })
     begin "local _, message = pcall(require, 'part') error((message:gsub('[^%s\\']*/', '')), 0)"
     local expected = "main.lua:2: error loading module 'part' from file 'part.lua':"
@@ -88,12 +118,13 @@ describe("a reload of a huge script", function()
     isServed()
   end)
 
-  it("refuses bytecode as ever", function()
-    start(nil, { files = { ["part.lua"] = string.dump(assert(load(huge))) } })
+  it("refuses bytecode as usual", function()
+    local large = assert(load("local function never()\n" .. statement:rep(count // 4) .. "end"))
+    start(nil, { files = { ["part.lua"] = string.dump(large) } })
     assert.is_truthy(service:reloadFails("require 'part'"):find("is bytecode, and only text is run", 1, true))
   end)
 
-  it("gives way to newer code", function()
+  it("is given up for newer code", function()
     start()
     begin(huge .. generation)
     service:replace(answer "'newer\\n'")
@@ -103,7 +134,7 @@ describe("a reload of a huge script", function()
     assert.are.equal("newer", ask(client, "?"))
   end)
 
-  it("gives a module up for newer code, with the line that asked for it", function()
+  it("gives up a module for newer code, with the line that required it", function()
     start(nil, { files = { ["part.lua"] = huge } })
     begin "\nrequire 'part'"
     service:replace(answer "'newer\\n'")
@@ -113,14 +144,14 @@ describe("a reload of a huge script", function()
     assert.are.equal("newer", ask(client, "?"))
   end)
 
-  it("is given up when its time is over", function()
+  it("is given up after the reload's time-out", function()
     start(nil, { options = { "--reload-timeout", "150" } })
     begin(huge)
     assert.are.equal("the main chunk has not ended in time", (service:failed(LONG)))
     isServed()
   end)
 
-  it("doesn't hold up a program that is told to stop", function()
+  it("doesn't delay a program that is stopped", function()
     start()
     begin(huge .. "error 'never'")
     client:close()
@@ -130,7 +161,7 @@ describe("a reload of a huge script", function()
   end)
 
   for _, close in ipairs { "false", "true" } do
-    it("doesn't hold up os.exit(7, " .. close .. ")", function()
+    it("doesn't delay os.exit(7, " .. close .. ")", function()
       start("function person:readyRead() if self:readAll() == 'exit\\n' then os.exit(7, " .. close .. ") end " ..
         "self:write(moonport.generation() .. '\\n') end")
       begin(huge)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A handler that failed for each of five thousand connections wrote twenty thousand lines in less than two seconds. Now
--- an error is told whole the first time, and then as a number a second; and of different ones only so many are told
--- apart within a second.
+-- A handler that failed for each of five thousand connections wrote twenty thousand lines in less than two
+-- seconds. Now an error is logged in full the first time, and then as a count once a second. And only a
+-- limited number of different errors is logged in full within a second.
 
 local helper = require "spec.helper"
 
@@ -24,7 +24,7 @@ local script = [[
   moonport.log.info("listening on %d", server:serverPort())
 ]]
 
-describe("Errors that come again and again", function()
+describe("Errors that repeat", function()
   local program, port
 
   local function fail(text)
@@ -50,26 +50,26 @@ describe("Errors that come again and again", function()
     port = program:waitForLine "listening on (%d+)"
   end)
 
-  it("are told whole once, and then as a number", function()
+  it("are logged once in full, and then as a count", function()
     for _ = 1, 200 do fail "x" end
     local client = helper.connect(port)
     client:send "errors"
-    assert.are.equal("200 200\n", client:receiveLine()) -- counted, and told to the script, one by one
+    assert.are.equal("200 200\n", client:receiveLine()) -- each is counted, and reported to the script
     helper.eventually(function()
       return count " error readyRead handler of [^\n]*on purpose\n\tstack"
-        + sum " error (%d+) times more within a second: [^\n]*script.lua:%d+: on purpose\n" == 200
-    end, "all 200 are told of")
+        + sum " error (%d+) more times within a second: [^\n]*script.lua:%d+: on purpose\n" == 200
+    end, "all 200 are reported")
     assert.is_true(count "\n[^\t]" < 20)
   end)
 
-  it("are told of at the end, if no second has passed", function()
+  it("are logged at the end, even if no second has passed", function()
     for _ = 1, 3 do fail "x" end
     program:signal "TERM"
     assert.are.equal(0, program:wait())
-    assert.are.equal(3, count " handler of [^\n]*on purpose\n" + sum " error (%d+) times more within a second:")
+    assert.are.equal(3, count " handler of [^\n]*on purpose\n" + sum " error (%d+) more times within a second:")
   end)
 
-  it("are told apart, but not all", function()
+  it("are logged separately, up to a limit", function()
     for i = 1, 100 do fail("number " .. i) end
     program:signal "TERM"
     assert.are.equal(0, program:wait())

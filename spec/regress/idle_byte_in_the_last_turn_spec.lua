@@ -1,23 +1,23 @@
--- A byte that came while the script was busy, and the idle time-out was over meanwhile, was dropped with its
--- connection. Cause: the time-out's timer ran before what is readable was received. Fix: it runs behind that, and a
--- connection whose bytes are there isn't idle.
+-- A byte that arrived while the script was busy was dropped with its connection if the idle time-out passed
+-- meanwhile. Cause: the time-out's timer ran before the loop received. Fix: it runs afterwards, and a
+-- connection with received bytes isn't idle.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
--- A crowd: one turn of the poll tells of 64 descriptors only.
+-- A crowd, since one poll reports only 64 descriptors.
 for _, crowd in ipairs { 1, 200 } do
-  describe(("with %d connections, a byte that is there when the idle time-out is over"):format(crowd), function()
-    it("counts", function()
+  describe(("with %d connections, a byte that has arrived when the idle time-out passes"):format(crowd), function()
+    it("resets the idle time", function()
       local server <close> = moonport.TcpServer()
       local clients, received, failed = {}, 0, 0
       function server.connection:readyRead()
         received = received + #self:readAll()
         self.heard = true
       end
-      -- Later they are idle in earnest.
+      -- Later they are really idle.
       function server.connection:errorOccurred() failed = failed + (self.heard and 0 or 1) end
       assert(server:listen "127.0.0.1")
       for i = 1, crowd do clients[i] = helper.connect(server:serverPort()) end

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Cause: installed modules are shared by all generations, and had the first generation's `moonport`. So what they made
--- for a later run was taken for the first one's: a timer went on after the run that asked for it, and began at once
--- although that run was still being loaded, or failed.
--- Fix: the `moonport` of installed modules takes the generation of the code that calls it.
+-- Cause: all generations share installed modules, which had the first generation's `moonport`. So what they
+-- made for a later run belonged to the first one: a timer outlived the run that asked for it, and started at
+-- once although that run was still staged, or failed. Fix: the `moonport` of installed modules uses the
+-- generation of the code that calls it.
 
 local reload = require "spec.host.reload"
 local lfs = require "lfs"
@@ -25,8 +25,8 @@ local body = [[
   function person:readyRead() self:readAll() self:write(installed.generation() .. "\n") end
 ]]
 
-describe("an installed module", function()
-  it("makes timers for the run that calls it: they begin with the run and end with it", function()
+describe("An installed module", function()
+  it("makes timers for the run that calls it: they start with the run and end with it", function()
     local folder = os.tmpname()
     os.remove(folder)
     assert(lfs.mkdir(folder))

@@ -1,5 +1,5 @@
--- connectToHost("bücher.test") asked the name servers for the bytes of the UTF-8, which no name has. Fix: names
--- beyond ASCII are asked for in their ASCII form (IDNA2008); a build without libidn2 says so.
+-- connectToHost("bücher.test") asked the name servers for the UTF-8 bytes, which no name has. Fix: names
+-- beyond ASCII are looked up in their ASCII form (IDNA2008); a build without libidn2 reports an error.
 --
 -- SPDX-License-Identifier: MIT
 

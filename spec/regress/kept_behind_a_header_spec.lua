@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a string of medium size was kept before the host was asked whether it borrows it. Behind a header it copies,
--- and nothing told the bindings to let go: after 64 such strings none was ever let go, and none borrowed.
--- Fix: whatever is kept is let go with the next flush.
+-- Cause: a string of medium size was lent before the host was asked whether it would borrow it. After a
+-- header the host copies it, and nothing told the bindings to release it: after 64 such strings none was
+-- released, and none was lent. Fix: the next flush releases everything that is lent.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
-describe("strings of medium size that are written behind a header", function()
+describe("Strings of medium size that are written after a header", function()
   after_each(sockets.close)
 
-  it("are let go of when they are sent", function()
+  it("are released when they are sent", function()
     local socket, plain = sockets.withPlain()
     helper.settle(5)
     collectgarbage()
@@ -27,7 +27,7 @@ describe("strings of medium size that are written behind a header", function()
     assert.is_true(collectgarbage "count" - before < 200)
   end)
 
-  it("are let go of when they are refused", function()
+  it("are released when they are refused", function()
     local socket = sockets.withPlain "ReadOnly"
     helper.settle(5)
     collectgarbage()

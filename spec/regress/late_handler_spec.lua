@@ -1,13 +1,13 @@
--- A signal that a call had caused was lost for a handler that was attached after the call, if it was the first of its
--- kind. Cause: signals that no handler had ever been set for were not even queued. Fix: whether a signal is wanted is
--- looked at when it is delivered.
+-- A handler that was set after a call didn't get the signal that the call had caused, if it was the first of
+-- its kind. Cause: signals were not even queued when no handler had ever been set for them. Fix: the loop
+-- checks at delivery whether a handler wants the signal.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 
-describe("a handler that is attached after the call", function()
-  it("gets the signals that the call has caused, also when it is the first handler for them at all", function()
+describe("A handler that is set after the call", function()
+  it("gets the signals that the call caused, also when it is the first handler for them", function()
     local status, out = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", helper.file [[
       local moonport = require "moonport"
       local server, socket = moonport.TcpServer(), moonport.TcpSocket()

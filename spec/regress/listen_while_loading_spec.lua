@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- A listener that a version asked for which was being loaded took connections at once, into its backlog: a reload that
--- was given up reset them. And to listen at the same port with another address failed as in use until a restart, by a
--- message that blamed somebody else. Now such a listener is only bound until its version takes over; and one at another
--- address of the port takes the place, and the connections, of the one before.
+-- A staged generation's listener accepted connections at once, into its backlog, and a rolled back reload
+-- reset them. And listening at the same port with another address failed as in use until a restart, with a
+-- message that blamed another process. Now such a listener is only bound until its generation takes over. A
+-- listener at another address of the port replaces the former one, and gets its connections.
+-- #thorough: it takes long
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -18,12 +19,12 @@ local function refused(port)
   assert.is_truthy(tostring(message):find "refused", message)
 end
 
-describe("A listener of a version that is being loaded", function()
+describe("A listener of a staged generation", function()
   local service
 
   after_each(function() service:remove() end)
 
-  it("takes nobody's connection before that takes over", function()
+  it("gets no connection before the generation takes over", function()
     service = reload.start(serves)
     service:replace(serves .. [[
       local other = moonport.TcpServer()
@@ -42,7 +43,7 @@ describe("A listener of a version that is being loaded", function()
     assert.are.equal("other hello", client:receive(11))
   end)
 
-  it("has reset nobody when that is given up", function()
+  it("has reset no connection when the generation is rolled back", function()
     service = reload.start(serves)
     service:replace(serves .. [[
       local other = moonport.TcpServer()
@@ -59,18 +60,18 @@ describe("A listener of a version that is being loaded", function()
     refused(port)
   end)
 
-  it("keeps its address for itself, and a second one at it fails with what is in the way", function()
+  it("reserves its address, and a second listen at it fails with the name of the first", function()
     service = reload.start(serves)
     local text = service:reloadFails(serves .. [[
       local one, two = moonport.TcpServer(), moonport.TcpServer()
       assert(one:listen("127.0.0.1", 0))
       assert(two:listen("127.0.0.1", one:serverPort()))
     ]])
-    assert.is_truthy(text:find("main%.lua:%d+: listen 127%.0%.0%.1:%d+, where this program listens at "
-      .. "127%.0%.0%.1:%d+: The bound address is already in use$"), text)
+    assert.is_truthy(text:find("main%.lua:%d+: listen 127%.0%.0%.1:%d+ %(this program listens at "
+      .. "127%.0%.0%.1:%d+%): The bound address is already in use$"), text)
   end)
 
-  it("that was closed before that took over listens again afterwards", function()
+  it("that is closed before the generation takes over can listen again afterwards", function()
     service = reload.start(serves)
     service:reload([[
       local other = moonport.TcpServer()
@@ -89,7 +90,7 @@ describe("A listener of a version that is being loaded", function()
   end)
 end)
 
-describe("A server that listens at the same port, with another address than the code before", function()
+describe("A server that listens at the same port as the previous code, with another address", function()
   local program, path
 
   local function script(address, port)
@@ -110,7 +111,7 @@ describe("A server that listens at the same port, with another address than the 
   for _, way in ipairs { { "127.0.0.1", "any" }, { "any", "127.0.0.1" }, { "127.0.0.1", "0.0.0.0" },
     { "0.0.0.0", "127.0.0.1" }, { "0.0.0.0", "any" }, { "any", "0.0.0.0" }, { "::1", "any" }, { "any", "::1" },
     { "127.0.0.1", "::1" } } do
-    it(("takes its place: %s, then %s"):format(way[1], way[2]), function()
+    it(("replaces that listener: %s, then %s"):format(way[1], way[2]), function()
       path = helper.file(script("any", 0), "main.lua") -- the port is free for all addresses
       program = helper.program { script = path }
       local port = tonumber((program:waitForLine "listening on %S+ (%d+)"))
@@ -127,8 +128,7 @@ describe("A server that listens at the same port, with another address than the 
       program:waitForLine "reloaded .*generation 3"
       local newer = helper.connect(port, to)
       assert.are.equal("3 hello", ask(newer, "hello"))
-      -- A connection goes along where the two addresses are in each other's way, and else stays with the code that it
-      -- has.
+      -- A connection moves along if the two addresses conflict; otherwise it stays with the code that it has.
       local both = way[1] == "127.0.0.1" and way[2] == "::1"
       assert.is_truthy(ask(client, "hello"):find(both and "^[23] hello$" or "^3 hello$"))
       program:signal "HUP"
@@ -137,7 +137,7 @@ describe("A server that listens at the same port, with another address than the 
     end)
   end
 
-  it("refuses and resets nobody while it changes", function()
+  it("refuses and resets no client while it changes", function()
     path = helper.file(script("127.0.0.1", 0), "main.lua")
     program = helper.program { script = path }
     local port = tonumber((program:waitForLine "listening on %S+ (%d+)"))
@@ -161,7 +161,7 @@ describe("A server that listens at the same port, with another address than the 
     assert.is_nil(program:stderr():find "failed")
   end)
 
-  it("may be two servers that share what one was", function()
+  it("may be two servers that share the former address", function()
     path = helper.file(script("any", 0), "main.lua")
     program = helper.program { script = path }
     local port = tonumber((program:waitForLine "listening on %S+ (%d+)"))
@@ -177,7 +177,7 @@ describe("A server that listens at the same port, with another address than the 
     end
   end)
 
-  it("is as before when that version is given up", function()
+  it("changes nothing when that generation is rolled back", function()
     path = helper.file(script("127.0.0.1", 0), "main.lua")
     program = helper.program { script = path }
     local port = tonumber((program:waitForLine "listening on %S+ (%d+)"))
@@ -185,12 +185,12 @@ describe("A server that listens at the same port, with another address than the 
     program:signal "HUP"
     program:waitForLine "failed, generation 1 goes on"
     assert.are.equal("1 hello", ask(helper.connect(port), "hello"))
-    local taken = posix.listen("127.0.0.2", port) -- nobody else listens there
+    local taken = posix.listen("127.0.0.2", port) -- nothing else listens there
     assert.is_truthy(taken)
     posix.close(taken)
   end)
 
-  it("says whose it is when it can't take its place", function()
+  it("names the conflicting listener when it can't replace it", function()
     path = helper.file([[
       local moonport = require "moonport"
       local one, two = moonport.TcpServer(), moonport.TcpServer()
@@ -200,7 +200,7 @@ describe("A server that listens at the same port, with another address than the 
     ]], "main.lua")
     program = helper.program { script = path }
     assert.are.equal(0, program:wait())
-    assert.is_truthy(program:stdout():find("^nil\tlisten any:%d+, where this program listens at 127%.0%.0%.1:%d+: "
+    assert.is_truthy(program:stdout():find("^nil\tlisten any:%d+ %(this program listens at 127%.0%.0%.1:%d+%): "
       .. "The bound address is already in use\tAddressInUseError\n$"), program:stdout())
   end)
 end)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Newlines and tabs passed into the log's lines as they were: a peer whose bytes a script logged, or that came into an
--- error's message, wrote lines of its own, with any time and level it liked. Now an event is one line, and the lines of
--- a traceback, which are the host's, are indented.
+-- Newlines and tabs got into the log unchanged. A peer whose bytes a script logged, or whose bytes were part
+-- of an error message, could write whole lines, with any time and level. Now an event is one line, and the
+-- lines of a traceback, which the host writes, are indented.
 
 local helper = require "spec.helper"
 
@@ -18,7 +18,7 @@ local script = [[
   moonport.log.info("listening on %d", server:serverPort())
 ]]
 
--- What of stderr doesn't belong to a line of the log's own.
+-- The part of stderr that doesn't belong to a line of the log.
 local function foreign(text)
   local found = {}
   for line in text:gmatch "([^\n]*)\n" do
@@ -29,7 +29,7 @@ local function foreign(text)
   return found
 end
 
--- bytes of a peer -> what is logged of them
+-- bytes of a peer -> the log's text for them
 local cases = {
   ["a newline"] = { "x\nstack traceback:\n\tforged\n2026-01-01 00:00:00.000 error forged",
     [[x\nstack traceback:\n\tforged\n2026-01-01 00:00:00.000 error forged]] },

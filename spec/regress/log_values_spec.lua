@@ -1,13 +1,12 @@
--- log.info("%d", moonport.now()) raised, as now() was no integer; and any value that didn't suit its format,
--- or couldn't be made into text, raised without a line in the log and ended the connection of the handler
--- that only wanted to tell something. What is logged is data: now() is an integer, and log never raises for
--- what it is given.
+-- log.info("%d", moonport.now()) raised, since now() was no integer. Also, a value that didn't suit its
+-- format, or had no text, raised without a line in the log, and ended the connection of the handler that only
+-- wanted to log. Now now() is an integer, and log never raises because of its arguments.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
--- Runs lines of a script that has `log`. -> what each line that was logged says
+-- Runs lines of a script that has `log`. -> the message of each logged line
 local function logged(source)
   local path = helper.file('local log = require "moonport".log ' .. source, "script.lua")
   local status, out, err = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", path }
@@ -20,8 +19,8 @@ local function logged(source)
   return lines
 end
 
-describe("the log", function()
-  it("tells what doesn't suit the format, where, and the values", function()
+describe("The log", function()
+  it("writes what doesn't suit the format, where, and the values", function()
     assert.same({
       "info script.lua:1: bad argument #2 to 'string.format' (number has no integer representation): %d 1.5",
       "warning script.lua:2: bad argument #2 to 'string.format' (number expected, got string): %d x",
@@ -37,7 +36,7 @@ describe("the log", function()
       log.info "after"]])
   end)
 
-  it("tells that a value can't be made into text", function()
+  it("says that a value can't be converted to text", function()
     assert.same({
       "error log: a value can't be made into text",
       "error log: a value can't be made into text",
@@ -48,13 +47,13 @@ describe("the log", function()
       log.info "after"]])
   end)
 
-  it("writes an empty line for nothing, and takes as many values as there are", function()
+  it("writes an empty line without arguments, and accepts any number of values", function()
     assert.same({ "info ", "info nil", "info 1 2", "info after" }, logged [[log.info() log.info(nil) log.info("%d %d", 1, 2)
       log.debug("%d", "unseen")
       log.info(("%s"):rep(3, ""), "af", "t", "er", table.unpack({}, 1, 100000))]])
   end)
 
-  it("ends nobody's connection", function()
+  it("ends no connection", function()
     local server <close> = moonport.TcpServer()
     local errors = moonport.stats().handlerErrors
     function server.connection:readyRead()
@@ -71,7 +70,7 @@ describe("the log", function()
 end)
 
 describe("moonport.now", function()
-  it("is an integer, of milliseconds; hrtime one of nanoseconds, of the same clock", function()
+  it("is an integer of milliseconds; hrtime is one of nanoseconds, of the same clock", function()
     local before, fine, after = moonport.now(), moonport.hrtime(), moonport.now()
     assert.equal("integer", math.type(before))
     assert.equal("integer", math.type(fine))

@@ -1,12 +1,12 @@
--- A line longer than the read buffer made lines() raise: whoever sent one ended the handler with a traceback.
--- It is the peer's doing, and ends the loop; error() tells why.
+-- A line longer than the read buffer made lines() raise, so a peer could end the handler with a traceback.
+-- Now such a line ends the loop, and error() gives the reason.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("a line that is longer than the read buffer", function()
-  it("ends the loop of lines, which error() tells, and the connection can still be used", function()
+describe("A line that is longer than the read buffer", function()
+  it("ends the loop over lines, error() gives the reason, and the connection can still be used", function()
     local server <close>, lines, code = moonport.TcpServer(), {}, nil
     local errors = moonport.stats().handlerErrors
     server:setReadBufferSize(8)
@@ -25,7 +25,7 @@ describe("a line that is longer than the read buffer", function()
     assert.equal(errors, moonport.stats().handlerErrors)
   end)
 
-  it("ends the connection when the handler has ended and nobody reads on: else it would stay for ever", function()
+  it("closes the connection when the handler ends and no other code reads, else it would stay for ever", function()
     for how, handler in pairs {
       newConnection = function(server)
         function server:newConnection()
@@ -63,7 +63,7 @@ describe("a line that is longer than the read buffer", function()
     end
   end)
 
-  it("leaves the connection open if somebody reads on", function()
+  it("leaves the connection open if other code reads on", function()
     local server <close> = moonport.TcpServer()
     server:setReadBufferSize(8)
     function server:newConnection()
@@ -83,7 +83,7 @@ describe("a line that is longer than the read buffer", function()
     client:close()
   end)
 
-  it("is forgotten when somebody has read on: a buffer that is full again is no reason to close", function()
+  it("is forgotten when other code has read on: a buffer that is full again doesn't close the connection", function()
     local server <close>, ended = moonport.TcpServer(), false
     server:setReadBufferSize(8)
     function server:newConnection()
@@ -104,7 +104,7 @@ describe("a line that is longer than the read buffer", function()
     socket:abort()
   end)
 
-  it("is not told as the reason of the end that comes later", function()
+  it("is not the reason of an end that comes later", function()
     local server <close> = moonport.TcpServer()
     server:setReadBufferSize(4)
     assert(server:listen "127.0.0.1")
@@ -117,7 +117,7 @@ describe("a line that is longer than the read buffer", function()
     assert.equal("UnknownSocketError", (select(3, socket:read(1))))
   end)
 
-  it("fails receive, which gives what has come", function()
+  it("makes receive fail, with what has arrived as the partial result", function()
     local server <close> = moonport.TcpServer()
     server:setReadBufferSize(4)
     assert(server:listen "127.0.0.1")
@@ -126,7 +126,7 @@ describe("a line that is longer than the read buffer", function()
     client:send "12345\n"
     local line, message, code, partial = socket:receive "line"
     assert.is_nil(line)
-    assert.equal("receive: What is asked for is larger than the read buffer", message)
+    assert.equal("receive: The requested data is larger than the read buffer", message)
     assert.equal("ReadBufferFullError", code)
     assert.equal("1234", partial)
     assert.equal("5", socket:receive "line")

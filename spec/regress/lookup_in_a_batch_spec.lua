@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- Cause: handlers of a batch share a coroutine, and what there is to do after one was left out where the look-up of a
--- handler had run code of the script (a prototype's __index) but found none. It fell on the sockets behind: the
--- watchdog's hook, and the connections that the look-up had taken.
--- Fix: it is done after each socket.
+-- Cause: handlers of a batch share a coroutine. If looking for a handler ran code of the script (a
+-- prototype's __index) but found none, the steps after a handler were left out. They then affected the later
+-- sockets: the watchdog's hook, and the connections that the __index had taken. Fix: these steps follow each
+-- socket.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
-describe("a look-up by the prototype's __index that finds no handler", function()
+describe("A prototype's __index that finds no handler", function()
   after_each(sockets.close)
 
-  it("leaves what it took to itself, whatever the next handler does", function()
+  it("owns what it took, whatever the next handler does", function()
     local server, extra = sockets.server(), sockets.server()
     local lookups, taken = 0, nil
     function server.newConnection(self)
@@ -41,7 +41,7 @@ describe("a look-up by the prototype's __index that finds no handler", function(
     assert.equal("ConnectedState", taken:state())
   end)
 
-  it("is interrupted by the watchdog alone", function()
+  it("is interrupted alone by the watchdog", function()
     local program = helper.program { options = { "--handler-timeout", "100" }, source = [[
 local moonport = require "moonport"
 local server, hang = moonport.TcpServer(), false

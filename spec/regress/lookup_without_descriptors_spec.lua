@@ -1,6 +1,6 @@
--- Out of descriptors, connectToHost to a name failed with HostNotFoundError, and proxies took it for the upstream's
--- fault. Cause: c-ares says of a socket that it can't have the same as of servers that refuse, and takes files that
--- it can't open for missing ones. Fix: the resolver looks for itself whether there are descriptors.
+-- Without free descriptors, connectToHost to a name failed with HostNotFoundError, and proxies blamed the
+-- upstream. Cause: c-ares reports the same for a socket that it can't open as for servers that refuse, and
+-- treats files that it can't open as missing. Fix: the resolver checks itself whether there are descriptors.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -8,7 +8,7 @@ local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 local posix = helper.posix
 
-describe("connectToHost to a name, out of descriptors", function()
+describe("connectToHost to a name, without free descriptors", function()
   after_each(sockets.close)
 
   it("fails with SocketResourceError, the first time and later", function()

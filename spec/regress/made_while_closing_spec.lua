@@ -1,10 +1,11 @@
--- What a finaliser makes while the Lua state is being closed is never finalised by Lua, so its memory, and a connect
--- that it had begun, leaked. The state's own finaliser, which is the last, ends such objects now.
+-- Lua never finalises what a finaliser makes while the Lua state is being closed. So its memory, and a
+-- connect that it had started, leaked. Now the state's own finaliser, which runs last, ends such objects.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
+local ssl = require "spec.ssl"
 
-describe("objects that are made while the program ends", function()
+describe("Objects that are made while the program ends", function()
   for what, code in pairs {
     ["a server"] = 'moonport.TcpServer():listen "127.0.0.1"',
     ["a connecting socket"] = 'moonport.TcpSocket():connectToHost("127.0.0.1", 1)',
@@ -13,8 +14,15 @@ describe("objects that are made while the program ends", function()
     ["a timer"] = "moonport.singleShot(1, print)",
     ["a task"] = "moonport.spawn(function() moonport.sleep(1000) end)",
     ["an address"] = 'moonport.HostAddress "::1"',
+    ["a certificate"] = ("moonport.SslCertificate(%q):publicKey()"):format(ssl.certificate),
+    ["a key"] = ("moonport.SslKey(%q)"):format(ssl.key),
+    ["a configuration"] = ("moonport.SslConfiguration { certificate = %q, key = %q }"):format(ssl.certificate, ssl.key),
+    ["a server that encrypts"] = ([[local server = moonport.SslServer()
+      server:setSslConfiguration { certificate = %q, key = %q }
+      server:listen "127.0.0.1"]]):format(ssl.certificate, ssl.key),
+    ["a socket that begins to encrypt"] = 'moonport.SslSocket():connectToHostEncrypted("127.0.0.1", 1)',
   } do
-    it("are ended with it: " .. what, function()
+    it("end with it: " .. what, function()
       local program = helper.program { source = ([[
         local moonport = require "moonport"
         keep = setmetatable({}, { __gc = function() %s print "made" end })
@@ -25,7 +33,7 @@ describe("objects that are made while the program ends", function()
     end)
   end
 
-  it("may be made in a finaliser before as well, and serve", function()
+  it("may also be made in an earlier finaliser, and serve", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       setmetatable({}, { __gc = function()

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- A reload that takes over from a run with many tasks and timers ended them all before anything else could happen:
--- 20,000 tasks stopped the service for 159 ms. Fix: the run retires by one flag; what it has made ends in slices of the
--- loop's time, and each before it would run again.
+-- A reload that took over from a run with many tasks and timers ended them all before anything else: 20,000
+-- tasks stopped the service for 159 ms. Fix: a flag retires the run. What the run has made ends in slices of
+-- the loop's time, and at the latest before it would run again.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 
 local count = 3000
 
--- Each closes something, which the loop's turns are counted by; some would run again soon.
+-- Each closes something, by which the spec counts the loop's turns; some would run again soon.
 local first = ([[
   local turns = moonport.persist("turns", {})
   local runs = moonport.persist("runs", { 0 })
@@ -44,7 +44,7 @@ local second = [[
   end
 ]]
 
-describe("a reload that takes over from thousands of tasks", function()
+describe("A reload that takes over from thousands of tasks", function()
   it("ends them in many turns of the loop, and lets none run again", function()
     local service = reload.start(first)
     local client = service:connect()

@@ -1,16 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- Cause: the waits on an object were a list that was walked for each that began or ended, and from its start
--- after each that was woken: n of them took n² steps.
--- Fix: a ring with marks, in which each takes one step. What is looked at here is that nobody is left out or
--- woken twice.
+-- Cause: the waits on an object were a list that was walked for each wait that began or ended, and from its
+-- start after each one that was woken: n of them took n² steps. Fix: a ring with marks, in which each takes
+-- one step. The specs check that none is left out or woken twice.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
 local stress = os.getenv "MOONPORT_SPEC_GC" == "stress"
-local many = stress and 200 or 5000 -- each collection at an allocation goes through all of them
+local many = stress and 200 or 5000 -- each collection at an allocation walks all of them
 
-describe("many tasks that wait for one object", function()
+describe("Many tasks that wait for one object", function()
   local target, go
 
   before_each(function()
@@ -23,7 +22,7 @@ describe("many tasks that wait for one object", function()
 
   after_each(function() target = nil end)
 
-  -- Starts `count` tasks that join the target and calls `act` with their numbers as they go on.
+  -- Starts `count` tasks that join the target and call `act` with their numbers when they continue.
   local function waiters(count, act)
     local tasks, waiting = {}, 0
     for i = 1, count do
@@ -38,7 +37,7 @@ describe("many tasks that wait for one object", function()
     return tasks
   end
 
-  it("all go on, in the order in which they began", function()
+  it("all continue, in the order in which they began to wait", function()
     local order = {}
     local tasks = waiters(many, function(i) order[#order + 1] = i end)
     go = true
@@ -53,7 +52,7 @@ describe("many tasks that wait for one object", function()
       woken[#woken + 1] = i
       if i % 3 == 1 then
         tasks[i + 1]:cancel() -- the next one
-        if i > 3 then tasks[i - 1]:cancel() end -- one that has gone on
+        if i > 3 then tasks[i - 1]:cancel() end -- one that has continued
         tasks[12 - i == i and 1 or 12]:cancel() -- the last one
       end
     end)
@@ -65,7 +64,7 @@ describe("many tasks that wait for one object", function()
     assert.same({ 1, 3, 4, 6, 7, 9, 10 }, woken)
   end)
 
-  it("may wait anew while the others are woken", function()
+  it("may wait again while the others are woken", function()
     local again, rounds = moonport.spawn(function() moonport.sleep(60000) end), 0
     for _ = 1, 10 do
       moonport.spawn(function()
@@ -81,7 +80,7 @@ describe("many tasks that wait for one object", function()
     again:cancel()
   end)
 
-  it("may be so many that their square would take long", function()
+  it("may be so many that a square of their number would take long", function()
     local done, count = 0, 6 * many
     waiters(count, function() done = done + 1 end)
     go = true

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Cause: getmetatable gives a script the __newindex of a prototype, which trusted its argument to be a table.
--- Fix: it looks. (The metatable itself stays open: a script may give the prototype one of its own.)
+-- Fix: it checks. (The metatable itself stays accessible: a script may give the prototype another one.)
 
 local moonport = require "moonport"
 
 describe("the __newindex of a server's prototype", function()
-  it("refuses what is no table", function()
+  it("refuses what isn't a table", function()
     local server = moonport.TcpServer()
     local newindex = getmetatable(server.connection).__newindex
     for _, value in ipairs { 5, "text", true, print, io.stdout, coroutine.running(), server } do

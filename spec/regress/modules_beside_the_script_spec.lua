@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- C modules beside the script were found only while that folder was the working directory, and one that had been
--- replaced kept its old code without a word. In a folder with ";" or "?" in its name, which no template of package.path
--- can name, the script found no module at all. A package.path that is no string went on in silence, or blamed
--- searchpath.
+-- C modules beside the script were found only while that folder was the working directory, and a replaced one
+-- kept its old code without a warning. In a folder with ";" or "?" in its name, which no template of
+-- package.path can name, the script found no module at all. A package.path that isn't a string went
+-- unnoticed, or the error blamed searchpath.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -14,7 +14,7 @@ local function copy(from, to)
   assert(other:write(bytes))
 end
 
--- "-" and what is in front of it is no part of the function's name: it is luaopen_lfs.
+-- "-" and what is before it isn't part of the function's name: it is luaopen_lfs.
 local library = assert(package.searchpath("lfs", package.cpath))
 
 describe("A module beside the script", function()
@@ -63,7 +63,7 @@ describe("A module beside the script", function()
     end)
   end
 
-  it("that is one in C stays as it was loaded when its file changes, and a reload says so", function()
+  it("that is written in C stays as it was loaded when its file changes, and a reload says so", function()
     copy(library, folder .. "/own-lfs.so")
     helper.rewrite(folder .. "/main.lua", [[
       local moonport = require "moonport"
@@ -83,7 +83,7 @@ describe("A module beside the script", function()
     program:waitForLine "runs 3"
   end)
 
-  it("needs a package.path that is a string, as in Lua", function()
+  it("is only found if package.path is a string, as in Lua", function()
     for value, fits in pairs { ["{}"] = false, ["nil"] = false, ["1"] = true, ["''"] = true } do
       helper.rewrite(folder .. "/main.lua", ("package.path = %s\nprint(pcall(require, 'none'))"):format(value))
       local program = helper.program { script = folder .. "/main.lua" }

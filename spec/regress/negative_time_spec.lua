@@ -1,6 +1,6 @@
--- Every negative time meant "for ever". What is left until a deadline, `receive(4, deadline -
--- moonport.now())`, is negative once the deadline has passed, so a handler that had been held up a little too
--- long hung. Now -1 and math.huge alone mean that; another negative time has passed.
+-- Every negative time meant "for ever". The time left until a deadline, `receive(4, deadline -
+-- moonport.now())`, is negative once the deadline has passed, so a handler that was slightly late hung. Now
+-- only -1 and math.huge mean "for ever", and any other negative time has passed already.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -8,7 +8,8 @@ local moonport = require "moonport"
 local network = require "spec.qt.network"
 local sockets = require "spec.qt.sockets"
 
--- Each call that takes a time, as a function of that time on an object on which nothing happens; and its code.
+-- Each call that takes a time, as a function of that time, on an object on which nothing happens; and its
+-- code.
 local waits = {
   ["sleep"] = { call = function(_, msec) return moonport.sleep(msec) end, result = true },
   ["receive, a number"] = { call = function(socket, msec) return socket:receive(4, msec) end },
@@ -38,7 +39,7 @@ local waits = {
   end },
 }
 
-describe("a negative time", function()
+describe("A negative time", function()
   after_each(sockets.close)
 
   for name, wait in pairs(waits) do
@@ -54,7 +55,7 @@ describe("a negative time", function()
       end
     end)
 
-    it("is for ever if it is -1, as is math.huge: " .. name, function()
+    it("means for ever if it is -1, as math.huge does: " .. name, function()
       local socket = sockets.withPlain()
       for _, msec in ipairs { -1, -1.0, math.huge } do
         local over = false
@@ -69,7 +70,7 @@ describe("a negative time", function()
     end)
   end
 
-  it("isn't an idle time-out, nor is what is no number", function()
+  it("isn't valid as an idle time-out, nor is what isn't a number", function()
     local socket, server = sockets.socket(), sockets.server()
     for _, object in ipairs { socket, server } do
       object:setIdleTimeout(50)
@@ -85,7 +86,7 @@ describe("a negative time", function()
     end
   end)
 
-  it("isn't missing: sleep says so", function()
+  it("differs from a missing one, which sleep refuses", function()
     assert.error_matches(function() moonport.sleep() end, "number expected, got no value")
     assert.error_matches(function() moonport.sleep(nil) end, "number expected, got nil")
   end)

@@ -1,15 +1,16 @@
--- waitForBytesWritten with nothing queued said of a live connection that the socket wasn't connected; and after a
--- refused bind on a connection its end was told as UnfinishedSocketOperationError. Cause: the last error was taken for
--- the reason in both cases. Fix: an empty queue has words of its own, and a refused bind is no reason of an end.
+-- On a live connection with nothing queued, waitForBytesWritten said that the socket wasn't connected. And
+-- after a refused bind on a connection, its end was reported as UnfinishedSocketOperationError. Cause: the
+-- last error was used as the reason in both cases. Fix: an empty queue has its own text, and a refused bind
+-- isn't the reason of an end.
 --
 -- SPDX-License-Identifier: MIT
 
 local sockets = require "spec.qt.sockets"
 
-describe("the reason that is given", function()
+describe("The reason", function()
   after_each(sockets.close)
 
-  it("for a wait with nothing to wait for isn't that the socket is not connected", function()
+  it("of a wait with nothing to wait for isn't that the socket is not connected", function()
     local socket = sockets.withPlain()
     assert.are.same({ n = 3, nil, "waitForBytesWritten: Nothing is queued", "UnknownSocketError" },
       table.pack(socket:waitForBytesWritten()))
@@ -18,7 +19,7 @@ describe("the reason that is given", function()
       table.pack(socket:waitForBytesWritten()))
   end)
 
-  it("for the end isn't a bind that was refused on the connection", function()
+  it("of the end isn't a bind that was refused on the connection", function()
     local socket = sockets.withPlain()
     assert.are.equal("UnfinishedSocketOperationError", select(3, socket:bind()))
     socket:disconnectFromHost()

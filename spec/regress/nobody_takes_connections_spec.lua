@@ -1,12 +1,13 @@
--- A server whose connections nobody takes, for a missing or misspelt handler or one that expects the
--- connection as its argument, was silent: the client waited, and after thirty of them accepting stopped. The
--- log says so, once.
+-- A server whose connections are never taken, because a handler is missing or misspelt, or expects the
+-- connection as its argument, was silent: the client waited, and after thirty of them accepting stopped. Now
+-- the log says so, once.
 -- SPDX-License-Identifier: MIT
+-- #nogc: programs do the work
 
 local helper = require "spec.helper"
 
--- Runs a script that sets up `server`; two clients, one after the other, or only one that ends the listening. -> the
--- warnings of the log
+-- Runs a script that sets up `server`, and connects two clients one after another, or only one if the
+-- listening ends. -> the warnings of the log
 local function logged(source, expected, closes)
   local program = helper.program { source = ([[
 local moonport = require "moonport"
@@ -32,22 +33,22 @@ if after then moonport.spawn(after) end
   return lines
 end
 
-local nobody = "TcpServer(HERE): a client has connected, and nobody takes it: give the server newConnection, or put " ..
-  "handlers into its connection"
+local nobody = "TcpServer(HERE): a client has connected, and nothing takes it: set newConnection on the server, or " ..
+  "handlers in its connection"
 local untaken = "TcpServer(HERE): a client has connected, and newConnection has not taken it: call " ..
   "nextPendingConnection there"
 
-describe("a server whose connections nobody takes", function()
+describe("A server whose connections are never taken", function()
   for what, case in pairs {
     ["no handler at all"] = { "", nobody },
     ["an empty prototype"] = { "local _ = server.connection", nobody },
-    ["a prototype that nobody sees behind newConnection"] = {
+    ["a prototype that newConnection hides"] = {
       "function server.connection:readyRead() end function server.newConnection(_, socket) assert(not socket) end",
       untaken },
     ["a handler that doesn't take it"] = { "function server.newConnection() end", untaken },
     ["a handler that connect has added"] = { "moonport.connect(server, 'newConnection', function() end)", untaken },
   } do
-    it("says so once: " .. what, function() assert.same({ case[2] }, logged(case[1], true)) end)
+    it("warns once: " .. what, function() assert.same({ case[2] }, logged(case[1], true)) end)
   end
 
   for what, source in pairs {
@@ -62,13 +63,13 @@ describe("a server whose connections nobody takes", function()
       "function after() server:waitForNewConnection(1) moonport.sleep(1000) end",
     ["a task looks for them"] =
       "function after() while true do server:nextPendingConnection() moonport.sleep(5) end end",
-    ["somebody asks whether there are any"] =
+    ["the script asks whether there are any"] =
       "function after() while not server:hasPendingConnections() do moonport.sleep(5) end end",
   } do
-    it("isn't one where " .. what, function() assert.same({}, logged(source)) end)
+    it("isn't reported where " .. what, function() assert.same({}, logged(source)) end)
   end
 
-  it("isn't one where they have gone", function()
+  it("isn't reported where the connections have ended", function()
     assert.same({}, logged("function server:newConnection() self:close() end", false, true))
   end)
 end)

@@ -1,6 +1,7 @@
--- Socket options that were set while connecting failed, since the descriptors of the race belong to no socket
--- yet; Qt has one, and there they hold. They are kept for each that is made. And connecting switched Nagle's
--- algorithm off again on a descriptor that was bound before, whatever had been set.
+-- Setting socket options while connecting failed, since the descriptors of the race don't belong to the
+-- socket yet. Qt has one descriptor, and keeps the options. Now they are applied to each descriptor that is
+-- made. Also, connecting switched Nagle's algorithm off again on a bound descriptor, whatever the script had
+-- set.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -22,11 +23,11 @@ local function assertHeld(socket)
   for name, value in pairs(values) do assert.equal(value, socket:socketOption(name), name) end
 end
 
-describe("a socket option", function()
+describe("A socket option", function()
   after_each(sockets.close)
 
   for _, host in ipairs { "127.0.0.1", "localhost", "::1" } do
-    it("set while connecting to " .. host .. " holds", function()
+    it("set while connecting to " .. host .. " is in force afterwards", function()
       if host == "::1" and not network.hasIPv6() then return pending "there is no IPv6 here" end
       local server, socket = sockets.server(host == "::1" and "::1" or "127.0.0.1"), sockets.socket()
       socket:connectToHost(host, server:serverPort())
@@ -37,7 +38,7 @@ describe("a socket option", function()
     end)
   end
 
-  it("set in each of the signals of connecting holds", function()
+  it("set in each of the signals of connecting is in force afterwards", function()
     for _, when in ipairs { "HostLookupState", "ConnectingState", "hostFound", "ConnectedState" } do
       local server, socket, done = sockets.server(), sockets.socket(), false
       function socket:stateChanged(state)
@@ -59,13 +60,13 @@ describe("a socket option", function()
     end
   end)
 
-  it("set while an attempt is under way is set on that, too", function()
+  it("set during an attempt is set on that attempt, too", function()
     local hole = network.blackHole()
     local socket = sockets.socket()
     socket:connectToHost("127.0.0.1", hole:port())
     helper.settle(5)
     set(socket)
-    -- what the system refuses is told at once, and isn't kept
+    -- what the system refuses is reported at once, and isn't kept
     assert.equal("UnsupportedSocketOperationError", (select(3, socket:setSocketOption("KeepAliveIdleOption", -5))))
     assert.equal(77, socket:socketOption "KeepAliveIdleOption")
     hole:close()
@@ -80,7 +81,7 @@ describe("a socket option", function()
     sockets.accept(server)
   end)
 
-  it("that the system refuses when the descriptor comes is logged; the connection comes about", function()
+  it("that the system refuses on the new descriptor is logged, and the socket connects nevertheless", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       local server, socket = moonport.TcpServer(), moonport.TcpSocket()
@@ -95,7 +96,7 @@ describe("a socket option", function()
     assert.matches(" warning KeepAliveIdleOption can't be %-5: Invalid argument\n$", program:stderr())
   end)
 
-  it("is gone with the attempt", function()
+  it("is forgotten with the attempt", function()
     local socket = sockets.socket()
     socket:connectToHost("127.0.0.1", helper.unusedPort())
     set(socket)
@@ -110,7 +111,7 @@ describe("a socket option", function()
     sockets.accept(server)
   end)
 
-  it("of a socket that was bound holds when it connects", function()
+  it("of a bound socket stays in force when it connects", function()
     local server, socket = sockets.server(), sockets.socket()
     assert(socket:bind "127.0.0.1")
     assert.equal(1, socket:socketOption "LowDelayOption")

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a run has a package table of its own, but modules outside the script's folder are loaded by Lua's own require,
--- which looks into the state's. So what a script put into package.path or package.cpath was looked at for its own
--- folder only, and a module anywhere else "not found".
--- Fix: while Lua's own require runs for a script, the state's paths are the script's.
+-- Cause: a run has its own package table, but Lua's own require, which loads modules outside of the script's
+-- folder, uses the state's. So package.path or package.cpath, as set by the script, applied only to its own
+-- folder, and a module elsewhere was "not found". Fix: while Lua's own require runs for a script, the state's
+-- paths are the script's.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
 
--- Runs a script in a folder of its own, beside a module `mine`; `elsewhere` is the folder of a module `other`.
+-- Runs a script in its own folder, beside a module `mine`; `elsewhere` is the folder of a module `other`.
 local function run(source)
   local folder = os.tmpname()
   os.remove(folder)
@@ -27,7 +27,7 @@ local function run(source)
 end
 
 describe("package.path", function()
-  it("is looked at as the script has set it, also for what lies outside of the script's folder", function()
+  it("is used as the script has set it, also for modules outside of the script's folder", function()
     local status, out, err = run [[
       package.path = arg[1] .. "/?.lua;" .. package.path
       local other = require "other"
@@ -36,7 +36,7 @@ describe("package.path", function()
     assert.are.same({ 0, "other\tdeeper\tmine\ttrue\n", "" }, { status, out, err })
   end)
 
-  it("gives an installed module no module of the script's own, and is as before after a failure", function()
+  it("doesn't give an installed module the script's own modules, and is restored after a failure", function()
     local status, out, err = run [[
       package.path = arg[1] .. "/?.lua;" .. package.path
       print(require "wants")
@@ -49,7 +49,7 @@ describe("package.path", function()
     assert.is_truthy(out:find "\nbroken.lua:1: out of tea\nfalse\tmodule 'deeper' not found:")
   end)
 
-  it("is the same for C modules", function()
+  it("applies to C modules as well", function()
     local status, out = run [[
       package.cpath = "/nowhere/?.so"
       print((select(2, pcall(require, "lpeg_of_mine")):match "no file '(/nowhere/lpeg_of_mine.so)'"))

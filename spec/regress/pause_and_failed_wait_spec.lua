@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- A waitForNewConnection that raised ("cannot wait here") or was cancelled left the server accepting although it was
--- paused. Cause: the count of such waits, which accept in spite of a pause, was lowered only where a wait returns.
+-- A paused server went on accepting after a waitForNewConnection had raised ("cannot wait here") or was
+-- cancelled. Cause: the number of such waits, which accept in spite of a pause, was decreased only when a
+-- wait returned.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
 
 describe("A paused server", function()
-  it("accepts while somebody waits for a connection, and no longer after that wait was cancelled", function()
+  it("accepts while a task waits for a connection, and no longer once that wait is cancelled", function()
     local server <close> = moonport.TcpServer()
     assert(server:listen "127.0.0.1")
     server:pauseAccepting()

@@ -1,15 +1,15 @@
--- A server that was paused while it didn't listen, or paused and closed, listened without ever accepting. Cause: the
--- pause was kept over listen(); in Qt it belongs to the listening socket. Fix: to begin to listen ends a pause.
+-- A server that was paused while it didn't listen, or paused and closed, listened without ever accepting.
+-- Cause: the pause outlasted listen(); in Qt it belongs to the listening socket. Fix: listen ends a pause.
 --
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
-describe("a server that was paused", function()
+describe("A server that was paused", function()
   after_each(sockets.close)
 
-  it("accepts when it listens anew", function()
+  it("accepts when it listens again", function()
     local server = sockets.server()
     server:pauseAccepting()
     server:close()

@@ -1,5 +1,5 @@
--- 0.0.0.0, ::, and "any" lead to this host, but peerAddress() gave them back as they were given. Qt asks the
--- system, which knows by which address the connection came about.
+-- 0.0.0.0, :: and "any" lead to this host, but peerAddress() returned them unchanged. Qt asks the system for
+-- the address of the connection.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"

@@ -1,5 +1,6 @@
--- A socket that connected anew within `disconnected`, or after an abort in the same handler, told the peer of its last
--- connection until the new one was there. Cause: connectToHost left it. Fix: it forgets both addresses, as Qt's does.
+-- A socket that connected again within `disconnected`, or after an abort in the same handler, reported the
+-- peer of its last connection until it was connected. Cause: connectToHost kept it. Fix: it forgets both
+-- addresses, as Qt's does.
 --
 -- SPDX-License-Identifier: MIT
 

@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a connection that nobody has taken yet stays among its server's pending ones when it is aborted. Connected
--- anew, or given another descriptor, it left the server but not that list, and was then put into a second one.
--- Fix: who leaves the server leaves its lists.
+-- Cause: a connection that no handler has taken yet stays in its server's list of pending ones when it is
+-- aborted. If it connected again, or got another descriptor, it left the server but not that list, and then
+-- got into a second one. Fix: a connection that leaves the server leaves its lists.
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 
-describe("a connection that nobody has taken", function()
+describe("A connection that no handler has taken", function()
   after_each(sockets.close)
 
-  -- Three clients whose connections stay pending, until the handler aborts each and gives it `another` connection.
+  -- Three clients whose connections stay pending, until the handler aborts each and gives it `another`
+  -- connection.
   local function pendingOnes(another)
     local server, changed = sockets.server(), {}
     function server.newConnection() end
@@ -25,7 +26,7 @@ describe("a connection that nobody has taken", function()
     return server, changed
   end
 
-  it("is its server's no longer when it connects anew", function()
+  it("leaves its server when it connects again", function()
     local other = sockets.server()
     local server, changed = pendingOnes(function(socket)
       assert(socket:connectToHost("127.0.0.1", other:serverPort()))
@@ -42,7 +43,7 @@ describe("a connection that nobody has taken", function()
     assert.equal("ConnectedState", sockets.accept(server):state())
   end)
 
-  it("is its server's no longer when it is given another descriptor", function()
+  it("leaves its server when it gets another descriptor", function()
     local ends = {}
     local server, changed = pendingOnes(function(socket)
       local mine, other = helper.posix.socketPair()

@@ -1,12 +1,12 @@
 -- A method in a server's prototype under the name of a member of TcpSocket (reset, size, state, lines …) was
--- never called, and nothing said so: the class's own comes first. On a socket it raised; now it does in a
--- prototype too, in a class of the script's own that is one, and in the classes behind that.
+-- never called, without a warning, since the class's members come first. On a socket it raised. Now it also
+-- raises in a prototype, in a script's class that is a prototype, and in its base classes.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
--- All members of the class: those of docs/types, which docs_spec compares with what there is.
+-- All members of the class in docs/types, which docs_spec compares with the real ones.
 local function members()
   local list = {}
   for line in io.lines "docs/types/moonport.lua" do list[#list + 1] = line:match "^function TcpSocket:(%w+)%(" end
@@ -19,8 +19,8 @@ local function assertRaises(name, fn)
   assert.error_matches(fn, ("connection: '%s' is a method of TcpSocket and can't be replaced"):format(name))
 end
 
-describe("a member's name in a prototype", function()
-  it("raises when it is put there", function()
+describe("A member's name in a prototype", function()
+  it("raises when it is set", function()
     local server, count = moonport.TcpServer(), 0
     for _, name in ipairs(members()) do
       count = count + 1
@@ -31,7 +31,7 @@ describe("a member's name in a prototype", function()
     assert.is_true(count > 60, count)
   end)
 
-  it("raises in a table that becomes the prototype, which stays what it was", function()
+  it("raises in a table that becomes the prototype, and the prototype doesn't change", function()
     local server = moonport.TcpServer()
     local before = server.connection
     for _, name in ipairs(members()) do
@@ -40,7 +40,7 @@ describe("a member's name in a prototype", function()
     end
   end)
 
-  it("raises in a class, and in those behind it", function()
+  it("raises in a class, and in its base classes", function()
     local server = moonport.TcpServer()
     for _, name in ipairs { "close", "state", "lines", "reset" } do
       local base = { [name] = print }
@@ -52,7 +52,7 @@ describe("a member's name in a prototype", function()
     end
   end)
 
-  it("raises at listen, if it came into the class since", function()
+  it("raises at listen, if the class got it later", function()
     local server <close> = moonport.TcpServer()
     local class = {}
     class.__index = class
@@ -64,7 +64,7 @@ describe("a member's name in a prototype", function()
     assert.is_true(server:listen "127.0.0.1")
   end)
 
-  it("is no matter to a class that leads round in a circle, or is made as it is asked", function()
+  it("isn't searched for in a circle of classes, or in one that computes its members", function()
     local server = moonport.TcpServer()
     local one, other = {}, {}
     one.__index, other.__index = other, one
@@ -75,7 +75,7 @@ describe("a member's name in a prototype", function()
     assert.is_table(server.connection)
   end)
 
-  it("isn't what the script's own names are", function()
+  it("doesn't prevent the script's own names", function()
     local server <close> = moonport.TcpServer()
     server.connection.name = "ann"
     function server.connection:say(text) self:write(self.name .. ": " .. text) end

@@ -1,9 +1,9 @@
--- What was written while connecting left before `connected` was delivered: a handler that aborted then had sent it,
--- and what the handler wrote left by itself. Also, `connected` was signalled for a descriptor that a handler of
--- stateChanged had put in the connection's place; and a close that was asked for while connecting, of a connection that
--- a handler of `connected` had begun anew, never came. Cause: the steps behind stateChanged(Connected) saw the state
--- alone. Fix: a flag tells that `connected` is due; nothing is sent before it, and a step of an earlier connection lets
--- a later one be.
+-- What was written while connecting was sent before `connected` was delivered: a handler that then aborted
+-- had sent it, and what the handler wrote was sent separately. Also, `connected` was signalled for a
+-- descriptor that a handler of stateChanged had set in the connection's place. And a close that was requested
+-- while connecting never came if a handler of `connected` had connected again. Cause: the steps after
+-- stateChanged(Connected) looked only at the state. Fix: a flag says that `connected` is due. Nothing is sent
+-- before it, and a step of an earlier connection doesn't affect a later one.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -11,7 +11,7 @@ local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"
 local posix = helper.posix
 
-describe("a connection that is made", function()
+describe("A connection that was just made", function()
   after_each(sockets.close)
 
   it("sends nothing before connected has been delivered", function()
@@ -44,7 +44,7 @@ describe("a connection that is made", function()
     assert.are.equal(0, left)
   end)
 
-  it("isn't signalled for a descriptor that has taken its place", function()
+  it("isn't signalled for a descriptor that has replaced it", function()
     local listener, socket = helper.listen(), sockets.socket()
     local mine, other = posix.socketPair()
     local connected = 0
@@ -61,7 +61,7 @@ describe("a connection that is made", function()
     assert.are.equal(0, connected)
   end)
 
-  it("and begun anew within connected is closed when that was asked for", function()
+  it("and made again within connected is closed if that was requested", function()
     local listener, socket = helper.listen(), sockets.socket()
     local again, closed = false, false
     function socket:connected()

@@ -1,10 +1,10 @@
--- What was queued on a socket that was still connecting when the program was told to stop was lost: the stop waited for
--- connections only. It waits now, within the grace time, for connects that have something to send as well.
+-- A program that was stopped while a socket was connecting lost what was queued on the socket: it waited only
+-- for connections. Now it also waits, within the grace time, for connects that have data to send.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 
-describe("a program that is told to stop while a socket connects", function()
+describe("A program that is stopped while a socket connects", function()
   local function stop(port)
     local program = helper.program { args = { port }, source = [[
       local moonport = require "moonport"

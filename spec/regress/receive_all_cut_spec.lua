@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Cause: receive "all" took every end for the end of the data, so that a connection which the idle time-out (or the
--- network) had ended gave its first part as if it were all.
--- Fix: only an end by the peer or by the script is one; any other fails, with what had come as the partial result.
+-- Cause: receive "all" took any end for the end of the data. If the idle time-out (or the network) ended the
+-- connection, it returned the first part as if it were everything. Fix: only an end by the peer or by the
+-- script counts. Any other end fails, with what had arrived as the partial result.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
@@ -14,7 +14,7 @@ describe("receive 'all'", function()
     return socket, listener:accept()
   end
 
-  it("fails with what had come when the idle time-out ends the connection", function()
+  it("fails, with what had arrived, when the idle time-out ends the connection", function()
     local socket, peer = connected(helper.listen())
     peer:send "part"
     assert(socket:waitForReadyRead(helper.timeout))
@@ -27,7 +27,7 @@ describe("receive 'all'", function()
     socket:close()
   end)
 
-  it("gives what had come when the peer has finished, also after a wait that had timed out", function()
+  it("returns what had arrived when the peer has finished, also after a wait that timed out", function()
     local socket, peer = connected(helper.listen())
     assert.is_nil(socket:waitForReadyRead(1))
     peer:send "all"

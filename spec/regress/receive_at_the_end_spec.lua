@@ -1,12 +1,12 @@
--- A handler that received again as long as the socket was Connected spun for ever once the peer had finished:
--- receive failed at once while errorOccurred was being delivered, and the state could not move on. Waits now end
--- with the state.
+-- A handler that called receive as long as the socket was Connected spun for ever once the peer had finished:
+-- receive failed at once while errorOccurred was being delivered, and the state couldn't change. Now waits
+-- end with the state.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("a handler that receives while the socket is Connected", function()
+describe("A handler that receives while the socket is Connected", function()
   it("ends when the peer has finished", function()
     local server, ended = moonport.TcpServer(), nil
     function server:newConnection()

@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A listener that systemd had handed over was closed by the first reload. Cause: the setSocketDescriptor of the new run
--- made a second server of the same descriptor, and the commit closed the old one. Fix: it takes the listener of the old
--- one over, as listen does; and a server that has adopted a descriptor is no answer to a listen with what was asked for
--- before.
+-- The first reload closed a listener that systemd had passed. Cause: the new run's setSocketDescriptor made a
+-- second server of the same descriptor, and the commit closed the old one. Fix: it takes over the listener of
+-- the old server, as listen does. And a listen doesn't match a server that has adopted a descriptor.
 
 local helper = require "spec.helper"
 
@@ -35,7 +34,7 @@ local function ask(client, word)
   return client:receiveLine()
 end
 
-describe("a reload of a service with a listener that it was handed", function()
+describe("A reload of a service with an adopted listener", function()
   local adopt = "assert(server:setSocketDescriptor(3))"
 
   it("keeps the listener, in each generation, and its connections", function()
@@ -52,7 +51,7 @@ describe("a reload of a service with a listener that it was handed", function()
     assert.equal(0, program:wait())
   end)
 
-  it("leaves it with the old code if the new fails afterwards", function()
+  it("leaves the listener with the old code if the new code fails afterwards", function()
     local program, port, path = activated(script:format("first", adopt))
     assert.truthy(reload(program, path, script:format("second", adopt .. " error 'broken'")):find "failed")
     assert.equal("first hello\n", ask(helper.connect(port), "hello"))
@@ -60,7 +59,7 @@ describe("a reload of a service with a listener that it was handed", function()
     assert.equal("third hello\n", ask(helper.connect(port), "hello"))
   end)
 
-  it("doesn't take it for one that listen made", function()
+  it("doesn't treat it as one that listen made", function()
     local both = "assert(server:listen('127.0.0.1', 0)) server:close() " .. adopt
     local program, port, path = activated(script:format("first", both))
     local line = reload(program, path, script:format("second", "assert(server:listen('127.0.0.1', 0))"))

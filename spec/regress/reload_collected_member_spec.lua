@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- A reload crashed when the collector had finalised an object of the run shortly before. Cause: the run's objects are
--- the weak keys of a table, and Lua takes a key with a finaliser out only in the cycle after the one that finalised it;
--- the rollback (and the retirement) then closed what had been destroyed. Fix: ended objects are passed over.
+-- A reload crashed if the collector had finalised an object of the run shortly before. Cause: the run's
+-- objects are weak keys of a table, and Lua removes a key with a finaliser only in the cycle after the one
+-- that finalised it. The rollback (and the retirement) then closed a destroyed object. Fix: both skip ended
+-- objects.
 
 local reload = require "spec.host.reload"
 
@@ -14,12 +15,12 @@ local litter = [[
   collectgarbage()
 ]]
 
-describe("a reload soon after a collection", function()
+describe("A reload soon after a collection", function()
   local service
 
   after_each(function() service:remove() end)
 
-  it("undoes a run whose objects were finalised", function()
+  it("rolls back a run whose objects were finalised", function()
     service = reload.start ""
     assert.is_truthy(service:reloadFails(litter .. "error 'broken'"):find("broken", 1, true))
     service:reload ""

@@ -1,6 +1,6 @@
--- A connect to a port of this machine on which nobody listens was "connected" when the system had chosen that very
--- port for our end: TCP lets two ends meet that open at once, and here both are one. Fix: that is refused, and the
--- port is free at once.
+-- A connect to a port of this machine on which nothing listens was "connected" when the system had chosen
+-- that very port as the local one. TCP connects two ends that open at the same time, and here both ends are
+-- the same socket. Fix: this is refused, and the port is free at once.
 --
 -- SPDX-License-Identifier: MIT
 
@@ -8,7 +8,7 @@ local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
-describe("a connect that reaches its own end", function()
+describe("A connect that reaches its own end", function()
   after_each(sockets.close)
 
   it("is refused", function()

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Cause: while a server accepts, it holds a reference of its own to the listener. When all connections had ended and
--- the server was closed before that turn was over, nobody looked again: it was kept for ever, and the program too.
--- Fix: the turn looks once more when it lets go.
+-- Cause: while a server accepts, it holds a reference to its listener. If all connections ended and the
+-- server was closed before that turn was over, nothing checked again: the server stayed for ever, and so did
+-- the program. Fix: the turn checks again when it releases the reference.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("a server that is closed in newConnection", function()
-  it("is let go when its connection has ended there too", function()
+describe("A server that is closed in newConnection", function()
+  it("is released when its connection ends there too", function()
     local before, closed = helper.objects(), false
     do
       local server = moonport.TcpServer()
@@ -23,7 +23,7 @@ describe("a server that is closed in newConnection", function()
     helper.eventually(function() return helper.objects() == before end)
   end)
 
-  it("does not keep the program", function()
+  it("doesn't keep the program running", function()
     local program = helper.program { source = [[
       local moonport = require "moonport"
       local server = moonport.TcpServer()

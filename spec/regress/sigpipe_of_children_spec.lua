@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Cause: SIGPIPE was ignored, and what os.execute and io.popen start inherits that: "yes | head" went on for
--- ever, or complained. Fix: it has a handler that does nothing, which no program inherits.
+-- ever, or complained. Fix: a handler that does nothing, which child processes don't inherit.
 
 local helper = require "spec.helper"
 
@@ -18,13 +18,13 @@ local lives = [[
 ]]
 
 describe("SIGPIPE", function()
-  it("is not ignored by what the program starts", function()
+  it("is not ignored in child processes of the program", function()
     local program = helper.program { source = look }
     assert.equal("0", program:waitForLine "^%d+$")
     assert.equal(0, program:wait())
   end)
 
-  it("is not ignored by what a plain Lua starts", function()
+  it("is not ignored in child processes of a plain Lua", function()
     local program = helper.spawn({ "lua5.4", helper.file(look) }, { LD_PRELOAD = os.getenv "LD_PRELOAD" or false })
     assert.equal("0", program:waitForLine "^%d+$")
     assert.equal(0, program:wait())

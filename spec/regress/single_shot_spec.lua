@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Cause: moonport.singleShot moved its stack once too often and set the time as the handler, so that every call raised.
--- Fix: the handler stays on top of the stack.
+-- Cause: moonport.singleShot moved its stack once too often and used the time as the handler, so every call
+-- raised. Fix: the handler stays on top of the stack.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- A reader of stderr that had stopped, a pager or a log service at work on something else, stopped the service as soon
--- as the pipe was full: the log waited. Now it never does; the lines that nobody took are counted, and told of when
--- somebody reads again.
+-- A reader of stderr that had stopped, such as a pager or a busy log service, stopped the service as soon as
+-- the pipe was full: the log waited. Now it never waits. Lines that can't be written are counted, and the log
+-- says how many were lost as soon as it can write again. It said so only with the next line, which might
+-- never come. Now the program watches stderr while something is left to write.
+-- #thorough: it takes long
 
 local helper = require "spec.helper"
 local posix = helper.posix
@@ -20,7 +22,7 @@ local script = [[
   io.stdout:flush()
 ]]
 
-describe("A log that nobody reads", function()
+describe("A log that isn't read", function()
   local asked = 0
 
   local function serves(client, lines)
@@ -29,10 +31,27 @@ describe("A log that nobody reads", function()
     assert.are.equal("done\n", client:receiveLine())
   end
 
-  it("holds nothing up, and tells how many lines were lost", function()
-    -- stderr is a pipe of sh, which reads none of it until its stdin ends
-    local program = helper.spawn { "sh", "-c", '{ "$0" "$1" 2>&1 >&3 | { read -r go <&4; cat >&2; } } 3>&1 4<&0',
+  before_each(function() asked = 0 end)
+
+  --- Starts the service; its stderr is a pipe of sh, which reads none of it until it gets a line.
+  local function start()
+    return helper.spawn { "sh", "-c", '{ "$0" "$1" 2>&1 >&3 | { read -r go <&4; cat >&2; } } 3>&1 4<&0',
       os.getenv "MOONPORT" or "build/asan/moonport", helper.file(script, "script.lua") }
+  end
+
+  --- Waits until each line is there, or counted as lost.
+  local function allAreThere(program)
+    helper.eventually(function()
+      local _, count = program:stderr():gsub("info line %d+ x+\n", "")
+      for lost in program:stderr():gmatch " warning (%d+) log lines were lost: nobody read stderr\n" do
+        count = count + lost
+      end
+      return count == asked
+    end, "all lines are written or counted")
+  end
+
+  it("delays nothing, and says how many lines were lost", function()
+    local program = start()
     local port = program:waitForLine "^(%d+)$"
     local client = helper.connect(port)
     serves(client, 1000) -- a megabyte
@@ -41,31 +60,35 @@ describe("A log that nobody reads", function()
     program:waitForLine "info line 1 x"
     helper.eventually(function()
       serves(client, 1)
-      return program:stderr():find "lines of the log were lost"
+      return program:stderr():find "log lines were lost"
     end)
-    helper.eventually(function()
-      local _, count = program:stderr():gsub("info line %d+ x+\n", "")
-      for lost in program:stderr():gmatch " warning (%d+) lines of the log were lost: nobody read it\n" do
-        count = count + lost
-      end
-      return count == asked
-    end, "all lines are told of")
+    allAreThere(program)
     for line in program:stderr():gmatch "([^\n]*)\n" do
-      assert.is_truthy(line:find "^%d%d%d%d%-%d%d%-%d%d .* info line %d+ x+$" or line:find "lines of the log were lost",
+      assert.is_truthy(line:find "^%d%d%d%d%-%d%d%-%d%d .* info line %d+ x+$" or line:find "log lines were lost",
         line)
     end
-    client:send "0\n" -- the helper ends the shell, not what it has started
+    client:send "0\n" -- the helper ends the shell, not the program that the shell has started
     assert.are.equal(0, program:wait())
   end)
 
-  it("leaves the descriptor as it was for others that write to it", function()
+  it("says how many lines were lost as soon as it is read, even if no other line follows", function()
+    local program = start()
+    local client = helper.connect(program:waitForLine "^(%d+)$")
+    serves(client, 1000)
+    program:write("go\n", true)
+    allAreThere(program)
+    client:send "0\n"
+    assert.are.equal(0, program:wait())
+  end)
+
+  it("leaves the descriptor blocking for others that write to it", function()
     local program = helper.spawn { "sh", "-c", '"$0" -e "io.stderr:write(\'\') require \'moonport\'.log.info \'x\'"; '
       .. 'sed -n "s/^flags:[^0-9]*//p" /proc/self/fdinfo/2', os.getenv "MOONPORT" or "build/asan/moonport" }
     assert.are.equal(0, program:wait())
     assert.are.equal(0, tonumber(program:stdout():match "%d+", 8) & 0x800) -- O_NONBLOCK
   end)
 
-  it("is no trouble when its reader has gone", function()
+  it("doesn't disturb the program when its reader ends", function()
     local program = helper.program { source = script }
     local client = helper.connect(program:waitForLine "^(%d+)$")
     posix.close(program.fds.err)

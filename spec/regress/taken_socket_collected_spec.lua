@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A newConnection handler that took a socket, forgot it and waited on read freed memory when it ended: the socket had
--- broken and been collected meanwhile. Cause: the list of what a handler has taken (D4) outlived the sockets on it.
--- Now a socket
--- leaves it when the host lets go of the socket.
+-- A newConnection handler that took a socket, dropped it and waited read freed memory when it ended: the
+-- socket had ended and been collected meanwhile. Cause: the list of what a handler has taken (D4) outlived
+-- the sockets on it. Now a socket leaves it when the host releases the socket.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"

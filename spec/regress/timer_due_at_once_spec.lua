@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a timer of interval 0 that was due in the same turn as another was no longer active for libev, only
--- pending. stop() did nothing then, and isActive() said false: it fired, started itself again and went on for
--- ever.
--- Fix: what is pending is stopped, and counts as active.
+-- Cause: a timer of interval 0 that was due in the same turn as another was not active for libev, only
+-- pending. Then stop() did nothing, and isActive() was false: it fired, started itself again and went on for
+-- ever. Fix: stop() also stops what is pending, which counts as active.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
--- Two timers that are due in the same turn; the first to fire does `act` with the other one.
+-- Two timers that are due in the same turn; the first one that fires calls `act` with the other one.
 local function pair(act, msec)
   local timers, calls = {}, 0
   for i = 1, 2 do
@@ -25,13 +24,13 @@ local function pair(act, msec)
   return calls
 end
 
-describe("a timer that is due in the same turn as another", function()
-  it("doesn't fire when that one stops it", function()
+describe("A timer that is due in the same turn as another", function()
+  it("doesn't fire when the other one stops it", function()
     assert.equal(1, pair(function(other) other:stop() end))
     assert.equal(1, pair(function(other) other:stop() end, 1))
   end)
 
-  it("doesn't fire twice when that one stops and starts it", function()
+  it("doesn't fire twice when the other one stops and starts it", function()
     assert.equal(2, pair(function(other) other:stop() other:start(0) end))
   end)
 
@@ -42,7 +41,7 @@ describe("a timer that is due in the same turn as another", function()
     assert.equal(0, left)
   end)
 
-  it("begins anew with a longer interval that is set then", function()
+  it("begins again with a longer interval that is set then", function()
     assert.equal(1, pair(function(other) other:setInterval(60000) end))
   end)
 
@@ -50,7 +49,7 @@ describe("a timer that is due in the same turn as another", function()
     assert.equal(1, pair(function(other) local _ <close> = other end))
   end)
 
-  it("is no different as a single shot", function()
+  it("behaves the same as a single shot", function()
     local fired, shots = 0, {}
     for i = 1, 2 do
       shots[i] = moonport.singleShot(0, function()

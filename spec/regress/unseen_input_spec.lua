@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Cause: when a readyRead handler that had waited came to its end, a close that had waited for it went on first, and
--- what had arrived meanwhile was signalled after it: an answer to it could no longer be written. What had been sent
--- meanwhile was signalled even after disconnected, or on the socket's next connection.
--- Fix: what came unseen is signalled before the close goes on, and only as long as there is the connection.
+-- Cause: when a readyRead handler that had waited ended, a close that had waited for it went on first. What
+-- had arrived meanwhile was signalled afterwards, when an answer could no longer be written. What had been
+-- sent meanwhile was signalled even after disconnected, or on the socket's next connection. Fix: unseen input
+-- is signalled before the close goes on, and only while the connection exists.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
 
-describe("what arrived while a handler waited", function()
+describe("What arrived while a handler waited", function()
   after_each(sockets.close)
 
   it("is answered, although the peer has half-closed since", function()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- In a plain lua5.4 the main program drives the loop while it waits. There receive and lines began a new wait at each
--- arrival, each inside the one before: a message in many pieces, or quit() while it was waited for, overflowed the C
--- stack. Cause: they were woken for any input instead of for enough.
+-- In a plain lua5.4 the main chunk drives the loop while it waits. There, receive and lines began a new wait
+-- at each arrival, each inside the one before. A message in many pieces, or quit() during the wait,
+-- overflowed the C stack. Cause: any input woke them, not only enough input.
 
 local moonport = require "moonport"
 local helper = require "spec.helper"
@@ -15,8 +15,8 @@ local function pair()
   return helper.eventually(function() return socket end), client
 end
 
-describe("A wait of the main program", function()
-  it("stands a message that arrives byte by byte #valgrind", function()
+describe("A wait of the main chunk", function()
+  it("receives a message that arrives byte by byte #valgrind", function()
     local socket <close>, client = pair()
     local sent = 0
     local timer <close> = moonport.Timer()

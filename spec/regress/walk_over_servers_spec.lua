@@ -1,22 +1,22 @@
 -- SPDX-License-Identifier: MIT
--- Cause: a reload walks over all servers, to hand listeners over and to tell connections. On the way memory
--- is allocated and handlers run, and a server that nothing refers to any more was finalised while the walk
--- stood at it, or was about to go on to it: it went on in freed memory. The eager collector finds that at
--- once, the generational one after a while.
--- Fix: the walk holds the server where it stands, and looks for the next one only then.
+-- Cause: a reload walks over all servers, to hand listeners over and to resume connections. Memory is
+-- allocated and handlers run on the way. A server that is referenced nowhere could be finalised while the
+-- walk was at it, or before the next step to it: the walk went on in freed memory. The eager collector finds
+-- that at once, the generational one after a while. Fix: the walk holds its current server, and looks for the
+-- next one only when it moves on.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 
-describe("a reload's walk over the servers", function()
-  -- The collector is generational, and gets its turn after as many KiB as there have been runs: once on the
+describe("A reload's walk over the servers", function()
+  -- The collector is generational, and runs after as many KiB as there have been runs, so once during the
   -- walk.
   it("survives garbage between the listeners", function()
     local service = reload.start([[
       local moonport = require "moonport"
       collectgarbage "generational"
       kept = {}
-      local held = {} -- until the chunk has ended
+      local held = {} -- until the chunk ends
       for i = 1, 12 do
         for _ = 1, 5 do held[#held + 1] = moonport.TcpServer() end
         local server = moonport.TcpServer()
@@ -36,7 +36,7 @@ describe("a reload's walk over the servers", function()
     service:remove()
   end)
 
-  it("survives a server that ends as its connection is told", function()
+  it("survives a server that ends during its connection's connectionResumed", function()
     local service = reload.start [[
       function person:readyRead() end
       local function deep(n)

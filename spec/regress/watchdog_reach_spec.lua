@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Cause: the hook of --handler-timeout was set on the coroutine of a handler alone, once. Coroutines of the
--- script, a __close of a cancelled task, the __tostring of an error and a prototype's __index ran out of its
--- reach, and debug.sethook took it out. The line that it named was the caller's.
--- Fix: it goes where the script's code runs, and comes again. C functions have no such place: the log names
--- the line that they were called from, and --handler-kill ends the process.
+-- Cause: the hook of --handler-timeout was set only on the coroutine of a handler, once. It didn't reach
+-- coroutines of the script, a __close of a cancelled task, the __tostring of an error, or a prototype's
+-- __index, and debug.sethook removed it. And the report named the caller's line. Fix: the hook is set
+-- wherever the script's code runs, and is set again. C functions run no hook: the log names the line that
+-- called them, and --handler-kill ends the process.
+-- #nogc: programs do the work
 
 local helper = require "spec.helper"
 
@@ -30,7 +31,7 @@ function loops.cancel()
   end)
   moonport.sleep(5)
   task:cancel()
-  error "the close has ended"
+  error "the close ended"
 end
 function loops.text() error(setmetatable({}, { __tostring = forever })) end
 function loops.xpcall() while true do xpcall(forever, forever) end end
@@ -88,14 +89,14 @@ describe("--handler-timeout", function()
     end)
   end
 
-  it("names the line where the handler is", function()
+  it("names the line that the handler is at", function()
     local program, port = start(script, { "--handler-timeout", "50" })
     helper.connect(port):send "plain\n"
     program:waitForLine("script%.lua:5: the handler has not returned within 50", 20000)
     program:signal "KILL"
   end)
 
-  it("leaves alone a coroutine that was made when time was over", function()
+  it("doesn't end a coroutine that was made after the time was over", function()
     local program, port = start([[
       local moonport = require "moonport"
       local server = moonport.TcpServer()
@@ -117,21 +118,21 @@ describe("--handler-timeout", function()
     program:signal "KILL"
   end)
 
-  it("tells where a function in C doesn't return", function()
+  it("reports the line of a C function that doesn't return", function()
     local program, port = start(stuck, { "--handler-timeout", "20" })
     helper.connect(port):send "x"
-    program:waitForLine("a handler doesn't return from a function in C, or from a finaliser: .*script%.lua:5", 20000)
+    program:waitForLine("a handler doesn't return from a C function or a finaliser: .*script%.lua:5", 20000)
     program:signal "KILL"
   end)
 end)
 
--- What the option puts in place of Lua's own functions does the same.
+-- The option's replacements of Lua's own functions behave the same.
 local same = [[
 local function show(...)
   local texts = {}
   for i = 1, select("#", ...) do
     texts[i] = tostring((select(i, ...))):gsub("0x%x+", "ADDRESS"):gsub("^.-:(%d+:)", "%1")
-      :gsub("thread expected", "coroutine expected") -- a matter of Lua's version
+      :gsub("thread expected", "coroutine expected") -- depends on Lua's version
   end
   io.write(table.concat(texts, " "), "\n")
 end
@@ -172,14 +173,14 @@ describe("--handler-timeout", function()
 end)
 
 describe("--handler-kill", function()
-  it("ends the process that doesn't return from a function in C, and tells where", function()
+  it("ends a process that doesn't return from a C function, and logs where", function()
     local program, port = start(stuck, { "--handler-timeout", "20", "--handler-kill", "100" })
     helper.connect(port):send "x"
-    program:waitForLine("a handler has not returned in time, the process ends: .*script%.lua:5", 20000)
+    program:waitForLine("a handler has not returned in time; the process ends: .*script%.lua:5", 20000)
     assert.equal(1, program:wait(20000))
   end)
 
-  it("does so without a time-out, and leaves handlers alone that return", function()
+  it("does so without a time-out, and doesn't end handlers that return", function()
     local program, port = start(stuck:gsub("text:find.-\n", "while kill do end self:write(self:readAll())\n"),
       { "--handler-kill", "100" })
     local client = helper.connect(port)

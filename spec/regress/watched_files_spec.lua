@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- --watch that could watch no folder, for all watches of the user were taken, saw nothing and said nothing; files that
--- the script no longer used still caused reloads, and the folders of old releases stayed watched. Now it looks at the
--- files from time to time where it isn't told, and forgets what no version uses.
+-- If --watch could watch no folder, since all of the user's watches were taken, it noticed nothing and said
+-- nothing. Also, files that the script no longer used still caused reloads, and folders of old releases
+-- stayed watched. Now it polls the files that it can't watch, and forgets what no generation uses.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -25,9 +25,9 @@ describe("--watch", function()
 
   after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
-  -- A user's limits, in a namespace of its own.
+  -- A user's limits, in a user namespace.
   for name, limit in pairs { watches = 0, ["some watches"] = 1, instances = 0 } do
-    it("sees changes without " .. name, function()
+    it("notices changes without " .. name, function()
       local file = "/proc/sys/user/max_inotify_" .. name:match "%a+$"
       if not os.execute(("unshare -Ur sh -c 'echo %d > %s' 2>/dev/null"):format(limit, file)) then
         return pending "no user namespaces here"
@@ -38,14 +38,14 @@ describe("--watch", function()
         os.getenv "MOONPORT" or "build/asan/moonport", "--watch", folder .. "/main.lua" }
       program:waitForLine "part one"
       helper.eventually(function()
-        return program:stderr():find("warning %-%-watch: the system can't tell of all changes %(.-%): " ..
+        return program:stderr():find("warning %-%-watch: the system can't report all changes %(.-%): " ..
           "files are looked at")
       end)
       rewrite(folder .. "/part.lua", "return 'two'")
       program:waitForLine "part two"
       rewrite(folder .. "/part.lua", "return 'three'")
       program:waitForLine "part three"
-      local _, warnings = program:stderr():gsub("can't tell", "")
+      local _, warnings = program:stderr():gsub("can't report", "")
       assert.are.equal(1, warnings)
     end)
   end
@@ -68,7 +68,7 @@ describe("--watch", function()
     service:remove()
   end)
 
-  it("forgets a module that only a version used which has failed, when there is another", function()
+  it("forgets a module that only a failed generation used, when there is a newer one", function()
     local body = "function person:readyRead() self:readAll() self:write(moonport.generation() .. '\\n') end"
     local service = reload.start(body, { files = { ["part.lua"] = "error 'broken'" }, options = { "--watch" } })
     service:replace("require 'part'" .. body)

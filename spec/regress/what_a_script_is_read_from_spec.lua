@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A pipe where the script or a module was stopped the service at the next reload: opening it waited for a writer. And
--- when all descriptors were taken, a reload could not open the script. Now a reload reads files alone, and the program
--- keeps a descriptor for that.
+-- A pipe in the place of the script or a module stopped the service at the next reload, since opening it
+-- waited for a writer. And without free descriptors, a reload couldn't open the script. Now a reload reads
+-- only files, and the program keeps a descriptor for that.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -30,14 +30,14 @@ describe("A reload", function()
   end
 
   for _, kind in ipairs { "pipe", "device", "socket" } do
-    it("of a script that is no file but a " .. kind .. " fails, and the service goes on", function()
+    it("of a script that is a " .. kind .. " instead of a file fails, and the service goes on", function()
       put("main.lua", kind)
       assert.are.equal("cannot open main.lua: is no file", (service:reloadFails()))
       assert.are.equal("1 still", reload.ask(client, "still"))
     end)
   end
 
-  it("of a module that is no file but a pipe fails, and the service goes on", function()
+  it("of a module that is a pipe instead of a file fails, and the service goes on", function()
     put("part.lua", "pipe")
     assert.are.equal("main.lua:2: error loading module 'part' from file 'part.lua':\\n\\t" ..
       "cannot open part.lua: is no file",
@@ -52,7 +52,7 @@ describe("A reload", function()
 end)
 
 describe("The first script", function()
-  it("may come from a pipe", function()
+  it("may be read from a pipe", function()
     local program = helper.spawn { "bash", "-c", '"$0" <(echo "print(1, ...)") x',
       os.getenv "MOONPORT" or "build/asan/moonport" }
     assert.are.equal(0, program:wait(), program:stderr())
@@ -60,7 +60,7 @@ describe("The first script", function()
   end)
 end)
 
-describe("Out of descriptors", function()
+describe("Without free descriptors", function()
   it("a reload reads the script, its modules and installed ones that are new to it", function()
     local service = reload.start([[
       local part = require "part"

@@ -1,11 +1,12 @@
--- Times that are asked for were floats: 1000 that was set came back as 1000.0, and remainingTime() had a fraction, with
--- which "%d" raises. What is whole is an integer, and what is measured is rounded up, as Qt's milliseconds are whole.
+-- Getters of times returned floats: 1000 came back as 1000.0, and remainingTime() had a fraction, for which
+-- "%d" raises. Now a whole time is an integer, and a measured one is rounded up, as Qt's milliseconds are
+-- whole.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
 local moonport = require "moonport"
 
-describe("a time that is asked for", function()
+describe("A time that a getter returns", function()
   it("is an integer if it was set as a whole number, else what was set", function()
     local timer, socket, server = moonport.Timer(), moonport.TcpSocket(), moonport.TcpServer()
     local pairs_ = {
@@ -29,7 +30,7 @@ describe("a time that is asked for", function()
     end
   end)
 
-  it("is whole if it is what is left of a timer's, and 0 only when it is due", function()
+  it("is whole if a timer has that long left, and 0 only when the timer is due", function()
     local timer <close> = moonport.Timer()
     assert.equal("integer", math.type(timer:remainingTime()))
     timer:start(10000)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- scripts/gateway.lua with devices in Python and in Lua, devices that say nonsense, fall silent or come twice, commands
--- over HTTP with their answers, and the code changed while devices are connected.
+-- scripts/gateway.lua with devices in Python and in Lua, devices that send nonsense, go silent or connect
+-- twice, commands over HTTP with their answers, and a code change while devices are connected.
 
 local helper = require "spec.helper"
 local web = require "spec.scripts.web"
@@ -27,7 +27,7 @@ local function packed(kind, format, ...)
   return string.pack(">s4", string.pack(">B" .. format, kind, ...))
 end
 
--- A device's next message. -> what it is, and its fields
+-- A device's next message. -> its kind and its fields
 local formats = { [129] = ">I2", [130] = ">I4s2", [131] = ">s1" }
 
 local function hear(client)
@@ -61,7 +61,7 @@ local function listed(port)
   return table.concat(names, " ")
 end
 
--- Sends a request for a command, and leaves its answer to be received.
+-- Sends a request with a command; its answer can be received later.
 local function order(port, id, text)
   local client = helper.connect(port)
   local body = json.encode { command = text }
@@ -73,7 +73,7 @@ end
 describe("scripts/gateway.lua", function()
   after_each(web.clean)
 
-  it("lists fifty devices in Python, as JSON and as a page, and gives each commands with their answers", function()
+  it("lists fifty devices in Python, as JSON and as a page, and each answers its commands", function()
     local program, port, pages = gateway()
     local devices = helper.spawn { "python3", "spec/scripts/device.py", port, 50 }
     devices:waitForLine "^all are welcome, 10 s$"
@@ -101,7 +101,7 @@ describe("scripts/gateway.lua", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("has a lamp in Lua: scripts/device.lua", function()
+  it("works with a lamp in Lua: scripts/device.lua", function()
     local gate, port, pages = gateway()
     local lamp = helper.program { script = "scripts/device.lua", args = { "lamp-2", port } }
     lamp:waitForLine "lamp%-2 is connected"
@@ -119,7 +119,7 @@ describe("scripts/gateway.lua", function()
     newer:waitForLine "device: waitForConnected: Connection refused" -- it goes on trying
   end)
 
-  it("drops a device that falls silent, one that never says hello, and half a message is no sign of life", function()
+  it("drops a device that goes silent, also after half a message, and one that never says hello", function()
     local _, port, pages = gateway { silence = 2, greeting = 1 }
     local alive, silent, halves = enter(port, "alive"), enter(port, "silent"), enter(port, "half")
     local mute = helper.connect(port)
@@ -137,7 +137,7 @@ describe("scripts/gateway.lua", function()
     assert.are.equal("closed", mute:waitForEnd())
   end)
 
-  it("lets the newer of two devices with one id win, and the older's end doesn't take it off the list", function()
+  it("keeps the newer of two devices with one id, and the older one's end doesn't remove it from the list", function()
     local _, port, pages = gateway()
     local older = enter(port, "twin")
     local waiting = order(pages, "twin", "x")
@@ -156,7 +156,7 @@ describe("scripts/gateway.lua", function()
     assert.are.equal('{"answer":"to this"}\n', (select(3, web.receive(waiting))))
   end)
 
-  it("dismisses who says nonsense, with the reason, and goes on for the others", function()
+  it("drops a device that sends nonsense, with the reason, and serves the others", function()
     local program, port, pages = gateway()
     local good = enter(port, "good")
     local hello = packed(1, "s1s1", "bad", "test")
@@ -184,7 +184,7 @@ describe("scripts/gateway.lua", function()
     assert.is_nil(program:stderr():find(" error ", 1, true))
   end)
 
-  it("reads messages however they are cut", function()
+  it("reads messages however they are split", function()
     local _, port, pages = gateway()
     local client = helper.connect(port)
     local text = packed(1, "s1s1", "slow", "test") .. packed(2, "I1i2", 1, 1) .. packed(2, "I1i2", 42, 4200)
@@ -196,7 +196,7 @@ describe("scripts/gateway.lua", function()
     helper.eventually(function() return (select(2, ask(pages, "GET", "/devices/fast"))).battery == 43 end)
   end)
 
-  it("bounds devices, commands that wait, and the time of their answers", function()
+  it("limits the devices, the commands that wait, and the time for an answer", function()
     local _, port, pages = gateway { most = 2, pending = 1, patience = 1 }
     local one = enter(port, "one")
     enter(port, "two")
@@ -220,7 +220,7 @@ describe("scripts/gateway.lua", function()
     assert.are.equal(502, (web.receive(waiting)))
   end)
 
-  it("says over HTTP what there isn't", function()
+  it("answers over HTTP for devices, pages and methods that don't exist, and for bad commands", function()
     local _, port, pages = gateway()
     enter(port, "one")
     for request, expected in pairs {
@@ -236,7 +236,7 @@ describe("scripts/gateway.lua", function()
     end
   end)
 
-  it("keeps its devices, and a command that waits, when its code is changed", function()
+  it("keeps its devices, and a command that waits, when its code changes", function()
     local program, port, pages, edit = gateway {}
     local one = enter(port, "one")
     local waiting = order(pages, "one", "before")
@@ -270,7 +270,7 @@ describe("scripts/gateway.lua", function()
       local program = helper.program { script = script, args = list }
       assert.are.equal(1, program:wait())
       local text = program:stderr()
-      assert.is_truthy(text:find("^moonport: " .. script .. ":%d+: " .. expected .. "\n$"), text)
+      assert.is_truthy(text:find("^moonport: scripts/%w+%.lua:%d+: " .. expected .. "\n$"), text)
     end
   end)
 end)

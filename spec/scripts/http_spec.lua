@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- scripts/http.lua as people use it: curl and Python as clients, a folder of files, ranges, caches, names that lead out
--- of the folder, big files, and the code changed while clients are connected.
+-- scripts/http.lua in real use: curl and Python as clients, a folder of files, ranges, caches, names that
+-- lead out of the folder, big files, and a code change while clients are connected.
 
 local helper = require "spec.helper"
 local web = require "spec.scripts.web"
 local json = require "cjson"
 local lfs = require "lfs"
 
-local changed = "Sun, 09 Sep 2001 01:46:40 GMT" -- when web.folder's files have changed
+local changed = "Sun, 09 Sep 2001 01:46:40 GMT" -- the time of change of web.folder's files
 
 local function curl(port, path, ...)
   local url = "http://127.0.0.1:" .. port .. path
@@ -38,7 +38,7 @@ describe("scripts/http.lua", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("gives curl files with their types, a folder's index.html, and says what isn't there", function()
+  it("serves files to curl with their types, a folder's index.html, and 404 for what doesn't exist", function()
     local folder = web.folder {
       ["index.html"] = "<h1>home</h1>", ["a b.TXT"] = "text", ["style.css"] = "css", ["data"] = "\0\1",
       sub = true, ["sub/index.html"] = "sub", empty = true, ["none.txt"] = "",
@@ -73,7 +73,7 @@ describe("scripts/http.lua", function()
     assert.are.equal(0, program:wait())
   end)
 
-  it("sends who asks for a folder to its slash, on this server only", function()
+  it("redirects a request for a folder to the name with a slash, on this server only", function()
     local _, port = web.serve(web.folder { sub = true, ["s p"] = true })
     local client = helper.connect(port)
     for path, expected in pairs { ["/sub?a=b"] = "/sub/?a=b", ["//sub"] = "/sub/", ["/s%20p"] = "/s%20p/" } do
@@ -82,7 +82,7 @@ describe("scripts/http.lua", function()
     end
   end)
 
-  it("gives nothing outside of the folder, nothing hidden, and no link, pipe or device", function()
+  it("serves nothing outside of the folder, nothing hidden, and no link, pipe or device", function()
     local folder = web.folder {
       ["in"] = true, ["in/page.html"] = "page", [".git"] = true, [".git/config"] = "hidden", [".env"] = "hidden",
       [".well-known"] = true, [".well-known/x"] = "known", ["in/secret.html"] = "page",
@@ -112,7 +112,7 @@ describe("scripts/http.lua", function()
     end
   end)
 
-  it("gives parts of a file", function()
+  it("serves ranges of a file", function()
     local _, port = web.serve(web.folder { ["a.txt"] = "0123456789", ["none.txt"] = "" })
     local client = helper.connect(port)
     local function get(range, path, lines)
@@ -146,7 +146,7 @@ describe("scripts/http.lua", function()
     assert.are.equal("234", (select(2, curl(port, "/a.txt", "--range", "2-4"))))
   end)
 
-  it("tells a cache what is still good", function()
+  it("tells a cache what is still valid", function()
     local folder = web.folder { ["a.txt"] = "0123456789" }
     local _, port = web.serve(folder)
     local client = helper.connect(port)
@@ -168,7 +168,7 @@ describe("scripts/http.lua", function()
       assert.are.equal(expected, status, lines)
       if status == 304 then assert.are.same({ tag, changed, "" }, { answer.etag, answer["last-modified"], body }) end
     end
-    helper.rewrite(folder .. "/a.txt", "9876543210") -- now: it could change again, and its date stay the same
+    helper.rewrite(folder .. "/a.txt", "9876543210") -- dated now: a file could change again within the same second
     _, headers = web.request(client, "GET", "/a.txt")
     assert.is_nil(headers.etag)
     assert.is_nil(headers["last-modified"])
@@ -176,7 +176,7 @@ describe("scripts/http.lua", function()
     assert.are.equal(200, (web.request(client, "GET", "/a.txt", "If-None-Match: " .. tag .. "\r\n")))
   end)
 
-  it("says which methods there are", function()
+  it("answers OPTIONS and refused methods with the allowed ones", function()
     local _, port = web.serve(web.folder { ["a.txt"] = "text" })
     local client = helper.connect(port)
     for request, expected in pairs {
@@ -191,7 +191,7 @@ describe("scripts/http.lua", function()
     end
   end)
 
-  it("takes notes in JSON from curl, and no others", function()
+  it("accepts notes in JSON from curl, and no others", function()
     local _, port = web.serve(web.folder {})
     assert.are.equal('{"notes":[]}\n', (select(2, curl(port, "/api/notes"))))
     assert.are.equal("one", json.decode((select(2, curl(port, "/api/notes", "--json", '{"text":"one"}')))).text)
@@ -220,7 +220,7 @@ describe("scripts/http.lua", function()
     assert.are.same({ 0, "all on one connection\n", "" }, { status, out, err })
   end)
 
-  it("sends a big file as fast as it is read, never holding it as a whole", function()
+  it("sends a big file as fast as the client reads, and never holds it as a whole", function()
     local folder = web.folder {}
     local size = 200 << 20
     local file <close> = assert(io.open(folder .. "/big.bin", "w"))
@@ -239,7 +239,7 @@ describe("scripts/http.lua", function()
     slow:close()
   end)
 
-  it("breaks off when a file shrinks while it is sent, so that nobody takes the part for the whole", function()
+  it("ends the connection early when a file shrinks while it is sent, so that no part passes for the whole", function()
     local folder = web.folder { ["a.bin"] = ("x"):rep(8 << 20) }
     local _, port = web.serve(folder)
     local client = helper.connect(port, nil, { receiveBuffer = 4096 })
@@ -250,7 +250,7 @@ describe("scripts/http.lua", function()
     assert.is_true(#client.unread < 8 << 20)
   end)
 
-  it("answers 503 without descriptors, and files again when there are some", function()
+  it("answers 503 without descriptors, and serves files again when there are some", function()
     local folder = web.folder { ["a.txt"] = "text" }
     local program = helper.spawn { "sh", "-c", "ulimit -n 24; exec " .. (os.getenv "MOONPORT" or "build/asan/moonport")
       .. " scripts/http.lua 0 127.0.0.1 " .. folder }
@@ -263,7 +263,7 @@ describe("scripts/http.lua", function()
     helper.eventually(function() return web.request(clients[1], "GET", "/a.txt") == 200 end)
   end)
 
-  it("serves new code on the connections that are there, keeps the notes, and cuts no download", function()
+  it("serves new code on the open connections, keeps the notes, and interrupts no download", function()
     local folder, edit = web.copy()
     helper.rewrite(folder .. "/big.txt", ("x"):rep(8 << 20))
     local program = helper.program { script = folder .. "/http.lua", args = { 0, "127.0.0.1", folder } }
@@ -274,9 +274,9 @@ describe("scripts/http.lua", function()
     slow:send "GET /big.txt HTTP/1.1\r\nHost: a\r\n\r\n"
     helper.eventually(function() return slow:fill() end)
 
-    edit("http.lua", "local routes = {}",
-      'local routes = { ["/new"] = { GET = function() return answer(200, "new") end } }')
-    edit("http_files.lua", "no such file", "nothing here")
+    edit("http.lua", "local routes = http.router()",
+      'local routes = http.router():get("/new", function() return answer(200, "new") end)')
+    edit("http.lua", "routes.otherwise = files", 'routes.otherwise = function() return 404, {}, "nothing here\\n" end')
     program:signal "HUP"
     program:waitForLine "reloaded http.lua: generation 2"
     assert.are.equal("new\n", (select(3, web.request(client, "GET", "/new"))))
@@ -294,7 +294,7 @@ describe("scripts/http.lua", function()
     end)
   end)
 
-  it("ends what it has begun to send when it is told to stop", function()
+  it("finishes the answers that it has begun when it is stopped", function()
     local program, port = web.serve(web.folder { ["big.txt"] = ("x"):rep(8 << 20) })
     local client, idle = helper.connect(port, nil, { receiveBuffer = 4096 }), helper.connect(port)
     assert.are.equal(404, (web.request(idle, "GET", "/x")))
@@ -322,7 +322,7 @@ describe("scripts/http.lua", function()
       local program = helper.program { script = "scripts/http.lua", args = list }
       assert.are.equal(1, program:wait())
       local text = program:stderr()
-      assert.is_truthy(text:find("^moonport: scripts/http.lua:%d+: " .. expected .. "\n$"), text)
+      assert.is_truthy(text:find("^moonport: scripts/%w+%.lua:%d+: " .. expected .. "\n$"), text)
     end
   end)
 end)

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- scripts/kv_protocol.lua: requests whole, in pieces, and wrong.
+-- scripts/kv_protocol.lua: whole requests, requests in pieces, and wrong ones.
 
 package.path = "scripts/?.lua;" .. package.path
 local protocol = require "kv_protocol"
 
--- Feeds text in pieces of these sizes in turn, as kv.lua does. -> the requests, and what was wrong or nil
+-- Feeds text in pieces of these sizes in turn, as kv.lua does. -> the requests, and the error or nil
 local function parse(text, ...)
   local sizes, turn, state, list, data, pos, at, need = { ... }, 0, {}, {}, "", 1, 1, 1
   sizes[1] = sizes[1] or #text
@@ -45,7 +45,7 @@ describe("kv_protocol.parse", function()
     end
   end)
 
-  it("reads the same whatever the pieces are", function()
+  it("reads the same however the bytes are split", function()
     local text = {}
     math.randomseed(7)
     for i = 1, 200 do
@@ -68,7 +68,7 @@ describe("kv_protocol.parse", function()
     end
   end)
 
-  it("says what is wrong in redis' words", function()
+  it("reports errors in Redis' words", function()
     for text, words in pairs {
       ["*x\r\n"] = "invalid multibulk length",
       ["*1048577\r\n"] = "invalid multibulk length",
@@ -89,13 +89,13 @@ describe("kv_protocol.parse", function()
     end
   end)
 
-  it("bounds what one request takes altogether", function()
+  it("limits the size of one request", function()
     local third = ("$%d\r\n%s\r\n"):format(12 << 20, ("x"):rep(12 << 20))
     assert.equal("too big request", select(2, parse("*3\r\n" .. third:rep(3), 65536 * 16)))
     assert.equal(1, #parse("*2\r\n" .. third:rep(2), 65536 * 16))
   end)
 
-  it("stands any bytes: it asks for more, gives requests, or says what is wrong", function()
+  it("takes any bytes: it asks for more, returns requests, or an error", function()
     local letters = { "*", "$", "1", "2", "3", "-", "\r\n", "\r", "\n", "x", "'", '"', " ", "\\x", "\0" }
     math.randomseed(11)
     for _ = 1, 3000 do

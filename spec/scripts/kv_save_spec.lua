@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- scripts/kv.lua: what is saved and there again, while others are served, and what a crash or a reload leaves.
+-- scripts/kv.lua: what is saved and loaded, while clients are served, and what remains after a crash or a
+-- reload.
 
 local helper = require "spec.helper"
 
@@ -56,7 +57,7 @@ describe("scripts/kv.lua", function()
     folders = {}
   end)
 
-  it("has what it had after a stop and a start: any bytes, and when keys expire", function()
+  it("has the same keys after a stop and a start: any bytes, and their times to expire", function()
     local path = storePath()
     local program, port = start(path)
     local client = helper.connect(port)
@@ -79,7 +80,7 @@ describe("scripts/kv.lua", function()
     assert.is_nil(program:stderr():find("saved", 1, true)) -- nothing had changed
   end)
 
-  it("writes a file that redis-cli --pipe loads elsewhere", function()
+  it("writes a file that redis-cli --pipe can load elsewhere", function()
     local path = storePath()
     local program, port = start(path)
     fill(port, 100)
@@ -95,7 +96,7 @@ describe("scripts/kv.lua", function()
     stop(other)
   end)
 
-  it("saves what was there when it began, and serves others meanwhile", function()
+  it("saves the keys that exist when the save begins, and serves clients meanwhile", function()
     local path = storePath()
     local program, port = start(path)
     local count = 60000
@@ -105,7 +106,7 @@ describe("scripts/kv.lua", function()
     client:send "SET key:5 new\r\nDEL key:6\r\nSET added x\r\nGET key:5\r\nGET key:6\r\nEXISTS key:7 added\r\n"
     client:send "DBSIZE\r\nBGSAVE\r\n"
     says(client, "+OK\r\n:1\r\n+OK\r\n$3\r\nnew\r\n$-1\r\n:2\r\n:" .. count .. "\r\n")
-    says(client, "-ERR Background save already in progress\r\n") -- so it was in its midst
+    says(client, "-ERR Background save already in progress\r\n") -- so the save was still running
     program:waitForLine("info kv: " .. count .. " keys saved", 60000)
     local saved = contents(path)
     assert.is_truthy(saved:find("$5\r\nkey:5\r\n$1\r\n5\r\n", 1, true))
@@ -121,7 +122,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("FLUSHALL in the midst of a save leaves nothing, and saves what was there", function()
+  it("FLUSHALL during a save leaves no keys, and the save still has the earlier ones", function()
     local path = storePath()
     local program, port = start(path)
     local client = fill(port, 30000)
@@ -137,7 +138,7 @@ describe("scripts/kv.lua", function()
     assert.is_truthy(program:stderr():find "kv: 1 keys saved")
   end)
 
-  it("loses by a crash what came after the last save, and no more", function()
+  it("loses in a crash only what was written after the last save", function()
     local path = storePath()
     local program, port = start(path)
     cli(port, "SET", "kept", "1")
@@ -164,7 +165,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("does not start with a file that is cut or isn't one, and leaves it alone", function()
+  it("refuses to start with a file that is cut or isn't a store, and leaves it unchanged", function()
     local path = storePath()
     for text, words in pairs {
       ["*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n"] = "its end is missing",
@@ -180,9 +181,9 @@ describe("scripts/kv.lua", function()
     end
   end)
 
-  it("does not start with a file that it can't read, which its next save would replace", function()
+  it("refuses to start with a file that it can't read, since its next save would replace it", function()
     local path = storePath()
-    assert.are.equal(0, (helper.run { "ln", "-s", "kv.resp", path })) -- also root can't follow it
+    assert.are.equal(0, (helper.run { "ln", "-s", "kv.resp", path })) -- a loop of links, which not even root can follow
     local program = helper.program { script = "scripts/kv.lua", args = { 0, "127.0.0.1", path } }
     assert.are.equal(1, program:wait())
     assert.is_truthy(program:stderr():find(path .. ": Too many levels of symbolic links", 1, true), program:stderr())
@@ -199,10 +200,12 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("keeps keys, connections and subscriptions when the code is reloaded, also in the midst of a save", function()
+  it("keeps keys, connections and subscriptions when the code is reloaded, also during a save", function()
     local path = storePath()
     local folder = path:match "^(.*)/"
-    for _, name in ipairs { "kv.lua", "kv_keys.lua", "kv_glob.lua", "kv_store.lua", "kv_protocol.lua" } do
+    local files = { "kv.lua", "kv_keys.lua", "kv_glob.lua", "kv_store.lua", "kv_protocol.lua", "tls_option.lua",
+      "where.lua" }
+    for _, name in ipairs(files) do
       helper.rewrite(folder .. "/" .. name, contents("scripts/" .. name))
     end
     local program, port = start(path, 0, folder .. "/kv.lua")

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- scripts/kv.lua with redis-cli, redis-benchmark, plain sockets, and beside a real Redis server.
+-- scripts/kv.lua with redis-cli, redis-benchmark, plain sockets, and compared with a real Redis server.
 
 local helper = require "spec.helper"
 
@@ -24,7 +24,7 @@ local function stop(program)
   assert.is_nil(program:stderr():find(" error ", 1, true), program:stderr())
 end
 
--- What redis-cli says to a list of commands.
+-- redis-cli's output for a list of commands.
 local function cli(port, commands, ...)
   local _, out, err = helper.run({ "redis-cli", "-p", port, ... }, table.concat(commands, "\n") .. "\n", 20000)
   return out .. err
@@ -46,7 +46,7 @@ describe("scripts/kv.lua", function()
     paths = {}
   end)
 
-  it("answers redis-cli as Redis does, errors included", function()
+  it("answers redis-cli as Redis does, also errors", function()
     local server = helper.listen()
     local redisPort = server:port()
     server:close() -- Redis can't be asked for any free port
@@ -78,7 +78,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("finds keys by redis' globs", function()
+  it("finds keys by Redis' globs", function()
     local program, port = start()
     local client = helper.connect(port)
     local function keys(pattern)
@@ -106,7 +106,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("lets keys expire, asked for or not #valgrind", function()
+  it("removes expired keys, whether they are read or not #valgrind", function()
     local program, port = start()
     local client = helper.connect(port)
     client:send "SET short x PX 1\r\nSET other x PX 1\r\nSET a b\r\n"
@@ -124,7 +124,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("publishes to channels and patterns, and to nobody who has left", function()
+  it("publishes to channels and patterns, and not to clients that have left", function()
     local program, port = start()
     local reader = helper.spawn { "redis-cli", "-p", port, "SUBSCRIBE", "news", "other" }
     reader:waitForLine "^2$"
@@ -147,7 +147,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("takes as many channels in UNSUBSCRIBE as a request may have", function()
+  it("accepts as many channels in UNSUBSCRIBE as a request may have", function()
     local program, port = start()
     local client = helper.connect(port)
     client:send("*1048576\r\n$11\r\nUNSUBSCRIBE\r\n" .. ("$0\r\n\r\n"):rep(1048575), 60000)
@@ -178,7 +178,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("answers what was pipelined, in order, also to a client that half-closes", function()
+  it("answers pipelined requests in order, also for a client that half-closes", function()
     local program, port = start()
     local parts, replies = {}, {}
     for i = 1, 20000 do
@@ -192,7 +192,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("serves a client that asks for much and doesn't read no further than a bound", function()
+  it("stops reading at a limit from a client that asks for much and doesn't read", function()
     local program, port = start()
     local client = helper.connect(port, nil, { receiveBuffer = 4096 })
     client:send(command("SET", "big", ("x"):rep(1 << 20)) .. command("SET", "count", "0"))
@@ -212,7 +212,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("tells what is wrong with the protocol, and closes", function()
+  it("reports a protocol error, and closes", function()
     local program, port = start()
     for text, words in pairs {
       ["*1\r\n:1\r\n"] = "expected '$', got ':'",
@@ -231,7 +231,7 @@ describe("scripts/kv.lua", function()
     stop(program)
   end)
 
-  it("takes what redis-benchmark sends", function()
+  it("serves redis-benchmark", function()
     local program, port = start()
     local status, out, err = helper.run({ "redis-benchmark", "-p", port, "-n", 2000, "-P", 8, "-c", 20, "-q", "--csv",
       "-t", "ping,set,get,incr,mset" }, nil, 60000)

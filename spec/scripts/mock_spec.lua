@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- scripts/mock.lua as a double for real clients, curl and redis-cli, and for plain ones that do as it wants, or don't.
+-- scripts/mock.lua as a mock for real clients, curl and redis-cli, and for plain ones that keep to its steps,
+-- or don't.
 
 local helper = require "spec.helper"
 local test = require "moonport.test"
@@ -12,7 +13,7 @@ local function mock(steps, ...)
   }
 end
 
--- Stops it, and asserts that so much was unmet.
+-- Stops it, and asserts the number of unmet expectations.
 local function assertUnmet(count, service)
   assert.equal(count > 0 and 1 or 0, service:stop())
   assert.equal(count, select(2, service:log():gsub(" error mock: unmet: ", "")), service:log())
@@ -20,7 +21,7 @@ local function assertUnmet(count, service)
 end
 
 describe("scripts/mock.lua", function()
-  it("lets curl --retry meet a reset, a drop and a 503 before it is served", function()
+  it("makes curl --retry meet a reset, a drop and a 503 before it is served", function()
     local service <close> = mock [[
       local function get(...) return { match = "^GET /thing HTTP/1.1\r\n.-\r\n\r\n" }, ... end
       return { connections = {
@@ -33,11 +34,11 @@ describe("scripts/mock.lua", function()
     local status, out = helper.run({ "curl", "-s", "--retry", 5, "--retry-all-errors", "--retry-delay", 0,
       "--retry-max-time", 60, ("http://127.0.0.1:%d/thing"):format(service.port) }, nil, 60000)
     assert.same({ 0, "served" }, { status, out })
-    assert.equal(0, service:wait()) -- the last connection was over
+    assert.equal(0, service:wait()) -- the last connection ended
     assert.is_truthy(service:log():find("4 connections, 0 unmet", 1, true))
   end)
 
-  it("lets redis-cli talk to a scripted server, and shows what that does with broken answers", function()
+  it("lets redis-cli talk to a scripted server, and shows how that handles broken answers", function()
     local service <close> = mock [[
       local function command(...)
         local text = "*" .. select("#", ...) .. "\r\n"
@@ -89,7 +90,7 @@ describe("scripts/mock.lua", function()
     assertUnmet(0, service)
   end)
 
-  it("ends a connection in order, by a reset, by half, or not at all", function()
+  it("ends a connection in order, by a reset, by a half-close, or not at all", function()
     local service <close> = mock [[
       return { connections = {
         { { expect = "x", answer = "in order" }, "close" },
@@ -114,7 +115,7 @@ describe("scripts/mock.lua", function()
     assert.equal(0, service:wait())
   end)
 
-  it("tells what was not as expected, and resets such a client", function()
+  it("reports what wasn't as expected, and resets that client", function()
     for steps, case in pairs {
       ['return { { expect = "hello" } }'] = { "help", '%(expect%): "hello" expected, but other bytes came; .*"help"' },
       ['return { { expect = "a" } }'] = { "ab", 'after its last step: the end expected, but more came; came: "b"' },
@@ -133,7 +134,7 @@ describe("scripts/mock.lua", function()
     end
   end)
 
-  it("counts as unmet who ended too early, who never came, who is one too many, and what takes too long", function()
+  it("counts as unmet a client that ends too early, is missing or is one too many, and slow steps", function()
     local service <close> = mock 'return { { expect = "hello" } }'
     local client = service:connect()
     client:send("he"):close()
@@ -149,7 +150,7 @@ describe("scripts/mock.lua", function()
 
     local many <close> = mock 'return { connections = { { "drop" } } }'
     local held = many:connect()
-    local connected, late = pcall(helper.connect, many.port) -- the reset may be faster
+    local connected, late = pcall(helper.connect, many.port) -- the reset may come first
     if connected then assert.equal("reset", late:waitForEnd()) end
     many:expectLog "unmet: connection 2: there are only 1"
     held:close()

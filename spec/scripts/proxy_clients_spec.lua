@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- scripts/proxy.lua as people use it: with curl, nginx, Python's HTTP server, clients that half-close, and ones that
--- read too slowly.
+-- scripts/proxy.lua in real use: with curl, nginx, Python's HTTP server, clients that half-close, and clients
+-- that read too slowly.
 
 local helper = require "spec.helper"
 
@@ -23,7 +23,7 @@ local function curl(...)
   return out
 end
 
--- A folder of its own with files. -> its path
+-- A new folder with files. -> its path
 local function folder(contents)
   local path = os.tmpname()
   os.remove(path)
@@ -54,7 +54,7 @@ describe("scripts/proxy.lua with", function()
     return folders[#folders]
   end
 
-  it("curl and two of Python's servers: pages from both, from one while the other is gone, from both again", function()
+  it("curl and two of Python's servers: pages from both, from one while the other is down, from both again", function()
     local first, firstPort = pythonServer(serving { page = "first" })
     local _, secondPort = pythonServer(serving { page = "second" })
     local program, port = start("127.0.0.1:" .. firstPort, "127.0.0.1:" .. secondPort, "check=50")
@@ -75,7 +75,7 @@ describe("scripts/proxy.lua with", function()
     stop(program)
   end)
 
-  it("an HTTP check: an upstream that doesn't answer it well is left out, although it listens", function()
+  it("an HTTP check: an upstream that answers it badly is left out, although it listens", function()
     local path = serving { page = "first" }
     local _, firstPort = pythonServer(path)
     local _, secondPort = pythonServer(serving { page = "second", health = "ok" })
@@ -135,7 +135,7 @@ describe("scripts/proxy.lua with", function()
     { "a client that doesn't read", "source", "sink" },
     { "a server that doesn't read", "sink", "source" },
   } do
-    it(case[1] .. " while 200 MB wait for it: memory stays small, and all of it comes when it reads", function()
+    it(case[1] .. " while 200 MB wait for it: memory stays small, and all of it arrives when it reads", function()
       local size = 200 * 1000 * 1000
       local server = helper.spawn { "python3", peer, case[2], "listen", 0, size }
       local program, port = start("127.0.0.1:" .. server:waitForLine "port (%d+)", "check=3600000")

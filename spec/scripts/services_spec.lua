@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The services of scripts/, tested with moonport.test as one tests one's own; see docs/guide/testing.md. Real clients
--- and the rougher cases are in each service's own spec.
+-- The services of scripts/, tested with moonport.test as a user tests a service; see docs/guide/testing.md.
+-- Real clients and harder cases are in each service's own spec.
 
 local helper = require "spec.helper"
 local test = require "moonport.test"
@@ -10,7 +10,7 @@ local function start(script, ...)
 end
 
 describe("scripts/echo.lua #gc", function()
-  it("sends back what comes, to each its own, and ends when its client has ended", function()
+  it("echoes to each client its own bytes, and ends when its client ends", function()
     local service <close> = start("scripts/echo.lua", 0)
     local one <close> = service:connect()
     local two <close> = service:connect()
@@ -27,7 +27,7 @@ describe("scripts/echo.lua #gc", function()
 end)
 
 describe("scripts/chat.lua #gc", function()
-  it("lets people hear each other, and keeps them over a reload", function()
+  it("lets clients hear each other, and keeps them across a reload", function()
     local service <close> = start("scripts/chat.lua", 0)
     local ann <close> = service:connect()
     local bob <close> = service:connect()
@@ -46,7 +46,7 @@ describe("scripts/chat.lua #gc", function()
 end)
 
 describe("scripts/http.lua #gc", function()
-  it("gives a file and takes a note, and keeps both the connection and the note over a reload", function()
+  it("serves a file and accepts a note, and keeps both the connection and the note across a reload", function()
     local service <close> = start("scripts/http.lua", 0, "127.0.0.1", "scripts")
     local client <close> = service:connect()
     local function ask(request, status)
@@ -66,7 +66,7 @@ describe("scripts/http.lua #gc", function()
 end)
 
 describe("scripts/gateway.lua #gc", function()
-  it("hands a command to its device and the answer back, and keeps the device over a reload", function()
+  it("passes a command to its device and the answer back, and keeps the device across a reload", function()
     local service <close> = test.start {
       script = "scripts/gateway.lua", arguments = { 0, 0 }, listeners = 2, environment = { LD_PRELOAD = false },
     }
@@ -92,7 +92,7 @@ describe("scripts/gateway.lua #gc", function()
 end)
 
 describe("scripts/http.lua #gc", function()
-  it("answers several requests on one connection, and tells what it has not", function()
+  it("answers several requests on one connection, also one for what doesn't exist", function()
     local service <close> = start("scripts/http.lua", 0, "127.0.0.1", "docs")
     local client <close> = service:connect()
     client:send "GET /manual.md HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -119,7 +119,7 @@ describe("scripts/kv.lua #gc", function()
 end)
 
 describe("scripts/proxy.lua #gc", function()
-  it("passes a connection on to where there is somebody, with its half-close", function()
+  it("forwards a connection to an upstream that listens, with its half-close", function()
     local echo <close> = start("scripts/echo.lua", 0)
     local nobody = helper.unusedPort()
     local proxy <close> = start("scripts/proxy.lua", "0", "127.0.0.1:" .. nobody, "127.0.0.1:" .. echo.port)
@@ -134,7 +134,7 @@ describe("scripts/proxy.lua #gc", function()
 end)
 
 describe("scripts/gateway.lua #gc", function()
-  it("takes a device at one port, and shows it at the other", function()
+  it("accepts a device at one port, and shows it at the other", function()
     local service <close> = test.start {
       script = "scripts/gateway.lua", arguments = { 0, 0 }, listeners = 2, environment = { LD_PRELOAD = false },
     }

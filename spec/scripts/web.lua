@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the specs of the web server and the gateway share: a folder, the service, and a client that says its requests
--- byte by byte.
+-- What the specs of the web server and the gateway share: a folder, the service, and a client that sends its
+-- requests byte by byte.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
@@ -8,7 +8,7 @@ local lfs = require "lfs"
 local web = {}
 local folders = {}
 
---- A folder with these files (name -> text, or true for a folder), changed long ago. -> its path
+--- A folder with these files (name -> text, or true for a folder), with an old time of change. -> its path
 function web.folder(files)
   local folder = os.tmpname()
   os.remove(folder)
@@ -25,13 +25,14 @@ function web.folder(files)
   return folder
 end
 
---- Removes all folders of the spec that has ended: `after_each(web.clean)`.
+--- Removes all folders of the spec that ended: `after_each(web.clean)`.
 function web.clean()
   for _, folder in ipairs(folders) do os.execute(("rm -rf '%s'"):format(folder)) end
   folders = {}
 end
 
--- AddressSanitizer keeps what is freed for a while; with less of that, memory says something.
+-- AddressSanitizer holds freed memory for a while. With a small quarantine, the process' memory is
+-- meaningful.
 web.environment = { ASAN_OPTIONS = (os.getenv "ASAN_OPTIONS" or "") .. ":quarantine_size_mb=1" }
 
 --- Starts scripts/http.lua for a folder. -> program, port
@@ -47,7 +48,8 @@ local function read(path)
   return file:read "a"
 end
 
---- A copy of the scripts that a spec may edit. -> its path, and a function that replaces a text in one of them
+--- A copy of the scripts that a spec may edit. -> its path, and a function that replaces a text in one of the
+--- files
 function web.copy()
   local files = {}
   for name in lfs.dir "scripts" do
@@ -64,18 +66,19 @@ function web.copy()
   end
 end
 
---- Starts a server with a function of Lua text `answer` and limits, beside a copy of the modules. -> program, port
-function web.server(answer, limits)
-  local folder = web.copy()
+--- Starts a server with a function of Lua text `answer` and options; `more` is run before. -> program, port
+function web.server(answer, options, more)
+  local folder = web.folder {}
   helper.rewrite(folder .. "/server.lua", ([[
     local moonport = require "moonport"
-    local httpServer = require "http_server"
-    local server = httpServer(function(request) %s end, { %s })
+    local http = require "moonport.http"
+    %s
+    local server = http.server(function(request, socket) %s end, { %s })
     assert(server:listen("127.0.0.1", 0))
     moonport.log.info("listening on %%d", server:serverPort())
-  ]]):format(answer, limits or ""))
+  ]]):format(more or "", answer, options or ""))
   local program = helper.program { script = folder .. "/server.lua", environment = web.environment }
-  return program, tonumber((program:waitForLine "listening on (%d+)$"))
+  return program, tonumber((program:waitForLine "listening on (%d+)$")), folder
 end
 
 --- Receives a response. -> status, headers (names in lower case), body; method "HEAD": it has none

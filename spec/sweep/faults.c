@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,23 +19,27 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-/* memory stands for malloc, calloc and realloc; fgets for all that reads a FILE, fwrite for all that writes
-   one. */
+/* memory means malloc, calloc and realloc; fgets whatever reads a FILE, fwrite whatever writes one. */
 /* clang-format off */
 #define FUNCTIONS(X)                                                                                         \
     X(memory) X(mmap) X(mprotect)                                                                            \
     X(socket) X(bind) X(listen) X(accept4) X(connect) X(shutdown) X(getsockopt) X(setsockopt) X(getsockname) \
-    X(recv) X(recvfrom) X(send) X(sendmsg) X(read) X(write)                                                  \
+    X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) X(send) X(sendmsg) X(sendmmsg) X(read) X(write)               \
+    X(pipe2) X(splice) X(sendfile) X(flock) X(fchmod)                                                        \
     X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(eventfd) X(inotify_init1) X(inotify_add_watch) X(fcntl)    \
+    X(waitid) X(clone) X(writev)                                                                             \
     X(ioctl) X(open) X(close) X(stat) X(fstat) X(lstat) X(readlink) X(fopen) X(fgets) X(fwrite) X(fclose)
 /* clang-format on */
 
@@ -63,7 +68,7 @@ struct faults {
 
 static struct faults nothing, *faults = &nothing;
 
-/* The function itself. The first look at it may be sooner than our constructor. */
+/* The function itself. It may be called before our constructor runs. */
 #define REAL(name, result, ...)                                                                              \
     static result (*real)(__VA_ARGS__);                                                                      \
     if (!real)                                                                                               \
@@ -101,7 +106,8 @@ __attribute__((constructor)) static void begin(void) {
     faults->size = F_COUNT;
 }
 
-/* Memory ------------------------------------------------------------------------------------------------------- */
+/* Memory
+   ------------------------------------------------------------------------------------------------------- */
 
 void *malloc(size_t size) {
     REAL(malloc, void *, size_t);
@@ -113,7 +119,7 @@ void *calloc(size_t count, size_t size) {
     return fault(F_memory) ? NULL : real(count, size);
 }
 
-/* What shrinks doesn't fail; only the allocator knows what does, so all but freeing may. */
+/* Shrinking never fails, but only the allocator knows the old size: so all but freeing may fail. */
 void *realloc(void *old, size_t size) {
     REAL(realloc, void *, void *, size_t);
     return size > 0 && fault(F_memory) ? NULL : real(old, size);
@@ -134,19 +140,19 @@ void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t 
 
 FAILING(mprotect, (void *address, size_t size, int protection), address, size, protection)
 
-/* Sockets ------------------------------------------------------------------------------------------------------ */
+/* Sockets
+   ------------------------------------------------------------------------------------------------------ */
 
 FAILING(socket, (int family, int type, int protocol), family, type, protocol)
 FAILING(bind, (int fd, const struct sockaddr *address, socklen_t length), fd, address, length)
 FAILING(listen, (int fd, int backlog), fd, backlog)
-FAILING(shutdown, (int fd, int how), fd, how)
 FAILING(getsockopt, (int fd, int level, int name, void *value, socklen_t *length), fd, level, name, value,
         length)
 FAILING(setsockopt, (int fd, int level, int name, const void *value, socklen_t length), fd, level, name,
         value, length)
 FAILING(getsockname, (int fd, struct sockaddr *address, socklen_t *length), fd, address, length)
 
-/* With one of the connection's own errors the connection has left the queue. */
+/* With one of the connection's own errors, accept(2) has taken the connection from the queue. */
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     REAL(accept4, int, int, struct sockaddr *, socklen_t *, int);
     int error = fault(F_accept4);
@@ -186,7 +192,8 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
     return -1;
 }
 
-/* Counters and events of the kernel fail for no reason of the machine's, and come whole, as datagrams do. */
+/* Counters and events of the kernel don't fail for the machine's reasons, and arrive whole, like
+   datagrams. */
 static mode_t kind_of(int fd) {
     REAL(fstat, int, int, struct stat *);
     struct stat status = {0};
@@ -213,13 +220,18 @@ static size_t shortened(int fd, size_t size, int error) {
     return error == ONE_BYTE ? 1 : size / 2;
 }
 
-/* After some errors a connection has ended. */
+/* After some errors a connection ends. */
 static int end(int fd, int error) {
-    if ((error == ECONNRESET || error == EPIPE || error == ETIMEDOUT) && is_stream(fd))
+    if ((error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ENOTCONN) && is_stream(fd))
         syscall(SYS_shutdown, fd, SHUT_RDWR);
     if (error > 0)
         errno = error;
     return error;
+}
+
+int shutdown(int fd, int how) {
+    REAL(shutdown, int, int, int);
+    return end(fd, fault(F_shutdown)) > 0 ? -1 : real(fd, how);
 }
 
 ssize_t recv(int fd, void *data, size_t size, int flags) {
@@ -251,7 +263,7 @@ ssize_t write(int fd, const void *data, size_t size) {
     return error > 0 ? -1 : real(fd, data, shortened(fd, size, error));
 }
 
-/* Copies of the vectors, together as short as is asked for. -> how many */
+/* Copies the vectors, cut to the size that is asked for. -> how many */
 static size_t shorten(int fd, struct iovec *copy, const struct iovec *vectors, size_t count, int error) {
     size_t size = 0, n = 0;
     for (size_t i = 0; i < count; i++)
@@ -278,7 +290,82 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     return real(fd, &less, flags);
 }
 
-/* The loop ----------------------------------------------------------------------------------------------------- */
+ssize_t writev(int fd, const struct iovec *vectors, int count) {
+    REAL(writev, ssize_t, int, const struct iovec *, int);
+    struct iovec copy[1024];
+    int error = fault(F_writev);
+    if (error >= 0 || count > 1024)
+        return error > 0 ? -1 : real(fd, vectors, count);
+    return real(fd, copy, (int)shorten(fd, copy, vectors, (size_t)count, error));
+}
+
+/* Processes
+   ---------------------------------------------------------------------------------------------------- */
+
+FAILING(pipe2, (int *fds, int flags), fds, flags)
+FAILING(waitid, (idtype_t type, id_t id, siginfo_t *info, int options), type, id, info, options)
+
+/* Of the arguments behind, only where the descriptor of the process goes. */
+int clone(int (*run)(void *), void *stack, int flags, void *argument, ...) {
+    REAL(clone, int, int (*)(void *), void *, int, void *, ...);
+    va_list more;
+    va_start(more, argument);
+    int *process = flags & CLONE_PIDFD ? va_arg(more, int *) : NULL;
+    va_end(more);
+    return fault(F_clone) > 0 ? -1 : real(run, stack, flags, argument, process);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+    REAL(recvmsg, ssize_t, int, struct msghdr *, int);
+    struct iovec copy[1024], *vectors = message->msg_iov;
+    size_t count = message->msg_iovlen;
+    int error = end(fd, fault(F_recvmsg));
+    if (error >= 0 || count > 1024)
+        return error > 0 ? -1 : real(fd, message, flags);
+    message->msg_iov = copy;
+    message->msg_iovlen = shorten(fd, copy, vectors, count, error);
+    ssize_t result = real(fd, message, flags);
+    message->msg_iov = vectors;
+    message->msg_iovlen = count;
+    return result;
+}
+
+/* Of several datagrams, fewer come or leave. */
+static unsigned fewer(unsigned count, int error) {
+    return error >= 0 || count < 2 ? count : error == ONE_BYTE ? 1 : count / 2;
+}
+
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
+    REAL(recvmmsg, int, int, struct mmsghdr *, unsigned, int, struct timespec *);
+    int error = fault(F_recvmmsg);
+    return error > 0 ? -1 : real(fd, messages, fewer(count, error), flags, timeout);
+}
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+    REAL(sendmmsg, int, int, struct mmsghdr *, unsigned, int);
+    int error = fault(F_sendmmsg);
+    return error > 0 ? -1 : real(fd, messages, fewer(count, error), flags);
+}
+
+ssize_t splice(int from, off64_t *at, int to, off64_t *where, size_t size, unsigned flags) {
+    REAL(splice, ssize_t, int, off64_t *, int, off64_t *, size_t, unsigned);
+    int error = fault(F_splice);
+    (void)end(error == EPIPE ? to : from, error);
+    return error > 0 ? -1 : real(from, at, to, where, shortened(from, size, error), flags);
+}
+
+ssize_t sendfile(int to, int from, off_t *at, size_t size) {
+    REAL(sendfile, ssize_t, int, int, off_t *, size_t);
+    int error = end(to, fault(F_sendfile));
+    return error > 0 ? -1 : real(to, from, at, shortened(to, size, error));
+}
+
+ssize_t sendfile64(int to, int from, off64_t *at, size_t size) {
+    return sendfile(to, from, at, size);
+}
+
+/* The loop
+   ----------------------------------------------------------------------------------------------------- */
 
 FAILING(epoll_create1, (int flags), flags)
 FAILING(epoll_ctl, (int poll, int operation, int fd, struct epoll_event *event), poll, operation, fd, event)
@@ -305,7 +392,8 @@ int ioctl(int fd, unsigned long request, ...) {
     return fault(F_ioctl) > 0 ? -1 : real(fd, request, argument);
 }
 
-/* Files -------------------------------------------------------------------------------------------------------- */
+/* Files
+   -------------------------------------------------------------------------------------------------------- */
 
 /* resolv.conf is the sweep's. */
 static const char *path_of(const char *path) {
@@ -322,7 +410,7 @@ int open(const char *path, int flags, ...) {
     return fault(F_open) > 0 ? -1 : real(path_of(path), flags, mode);
 }
 
-/* The descriptor is gone, whatever close(2) says. */
+/* The descriptor is free, whatever close(2) returns. */
 int close(int fd) {
     REAL(close, int, int);
     int result = real(fd), error = fault(F_close);
@@ -331,6 +419,8 @@ int close(int fd) {
 
 FAILING(stat, (const char *path, struct stat *status), path_of(path), status)
 FAILING(fstat, (int fd, struct stat *status), fd, status)
+FAILING(flock, (int fd, int operation), fd, operation)
+FAILING(fchmod, (int fd, mode_t mode), fd, mode)
 FAILING(lstat, (const char *path, struct stat *status), path, status)
 
 ssize_t readlink(const char *path, char *target, size_t size) {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One run of service.lua with a fault: its clients, its name server and upstream, and what is wrong with how it went.
+"""One run of service.lua with a fault: its clients, its name server and upstream, and what went wrong.
 
-A fault may end a connection, a look-up, a reload, or the start of the service, if somebody is told: the client by the
-end or an answer, the script by a signal, a reader of the log by a line. It may never cost a byte, a descriptor, the
-running service, or the time of more than a moment. A fault that lasts is lifted when nothing has moved for a moment;
-from then on all must work again.
+A fault may end a connection, a look-up, a reload, or the start of the service, if it shows: to the client by the
+end or an answer, to the script by a signal, to a reader of the log by a line. It may never cost a byte, a
+descriptor, the running service, or more time than a moment. A lasting fault is lifted when nothing has moved for a
+moment; from then on everything must work again.
 """
 import os
 import re
@@ -18,6 +18,7 @@ import tempfile
 import time
 
 MOMENT = 0.1
+SPARE = 4  # descriptors of two empty pipes of the system, which are kept for the next splice(2) each way
 SMALL = b"a small message\n"
 LARGE = bytes(range(256)) * 1200
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,7 +29,7 @@ class Broken(Exception):
 
 
 class Gone(Exception):
-    """The program has ended."""
+    """The program ended."""
 
 
 class Client:
@@ -77,6 +78,9 @@ class Client:
 class Site:
     """What all runs of a worker share: files, the upstream, the name server."""
 
+    SCRIPT = "service.lua"
+    arguments = []
+
     def __init__(self, folder):
         self.selector = selectors.DefaultSelector()
         self.folder = tempfile.TemporaryDirectory(prefix="sweep-", dir=folder)
@@ -86,8 +90,9 @@ class Site:
         self.names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.names.bind(("127.0.0.1", 0))
         self.selector.register(self.names, selectors.EVENT_READ, self.on_question)
-        with open(os.path.join(HERE, "service.lua"), "rb") as file:
-            self.script = self.file("service.lua", file.read())
+        with open(os.path.join(HERE, self.SCRIPT), "rb") as file:
+            self.script = self.file(self.SCRIPT, file.read())
+        self.file(self.SCRIPT + ".large", LARGE)
         self.hosts = self.file("hosts", b"127.0.0.1 known.test\n")
         self.resolv = self.file("resolv.conf", b"nameserver 127.0.0.1\n")
 
@@ -99,7 +104,7 @@ class Site:
 
     def on_upstream(self, _):
         accepted, _ = self.upstream.accept()
-        client = Client(self, accepted=accepted)
+        client = self.answering(accepted)
         inner = client.on_event
 
         def answer(mask):
@@ -110,6 +115,9 @@ class Site:
 
         client.on_event = answer
         client.send(b"")
+
+    def answering(self, accepted):
+        return Client(self, accepted=accepted)
 
     # Each name below "asked.test" has the address 127.0.0.1 and no IPv6 one.
     def on_question(self, _):
@@ -145,6 +153,7 @@ class Run:
         }
         environment.update(options.get("environment", {}))
         arguments = [options["program"], "--watch", site.script, "127.0.0.1", str(site.upstream.getsockname()[1])]
+        arguments += site.arguments
         self.child = subprocess.Popen(
             arguments,
             env=environment,
@@ -181,7 +190,7 @@ class Run:
             self.faults.lift()
 
     def until(self, condition, what):
-        """Goes on until it is true; a fault that lasts is lifted when that takes more than a moment."""
+        """Runs until it is true. Lifts a lasting fault if that takes more than a moment."""
         begin = time.monotonic()
         while not condition():
             self.site.pump(0.02)
@@ -198,8 +207,11 @@ class Run:
         self.clients.append(client)
         return client
 
+    def echo(self):
+        return self.connect("echo")
+
     def exchange(self, client, data, answer, what):
-        """Sends, and wants the answer, to the byte, or a part of it and the end."""
+        """Sends, and expects the exact answer, or a part of it and the end."""
         client.got = b""
         client.send(data)
         self.until(lambda: client.ended or len(client.got) >= len(answer), what)
@@ -210,7 +222,7 @@ class Run:
         return client.got == answer
 
     def ask(self, question, answers, what=None):
-        """A command on a connection of its own, whose answer fits one of the patterns, or doesn't come as it has ended."""
+        """A command on a connection of its own. Its answer fits one of the patterns, or the connection ends."""
         client = self.connect("command")
         what = what or question
         client.send(question.encode() + b"\n")
@@ -257,6 +269,14 @@ class Run:
         self.ask("timer", ["ticks 3"])
         self.ask("later", ["later"])
         self.ask("file", ["-- .*", "failed .*"])
+        self.ask("process", ["ping 0 NormalExit", r"ping \d+ CrashExit \w+", r"failed \w+ .*"])
+        self.ask("datagram", ["DATAGRAM", failed])
+        self.leave_stale(self.site.script + ".sock")
+        self.ask("unix", ["passed", failed])
+        self.pass_through()
+        sent = self.connect("command")
+        if self.exchange(sent, b"send\n", LARGE, "a file"):
+            self.until(lambda: sent.ended, "the end after a file")
         failing = self.connect("command")
         failing.send(b"fail\n")
         self.until(lambda: failing.ended, "the end after an error")
@@ -278,6 +298,23 @@ class Run:
         self.lift()
         self.settle(opened)
 
+    @staticmethod
+    def leave_stale(path):
+        """As a server does that has crashed."""
+        if os.path.exists(path):
+            os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as crashed:
+            crashed.bind(path)
+
+    def pass_through(self):
+        """Through a pipe to the echo server, and back."""
+        piped = self.connect("command")
+        if not self.exchange(piped, b"pipe\n", b"piped\n", "the beginning of a pipe"):
+            return
+        if self.exchange(piped, LARGE, LARGE, "a pipe"):
+            piped.socket.shutdown(socket.SHUT_WR)
+            self.until(lambda: piped.ended, "the end of a pipe")
+
     def reload(self):
         seen = len(self.errors)
         self.child.send_signal(signal.SIGHUP)
@@ -294,7 +331,7 @@ class Run:
         self.until(is_over, "reload")
 
     def settle(self, opened):
-        """All is well again: whoever comes is served, and nothing is left of those who went."""
+        """All is well again: new clients are served, and nothing is left of the old ones."""
         before = len(self.lost)
 
         def is_settled():
@@ -302,12 +339,22 @@ class Run:
             if len(self.lost) > before:
                 raise Broken("not served although all works again: " + self.lost[-1])
             self.report = {name: int(count) for name, count in re.findall(r"(\w+) (\d+)", text)}
-            return self.report["connections"] == 1 and len(self.descriptors()) <= opened
+            if self.report["connections"] != 1:
+                return False
+            for _ in range(10):  # the program has yet to see that the client has gone
+                if len(self.descriptors()) <= opened + SPARE:
+                    return True
+                self.site.pump(0.02)
+            return False
 
-        data = self.connect("echo")
+        data = self.echo()
         self.exchange(data, SMALL, SMALL, "echo in the end")
         data.close()
-        self.until(is_settled, "settling")
+        try:
+            self.until(is_settled, "settling")
+        except Broken as broken:
+            found = self.descriptors()
+            raise Broken("%s: %s, instead of %d descriptors %s" % (broken, self.report, opened, found)) from None
 
     def complaint(self):
         """What the program says when its script fails to start."""
@@ -319,7 +366,7 @@ class Run:
         return lines + re.findall(r"^told.*", self.output, re.M)
 
     def is_untold(self):
-        """The script is told of a connection's end by `disconnected`. One that accept(2) gave up it never had."""
+        """The script gets `disconnected` at a connection's end, except if accept(2) had given it up."""
         if self.told() or self.options.get("function") == "accept4":
             return False
         return not self.report or self.report["accepted"] != self.report["disconnected"] + 1

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The sweep: each allocation and each call of the system in the program's life fails, once, or until that is lifted.
+"""The sweep: each allocation and each system call of the program fails in turn, once or until the sweep lifts it.
 
-    sweep.py [--part N] [--program FILE] [--library FILE] [--jobs N] [--list] [PATTERN]
+    sweep.py [--tls] [--part N] [--program FILE] [--library FILE] [--jobs N] [--list] [PATTERN]
 
 A run in which nothing fails counts the calls of each function. Then each function, call, errno and length of the
 failure is a case, a run of its own; so is each number of descriptors that the program may have ("descriptors").
-PATTERN, a regular expression, chooses among their names, such as "recv 3 EIO once"; --part takes so many, of each
-function as many as of the others. Prints what is wrong, a line a function, and "N passed, N failed" at the end.
+PATTERN, a regular expression, chooses among their names, such as "recv 3 EIO once"; --part takes this number of
+cases, equally many of each function. Prints what is wrong, one line a function, and "N passed, N failed" at the end.
 """
 import argparse
 import multiprocessing
@@ -19,6 +19,7 @@ import typing
 
 import faults
 import run
+import run_tls
 
 TURNS_A_SECOND = 1000  # that timers and waits may take
 TIMES = {"once": 1, "twice": 2, "5 times": 5, "on": faults.EVER}
@@ -41,7 +42,8 @@ class Worker:
 
     def __init__(self, options):
         self.options = options
-        self.site = run.Site(os.path.dirname(options["library"]))
+        self.scenario = run_tls if options["tls"] else run
+        self.site = self.scenario.Site(os.path.dirname(options["library"]))
         self.faults = faults.Faults(self.site.file("faults", b""))
 
     def try_case(self, case):
@@ -53,16 +55,18 @@ class Worker:
             limit_descriptors(options, case.call)
         last = min(case.call + TIMES[case.times] - 1, faults.EVER) if case.call else 0
         self.faults.arm(case.number, case.call, last, case.code)
-        one = run.Run(self.site, self.faults, options)
+        one = self.scenario.Run(self.site, self.faults, options)
         began = time.monotonic()
         try:
             wrong = one.judge()
         finally:
             one.close()
         seconds = time.monotonic() - began
+        if not case.call and not one.served:  # nothing fails
+            wrong = wrong or "it doesn't serve"
         calls = self.faults.calls()
-        # A transfer of one byte takes many turns; nothing else does but waiting, as for a name server that is asked again
-        # two seconds later: there are timers meanwhile. A loop that spins takes ten thousand turns a second and more.
+        # A transfer of one byte takes many turns. Only waiting does so too, such as for a name server that is asked
+        # again two seconds later: timers run meanwhile. A loop that spins takes ten thousand turns a second and more.
         most = options["turns"] + TURNS_A_SECOND * seconds
         if not wrong and case.code >= 0 and calls.get("epoll_wait", 0) > most:
             wrong = "spins: %d turns in %.1f s" % (calls["epoll_wait"], seconds)
@@ -76,14 +80,14 @@ def limit_descriptors(options, limit):
 
 
 def times(function, error):
-    """Lua tries an allocation again; what only chance causes doesn't last."""
+    """Lua tries an allocation again; a failure by chance doesn't last."""
     if function == "memory":
         return "once", "twice", "on"
     return "once", "5 times" if error in ("EAGAIN", "EINTR") else "on"
 
 
 def cases(options):
-    """-> all of them; the limit of turns is set from the run in which nothing fails"""
+    """-> all of them; sets the limit of turns from the run in which nothing fails"""
     worker, counts = Worker(options), {}
     for function in "nothing", "memory":
         wrong, text, counts[function] = worker.try_case(Case(function, faults.NOTHING, 0, "none", 0, "once"))
@@ -96,13 +100,13 @@ def cases(options):
             for error, code in faults.errors(function):
                 for how in times(function, error):
                     found.append(Case(function, number, call, error, code, how))
-    # With fewer, it is the dynamic linker that fails.
+    # With fewer, the dynamic linker fails.
     found += [Case("descriptors", faults.NOTHING, limit, "limit", 0, "on") for limit in range(5, 24)]
     return found
 
 
 def part(chosen, size):
-    """Of each function as many as of the others, from its first call to its last."""
+    """Equally many of each function, from its first call to its last."""
     by_function = {}
     for case in chosen:
         by_function.setdefault(case.function, []).append(case)
@@ -130,6 +134,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", default="build/moonport")
     parser.add_argument("--library", default="build/asan/spec/faults.so")
+    parser.add_argument("--tls", action="store_true", help="service_tls.lua instead of service.lua")
     parser.add_argument("--part", type=int)
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--patience", type=float, default=10, help="seconds")

@@ -1,7 +1,7 @@
 /*
- * How many times a server calls accept4, by the linker's --wrap: for each client once, and for a crowd more
- * and more at once. That a shortage of descriptors is noticed, and its end, is looked at with a shortage of
- * the test's own; so are the other errors.
+ * How many times a server calls accept4, counted by the linker's --wrap: once for each client, and more and
+ * more at once for a crowd. The tests simulate shortages of descriptors and other errors, to see that their
+ * beginning and end are noticed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,8 +16,8 @@
 #include "service.h"
 
 static struct {
-    int error; /* that each call fails with, 0 = none */
-    int times; /* so many calls, and no more */
+    int error; /* of each failing call, 0 = none */
+    int times; /* the number of calls that fail */
     int made, in_vain;
 } accepts;
 
@@ -153,7 +153,7 @@ static void tells_of_each_shortage_once(void **fixture) {
         assert_int_equal(shortages(*fixture), i);
         close(freed);
         turn(state);
-        assert_int_equal(shortages(*fixture), i); /* one has ended, but the shortage hasn't */
+        assert_int_equal(shortages(*fixture), i); /* one client has left, but the shortage continues */
         turn(state);
         assert_int_equal(shortages(*fixture), i);
         fail_with(0, 0);
@@ -165,7 +165,7 @@ static void tells_of_each_shortage_once(void **fixture) {
     }
 }
 
-/* accept(2): errors of the network that are the next client's are to be passed over. */
+/* accept(2): network errors concern the next client, and the server must skip them. */
 static void passes_over_clients_that_have_gone(void **fixture) {
     static const int errors[] = {ECONNABORTED, EPROTO, ENOPROTOOPT, EHOSTDOWN,  EHOSTUNREACH,
                                  ENETDOWN,     ENONET, EOPNOTSUPP,  ENETUNREACH};
@@ -189,7 +189,7 @@ static const char *code(lua_State *L) {
     return text;
 }
 
-/* It neither goes on for ever nor says that there are no descriptors. */
+/* The server must neither loop for ever nor report a lack of descriptors. */
 static void tells_what_stands_in_the_way_and_rests(void **fixture) {
     static const struct {
         int error;
@@ -207,7 +207,7 @@ static void tells_what_stands_in_the_way_and_rests(void **fixture) {
         fail_with(rows[i].error, 1000);
         for (int k = 0; k < 200; k++)
             turn(state);
-        assert_in_range(accepts.times, 1000 - 70, 999); /* but for those who may have gone, one try */
+        assert_in_range(accepts.times, 1000 - 70, 999); /* each client may have left; and one try */
         assert_int_equal(shortages(*fixture), i + 1);
         assert_string_equal(code(*fixture), rows[i].code);
         fail_with(0, 0);

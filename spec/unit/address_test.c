@@ -1,6 +1,6 @@
 /*
- * Host addresses. What the tables expect is what QHostAddress does, unless the name of a test says otherwise.
- * A table is a string of words, with two blanks between what belongs together; "-" is the empty text.
+ * Host addresses. The tables expect what QHostAddress does, unless the name of a test says otherwise. A table
+ * is a string of words; two blanks separate the groups. "-" is the empty text.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -45,7 +45,7 @@ static int next_int(const char **table) {
     return (int)strtol(text, NULL, 10);
 }
 
-/* Parses a copy of exactly that size, so that AddressSanitizer sees any byte read behind it. */
+/* Parses a copy of exactly that size, so that AddressSanitizer sees a read past its end. */
 static int parse(mp_address *address, const char *text, size_t length) {
     char *copy = malloc(length ? length : 1);
 
@@ -56,7 +56,7 @@ static int parse(mp_address *address, const char *text, size_t length) {
     return result;
 }
 
-/* The address of a text that must be one; the empty one is Null. */
+/* The address for a valid text; the empty text gives Null. */
 static mp_address address_of(const char *text) {
     mp_address address;
 
@@ -81,7 +81,7 @@ static void assert_formats_as(const mp_address *address, const char *expected) {
     assert_int_equal(length, strlen(expected));
 }
 
-/* Pairs of a text and what its address is written as. */
+/* Pairs of a text and the text that its address is written as. */
 static void assert_parses(const char *table, int protocol) {
     word text, expected;
     while (next(&table, text) && next(&table, expected)) {
@@ -141,7 +141,7 @@ TEST(refuses_what_is_no_literal_and_leaves_null) {
         "\302\2401.2.3.4 1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111");
 }
 
-/* The number conversion that Qt uses lets most of these through, inet_aton doesn't. */
+/* Qt's number conversion accepts most of these; inet_aton doesn't. */
 TEST(refuses_signs_and_binary_numbers_and_unknown_scopes_unlike_qt) {
     assert_no_addresses("+1 1.+2 0b1 ::0x7f fe80::1% fe80::1%nosuchif fe80::1%longer-than-any-interface");
 }
@@ -279,7 +279,7 @@ TEST(refuses_a_sockaddr_of_another_family) {
     assert_int_equal(port, 0);
 }
 
-/* Each class is asked for by the question at the place of its bit. */
+/* The position of a class's bit is the index of its question. */
 static bool (*const questions[])(const mp_address *) = {
     mp_address_is_loopback,    mp_address_is_multicast,  mp_address_is_broadcast,
     mp_address_is_link_local,  mp_address_is_site_local, mp_address_is_unique_local_unicast,

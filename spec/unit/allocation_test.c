@@ -1,8 +1,8 @@
 /*
- * The n-th allocation fails, for every n: of Lua's allocator, and of host/'s malloc, calloc and realloc (the
- * linker's --wrap). On the way accept, echo, wait, handler error, close nothing may crash, leak or abort, and
- * afterwards the service must answer again. One failure alone is tried, and that nothing can be allocated
- * from then on.
+ * For every n, the n-th allocation fails: of Lua's allocator, and of host/'s malloc, calloc and realloc (the
+ * linker's --wrap). Accept, echo, wait, handler error and close must not crash, leak or abort, and afterwards
+ * the service must answer again. Either that one allocation fails, or all from then on.
+ * #thorough: it computes for long
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +21,7 @@
 #include "service.h"
 
 static const char service[] =
-    /* Lua 5.4 itself never recovers when its first large buffer fails half-way: it is made before. */
+    /* Lua 5.4 itself never recovers if its first large buffer fails half-way, so it is made before. */
     "_ = (' '):rep(20000)\n"
     "local moonport = require 'moonport'\n"
     "local server = moonport.TcpServer()\n"
@@ -67,7 +67,8 @@ static void scenario(binding_state *state, int port) {
     say(state, fd, "spawn");
     say(state, fd, "fail");
     close(fd);
-    /* Two at once, of which one doesn't read: what is sent from where it lies must be copied then. */
+    /* Two at once, and the peer of one doesn't read: its output, sent from where it lies, must then be
+       copied. */
     fd = connect_client(port);
     int late = connect_client(port), least = 1;
     (void)setsockopt(late, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
@@ -97,7 +98,7 @@ static void assert_answers(binding_state *state, int port) {
     close(fd);
 }
 
-/* Runs the scenario on a fresh service; false when it had fewer allocations than would fail. */
+/* Runs the scenario on a new service; false if it made fewer allocations than would fail. */
 static bool try_failure(failure *which, unsigned from, unsigned to) {
     lua_State *L = lua_newstate(allocate, NULL);
     binding_state *state = start_service(L, service, 0);
@@ -139,7 +140,7 @@ static void host_fails_from_then_on(void **unused) {
     sweep(&host_failure, UINT_MAX);
 }
 
-/* A client for whom there is no socket waits for one; it isn't sent away. */
+/* A client waits until there is memory for its socket; it isn't rejected. */
 static void keeps_a_client_until_there_is_a_socket(void **unused) {
     lua_State *L = lua_newstate(allocate, NULL);
     binding_state *state = start_service(L, service, 0);
@@ -162,7 +163,7 @@ static void keeps_a_client_until_there_is_a_socket(void **unused) {
     assert_int_equal(recv(fd, &byte, 1, 0), 1);
     close(fd);
     assert_answers(state, port);
-    /* One that waits when the service ends leaves nothing behind. */
+    /* If a client still waits when the service ends, nothing is left behind. */
     lua_failure = (failure){.armed = true, .from = 1, .to = UINT_MAX};
     fd = connect_client(port);
     for (int i = 0; i < 5; i++)

@@ -1,5 +1,5 @@
 /*
- * Read buffers: the search for a line, which goes on where the last one ended.
+ * Read buffers: the search for a line, which continues where the last one ended.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,14 +16,14 @@
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 
-/* A number below `limit`; the same ones in each run. */
+/* A number below `limit`; each run gives the same ones. */
 static size_t below(size_t limit) {
     static uint32_t random = 1;
     random = random * 1664525 + 1013904223;
     return (random >> 8) % limit;
 }
 
-/* What mp_buffer_line should give, by looking at all of it. */
+/* The result that mp_buffer_line should give, found by searching everything. */
 static size_t first_line(const mp_buffer *buffer) {
     const char *start = buffer->data + buffer->start;
     const char *newline = memchr(start, '\n', mp_buffer_size(buffer));
@@ -34,7 +34,7 @@ TEST(looks_at_no_byte_twice_while_it_stays_in_its_place) {
     mp_buffer *buffer = NULL;
     assert_int_equal(mp_buffer_append(&buffer, "xxxx", 4), 0);
     assert_int_equal(mp_buffer_line(buffer), 0);
-    buffer->data[buffer->start] = '\n'; /* behind its back */
+    buffer->data[buffer->start] = '\n'; /* changed without its knowledge */
     assert_int_equal(mp_buffer_append(&buffer, "x", 1), 0);
     assert_int_equal(mp_buffer_line(buffer), 0);
     assert_int_equal(mp_buffer_append(&buffer, "x\nx", 3), 0);

@@ -1,5 +1,5 @@
 /*
- * Connecting, with a clock that the test puts forward: the whole process's.
+ * Connecting, with a clock that the test advances, for the whole process.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -50,7 +50,7 @@ static void a_connection_that_is_there_when_its_time_is_over_counts(void **state
     (void)state;
     int listener = listen_anywhere(&port);
     assert_int_equal(mp_network_new(&none, &no_network, NULL, &network), 0);
-    mp_loop_ref(&network->loop); /* it goes on */
+    mp_loop_ref(&network->loop); /* it keeps running */
     mp_tcp_socket_init(&socket, network);
     assert_int_equal(mp_tcp_socket_connect(&socket, "127.0.0.1", port, MP_READ_WRITE, MP_PROTOCOL_ANY), 0);
     mp_loop_settle(&network->loop);
@@ -86,7 +86,7 @@ static void any_is_bound_without_ipv6(void **state) {
     mp_address_set_any(&any);
     no_ipv6 = true;
     assert_int_equal(mp_network_new(&none, &no_network, NULL, &network), 0);
-    mp_loop_ref(&network->loop); /* it goes on */
+    mp_loop_ref(&network->loop); /* it keeps running */
     mp_tcp_socket_init(&socket, network);
     assert_int_equal(mp_tcp_socket_bind(&socket, &any, 0, MP_BIND_DEFAULT), MP_FAULT_NONE);
     mp_tcp_socket_local_address(&socket, &local, &bound);

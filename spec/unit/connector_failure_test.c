@@ -1,6 +1,6 @@
 /*
- * Each step of a connect fails, by the linker's --wrap: for memory, for a descriptor, at once, later, and
- * when the connection is there. Each is told once, and nothing stays behind.
+ * Each step of a connect fails, by the linker's --wrap: for lack of memory or a descriptor, at once, later,
+ * and after the connection is established. Each failure is reported once, and nothing is left behind.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -67,7 +67,7 @@ static enum mp_fault connect_to(const char *host) {
     return mp_tcp_socket_connect(&ours->socket, host, port, MP_READ_WRITE, MP_PROTOCOL_ANY);
 }
 
-/* The connect fails, and the next one doesn't. */
+/* The connect fails; the next one succeeds. */
 static void assert_fails(enum mp_fault fault) {
     char expected[100];
     assert_int_equal(connect_to("127.0.0.1"), MP_FAULT_NONE);
@@ -105,7 +105,7 @@ TEST(the_peer_refuses) {
     assert_fails(MP_FAULT_CONNECTION_REFUSED);
 }
 
-/* The listener's queue is full: the system drops what comes. */
+/* The listener's queue is full: the system drops further connects. */
 TEST(nothing_comes_in_time) {
     struct sockaddr_in address;
     socklen_t length = sizeof address;
@@ -126,7 +126,7 @@ TEST(nothing_comes_in_time) {
         close(others[i]);
 }
 
-/* On a descriptor of its own, which goes with the failure. */
+/* On its own descriptor, which is closed with the failure. */
 TEST(a_bound_socket_fails) {
     mp_address address;
     char expected[100];
@@ -142,7 +142,7 @@ TEST(a_bound_socket_fails) {
     assert_int_equal(mp_stream_descriptor(stream_of(ours)), -1);
 }
 
-/* The n-th allocation of a connect fails, or all from it on. */
+/* The n-th allocation of a connect fails, or all from the n-th on. */
 static bool try_failure(unsigned from, unsigned to) {
     void *unused = NULL;
     mp_limits *limits;
@@ -173,7 +173,7 @@ TEST(there_is_no_memory) {
     }
 }
 
-/* A name, for which a resolver is made. */
+/* A name makes the network create a resolver. */
 TEST(there_is_no_memory_for_a_lookup) {
     unsigned n = 1;
     for (bool reached = true; reached; n++) {

@@ -1,5 +1,5 @@
 /*
- * The descriptors that a network owns, and who waits for one to become free.
+ * The descriptors that a network owns, and waiting for a free one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +20,7 @@
 typedef struct waiting {
     mp_starving starving;
     int freed;
-    struct waiting *ends; /* which waits no longer then */
+    struct waiting *ends; /* stops the wait of this one */
     bool again;           /* waits again at once */
 } waiting;
 
@@ -110,7 +110,8 @@ TEST(tells_nobody_who_waits_no_longer) {
     assert_int_equal(second.freed, 0);
 }
 
-/* Somebody else may have taken it already. It was told again, at once and for ever. */
+/* Another one may already have taken the descriptor. A waiter that waited again was called at once, for
+   ever. */
 TEST(tells_who_waits_again_the_next_time) {
     first.again = true;
     mp_descriptor_await(network, &first.starving);

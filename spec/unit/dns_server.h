@@ -1,7 +1,7 @@
 /*
- * A name server for the unit tests, on 127.0.0.1 and the test's own loop: it answers, refuses, keeps silent
- * or answers late, as its records say, and counts the questions. It knows A, AAAA and CNAME, and no more of
- * DNS than that.
+ * A name server for the unit tests, on 127.0.0.1 and the test's own loop. Its records say whether it answers,
+ * refuses, stays silent or answers late. It counts the questions. It supports A, AAAA and CNAME, and no more
+ * of DNS.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,8 +25,8 @@ enum dns_mode {
     DNS_SILENT,
     DNS_SILENT_ON_AAAA,
     DNS_SILENT_ON_A,
-    DNS_LATE,      /* when dns_server_release is called */
-    DNS_TRUNCATED, /* over UDP: the client shall come again with TCP */
+    DNS_LATE,      /* answered at dns_server_release */
+    DNS_TRUNCATED, /* over UDP: the client must ask again over TCP */
     DNS_NONSENSE
 };
 
@@ -50,7 +50,7 @@ typedef struct dns_server {
     struct ev_loop *loop;
     ev_io udp, tcp, connection; /* none keeps the loop running */
     char address[32];           /* 127.0.0.1:port */
-    dns_record *records;        /* ends with one without name, which all others share */
+    dns_record *records;        /* the last has no name, and matches all other names */
     unsigned connections;
     dns_packet late[16];
     size_t late_count;
@@ -91,7 +91,7 @@ static inline uint8_t *dns_put_record(uint8_t *at, uint32_t name, uint32_t type,
     return at + size;
 }
 
-/* The name of the question; returns the question's size. */
+/* Reads the name of the question; returns the question's size. */
 static inline size_t dns_question(const dns_packet *packet, char name[256]) {
     const uint8_t *at = packet->bytes + 12;
     size_t length = 0;
@@ -133,7 +133,7 @@ static inline bool dns_answer(dns_packet *packet, const dns_record *record, bool
     else if (record->mode == DNS_TRUNCATED && !stream)
         flags |= 0x200;
     else if (record->mode == DNS_NONSENSE)
-        count = 3; /* and none follows */
+        count = 3; /* and no records follow */
     else if (text) {
         if (record->alias_ttl) {
             at = dns_put_record(at, owner, DNS_TYPE_CNAME, record->alias_ttl, alias, sizeof alias);
@@ -156,7 +156,7 @@ static inline void dns_send(dns_server *server, const dns_packet *packet) {
            sizeof packet->from);
 }
 
-/* Reads and answers what has come over UDP. */
+/* Reads and answers what has arrived over UDP. */
 static inline void dns_server_poll(dns_server *server) {
     dns_packet packet;
     socklen_t length = sizeof packet.from;
@@ -176,7 +176,7 @@ static inline void dns_server_poll(dns_server *server) {
     }
 }
 
-/* Answers what came late, as if it were in time. */
+/* Sends the late answers as if they were in time. */
 static inline void dns_server_release(dns_server *server) {
     while (server->late_count > 0) {
         dns_packet *packet = &server->late[--server->late_count];
@@ -217,7 +217,7 @@ static inline void dns_on_connection(struct ev_loop *loop, ev_io *io, int events
     dns_watch(server, &server->connection, accept(io->fd, NULL, NULL), dns_on_stream);
 }
 
-/* UDP and TCP on one port; the other protocol may have taken a port, hence the tries. */
+/* UDP and TCP on one port. Another socket may have the port in the other protocol, so this tries several. */
 static inline void dns_server_start(dns_server *server, struct ev_loop *loop, dns_record *records) {
     struct sockaddr_in name;
     socklen_t length = sizeof name;

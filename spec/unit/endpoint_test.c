@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <string.h>
 
 #include "data/endpoint.h"
 
@@ -53,8 +54,11 @@ static void scopes_are_places(void **state) {
 }
 
 static void paths_are_compared_alone(void **state) {
-    char copy[] = "/run/a";
-    mp_endpoint a = {.path = "/run/a"}, b = {.path = copy, .port = 9}, c = {.path = "/run/b"};
+    mp_local_name run_a, again, run_b;
+    assert_int_equal(mp_local_name_parse(&run_a, "unix:/run/a", 11), 0);
+    assert_int_equal(mp_local_name_set(&again, "/run/a", 6, false), 0);
+    assert_int_equal(mp_local_name_parse(&run_b, "unix:/run/b", 11), 0);
+    mp_endpoint a = {.local = &run_a}, b = {.local = &again, .port = 9}, c = {.local = &run_b};
     mp_endpoint none = {.port = 0};
     (void)state;
     mp_address_set_null(&none.address);

@@ -1,6 +1,6 @@
 /*
- * Allocations that fail on demand: of a Lua state, and of the C code that is linked with the linker's --wrap
- * for malloc, calloc and realloc. A test arms one of the two and finds in `count` how far it came.
+ * Allocations that fail on demand: those of a Lua state, and those of C code linked with the linker's --wrap
+ * for malloc, calloc and realloc. A test arms one of the two, and `count` shows how many requests there were.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,7 +19,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 
-/* Fails requests number `from` to `to`. Lua collects and asks again: one failure for it takes two. */
+/* Fails requests number `from` to `to`. Lua collects garbage and tries again, so it takes two to fail one of
+   its allocations. */
 typedef struct failure {
     bool armed;
     unsigned count, from, to;

@@ -1,5 +1,5 @@
 /*
- * Idle time-outs, with a clock that the test puts forward: libev's too, as it is the whole process's.
+ * Idle time-outs, with a clock that the test advances for the whole process, libev included.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -41,7 +41,7 @@ static mp_loop own, *loop = &own;
 typedef struct watched {
     mp_idle idle;
     int ends;
-    bool stays; /* a byte is there after all */
+    bool stays; /* a byte arrived after all */
 } watched;
 
 static void due(mp_idle *idle) {
@@ -57,7 +57,7 @@ static int set_up(void **state) {
     (void)state;
     int result = mp_loop_init(loop, &none, &phases, NULL);
     if (result == 0)
-        mp_loop_ref(loop); /* it goes on */
+        mp_loop_ref(loop); /* it keeps running */
     return result;
 }
 
@@ -111,8 +111,7 @@ TEST(begins_anew_with_another_time) {
     assert_int_equal(one.ends, 1);
 }
 
-/* Each with its own time-out there was a list for each, and a walk over all of them for every byte's
-   socket. */
+/* Once there was a list for each different time-out, and every socket's byte searched all lists. */
 TEST(keeps_many_different_times_apart) {
     static watched many[500];
     memset(many, 0, sizeof many);
@@ -132,7 +131,7 @@ TEST(keeps_many_different_times_apart) {
     put_forward(loop, 1);
 }
 
-/* The turn in which the time is over receives first, so that a byte that is there counts. */
+/* The turn in which the time is over receives first, so that an available byte counts. */
 typedef struct input {
     ev_io watcher;
     watched *one;

@@ -1,7 +1,7 @@
 /*
- * Input that becomes strings where it lies: the bytes are right, the strings live as long as they are kept,
- * and their memory is used again or given back on demand; where it can't be given away, and when all of it
- * is, strings are copies.
+ * Input that becomes strings without a copy: the bytes are right, the strings stay valid as long as they are
+ * referenced, and their memory is reused, or returned on demand. If the memory can't be given to a string, or
+ * all of it is in use, the strings are copies.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,8 +20,9 @@
 
 static lua_State *L;
 
-/* `get(text, take)` has a client send `text`, and returns the array of what `take(socket)`, the server's
-   handler, has returned until it is all there; `kept(array)` counts the strings in it that are input. */
+/* `get(text, take)` has a client send `text`. It returns the array of results of `take(socket)`, which the
+   server's handler calls until everything has arrived. `kept(array)` counts the strings in it that are
+   input. */
 static const char tools[] =
     "local moonport = require 'moonport'\n"
     "local server, client, got = moonport.TcpServer(), moonport.TcpSocket()\n"
@@ -52,7 +53,7 @@ static int is_input(lua_State *M) {
     return 1;
 }
 
-/* A place in the middle of a string; and is there memory? */
+/* A place in the middle of a string, and whether there is memory behind it. */
 static int middle_of(lua_State *M) {
     size_t size;
     const char *text = lua_tolstring(M, 1, &size);
@@ -116,7 +117,7 @@ static void gives_memory_back(void **state) {
         "  trim()\n"
         "  local n = 0\n"
         "  for _, place in ipairs(places) do if hasMemory(place) then n = n + 1 end end\n"
-        "  assert(n <= 1, n)\n" /* that the loop receives into */
+        "  assert(n <= 1, n)\n" /* the one that the loop receives into */
         "end\n");
 }
 

@@ -1,6 +1,6 @@
 /*
- * How long a closed connection's descriptor is kept for the peer's sake, with a clock that the test puts
- * forward: libev's too, as it is the whole process's. The system's own is another.
+ * How long a closed connection's descriptor stays open for the peer, with a clock that the test advances for
+ * the whole process, libev included. The system's own clock differs.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +55,7 @@ static int set_up(void **state) {
     fcntl(peer, F_SETFL, O_NONBLOCK);
     if (mp_network_new(&none, &no_network, NULL, &network) < 0)
         return -1;
-    mp_loop_ref(&network->loop); /* it goes on */
+    mp_loop_ref(&network->loop); /* it keeps running */
     return 0;
 }
 
@@ -70,7 +70,7 @@ static void run(void) {
     ev_run(network->loop.ev, EVRUN_NOWAIT);
 }
 
-/* Half seconds, one after another. */
+/* Advances by half seconds, one after another. */
 static void pass(int halves) {
     for (int i = 0; i < halves; i++) {
         skew += 0.5;
@@ -148,7 +148,7 @@ TEST(throws_so_much_away_and_no_more) {
 
 TEST(keeps_no_descriptor_of_a_peer_that_sends_nothing) {
     const struct timespec pause = {.tv_sec = 2, .tv_nsec = 100000000};
-    nanosleep(&pause, NULL); /* the system tells how long that is */
+    nanosleep(&pause, NULL); /* the system counts this time */
     assert_false(mp_linger(network, ours));
     assert_true(is_open());
     close(ours);

@@ -1,6 +1,6 @@
 /*
- * Host names as they are asked for: folded, and internationalised ones in ASCII. name_without_idn_test is the
- * same file for a build without libidn2.
+ * Host names in the form in which they are asked: folded, and internationalised ones in ASCII.
+ * name_without_idn_test is the same file for a build without libidn2.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,7 +34,7 @@ static const struct {
     {"fa\303\237.test", IDN("xn--fa-hia.test")},                           /* IDNA2008, not 2003's "fass" */
     {"\344\276\213\343\201\210\343\200\202test", IDN("xn--r8jz45g.test")}, /* with an ideographic full stop */
     {"_b\303\274.test", IDN("xn--_b-yka.test")},
-    {"\377\376.test", IDN("")},                   /* no UTF-8 */
+    {"\377\376.test", IDN("")},                   /* not UTF-8 */
     {"a\342\200\213b\342\200\250.test", IDN("")}, /* a line separator */
 };
 

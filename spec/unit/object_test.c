@@ -1,5 +1,5 @@
 /*
- * Objects and the queue of their signals: order, growth, objects that vanish meanwhile, and a machine without
+ * Objects and the queue of their signals: order, growth, objects destroyed meanwhile, and a machine without
  * memory (the linker's --wrap).
  *
  * SPDX-License-Identifier: MIT
@@ -107,7 +107,7 @@ TEST(delivers_signals_and_steps_in_their_order) {
 }
 
 TEST(grows_with_its_beginning_anywhere) {
-    for (int turn = 0; turn < 300; turn++) { /* the ring's beginning goes around */
+    for (int turn = 0; turn < 300; turn++) { /* the beginning of the ring wraps around */
         tell(&a, turn);
         deliver(1);
     }
@@ -142,7 +142,7 @@ TEST(forgets_what_waits_for_an_object_that_vanishes) {
         tell(i % 2 ? &a : &b, i / 2);
     mp_object_destroy(&a.object);
     assert_int_equal(a.object.queued, 0);
-    memset(&a, 0x55, sizeof a); /* nobody looks at it any more */
+    memset(&a, 0x55, sizeof a); /* nobody reads it any more */
     deliver(1000);
     assert_int_equal(count, 500);
     assert_in_order(0);

@@ -1,7 +1,6 @@
 /*
- * The poll can't watch a descriptor: epoll_ctl fails, as with the system's bound for watches or without
- * memory. libev stops the watcher then and says so once, so that whoever doesn't listen to that waits for
- * ever.
+ * The poll can't watch a descriptor: epoll_ctl fails, as at the system's limit for watches or without memory.
+ * libev then stops the watcher and reports it once; whoever ignores the report waits for ever.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -104,7 +103,7 @@ static void ends_a_connection_with_an_error(void **fixture) {
     (void)fixture;
     for (int i = 0; i < 2; i++) {
         char byte;
-        turns(); /* the listener is watched */
+        turns(); /* the poll watches the listener */
         int fd = connect_client(port);
         fail_with(errors[i], 1);
         turns();
@@ -146,7 +145,7 @@ static void takes_no_attempt_for_a_connection(void **fixture) {
     close(listener);
 }
 
-static int words; /* of a descriptor that is read, and at last of one that can't be */
+static int words; /* of a readable descriptor, and at last of one that can't be watched */
 
 static void on_readable(mp_readable *readable) {
     words += readable->deaf ? 100 : 1;

@@ -1,7 +1,8 @@
 /*
- * The pool of the program: what it gives out is what was asked for, keeps its contents and overlaps nothing;
- * addresses that are used up leave the rest to malloc; what was given back serves other sizes, and its memory
- * is given back on demand; and Lua runs on it.
+ * The pool of the program: blocks have the requested size, keep their contents and don't overlap. When the
+ * addresses are used up, malloc serves the rest. Returned blocks serve other sizes, and their memory is
+ * returned on demand. Lua runs on the pool.
+ * #thorough: it computes for long
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +19,7 @@
 #include "memory/pool.h"
 #include "resident.h"
 
-#define COUNT 20000 /* more than the pool takes */
+#define COUNT 20000 /* more than the pool has room for */
 
 typedef struct block {
     unsigned char *bytes;
@@ -28,14 +29,14 @@ typedef struct block {
 
 static block blocks[COUNT];
 static uint32_t seed = 7;
-static lua_Alloc allocate; /* the pool's, as Lua has it */
+static lua_Alloc allocate; /* the pool's, as Lua gets it */
 
 static uint32_t dice(uint32_t below) {
     seed = seed * 1664525 + 1013904223;
     return (seed >> 8) % below;
 }
 
-/* Mostly small, some of each class, some of malloc's. */
+/* Mostly small sizes, some of each class, and some for malloc. */
 static size_t some_size(void) {
     uint32_t kind = dice(10);
     return 1 + (kind < 6 ? dice(128) : kind < 9 ? dice(1700) : dice(17000));
@@ -88,7 +89,7 @@ static void keeps_contents(void **state) {
     free_all();
 }
 
-/* Fills the pool with blocks of one size; returns how many of them lie side by side with the one before. */
+/* Fills the pool with blocks of one size; returns how many are directly after the previous one. */
 static int fill(size_t size) {
     int beside = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -100,7 +101,7 @@ static int fill(size_t size) {
     return beside;
 }
 
-/* malloc never puts blocks side by side: it needs a header. */
+/* malloc never places blocks directly side by side, because it needs a header. */
 static void serves_other_sizes_with_what_was_given_back(void **state) {
     int first = fill(512);
     (void)state;
@@ -131,7 +132,7 @@ static void gives_memory_back(void **state) {
     program_trim_pool();
     assert_in_range(spare, SOME / 4, SOME);
     assert_in_range(count_resident(pages, SOME), 0,
-                    SOME / 10); /* one slab stays, and where the others begin */
+                    SOME / 10); /* one slab stays, and the first pages of the others */
 }
 
 static void runs_lua(void **state) {

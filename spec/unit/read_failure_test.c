@@ -1,7 +1,7 @@
 /*
- * Reading fails (the linker's --wrap for recv) after the system has taken only a part of what was written,
- * while writing would still go. No peer brings that about at will. What errorOccurred's handler writes then
- * must be sent from memory that is still there.
+ * Reading fails (the linker's --wrap for recv) after the system has taken only a part of the output, while
+ * writing would still work. No peer can cause this at will. What errorOccurred's handler then writes must be
+ * sent from memory that is still valid.
  *
  * SPDX-License-Identifier: MIT
  */

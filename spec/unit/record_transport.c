@@ -50,7 +50,7 @@ static record_transport *state_of(const mp_stream *stream) {
     return stream->extras->carrier.state;
 }
 
-/* Puts a record behind what is to be sent. False: there is no memory. */
+/* Adds a record to the output. False: there is no memory. */
 static bool put_record(record_transport *own, enum record_type type, const char *body, size_t size) {
     char header[RECORD_HEADER] = {(char)type, (char)(size >> 8), (char)size};
     if (!record_append(&own->out, header, sizeof header) || !record_append(&own->out, body, size))
@@ -59,7 +59,7 @@ static bool put_record(record_transport *own, enum record_type type, const char 
     return true;
 }
 
-/* What it wants of the poll beside: to send what is its own. */
+/* What it also wants from the poll: to send its own output. */
 static uint8_t wanted(const record_transport *own) {
     return own->out.size > 0 ? EV_WRITE : 0;
 }
@@ -77,6 +77,15 @@ static mp_transport_result suspended(void) {
     return (mp_transport_result){.outcome = MP_TRANSPORT_SUSPENDED};
 }
 
+static mp_transport_result congested(void) {
+    return (mp_transport_result){.outcome = MP_TRANSPORT_CONGESTED};
+}
+
+/* `sent`: what give_output has answered. */
+static bool is_congested(int sent) {
+    return sent == -ENOBUFS || sent == -ENOMEM;
+}
+
 static mp_transport_result failed(record_transport *own, enum mp_transport_outcome outcome,
                                   enum mp_fault fault, const char *text) {
     own->text = text;
@@ -87,7 +96,7 @@ static mp_transport_result out_of_memory(record_transport *own) {
     return failed(own, MP_TRANSPORT_BROKEN, MP_FAULT_RESOURCE, NULL);
 }
 
-/* Opens the records that are complete. False: there is no memory. */
+/* Opens the complete records. False: there is no memory. */
 static bool open_records(record_transport *own) {
     while (!own->broken && !own->parted && own->raw.size >= RECORD_HEADER) {
         const unsigned char *header = (const unsigned char *)own->raw.data;
@@ -119,7 +128,7 @@ static bool open_records(record_transport *own) {
     return true;
 }
 
-/* Receives what is there, once. 1, 0 at the end or when nothing is there, or -errno. */
+/* Receives once. Returns 1; 0 at the end or if there is nothing; or -errno. */
 static int take_input(mp_stream *stream) {
     record_transport *own = state_of(stream);
     static char data[70000];
@@ -132,7 +141,7 @@ static int take_input(mp_stream *stream) {
     return n > 0 ? 1 : n == -EAGAIN || n == 0 ? 0 : (int)n;
 }
 
-/* Sends what is to be sent. 0, or -errno, -EAGAIN if not all has left. */
+/* Sends the output. Returns 0 or -errno; -EAGAIN if some is left. */
 static int give_output(mp_stream *stream) {
     record_transport *own = state_of(stream);
     if (own->send_error)
@@ -176,6 +185,8 @@ static mp_transport_result handshake(mp_stream *stream) {
         return out_of_memory(own);
     own->greeted = true;
     int sent = give_output(stream);
+    if (is_congested(sent))
+        return congested();
     if (sent < 0 && sent != -EAGAIN)
         return failed(own, MP_TRANSPORT_BROKEN, mp_fault_from_errno(MP_ATTEMPT_WRITE, -sent), NULL);
     int received = own->heard ? 0 : take_input(stream);
@@ -202,6 +213,10 @@ static mp_transport_result receive(mp_stream *stream, void *data, size_t size) {
     own->late |= !own->heard || size == 0;
     if (own->suspends)
         return suspended();
+    if (own->congestions > 0) {
+        own->congestions--;
+        return congested();
+    }
     bool stopped = own->stops_to_answer && own->out.size > 0;
     int received = 0;
     if (!stopped && !open_records(own))
@@ -229,7 +244,7 @@ static mp_transport_result receive(mp_stream *stream, void *data, size_t size) {
     return again(own, own->stops_to_answer && own->out.size > 0 ? EV_WRITE : 0);
 }
 
-/* Is it offered what it was offered before? */
+/* Checks that it is offered the same bytes as before. */
 static void compare(record_transport *own, const struct iovec *vectors, int count) {
     size_t at = 0;
     for (int i = 0; i < count; i++) {
@@ -243,15 +258,21 @@ static void compare(record_transport *own, const struct iovec *vectors, int coun
     record_drop(&own->offered, own->offered.size);
 }
 
-static mp_transport_result wait_with(record_transport *own, const struct iovec *vectors, int count,
-                                     int waits) {
+/* The answer to a send that has to be repeated. */
+static mp_transport_result offered_again(record_transport *own, const struct iovec *vectors, int count,
+                                         mp_transport_result answer) {
     for (int i = 0; i < count; i++)
         if (!record_append(&own->offered, vectors[i].iov_base, vectors[i].iov_len))
             return out_of_memory(own);
-    return again(own, waits);
+    return answer;
 }
 
-/* One record of what there is. Returns its size, or -ENOMEM. */
+static mp_transport_result wait_with(record_transport *own, const struct iovec *vectors, int count,
+                                     int waits) {
+    return offered_again(own, vectors, count, again(own, waits));
+}
+
+/* Makes one record of the offered bytes. Returns its size, or -ENOMEM. */
 static ssize_t gather(record_transport *own, const struct iovec *vectors, int count) {
     record_bytes body = {0};
     size_t most = own->most ? own->most : RECORD_MOST;
@@ -273,6 +294,8 @@ static mp_transport_result send_some(mp_stream *stream, const struct iovec *vect
     if (own->suspends)
         return suspended();
     int sent = give_output(stream);
+    if (is_congested(sent))
+        return offered_again(own, vectors, count, congested());
     if (sent < 0 && sent != -EAGAIN)
         return failed(own, MP_TRANSPORT_BROKEN, mp_fault_from_errno(MP_ATTEMPT_WRITE, -sent), NULL);
     if (sent == -EAGAIN)
@@ -294,6 +317,8 @@ static mp_transport_result send_some(mp_stream *stream, const struct iovec *vect
         return out_of_memory(own);
     own->unticked = true;
     sent = give_output(stream);
+    if (is_congested(sent))
+        sent = -EAGAIN; /* the next call finds out */
     if (sent < 0 && sent != -EAGAIN)
         return failed(own, MP_TRANSPORT_BROKEN, mp_fault_from_errno(MP_ATTEMPT_WRITE, -sent), NULL);
     if (sent == 0)
@@ -326,6 +351,8 @@ static mp_transport_result goodbye(mp_stream *stream) {
         return out_of_memory(own);
     own->said = true;
     int sent = give_output(stream);
+    if (is_congested(sent))
+        return congested();
     if (sent < 0 && sent != -EAGAIN)
         return failed(own, MP_TRANSPORT_BROKEN, mp_fault_from_errno(MP_ATTEMPT_WRITE, -sent), NULL);
     return sent < 0 ? again(own, EV_WRITE) : bytes(own, 0);
@@ -347,7 +374,7 @@ static const char *fault_text(const mp_stream *stream) {
     return state_of(stream)->text;
 }
 
-/* The structure is the test's. */
+/* The structure belongs to the test. */
 static void release(mp_stream *stream) {
     record_transport *own = state_of(stream);
     own->released++;

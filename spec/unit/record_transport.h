@@ -1,7 +1,7 @@
 /*
- * A transport for the tests of the seam, with a toy protocol that does all that an encrypting one does: a
- * greeting each way before anything else, records, answers of its own, a goodbye, faults with words. The
- * peer's end of it is driven by hand (transport_peer.h).
+ * A transport for the tests of the seam. Its toy protocol does everything that encryption does: a greeting in
+ * each direction before anything else, records, its own answers, a goodbye, faults with texts. The test
+ * drives the peer's end by hand (transport_peer.h).
  *
  * A record is its type, the size of its body (two bytes, the high one first), and the body, scrambled.
  *
@@ -15,17 +15,17 @@
 #define RECORD_HEADER 3
 #define RECORD_MOST 65535 /* bytes of a body */
 
-/* What a record is, also in what the tests compare. */
+/* The types of records; comparisons in the tests use the letters. */
 enum record_type {
     RECORD_HELLO = 'H',
     RECORD_DATA = 'D',
     RECORD_ASK = 'K',    /* demands an answer */
-    RECORD_ANSWER = 'A', /* to that */
+    RECORD_ANSWER = 'A', /* reply to RECORD_ASK */
     RECORD_TICK = 'T',   /* acknowledges a record of data */
     RECORD_GOODBYE = 'G'
 };
 
-/* Which faults it has, and the words that it gives them. */
+/* Its faults and their texts. */
 #define RECORD_TRUNCATED MP_FAULT_NETWORK
 #define RECORD_TRUNCATED_TEXT "the peer has gone without a goodbye"
 #define RECORD_BROKEN MP_FAULT_UNSUPPORTED
@@ -36,30 +36,31 @@ typedef struct record_bytes {
     size_t size, capacity;
 } record_bytes;
 
-/* Zeroed, but for what the test sets. */
+/* Zeroed, except for what the test sets. */
 typedef struct record_transport {
-    /* The test's: how it is to behave. */
+    /* Set by the test: how the transport behaves. */
     int begin_result;    /* of begin */
-    int suspensions;     /* so many calls of its handshake answer SUSPENDED, once the peer has greeted */
-    bool suspends;       /* so does the next call of receive, send or goodbye */
+    int suspensions;     /* how many calls of its handshake return SUSPENDED, after the peer has greeted */
+    bool suspends;       /* the next call of receive, send or goodbye returns SUSPENDED */
     bool waits_for_tick; /* each record of data must be acknowledged before the next */
-    bool commits; /* a record counts as taken when it has left; what was offered is made a record at once */
-    bool stops_to_answer; /* receives nothing more before its answer has left */
-    int goodbyes_again;   /* so many calls of goodbye are to be repeated */
+    bool commits; /* a record counts as taken after it was sent; offered bytes become a record at once */
+    bool stops_to_answer; /* receives nothing more until its answer is sent */
+    int congestions;      /* how many calls of receive return CONGESTED */
+    int goodbyes_again;   /* how many calls of goodbye must be repeated */
     size_t most;          /* bytes of a record; 0: RECORD_MOST */
-    int send_error;       /* errno of the next send */
-    /* The test's to look at. */
-    unsigned calls;           /* all of them, but begin and release */
-    unsigned begun, released; /* begun without a failure */
+    int send_error;       /* errno of each send, until the test clears it */
+    /* Read by the test. */
+    unsigned calls;           /* all calls except begin and release */
+    unsigned begun, released; /* successful calls of begin */
     record_bytes taken;       /* in begin */
-    unsigned retried;         /* sends that followed one that had to wait */
-    bool cheated;             /* it was offered something else then, or less */
-    bool late; /* something was to be sent or received before the handshake, after the goodbye or a failure */
+    unsigned retried;         /* sends that followed one with AGAIN */
+    bool cheated;             /* such a send was offered other bytes, or fewer */
+    bool late; /* a send or receive came before the handshake, after the goodbye or after a failure */
     /* Its own. */
     record_bytes raw, plain, out; /* received, opened, to be sent */
-    size_t record;                /* bytes of the stream's in the record that is on its way */
-    record_bytes offered;         /* to the send that had to wait */
-    size_t committed;             /* bytes of those that are a record by now */
+    size_t record;                /* bytes of the stream in the record being sent */
+    record_bytes offered;         /* to the send that returned AGAIN */
+    size_t committed;             /* how many of those are already in a record */
     bool greeted, heard, ended, told, parted, said, failed, unticked, broken;
     int suspended;
     const char *text;
@@ -67,7 +68,7 @@ typedef struct record_transport {
 
 extern const mp_transport record_transport_table;
 
-/* Scrambles, and back. */
+/* Scrambles, and unscrambles. */
 void record_scramble(char *data, size_t size);
 
 /* False: there is no memory. */

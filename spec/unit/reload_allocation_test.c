@@ -1,7 +1,8 @@
 /*
- * The n-th allocation from a reload's beginning fails, for every n, once or from then on until it has ended:
- * of Lua's allocator, and of malloc, calloc and realloc in host/ and bindings/. Whether the reload then
- * succeeds or fails, the connection that was there and a new one are served, and nothing leaks.
+ * For every n, the n-th allocation after the start of a reload fails: that one, or all until the reload has
+ * ended. It fails in Lua's allocator, and in malloc, calloc and realloc of host/ and bindings/. Whether the
+ * reload then succeeds or fails, the existing connection and a new one are served, and nothing leaks.
+ * #thorough: it computes for long
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +23,7 @@
 
 #define PATIENCE 20000.0 /* milliseconds */
 
-/* A connection's handlers come from the prototype of both generations, or of the second alone. */
+/* A connection's handlers come from the prototype of both generations, or only of the second. */
 static const char both[] = "local before = false\n";
 static const char second[] = "local before = require('moonport').generation() == 1\n";
 
@@ -51,7 +52,7 @@ static const char service[] =
     "assert(server:listen('127.0.0.1', 0))\n"
     "if moonport.generation() == 1 then begin(server:serverPort()) end\n";
 
-/* What is done beside the program's loop, a step at a time. */
+/* What the test does beside the program's loop, one step at a time. */
 typedef struct driver {
     program *self;
     ev_timer timer;
@@ -59,8 +60,8 @@ typedef struct driver {
     double started;
     failure *which;
     unsigned from, to;
-    bool own_handler;            /* the connection has one */
-    unsigned ticks[3], noted[3]; /* of the timer of each generation; when the reload had ended */
+    bool own_handler;            /* the connection has a handler of its own */
+    unsigned ticks[3], noted[3]; /* of each generation's timer; when the reload had ended */
 } driver;
 
 static driver the_driver;
@@ -69,8 +70,8 @@ static void ask(int fd) {
     assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
 }
 
-/* Has the answer come? The connection must be there, and whoever answers be of the generation, if it isn't
-   0. */
+/* True if the answer has arrived. The connection must exist, and the answer must come from `generation`, if
+   it isn't 0. */
 static bool is_answered(int fd, unsigned generation) {
     char answer[5];
     ssize_t n = recv(fd, answer, sizeof answer, 0);
@@ -100,22 +101,22 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         if (self->reload.report.reloads + self->reload.report.failures == 0)
             return;
         d->which->armed = false;
+        assert_null(self->state->generations.staging);
         memcpy(d->noted, d->ticks, sizeof d->ticks);
         ask(d->fd);
         break;
     case 3: {
-        /* One of the two has its timers, and the other none: one timeout may have been due already. */
+        /* Exactly one of the two generations has its timers; one timeout may already have been due. */
         unsigned serves = self->state->generations.current->number, other = 3 - serves;
         assert_true(d->ticks[other] <= d->noted[other] + 1);
-        /* Where a handler of its own stands before the prototype's, connectionResumed may have failed to
-           remove it. */
+        /* If a handler of its own hides the prototype's, connectionResumed may have failed to remove it. */
         if (!is_answered(d->fd, d->own_handler ? 0 : serves))
             return;
         break;
     }
     case 4: {
         unsigned serves = self->state->generations.current->number;
-        /* A timer of the first may have failed meanwhile, and is stopped then. */
+        /* A timer of the first generation may have failed meanwhile; then it is stopped. */
         if (serves == 2 && d->ticks[serves] < d->noted[serves] + 2)
             return;
         assert_true(d->ticks[3 - serves] <= d->noted[3 - serves] + 1);
@@ -177,7 +178,7 @@ static int remove_files(void **unused) {
     return rmdir(folder);
 }
 
-/* Runs the service with one reload; false when that had fewer allocations than would fail. */
+/* Runs the service with one reload; false if the reload made fewer allocations than would fail. */
 static bool try_failure(failure *which, unsigned from, unsigned to, bool own_handler) {
     char *arguments[] = {(char *)(uintptr_t) "moonport", script, NULL};
     program self = {.options = {.script = script,
@@ -206,7 +207,7 @@ static bool try_failure(failure *which, unsigned from, unsigned to, bool own_han
     return which->count >= from;
 }
 
-/* `least`: so many allocations a reload has, or the sweep shows nothing. */
+/* `least`: a reload makes at least so many allocations; otherwise the sweep proves nothing. */
 static void sweep_one(const char *handlers, failure *which, unsigned failures_in_a_row, unsigned least) {
     char text[sizeof service + sizeof second];
     unsigned n = 1;

@@ -1,6 +1,6 @@
 /*
- * libev's own allocations fail, and nothing ends the process: a reserve serves, and no more is watched until
- * it is whole.
+ * libev's own allocations fail, and nothing ends the process: the reserve provides memory, and no more is
+ * watched until it is whole.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,7 +17,7 @@
 #include "loop/reserve.h"
 #include "service.h"
 
-enum { MANY = 1500 }; /* more than any table of libev's has room for at first */
+enum { MANY = 1500 }; /* more than any of libev's tables has room for at first */
 
 static void fail_from_now_on(void) {
     host_failure = (failure){.armed = true, .from = 1, .to = UINT_MAX};
@@ -45,7 +45,7 @@ static void serves_when_the_system_has_nothing(void **state) {
         timers[begun].data = &runs;
         ev_timer_start(ev, &timers[begun]);
     }
-    assert_in_range(begun, 1, MANY - 1); /* asked for too much, and told so */
+    assert_in_range(begun, 1, MANY - 1); /* it watched until it was refused */
     assert_false(mp_reserve_is_whole());
     ev_run(ev, 0);
     assert_int_equal(runs, begun);
@@ -131,7 +131,7 @@ static void accepting_rests_and_everybody_is_served_in_the_end(void **unused) {
     int port = (int)lua_tointeger(L, -1), count = 0;
     (void)unused;
     state->loop->log_level = MP_LOG_NONE;
-    hear(state, say(port)); /* there is a coroutine for handlers from then on */
+    hear(state, say(port)); /* from now on there is a coroutine for handlers */
     fail_from_now_on();
     while (count < MANY && number(L, "shortages") == 0) {
         clients[count++] = say(port);

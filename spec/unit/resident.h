@@ -1,5 +1,5 @@
 /*
- * Is there memory behind an address?
+ * Whether there is memory behind an address.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,6 @@
 /*
- * Look-ups of a process that is out of descriptors, or was busy. c-ares tells of it as of servers that
- * refuse, and takes a file that it can't open for one that isn't there; so a name was "not found", and its
- * host to blame.
+ * Look-ups of a process that is out of descriptors, or was busy. c-ares reports this as servers that refuse,
+ * and treats a file that it can't open as missing. So a name was "not found", which blamed the host.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,7 +41,7 @@ static int set_up_records(void **state) {
     return set_up(state, records);
 }
 
-/* The status, told by the call or later. */
+/* The status, from the call or later. */
 static int status_of(const char *name) {
     outcome one = {0};
     int result = mp_resolver_lookup(here.resolver, &one.lookup, name, MP_PROTOCOL_IPV4, on_done);
@@ -64,7 +63,7 @@ static void tells_of_a_shortage_when_a_name_is_asked_for(void **state) {
 static void tells_of_a_shortage_where_no_hosts_file_is_read(void **state) {
     outcome one = {0};
     (void)state;
-    start(&one, "large.test"); /* comes again over TCP, for which there is no socket */
+    start(&one, "large.test"); /* asked again over TCP, for which there is no socket */
     take_descriptors();
     WAIT_FOR(one.calls == 1);
     give_descriptors();
@@ -80,7 +79,7 @@ static void does_not_take_an_unreadable_hosts_file_for_an_empty_one(void **state
     fputs("10.1.2.3 printer.lan\n", hosts);
     fclose(hosts);
     setenv("CARES_HOSTS", path, 1);
-    start(&other, "late.test"); /* whose socket is there for the next question too */
+    start(&other, "late.test"); /* its socket also serves the next question */
     WAIT_FOR(here.server.late_count == 1);
     take_descriptors();
     int status = status_of("printer.lan");
@@ -106,7 +105,7 @@ static void reads_the_configuration_when_it_can(void **state) {
     assert_int_equal(status_of("missing.test"), -ENOENT);
 }
 
-static int unwatched; /* sockets that the poll is to refuse */
+static int unwatched; /* the number of sockets that the poll refuses */
 
 /* Overrides libc's, for libev. */
 __attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event) {
@@ -120,7 +119,7 @@ __attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, s
 static void ends_what_no_answer_would_be_seen_of(void **state) {
     outcome one = {0}, other = {0};
     (void)state;
-    ev_run(here.loop, EVRUN_NOWAIT); /* the server's sockets are watched */
+    ev_run(here.loop, EVRUN_NOWAIT); /* the poll watches the server's sockets */
     start(&one, "one.test");
     start(&other, "large.test");
     unwatched = 1;
@@ -132,7 +131,7 @@ static void ends_what_no_answer_would_be_seen_of(void **state) {
     assert_int_equal(look_up(&one, "one.test"), 0);
 }
 
-/* A process that was busy for so long. */
+/* The process was busy for so long. */
 static void takes_an_answer_that_is_there_when_its_time_is_over(void **state) {
     outcome one = {0};
     (void)state;

@@ -1,7 +1,8 @@
 /*
  * What the tests of the resolver share: a loop with a name server and a resolver that asks it, look-ups that
- * remember how they ended, waits that fail instead of lasting, and a clock that the test can put forward. The
- * clock and stat are those of the whole process, libev and c-ares included. For one test file a program.
+ * remember their outcome, waits that fail instead of lasting, and a clock that the test can advance. The
+ * clock and stat apply to the whole process, including libev and c-ares. A program contains only one such
+ * test file.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,8 +34,8 @@ struct outcome {
     int calls;
     int status;
     size_t count;
-    char addresses[512];     /* each with a blank behind it */
-    void (*then)(outcome *); /* what done does besides */
+    char addresses[512];     /* each followed by a blank */
+    void (*then)(outcome *); /* what done also does */
     outcome *other;
     const char *name;
 };
@@ -43,8 +44,8 @@ static struct {
     struct ev_loop *loop;
     mp_resolver *resolver;
     dns_server server;
-    ev_timer tick; /* lets waits look at their end; doesn't keep the loop running */
-    double skew;   /* seconds that the monotonic clock is ahead */
+    ev_timer tick; /* lets waits check their condition; doesn't keep the loop running */
+    double skew;   /* how many seconds the monotonic clock is ahead */
     time_t changed;
 } here;
 
@@ -63,7 +64,7 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
     return result;
 }
 
-/* Overrides libc's: every file was changed when the test says so. */
+/* Overrides libc's: every file has changed when the test says so. */
 __attribute__((visibility("default"))) int stat(const char *path, struct stat *status) {
     int result = fstatat(AT_FDCWD, path, status, 0);
     if (result == 0)
@@ -106,7 +107,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Runs the loop until `condition`; fails if that takes 20 s. */
+/* Runs the loop until `condition`; fails after 20 s. */
 #define WAIT_FOR(condition)                                                                                  \
     do {                                                                                                     \
         double limit_ = real_time() + 20.;                                                                   \
@@ -117,7 +118,7 @@ static int tear_down(void **state) {
         }                                                                                                    \
     } while (0)
 
-/* Puts the clock forward in small steps, with some turns of the loop for each. */
+/* Advances the clock in small steps, with some turns of the loop for each. */
 static inline void pass(double seconds) {
     for (double passed = 0; passed < seconds; passed += 0.25) {
         here.skew += 0.25;
@@ -159,7 +160,7 @@ static void finish(outcome *one) {
     assert_int_equal(one->calls, calls + 1);
 }
 
-/* A whole look-up; returns its status. */
+/* Runs a whole look-up; returns its status. */
 static int look_up_family(outcome *one, const char *name, enum mp_protocol family) {
     start_family(one, name, family);
     finish(one);
@@ -170,7 +171,7 @@ static inline int look_up(outcome *one, const char *name) {
     return look_up_family(one, name, MP_PROTOCOL_IPV4);
 }
 
-/* Nothing of the resolver keeps the loop running or waking up. */
+/* The resolver must not keep the loop running or wake it. */
 static void assert_idle(void) {
     double limit = real_time() + 20.;
     assert_int_equal(mp_resolver_pending(here.resolver), 0);

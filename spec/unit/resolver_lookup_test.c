@@ -164,7 +164,7 @@ static void free_one(mp_lookup *lookup, int status, const mp_address *addresses,
     assert_non_null(addresses);
     assert_int_equal(count, 1);
     free(lookup);
-    here.changed++; /* counts the calls, for want of a lookup */
+    here.changed++; /* counts the calls here, for lack of a look-up */
 }
 
 static void forgets_the_lookup_before_done_is_called(void **state) {
@@ -227,7 +227,7 @@ static void reads_the_configuration_again_when_it_changed(void **state) {
     assert_int_equal(records[BOTH].questions, 2);
     start(&one, "late.test");
     here.changed++;
-    look_up(&(outcome){0}, "both.test"); /* not while servers are being asked */
+    look_up(&(outcome){0}, "both.test"); /* fails while servers are being asked */
     assert_int_equal(records[BOTH].questions, 2);
     mp_lookup_cancel(&one.lookup);
 }
@@ -339,7 +339,7 @@ static void *reallocate(void *old, size_t size) {
 static void survives_each_failing_allocation_of_the_library(void **state) {
     static const char *const names[] = {"both.test", "large.test", "missing"};
     (void)state;
-    mp_resolver_free(here.resolver); /* and thereby the library, which sees its allocator set once only */
+    mp_resolver_free(here.resolver); /* also frees the library, which reads its allocator only once */
     assert_int_equal(ares_library_init_mem(ARES_LIB_INIT_ALL, allocate, free, reallocate), ARES_SUCCESS);
     for (size_t i = 0; i < 3; i++) {
         bool failed = true;
@@ -354,7 +354,7 @@ static void survives_each_failing_allocation_of_the_library(void **state) {
             pass(11);
             assert_int_equal(one.calls, first == 0);
             assert_int_equal(two.calls, second == 0);
-            failed = allocations_left < 0; /* it is, once one was refused */
+            failed = allocations_left < 0; /* true after one was refused */
             allocations_left = -1;
             assert_idle();
             assert_int_equal(look_up(&one, "other.test"), 0);

@@ -1,6 +1,6 @@
 /*
- * The two families of a name: each is a question of its own, but they go through the search list side by
- * side, so that nobody gets the addresses of two hosts; and what one hasn't is known for as long as the other
+ * The two families of a name: each is its own question, but they go through the search list together, so that
+ * nobody gets the addresses of two hosts. What one family lacks is remembered as long as the other's answer
  * is kept.
  *
  * SPDX-License-Identifier: MIT
@@ -90,7 +90,7 @@ static void holds_the_denied_family_until_the_other_is_answered(void **state) {
     (void)state;
     for (int i = 0; i < 4; i++) {
         outcome six = {0}, four = {0};
-        start_both(&six, &four, i < 2 ? "late" : "brief"); /* the latter is not kept */
+        start_both(&six, &four, i < 2 ? "late" : "brief"); /* "brief" is not kept */
         WAIT_FOR(here.server.late_count == 2);
         if (i % 2 == 1) {
             dns_packet first = here.server.late[0];

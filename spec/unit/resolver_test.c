@@ -1,5 +1,6 @@
 /*
- * The resolver: what it answers, to whom, how often it asks, and that it can be cancelled at any moment.
+ * The resolver: what it answers, to whom, how often it asks, and that look-ups can be cancelled at any
+ * moment.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -182,7 +183,7 @@ static void gives_up_although_servers_are_still_being_asked(void **state) {
     start(&another, "late.test");
     WAIT_FOR(here.server.late_count == 1);
     start(&one, "silent.test");
-    here.skew += 11; /* in one leap, so that c-ares is at its second try only */
+    here.skew += 11; /* at once, so that c-ares is only at its second try */
     pass(0.5);
     assert_int_equal(one.status, -ETIMEDOUT);
     assert_int_equal(another.status, -ETIMEDOUT);
@@ -201,7 +202,7 @@ static void answers_one_family_while_the_other_is_not_answered(void **state) {
         record("half.test")->mode = i ? DNS_SILENT_ON_A : DNS_SILENT_ON_AAAA;
         start_family(&six, "half.test", MP_PROTOCOL_IPV6);
         start_family(&four, "half.test", MP_PROTOCOL_IPV4);
-        finish(i ? &six : &four); /* the clock stands still */
+        finish(i ? &six : &four); /* the clock doesn't move */
         assert_string_equal(i ? six.addresses : four.addresses, i ? "2001:db8::7 " : "192.0.2.7 ");
         assert_int_equal(mp_resolver_pending(here.resolver), 1);
         pass(10);
@@ -287,7 +288,7 @@ static void finds_nothing_under_a_malformed_name(void **state) {
         name[i] = i % 2 ? '.' : 'a';
     for (size_t length = 254; length < sizeof name; length++) {
         name[length] = '\0';
-        if (length != 254) /* with its dot in the end it is none too long */
+        if (length != 254) /* with its final dot it isn't too long */
             assert_int_equal(look_up(&one, name), -ENOENT);
         name[length] = length % 2 ? '.' : 'a';
     }

@@ -1,6 +1,6 @@
 /*
- * Sending fails, by the linker's --wrap for send and sendmsg, with errors that no peer brings about: those
- * that pass are tried again, a moment later each time, and nobody is left in the dark about the others.
+ * Sending fails, by the linker's --wrap for send and sendmsg, with errors that no peer causes. Temporary
+ * errors are retried, each time a moment later; all others are reported.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -87,7 +87,7 @@ static void say(service_run *run, const char *word) {
         turn(run->state);
 }
 
-/* Turns, with time between them, until the peer has got so many bytes. */
+/* Runs turns, with time between them, until the peer has received so many bytes. */
 static void hear(service_run *run, const char *expected) {
     const struct timespec pause = {.tv_nsec = 1000000};
     char got[64] = "";
@@ -112,8 +112,8 @@ static void tries_again_what_passes(void **unused) {
         say(&run, "x");
         for (int k = 0; k < 1000; k++)
             turn(run.state);
-        assert_in_range(sends.calls, 1, 4); /* a moment later each, and not in each turn */
-        say(&run, "again");                 /* written behind it, and flushed by the script */
+        assert_in_range(sends.calls, 1, 4); /* a moment later each time, and not in each turn */
+        say(&run, "again");                 /* queued after it, and flushed by the script */
         assert_in_range(sends.calls, 1, 4);
         hear(&run, "abab");
         assert_int_equal(sends.times, 0);
@@ -140,7 +140,7 @@ static void ends_while_it_waits_to_try_again(void **unused) {
     sends.error = ENOBUFS;
     sends.times = 1000000;
     say(&run, "x");
-    end(&run); /* nothing of it is left */
+    end(&run); /* nothing of it remains */
     run = begin();
     sends.error = ENOBUFS;
     sends.times = 1000000;
@@ -167,13 +167,13 @@ static void tells_of_what_does_not_pass(void **unused) {
         sends.times = 1;
         say(&run, "x");
         snprintf(expected, sizeof expected, "%s x disconnected", rows[i].code);
-        assert_string_equal(told(&run), expected); /* what was read before is kept */
+        assert_string_equal(told(&run), expected); /* what was read before stays */
         assert_int_equal(recv(run.peer, &byte, 1, 0), 0);
         end(&run);
     }
 }
 
-/* The peer has gone: what it has sent before is still read. */
+/* The peer has left: its earlier bytes are still read. */
 static void reads_to_the_end_where_the_peer_has_gone(void **unused) {
     static const int errors[] = {EPIPE, ECONNRESET};
     (void)unused;

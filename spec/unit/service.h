@@ -21,7 +21,7 @@
 #include "open.h"
 #include "run/wait.h"
 
-/* code, argument -> what it returns */
+/* code, argument -> the code's results */
 static inline int run_service(lua_State *L) {
     luaL_openlibs(L);
     luaL_requiref(L, "moonport", luaopen_moonport, 0);
@@ -32,8 +32,7 @@ static inline int run_service(lua_State *L) {
     return 1;
 }
 
-/* Begins the service that is written in `code`, a script that gets `argument`. What it returns is left on the
-   stack. */
+/* Starts the service in `code`, a script that gets `argument`. Its result stays on the stack. */
 static inline binding_state *start_service(lua_State *L, const char *code, int argument) {
     assert_non_null(L);
     lua_pushcfunction(L, run_service);
@@ -46,13 +45,13 @@ static inline binding_state *start_service(lua_State *L, const char *code, int a
     return state;
 }
 
-/* What is queued, and what the system has to tell now. */
+/* Runs what is queued, and what the system reports now. */
 static inline void turn(binding_state *state) {
     mp_loop_settle(state->loop);
     ev_run(state->loop->ev, EVRUN_NOWAIT);
 }
 
-/* A connection to a service on the local machine, which is there as soon as the system has it in the
+/* Connects to a service on the local machine. The connection is complete when the system has put it into the
    listener's queue. */
 static inline int connect_client(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};

@@ -1,8 +1,7 @@
 /*
- * The n-th allocation of host/ fails (the linker's --wrap), for every n: of a stream that gets a transport,
- * shakes hands, sends, receives more than it keeps, answers and says goodbye. One failure alone is tried, and
- * that nothing can be allocated from then on. Nothing may crash or stay behind, and the transport is released
- * once.
+ * For every n, the n-th allocation of host/ fails (the linker's --wrap) while a stream gets a transport,
+ * shakes hands, sends, receives more than it reads, answers and says goodbye. Either that one allocation
+ * fails, or all from then on. Nothing may crash or be left behind, and the transport is released once.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,7 +18,7 @@ static void armed_turns(int count) {
     }
 }
 
-/* Has the host do something that may fail. */
+/* Makes a call in the host that may fail. */
 #define ARMED(call)                                                                                          \
     do {                                                                                                     \
         host_failure.armed = true;                                                                           \
@@ -48,7 +47,7 @@ static void carry(void) {
     peer_put(RECORD_ASK, NULL, 0);
     peer_put(RECORD_DATA, pattern(5000), 5000);
     armed_turns(5);
-    ours->leaves = true; /* what is left must be kept */
+    ours->leaves = true; /* the unread rest must stay */
     peer_put(RECORD_DATA, pattern(500), 500);
     armed_turns(5);
     ARMED((void)mp_stream_write(stream, bytes, 30000, MP_COPY));
@@ -56,7 +55,7 @@ static void carry(void) {
     armed_turns(10);
 }
 
-/* False when it had fewer allocations than would fail. */
+/* False if it made fewer allocations than would fail. */
 static bool try_failure(unsigned from, unsigned to) {
     void *unused = NULL;
     assert_int_equal(set_up_pair(&unused), 0);

@@ -1,5 +1,5 @@
 /*
- * A transport for a connection that is there (STARTTLS): what has come before is its own, wherever it lies.
+ * A transport for an established connection (STARTTLS): it gets all earlier bytes, wherever they are.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,8 +55,8 @@ static void start_other(test_stream *one, enum mp_signal signal, intptr_t argume
         assert_int_equal(set_transport(other), 0);
 }
 
-/* It has been received in this turn, and its handlers haven't run: it was readable in the clear
-   afterwards. */
+/* The bytes were received in this turn, and their handlers haven't run. They once stayed readable in the
+   clear. */
 TEST(takes_what_has_arrived_in_the_same_turn) {
     int ends[2];
     pair[0] = ours;

@@ -1,5 +1,5 @@
 /*
- * How a connection with a transport ends: goodbyes, truncation, faults and their words.
+ * How a connection with a transport ends: goodbyes, truncation, faults and their texts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,13 +55,13 @@ TEST(says_goodbye_behind_all_that_is_queued) {
 TEST(says_goodbye_at_once_when_nothing_is_queued) {
     shake_hands();
     mp_stream_close(stream());
-    assert_int_equal(stream()->state, MP_STATE_UNCONNECTED); /* and doesn't wait for the peer's */
+    assert_int_equal(stream()->state, MP_STATE_UNCONNECTED); /* without a wait for the peer's */
     until_closed(CLOSED);
     UNTIL(peer.ended);
     assert_string_equal(peer.records, "HG");
 }
 
-/* The goodbye has to wait for room; what would be written then came behind it. */
+/* The goodbye must wait for room. Later writes once came after it. */
 TEST(takes_nothing_more_behind_the_goodbye) {
     shake_hands();
     narrow(stream()->watcher.fd);
@@ -121,7 +121,7 @@ TEST(says_goodbye_when_it_closes_the_write_channel) {
     assert_string_equal(peer.records, "HDG"); /* once */
 }
 
-/* What a transport received in between, to be read when the goodbye is said. */
+/* What a transport received meanwhile is read after the goodbye. */
 TEST(reads_on_while_it_says_goodbye) {
     shake_hands();
     ours->record.goodbyes_again = 3;
@@ -174,8 +174,8 @@ TEST(says_no_goodbye_after_a_failure) {
     assert_string_equal(peer.records, "H");
 }
 
-/* The peer has bytes on their way that nobody will read: closed at once, the system would reset the
-   connection, and the goodbye might never arrive, although nothing else was sent. */
+/* The peer has sent bytes that nobody will read. If the connection were closed at once, the system would
+   reset it, and the goodbye might never arrive, although nothing else was sent. */
 TEST(lingers_for_its_goodbye) {
     shake_hands();
     peer_put(RECORD_DATA, pattern(1000), 1000);
@@ -258,7 +258,7 @@ TEST(a_broken_record_fails) {
     assert_null(strchr(peer.records, 'G'));
 }
 
-/* The words were another connection's. */
+/* The text belonged to another connection. */
 TEST(the_words_go_with_the_next_connection) {
     int ends[2];
     shake_hands();

@@ -40,7 +40,7 @@ static void emit(mp_object *object, enum mp_signal signal, intptr_t argument) {
     test_stream *one = (test_stream *)object;
     size_t at = strlen(one->signals), room = sizeof one->signals - at;
     char *end = one->signals + at;
-    assert_true(turning); /* none comes inside a call */
+    assert_true(turning); /* no upcall comes inside a call */
     switch (signal) {
     case MP_SIGNAL_STATE_CHANGED: snprintf(end, room, "%s ", states[argument]); break;
     case MP_SIGNAL_ERROR_OCCURRED: snprintf(end, room, "error:%d ", (int)argument); break;
@@ -79,7 +79,7 @@ static void flushed(mp_network *of) {
 }
 
 static const mp_upcalls upcalls = {emit, release};
-static const mp_network_upcalls network_upcalls = {arrived, NULL, unpin, flushed};
+static const mp_network_upcalls network_upcalls = {.arrived = arrived, .unpin = unpin, .flushed = flushed};
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 
@@ -113,7 +113,7 @@ int set_up(void **state) {
     peer = (test_peer){.fd = -1};
     if (mp_network_new(&upcalls, &network_upcalls, NULL, &network) < 0)
         return -1;
-    mp_loop_ref(&network->loop); /* it goes on */
+    mp_loop_ref(&network->loop); /* it keeps running */
     network->loop.wanted = UINT64_MAX;
     network->loop.log_level = MP_LOG_NONE;
     ours = new_stream();

@@ -1,5 +1,5 @@
 /*
- * What the tests of the seam share: a network of their own, streams on it whose signals are noted, and the
+ * What the tests of the seam share: their own network, streams on it whose signals are recorded, and the
  * other end of a connection, driven by hand.
  *
  * SPDX-License-Identifier: MIT
@@ -27,7 +27,7 @@
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 
-/* A stream, and what became of it. Its readyRead reads everything unless `leaves`. */
+/* A stream and its record. Its readyRead reads everything unless `leaves`. */
 typedef struct test_stream {
     mp_tcp_socket socket; /* first */
     record_transport record;
@@ -43,22 +43,22 @@ typedef struct test_stream {
 typedef struct test_peer {
     int fd;
     record_bytes raw, data, out;
-    char records[256]; /* the types of the records that have come, the same in a row once */
+    char records[256]; /* the types of the received records; repeated ones once */
     unsigned count;    /* of records of data */
-    bool ticks;        /* acknowledges each */
-    bool deaf;         /* it reads nothing */
+    bool ticks;        /* acknowledges each record */
+    bool deaf;         /* reads nothing */
     bool ended, reset;
 } test_peer;
 
 extern mp_network *network;
 extern test_stream *ours; /* on `peer`, with a record_transport unless a test says otherwise */
 extern test_peer peer;
-extern double skew; /* seconds that the clock is ahead */
+extern double skew; /* how many seconds the clock is ahead */
 
 /* For cmocka. */
 int set_up(void **state);      /* the network, and `ours`, unconnected, without a transport */
-int set_up_pair(void **state); /* and connected to `peer` by a socketpair */
-int set_up_tcp(void **state);  /* by TCP */
+int set_up_pair(void **state); /* also connected to `peer` by a socketpair */
+int set_up_tcp(void **state);  /* the same by TCP */
 int tear_down(void **state);
 
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up_pair, tear_down)
@@ -72,18 +72,18 @@ static inline mp_stream *stream_of(test_stream *one) {
     return &one->socket.stream;
 }
 
-/* Gives it its record_transport. */
+/* Attaches its record_transport. */
 int set_transport(test_stream *one);
 
-/* Gives `ours` its transport and has both greet. */
+/* Attaches the transport of `ours`, and both ends greet. */
 void shake_hands(void);
 
-/* One turn of the loop, which doesn't wait; and what the peer does in between. */
+/* One turn of the loop, without a wait, and the peer's part. */
 void turn(void);
 void turns(int count);
 void peer_turn(void);
 
-/* Until something is so, or it never will be. */
+/* Runs turns until something is true, or never will be. */
 #define UNTIL(condition)                                                                                     \
     do {                                                                                                     \
         for (int turn_ = 0; turn_ < 3000 && !(condition); turn_++) {                                         \
@@ -93,24 +93,24 @@ void peer_turn(void);
         assert_true(condition);                                                                              \
     } while (0)
 
-/* Has the peer send a record, as far as there is room now: peer_turn sends the rest. */
+/* Has the peer send as much of a record as there is room for now; peer_turn sends the rest. */
 void peer_put(enum record_type type, const void *body, size_t size);
 void peer_put_raw(const void *data, size_t size);
 
-/* So many bytes that tell where they stand. */
+/* So many bytes, which show their position. */
 const char *pattern(size_t size);
 void assert_pattern(const record_bytes *bytes, size_t size);
 
-/* Writes so many of them from where they follow. */
+/* Writes so many bytes from the position that follows. */
 void write_pattern(size_t size);
 
-/* Reads all that is unread of a stream. */
+/* Reads all unread data of a stream. */
 void read_all(test_stream *one);
 
-/* Makes its buffer of the kernel small, or fills it: of a socketpair. */
+/* Makes the kernel's buffer of a socketpair small, or fills it. */
 void narrow(int fd);
 
-/* Turns that do nothing but call the transport would be a loop that never sleeps. */
+/* Fails if turns do nothing except call the transport: such a loop would never sleep. */
 void assert_rests(void);
 
 bool is_armed(test_stream *one, int events);

@@ -1,5 +1,5 @@
 /*
- * Handshakes and suspensions: what may move while they last, and how a connection ends meanwhile.
+ * Handshakes and suspensions: what may move during them, and how a connection ends meanwhile.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,7 +12,7 @@ static const mp_carrier *carrier(void) {
     return &stream_of(ours)->extras->carrier;
 }
 
-/* Connects `ours` to a listener of the test's, which accepts the peer's end. */
+/* Connects `ours` to a listener of the test, which accepts the peer's end. */
 static void connect_to_peer(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
@@ -97,7 +97,7 @@ TEST(a_connect_that_is_given_up_releases_it) {
     turns(3);
 }
 
-/* It would carry the next connection, which nobody asked to be carried. */
+/* Otherwise it would carry the next connection, for which nobody requested it. */
 TEST(a_stream_that_is_closed_before_it_connects_releases_it) {
     assert_int_equal(set_transport(ours), 0);
     mp_stream_abort(stream_of(ours));
@@ -109,7 +109,7 @@ TEST(a_stream_that_is_closed_before_it_connects_releases_it) {
     turns(3);
 }
 
-/* A descriptor without a connection has nothing to tell, and tells so all the time. */
+/* A descriptor without a connection reports a hang-up all the time. */
 TEST(a_bound_socket_waits_with_its_handshake) {
     mp_address address;
     mp_address_parse(&address, "127.0.0.1", 9);
@@ -157,7 +157,7 @@ TEST(suspends_later_as_well) {
     UNTIL(peer.data.size == 100 && ours->input.size == 4);
 }
 
-/* The goodbye had not begun when it was suspended: nobody went on with the close. */
+/* The goodbye was suspended before it had begun, and then nobody continued the close. */
 TEST(a_close_in_a_suspension_goes_on_when_it_is_over) {
     shake_hands();
     ours->record.suspends = true;
@@ -184,7 +184,7 @@ TEST(a_goodbye_is_suspended) {
     assert_string_equal(peer.records, "HG");
 }
 
-/* Each way of ending it, while it shakes hands (row 0) and while it is suspended (row 1). */
+/* Each way to end it, during the handshake (row 0) and the suspension (row 1). */
 static void begin_handshake(int row) {
     ours->record.suspensions = row;
     assert_int_equal(set_transport(ours), 0);
@@ -282,7 +282,7 @@ TEST(disconnecting_sends_first_what_is_queued) {
     assert_int_equal(ours->written, 2000);
 }
 
-/* With nothing queued the descriptor's side was shut in the middle of the handshake. */
+/* With nothing queued, the descriptor's side was shut in the middle of the handshake. */
 TEST(closing_the_write_channel_waits_for_the_handshake) {
     begin_handshake(0);
     assert_int_equal(mp_stream_close_write_channel(stream_of(ours)), 0);

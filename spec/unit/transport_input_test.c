@@ -1,6 +1,6 @@
 /*
- * Receiving by a transport that holds input of which the poll tells nothing: every byte arrives, whatever the
- * stream was deaf for; and what the transport has to say itself leaves meanwhile.
+ * Receiving by a transport that holds input which the poll doesn't report: every byte arrives, whatever made
+ * the stream deaf, and meanwhile the transport's own answers are sent.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,12 +25,12 @@ static size_t unread(void) {
     return size;
 }
 
-/* All that the transport has received and opened, and the stream has not. */
+/* The bytes that the transport has received and opened, and the stream has not received. */
 static size_t pending(void) {
     return ours->record.plain.size + ours->record.raw.size;
 }
 
-/* Has the peer send so much in records of `most`, and the kernel take it all. */
+/* Has the peer send so many bytes in records of `most`, and the kernel take them all. */
 static void send_pattern(size_t size, size_t most) {
     for (size_t at = 0; at < size; at += most)
         peer_put(RECORD_DATA, pattern(size) + at, size - at < most ? size - at : most);
@@ -71,7 +71,7 @@ TEST(as_much_as_the_shared_buffer_holds_and_a_byte_around) {
     }
 }
 
-/* Others have taken their part of the shared buffer before it. */
+/* Others have used their part of the shared buffer before. */
 TEST(as_much_as_a_batch_leaves) {
     static const size_t sizes[] = {16383, 16384, 16385, 40000};
     int ends[2];
@@ -91,7 +91,7 @@ TEST(as_much_as_a_batch_leaves) {
     close(ends[1]);
 }
 
-/* Each reason to be deaf: the transport holds input when it ends, and the kernel nothing. */
+/* For each reason to be deaf: when it ends, the transport holds input, and the kernel none. */
 static void fill_transport(size_t size, size_t unread_then) {
     ours->leaves = true;
     send_pattern(size, 30000);
@@ -150,8 +150,8 @@ TEST(hears_again_after_open) {
     assert_memory_equal(ours->input.data, pattern(3000) + 1000, 2000);
 }
 
-/* Writes until it isn't read any more, and has input come in a record that the transport has opened a part
-   of. */
+/* Writes until the stream isn't read any more. Then input arrives in a record that the transport has opened
+   in part. */
 static void throttle(void) {
     own_limits()->high_water_mark = 10000;
     limit_reading(1000);
@@ -187,8 +187,7 @@ TEST(hears_again_when_the_mark_is_raised) {
     UNTIL(ours->input.size == 3000);
 }
 
-/* What it has to do beside its handler's output, which arms the poll anew, and so forgot that it was to go
-   on. */
+/* The handler's output rearms the poll. The stream once forgot then that there was pending input. */
 static void write_much(test_stream *one, enum mp_signal signal, intptr_t argument) {
     (void)argument;
     if (signal != MP_SIGNAL_READY_READ)
@@ -241,7 +240,7 @@ TEST(answers_although_it_is_deaf) {
     assert_rests();
 }
 
-/* Nothing of the stream's waits to be sent: the transport alone wants room. */
+/* The stream has no output: only the transport wants room. */
 static void fill_kernel(void) {
     narrow(stream_of(ours)->watcher.fd);
     narrow(peer.fd);
@@ -289,7 +288,7 @@ TEST(receiving_waits_until_there_is_room_to_send) {
 
 /* --- fairness ------------------------------------------------------------------------------------------- */
 
-/* A peer that sends faster than it is read keeps nobody else from the loop. */
+/* A peer that sends faster than it is read blocks nobody else. */
 static test_stream *second;
 static int rounds;
 

@@ -12,7 +12,7 @@ static mp_stream *stream(void) {
     return stream_of(ours);
 }
 
-/* A peer that reads nothing, and small buffers of the kernel. */
+/* A peer that reads nothing, and small buffers in the kernel. */
 static void block(void) {
     shake_hands();
     narrow(stream()->watcher.fd);
@@ -51,7 +51,7 @@ TEST(goes_on_when_there_is_room) {
     assert_rests();
 }
 
-/* What the kernel hasn't taken counts, also when the transport has (D18). */
+/* What the kernel hasn't taken counts as unsent, even if the transport has it (D18). */
 TEST(counts_what_the_kernel_has_not_taken) {
     block();
     write_pattern(60000);
@@ -73,7 +73,7 @@ TEST(counts_what_the_kernel_has_not_taken) {
     assert_true(is_armed(ours, EV_READ));
 }
 
-/* A record is more than what is in it: what is unsent then grew where the kernel took nothing. */
+/* A record is larger than its contents: unsent bytes once grew when the kernel took nothing. */
 TEST(counts_no_more_than_was_written) {
     block();
     ours->record.most = 2000;
@@ -139,7 +139,7 @@ TEST(offers_the_same_bytes_again_behind_a_short_cut) {
     assert_retried(3000);
 }
 
-/* A borrowed string is copied when it isn't sent at once, and lies elsewhere when it is offered again. */
+/* A borrowed string that isn't sent at once is copied, and is at another place when it is offered again. */
 TEST(offers_the_same_bytes_again_of_a_borrowed_string) {
     char *borrowed = malloc(60000);
     block();
@@ -162,7 +162,7 @@ TEST(sending_waits_for_input) {
     write_pattern(5000);
     UNTIL(peer.data.size == 1000);
     assert_rests();
-    assert_true(is_armed(ours, EV_READ)); /* not EV_WRITE: there is room all the time */
+    assert_true(is_armed(ours, EV_READ)); /* not EV_WRITE: there is always room */
     peer.ticks = true;
     peer_put(RECORD_TICK, NULL, 0);
     UNTIL(peer.data.size == 5000);
@@ -218,7 +218,7 @@ static void assert_ended(const char *expected) {
     assert_int_equal(ours->record.released, 1);
 }
 
-/* What the peer sent before its end is still read, as without a transport. */
+/* The peer's earlier bytes are still read, as without a transport. */
 TEST(a_failed_send_leaves_what_came_before) {
     char expected[100];
     shake_hands();
@@ -228,7 +228,7 @@ TEST(a_failed_send_leaves_what_came_before) {
     assert_int_equal(mp_stream_can_write(stream(), 1), MP_FAULT_NOT_CONNECTED);
     assert_rests();
     assert_int_equal(stream()->state, MP_STATE_CONNECTED);
-    peer_put(RECORD_ASK, NULL, 0); /* no answer can be sent */
+    peer_put(RECORD_ASK, NULL, 0); /* the answer can't be sent */
     peer_put(RECORD_DATA, "last words", 10);
     peer_put(RECORD_GOODBYE, NULL, 0);
     snprintf(expected, sizeof expected, "error:%d closing unconnected finished disconnected ",
@@ -258,7 +258,7 @@ static void answer_error(test_stream *one, enum mp_signal signal, intptr_t argum
         assert_int_equal(mp_stream_write(stream_of(one), "!", 1, MP_COPY), MP_FAULT_NOT_CONNECTED);
 }
 
-/* Nothing would ever take it, and the close waited for it. */
+/* Nothing would ever take the bytes, and the close once waited for them. */
 TEST(takes_nothing_more_when_the_transport_is_broken) {
     char expected[100];
     block();

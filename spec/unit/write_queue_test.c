@@ -1,6 +1,6 @@
 /*
- * Write queues and the pool of their chunks: against a plain string that the same is done to, and with
- * allocations that fail (the linker's --wrap).
+ * Write queues and the pool of their chunks: compared with a plain string after the same operations, and with
+ * failing allocations (the linker's --wrap).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -68,7 +68,7 @@ static void cut(size_t size) {
     model_size = size < model_size ? size : model_size;
 }
 
-/* Holds it what it is to hold? */
+/* Checks that it holds the expected bytes. */
 static void compare(void) {
     static struct iovec vectors[4096];
     size_t at = 0;
@@ -89,7 +89,7 @@ TEST(cuts_within_the_first_chunk) {
     consume(10);
     cut(100);
     compare();
-    append(500, 50, MP_COPY); /* goes on where it was cut */
+    append(500, 50, MP_COPY); /* continues where it was cut */
     compare();
 }
 
@@ -111,7 +111,7 @@ TEST(cuts_a_reference_and_keeps_it) {
     compare();
     assert_int_equal(unpinned[0], 0);
     assert_int_equal(unpinned[1], 1);
-    append(7, 3, MP_COPY); /* behind it, not into it */
+    append(7, 3, MP_COPY); /* after it, not into it */
     compare();
     consume(1);
     assert_int_equal(unpinned[0], 1);
@@ -142,7 +142,7 @@ TEST(cuts_nothing_or_all) {
     compare();
 }
 
-/* Everything in any order. */
+/* All operations in any order. */
 TEST(agrees_with_a_string) {
     uint32_t random = 1;
     int pinned = 0;
@@ -170,7 +170,7 @@ TEST(agrees_with_a_string) {
 
 /* --- the pool ------------------------------------------------------------------------------------------- */
 
-/* How many requests for memory a call makes. */
+/* How many memory requests a call makes. */
 static unsigned count_requests(void) {
     unsigned count = host_failure.count;
     host_failure = (failure){.armed = true, .from = UINT_MAX, .to = UINT_MAX};
@@ -186,7 +186,7 @@ TEST(uses_spare_chunks_again) {
     append(0, 20000, 1);
     consume(20400);
     assert_int_equal(count_requests(), 0);
-    append(0, 4000, MP_COPY); /* a medium one is another */
+    append(0, 4000, MP_COPY); /* a medium one counts separately */
     consume(4000);
     assert_int_equal(count_requests(), 1);
     append(0, 4000, MP_COPY);
@@ -225,7 +225,7 @@ TEST(changes_nothing_without_memory) {
     host_failure.armed = false;
     compare();
     assert_int_equal(unpins, 0);
-    /* A part would fit into what is there. */
+    /* A part would fit into the existing chunk. */
     assert_int_equal(mp_write_queue_own(&queue, &pool), 0);
     host_failure = (failure){.armed = true, .from = 1, .to = UINT_MAX};
     assert_int_equal(mp_write_queue_append(&queue, &pool, bytes, 30000, MP_COPY), -ENOMEM);

@@ -2,13 +2,18 @@
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
-local passage = require "moonport.compat.coroutine"
 local Tcp = require "moonport.compat.socket.tcp"
+local Udp = require "moonport.compat.socket.udp"
+local addresses = require "moonport.compat.socket.addresses"
+local passage = require "moonport.compat.coroutine"
 
 local socket = {
   _VERSION = "LuaSocket 3.1.0 (moonport " .. moonport.version .. ")",
-  BLOCKSIZE = 2048,
+  BLOCKSIZE = 2048, _DATAGRAMSIZE = Udp.size, _SETSIZE = 1024, _SOCKETINVALID = -1,
   sourcet = {}, sinkt = {},
+  dns = require "moonport.compat.socket.dns",
+  select = require "moonport.compat.socket.select",
+  unix = require "moonport.compat.socket.unix",
 }
 
 -- Sockets -------------------------------------------------------------------------------------------------------------
@@ -16,6 +21,10 @@ local socket = {
 function socket.tcp() return Tcp.new "AnyIPProtocol" end
 function socket.tcp4() return Tcp.new "IPv4Protocol" end
 function socket.tcp6() return Tcp.new "IPv6Protocol" end
+
+function socket.udp() return Udp.new "AnyIPProtocol" end
+function socket.udp4() return Udp.new "IPv4Protocol" end
+function socket.udp6() return Udp.new "IPv6Protocol" end
 
 --- A connected client, or nil and why.
 function socket.connect(host, port, localHost, localPort, family)
@@ -39,82 +48,35 @@ end
 
 --- A listening server, or nil and why. "*": every IPv4 address
 function socket.bind(host, port, backlog)
-  local tcp = socket.tcp()
-  local bound, problem = tcp:bind(host, port)
-  if not bound then return nil, problem end
-  bound, problem = tcp:listen(backlog)
-  if not bound then return nil, problem end
-  return tcp
+  local list, problem = addresses.toBind(host, "AnyIPProtocol")
+  if not list then return nil, problem end
+  for _, address in ipairs(list) do
+    local tcp = addresses.family(address) == "inet6" and socket.tcp6() or socket.tcp4()
+    local ok
+    ok, problem = tcp:bind(address, port)
+    if ok then ok, problem = tcp:listen(backlog) end
+    if ok then return tcp end
+    tcp:close()
+  end
+  return nil, problem
 end
 
 -- Time ----------------------------------------------------------------------------------------------------------------
 
-local epoch = os.time() - moonport.hrtime() / 1e9
+local beginning = moonport.epoch() / 1000 - moonport.hrtime() / 1e9
 
---- Seconds since 1970, as a number with a fraction: exact for differences, otherwise to a second.
+--- Seconds since 1970, as a number with a fraction: exact for differences, unless the clock is set.
 function socket.gettime()
-  return epoch + moonport.hrtime() / 1e9
+  local time = beginning + moonport.hrtime() / 1e9
+  local clock = moonport.epoch() / 1000
+  if math.abs(time - clock) < 0.01 then return time end
+  beginning = clock - moonport.hrtime() / 1e9
+  return clock
 end
 
 --- Suspends the caller for that many seconds.
 function socket.sleep(seconds)
   passage.outside(moonport.sleep, math.max(seconds, 0) * 1000)
-end
-
--- select --------------------------------------------------------------------------------------------------------------
-
-local function ready(list, method)
-  local found = {}
-  for _, tcp in ipairs(list or {}) do
-    if tcp[method](tcp) then
-      found[#found + 1] = tcp
-      found[tcp] = #found
-    end
-  end
-  return found
-end
-
-local readSignals = { "readyRead", "readChannelFinished", "disconnected" }
-local writeSignals = { "bytesWritten", "connected", "errorOccurred", "disconnected" }
-
--- Waits until something happens to one of them, or the time is up.
-local function waitForAny(readers, writers, msec)
-  local sleeper = moonport.spawn(moonport.sleep, -1)
-  local connections = {}
-  local function wake() sleeper:cancel() end
-  local function watch(object, signals)
-    for _, signal in ipairs(object and signals or {}) do
-      connections[#connections + 1] = moonport.connect(object, signal, wake)
-    end
-  end
-  for _, tcp in ipairs(readers or {}) do
-    watch(tcp.server, { "newConnection" })
-    watch(tcp.socket, readSignals)
-  end
-  for _, tcp in ipairs(writers or {}) do
-    if tcp.attempt then
-      local attempt = tcp.attempt
-      moonport.spawn(function() attempt:join() wake() end)
-    end
-    watch(tcp.socket, writeSignals)
-  end
-  passage.outside(sleeper.join, sleeper, msec)
-  sleeper:cancel()
-  for _, connection in ipairs(connections) do moonport.disconnect(connection) end
-end
-
---- Returns the readers that can be read from or have a connection to accept, and the writers that can be written to or
---- failed to connect; also "timeout" if there are none.
-function socket.select(readers, writers, seconds)
-  local till = seconds and seconds >= 0 and moonport.hrtime() / 1e6 + seconds * 1000 or math.huge
-  passage.outside(moonport.sleep, 0) -- lets the loop see what the system has
-  while true do
-    local readable, writable = ready(readers, "readable"), ready(writers, "writable")
-    if readable[1] or writable[1] then return readable, writable end
-    local left = till - moonport.hrtime() / 1e6
-    if left <= 0 then return readable, writable, "timeout" end
-    waitForAny(readers, writers, left)
-  end
 end
 
 -- Errors --------------------------------------------------------------------------------------------------------------
@@ -214,8 +176,9 @@ function socket.install()
   local globals = debug.getregistry()[2] -- LUA_RIDX_GLOBALS: those of the installed modules
   local shared = globals.require "moonport.compat.socket"
   passage.install()
-  globals.package.loaded.socket = shared
-  package.loaded.socket = shared
+  for _, loaded in ipairs { globals.package.loaded, package.loaded } do
+    loaded.socket, loaded["socket.unix"] = shared, shared.unix
+  end
   return shared
 end
 

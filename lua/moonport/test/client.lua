@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
+local Authority = require "moonport.test.authority"
 local failure = require "moonport.test.failure"
 
 local quoted = failure.quoted
@@ -9,12 +10,26 @@ local quoted = failure.quoted
 local Client = { __name = "moonport.test.Client" }
 Client.__index = Client
 
---- `about()` returns lines about the service, for failures.
-function Client.connect(host, port, msec, about)
-  local socket = moonport.TcpSocket()
+-- Begins to connect. `tls` is an authority that it trusts, or an SslConfiguration or its table. -> the socket, what
+-- waits until it is connected, or nil and a message
+local function begin(host, port, tls)
+  local socket = tls and moonport.SslSocket() or moonport.TcpSocket()
   socket:setAllowHalfOpen(true)
-  socket:connectToHost(host, port)
-  local connected, message = socket:waitForConnected(msec)
+  if not tls then
+    socket:connectToHost(host, port)
+    return socket, socket.waitForConnected
+  end
+  if getmetatable(tls) == Authority then tls = { caCertificates = tls.caCertificates } end
+  local taken, message = socket:setSslConfiguration(tls)
+  if taken then taken, message = socket:connectToHostEncrypted(host, port) end
+  return socket, taken and socket.waitForEncrypted, message
+end
+
+--- `about()` returns lines about the service, for failures.
+function Client.connect(host, port, msec, about, tls)
+  local socket, wait, message = begin(host, port, tls)
+  local connected = wait
+  if wait then connected, message = wait(socket, msec) end
   if not connected then
     socket:abort()
     return nil, ("connect to %s port %d: %s"):format(host, port, message:match ": (.*)" or message)

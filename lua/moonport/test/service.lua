@@ -1,24 +1,16 @@
 -- A service under test: a script in a moonport process of its own, with its ports, its log and its end.
 -- SPDX-License-Identifier: MIT
 
-local moonport = require "moonport"
-local process = require "moonport.test.process"
-local failure = require "moonport.test.failure"
 local Client = require "moonport.test.client"
+local failure = require "moonport.test.failure"
+local program = require "moonport.test.program"
+
+local reap, waitUntil = program.reap, program.waitUntil
 
 local Service = { __name = "moonport.test.Service" }
 Service.__index = Service
 
 local lines = 20 -- of the log, shown in failures
-
-local function reap(self)
-  if not self.status then
-    local how, number = process.reap(self.pid)
-    if how == "signalled" then self.endedBy = number end
-    self.status = how and (how == "signalled" and 128 + number or number)
-  end
-  return self.status
-end
 
 -- Lines about the service, for failures.
 local function about(self)
@@ -32,36 +24,10 @@ local function about(self)
   return text
 end
 
--- Adopts a pipe, and adds what comes to self[name].
-local function collect(self, fd, name)
-  local socket = moonport.TcpSocket()
-  assert(socket:setSocketDescriptor(fd, "ConnectedState", "ReadOnly"))
-  self[name] = ""
-  function socket.readyRead() self[name] = self[name] .. socket:readAll() end
-  return socket
-end
-
-local function waitUntil(condition, msec)
-  local deadline = moonport.now() + msec
-  repeat
-    local value = condition()
-    if value or moonport.now() > deadline then return value end
-    moonport.sleep(1)
-  until false
-end
-
--- Waits until the program has ended and its pipes are closed; but a child of its own may keep those open longer.
 local function waitForEnd(self, msec)
-  local function ended()
+  return program.waitForEnd(self, msec, function()
     for client in pairs(self.clients) do client:giveWay() end
-    return reap(self)
-  end
-  if not waitUntil(ended, msec) then return false end
-  waitUntil(function()
-    return self.out:state() == "UnconnectedState" and self.err:state() == "UnconnectedState"
-  end, 200)
-  for _, socket in ipairs { self.input, self.out, self.err } do socket:abort() end
-  return true
+  end)
 end
 
 -- Notes the listeners that the log names.
@@ -76,7 +42,7 @@ local function findListeners(self)
 end
 
 local function arguments(options)
-  local list = { options.program or os.getenv "MOONPORT" or process.program() or "moonport", "--log-level", "debug" }
+  local list = { options.program or os.getenv "MOONPORT" or program.own() or "moonport", "--log-level", "debug" }
   for _, option in ipairs(options.options or {}) do list[#list + 1] = tostring(option) end
   list[#list + 1] = options.script
   for _, argument in ipairs(options.arguments or {}) do list[#list + 1] = tostring(argument) end
@@ -85,15 +51,12 @@ end
 
 --- Starts the script and waits until it listens. -> the service, or nil and a message
 function Service.start(options, msec)
-  local pid, input, out, err = process.spawn(arguments(options), options.environment or {})
-  if not pid then return nil, ("%s: %s"):format(arguments(options)[1], input) end
   local self = setmetatable({
-    script = options.script, pid = pid, listeners = {}, searched = 1, seen = {},
+    script = options.script, tls = options.tls, listeners = {}, searched = 1, seen = {},
     clients = setmetatable({}, { __mode = "k" }),
   }, Service)
-  self.input = moonport.TcpSocket()
-  assert(self.input:setSocketDescriptor(input, "ConnectedState", "WriteOnly"))
-  self.out, self.err = collect(self, out, "written"), collect(self, err, "errors")
+  local started, message = program.start(self, arguments(options), options.environment or {})
+  if not started then return nil, message end
   local wanted = options.listeners or 1
   waitUntil(function() return findListeners(self) >= wanted or reap(self) end, msec)
   if findListeners(self) < wanted then
@@ -107,16 +70,20 @@ function Service.start(options, msec)
   return self
 end
 
---- Connects to the service, or to another port of it. -> the client
+--- Connects to the service, or to another port of it, or as a table says: port, timeout, tls. -> the client
 function Service:connect(port, msec)
-  local host = self.host
+  local host, tls = self.host, self.tls
+  if type(port) == "table" then
+    if port.tls ~= nil then tls = port.tls end
+    port, msec = port.port, port.timeout
+  end
   for _, listener in ipairs(self.listeners) do
     if listener.port == port then host = listener.host end
   end
   port = port or self.port or failure.raise("it does not listen", 1)
   local client, message = Client.connect(host or "127.0.0.1", port, msec or Client.timeout(), function()
     return about(self)
-  end)
+  end, tls)
   if not client then failure.raise(message .. about(self), 1) end
   self.clients[client] = true
   return self.opened(client)
@@ -129,7 +96,7 @@ function Service:log() return self.errors end
 function Service:output() return self.written end
 
 --- Writes to its standard input.
-function Service:write(bytes) self.input:write(bytes) end
+function Service:write(bytes) self.process:write(bytes) end
 
 local function expect(self, name, pattern, msec)
   local found = waitUntil(function()
@@ -140,7 +107,7 @@ local function expect(self, name, pattern, msec)
         return table.pack(line:match(pattern))
       end
     end
-    return ended and self.out:state() == "UnconnectedState" and self.err:state() == "UnconnectedState" and {}
+    return ended and {}
   end, msec)
   if not found or not found[1] then
     local why = found and "the service ended" or ("none came within %d ms"):format(msec)
@@ -168,7 +135,7 @@ function Service:isRunning() return not reap(self) end
 --- Sends a signal: "HUP", "TERM", …
 function Service:signal(name)
   self.known = self.known or name ~= "HUP"
-  if not reap(self) then assert(process.kill(self.pid, name)) end
+  if not reap(self) then assert(self.process:sendSignal("SIG" .. name)) end
 end
 
 --- Waits until it ends. -> exit status (128 + n after signal n)
@@ -185,7 +152,7 @@ end
 function Service:stop(msec)
   msec = msec or Client.timeout()
   self.known = true
-  if not reap(self) then process.kill(self.pid, "TERM") end
+  if not reap(self) then self.process:terminate() end
   if not waitForEnd(self, msec) then
     local text = ("%s did not end within %d ms of SIGTERM%s"):format(self.script, msec, about(self))
     self:kill()
@@ -197,7 +164,7 @@ end
 --- Ends it at once.
 function Service:kill()
   self.known = true
-  if not reap(self) then process.kill(self.pid, "KILL") end
+  if not reap(self) then self.process:killTree() end
   waitForEnd(self, Client.timeout())
 end
 
@@ -205,7 +172,7 @@ end
 function Service:close()
   local failed = reap(self) and self.status ~= 0 and not self.known and waitForEnd(self, 0)
   local text = failed and about(self)
-  if not reap(self) then process.kill(self.pid, "TERM") end
+  if not reap(self) then self.process:terminate() end
   if not waitForEnd(self, 2000) then self:kill() end
   self.known = true
   if text then error("the service failed:" .. text, 0) end
@@ -214,7 +181,7 @@ end
 Service.__close = Service.close
 
 function Service:__gc()
-  if not self.status then process.kill(self.pid, "KILL") end
+  if self.pid and not self.status then pcall(self.process.kill, self.process) end
 end
 
 return Service
