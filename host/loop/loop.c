@@ -89,6 +89,15 @@ static void on_doubt(struct ev_loop *ev, ev_idle *watcher, int revents) {
     ev_idle_stop(ev, watcher);
 }
 
+/* libev makes a new poll when the old one reports what it must not any more, as when it could not change a watcher. The
+   new one gets each watcher again, and this may fail again. As in mp_loop_watch, the failures are reported only
+   behind a wait. */
+static void on_renewed(struct ev_loop *ev, ev_fork *watcher, int revents) {
+    mp_loop *loop = watcher->data;
+    (void)revents;
+    ev_idle_start(ev, &loop->doubt);
+}
+
 int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phases, void *owner) {
     memset(loop, 0, sizeof *loop);
     loop->upcalls = upcalls;
@@ -113,6 +122,9 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
     }
     ev_idle_init(&loop->doubt, on_doubt);
     ev_set_priority(&loop->doubt, EV_MAXPRI);
+    ev_fork_init(&loop->renewed, on_renewed);
+    loop->renewed.data = loop;
+    ev_fork_start(loop->ev, &loop->renewed);
     ev_timer_init(&loop->later, on_later, 0., 0.);
     loop->later.data = loop;
     ev_prepare_init(&loop->received, on_received);
@@ -129,6 +141,7 @@ void mp_loop_destroy(mp_loop *loop) {
     for (int i = 0; i < MP_CHORE_TIMES; i++)
         ev_idle_stop(loop->ev, &loop->chores[i].watcher);
     ev_idle_stop(loop->ev, &loop->doubt);
+    ev_fork_stop(loop->ev, &loop->renewed);
     ev_timer_stop(loop->ev, &loop->later);
     ev_prepare_stop(loop->ev, &loop->turn);
     ev_loop_destroy(loop->ev);

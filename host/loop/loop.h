@@ -71,6 +71,7 @@ struct mp_loop {
     ev_prepare turn;     /* counts iterations, ends the loop when nothing is alive */
     mp_chore chores[MP_CHORE_TIMES];
     ev_idle doubt; /* while it is active the poll doesn't wait */
+    ev_fork renewed;
     ev_timer later;
     void (*run_later)(mp_loop *loop);
 };

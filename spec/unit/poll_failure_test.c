@@ -23,13 +23,24 @@ static struct {
     int times;
 } failing;
 
+static int the_poll; /* libev's descriptor */
+static int timeout;  /* of the last wait, in milliseconds; -1 is for ever */
+
 /* Overrides libc's, for libev. */
 __attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event) {
+    the_poll = epfd;
     if (op == EPOLL_CTL_DEL || failing.times == 0)
         return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
     failing.times--;
     errno = failing.error;
     return -1;
+}
+
+/* The same. Never waits. */
+__attribute__((visibility("default"))) int epoll_wait(int epfd, struct epoll_event *events, int most,
+                                                      int milliseconds) {
+    timeout = milliseconds;
+    return (int)syscall(SYS_epoll_pwait, epfd, events, most, 0, NULL, 0);
 }
 
 static void fail_with(int error, int times) {
@@ -172,12 +183,35 @@ static void tells_who_reads_that_it_is_deaf(void **fixture) {
     close(ends[1]);
 }
 
+/* libev makes a new poll when the old one reports a descriptor that it must not watch any more. */
+static void notices_that_a_new_poll_watches_nothing(void **fixture) {
+    struct epoll_event stale = {.events = EPOLLIN};
+    int ends[2];
+    (void)fixture;
+    turns();
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    stale.data.u64 = UINT64_MAX << 32 | (uint32_t)ends[0];
+    assert_int_equal(syscall(SYS_epoll_ctl, the_poll, EPOLL_CTL_ADD, ends[0], &stale), 0);
+    fail_with(ENOMEM, 100);
+    turn(state);
+    mp_loop_run_once(state->loop);
+    assert_int_equal(timeout, 0);
+    assert_string_equal(told(), "acceptError SocketResourceError ");
+    fail_with(0, 0);
+    mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
+    served();
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ends_a_connection_with_an_error, start, end),
         cmocka_unit_test_setup_teardown(tells_of_a_listener_and_tries_it_again, start, end),
         cmocka_unit_test_setup_teardown(takes_no_attempt_for_a_connection, start, end),
         cmocka_unit_test_setup_teardown(tells_who_reads_that_it_is_deaf, start, end),
+        cmocka_unit_test_setup_teardown(notices_that_a_new_poll_watches_nothing, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
