@@ -105,7 +105,7 @@ spec_file() {
   local results=$log.results
   echo "$ring $file $EPOCHSECONDS" >>"$work/started"
   : >"$results"
-  case $ring in gc | valgrind) limit=1200 MOONPORT_SPEC_TIMEOUT=30000 ;; *) MOONPORT_SPEC_TIMEOUT=15000 ;; esac
+  case $ring in gc | valgrind | install) limit=1200 MOONPORT_SPEC_TIMEOUT=30000 ;; *) MOONPORT_SPEC_TIMEOUT=15000 ;; esac
   export MOONPORT_SPEC_RESULTS=$results MOONPORT_SPEC_TIMEOUT
   export -f run_ring_file
   export root exclude
