@@ -2,7 +2,6 @@
  * For every n, the n-th allocation fails: of Lua's allocator, and of host/'s malloc, calloc and realloc (the
  * linker's --wrap). Accept, echo, wait, handler error and close must not crash, leak or abort, and afterwards
  * the service must answer again. Either that one allocation fails, or all from then on.
- * #thorough: it computes for long
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,12 +11,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "failing_allocation.h"
+#include "allocation_sweep.h"
+#include "clock.h"
 #include "service.h"
 
 static const char service[] =
@@ -82,7 +81,6 @@ static void scenario(binding_state *state, int port) {
 }
 
 static void assert_answers(binding_state *state, int port) {
-    const struct timespec pause = {.tv_nsec = 1000000};
     char answer[4];
     int fd = connect_client(port);
     ssize_t n = -1;
@@ -91,7 +89,7 @@ static void assert_answers(binding_state *state, int port) {
         turn(state);
         n = recv(fd, answer, sizeof answer, 0);
         if (n < 0)
-            nanosleep(&pause, NULL);
+            pass(1);
     }
     assert_int_equal(n, 4);
     assert_memory_equal(answer, "ping", 4);
@@ -111,33 +109,6 @@ static bool try_failure(failure *which, unsigned from, unsigned to) {
     assert_answers(state, port);
     lua_close(L);
     return reached;
-}
-
-static void sweep(failure *which, unsigned failures_in_a_row) {
-    unsigned n = 1;
-    while (try_failure(which, n, failures_in_a_row > UINT_MAX - n ? UINT_MAX : n + failures_in_a_row - 1))
-        n++;
-    assert_true(n > 5);
-}
-
-static void lua_fails_once(void **unused) {
-    (void)unused;
-    sweep(&lua_failure, 2);
-}
-
-static void lua_fails_from_then_on(void **unused) {
-    (void)unused;
-    sweep(&lua_failure, UINT_MAX);
-}
-
-static void host_fails_once(void **unused) {
-    (void)unused;
-    sweep(&host_failure, 1);
-}
-
-static void host_fails_from_then_on(void **unused) {
-    (void)unused;
-    sweep(&host_failure, UINT_MAX);
 }
 
 /* A client waits until there is memory for its socket; it isn't rejected. */
@@ -176,10 +147,7 @@ static void keeps_a_client_until_there_is_a_socket(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lua_fails_once),
-        cmocka_unit_test(lua_fails_from_then_on),
-        cmocka_unit_test(host_fails_once),
-        cmocka_unit_test(host_fails_from_then_on),
+        SWEEPS(try_failure, 5, 5),
         cmocka_unit_test(keeps_a_client_until_there_is_a_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
+#include "allocation_sweep.h"
 #include "run.h"
-#include "failing_allocation.h"
 #include "service.h"
 
 #define PATIENCE 20000.0 /* milliseconds */
@@ -60,11 +60,11 @@ typedef struct driver {
     double started;
     failure *which;
     unsigned from, to;
-    bool own_handler;            /* the connection has a handler of its own */
     unsigned ticks[3], noted[3]; /* of each generation's timer; when the reload had ended */
 } driver;
 
 static driver the_driver;
+static bool own_handler; /* the connection has a handler of its own */
 
 static void ask(int fd) {
     assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
@@ -110,7 +110,7 @@ static void on_step(struct ev_loop *ev, ev_timer *timer, int revents) {
         unsigned serves = self->state->generations.current->number, other = 3 - serves;
         assert_true(d->ticks[other] <= d->noted[other] + 1);
         /* If a handler of its own hides the prototype's, connectionResumed may have failed to remove it. */
-        if (!is_answered(d->fd, d->own_handler ? 0 : serves))
+        if (!is_answered(d->fd, own_handler ? 0 : serves))
             return;
         break;
     }
@@ -152,8 +152,8 @@ static int begin(lua_State *L) {
     return 0;
 }
 
-static char folder[] = "/tmp/moonport-reload-XXXXXX";
-static char script[sizeof folder + 16], module[sizeof folder + 16];
+#define FOLDER "/tmp/moonport-reload-XXXXXX"
+static char folder[sizeof FOLDER], script[sizeof FOLDER + 16], module[sizeof FOLDER + 16];
 
 static void write_file(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
@@ -162,13 +162,28 @@ static void write_file(const char *path, const char *text) {
     assert_int_equal(fclose(file), 0);
 }
 
-static int write_files(void **unused) {
-    (void)unused;
+static int write_files(const char *handlers) {
+    char text[sizeof service + sizeof second];
+    snprintf(folder, sizeof folder, "%s", FOLDER);
     assert_non_null(mkdtemp(folder));
     snprintf(script, sizeof script, "%s/main.lua", folder);
     snprintf(module, sizeof module, "%s/part.lua", folder);
+    snprintf(text, sizeof text, "%s%s", handlers, service);
+    write_file(script, text);
     write_file(module, "return 'part'\n");
     return 0;
+}
+
+static int write_both(void **unused) {
+    (void)unused;
+    own_handler = false;
+    return write_files(both);
+}
+
+static int write_second(void **unused) {
+    (void)unused;
+    own_handler = true;
+    return write_files(second);
 }
 
 static int remove_files(void **unused) {
@@ -179,7 +194,7 @@ static int remove_files(void **unused) {
 }
 
 /* Runs the service with one reload; false if the reload made fewer allocations than would fail. */
-static bool try_failure(failure *which, unsigned from, unsigned to, bool own_handler) {
+static bool try_failure(failure *which, unsigned from, unsigned to) {
     char *arguments[] = {(char *)(uintptr_t) "moonport", script, NULL};
     program self = {.options = {.script = script,
                                 .arguments = arguments,
@@ -194,12 +209,7 @@ static bool try_failure(failure *which, unsigned from, unsigned to, bool own_han
     assert_non_null(self.L);
     lua_register(self.L, "begin", begin);
     lua_register(self.L, "tick", tick);
-    the_driver = (driver){.self = &self,
-                          .started = mp_loop_now(),
-                          .which = which,
-                          .from = from,
-                          .to = to,
-                          .own_handler = own_handler};
+    the_driver = (driver){.self = &self, .started = mp_loop_now(), .which = which, .from = from, .to = to};
     assert_int_equal(program_run(&self), 0);
     assert_int_equal(the_driver.step, 6);
     assert_int_equal(self.reload.report.reloads + self.reload.report.failures, 1);
@@ -207,49 +217,8 @@ static bool try_failure(failure *which, unsigned from, unsigned to, bool own_han
     return which->count >= from;
 }
 
-/* `least`: a reload makes at least so many allocations; otherwise the sweep proves nothing. */
-static void sweep_one(const char *handlers, failure *which, unsigned failures_in_a_row, unsigned least) {
-    char text[sizeof service + sizeof second];
-    unsigned n = 1;
-    snprintf(text, sizeof text, "%s%s", handlers, service);
-    write_file(script, text);
-    while (try_failure(which, n, failures_in_a_row > UINT_MAX - n ? UINT_MAX : n + failures_in_a_row - 1,
-                       handlers == second))
-        n++;
-    assert_true(n > least);
-}
-
-static void sweep(failure *which, unsigned failures_in_a_row, unsigned least) {
-    sweep_one(both, which, failures_in_a_row, least);
-    sweep_one(second, which, failures_in_a_row, least);
-}
-
-static void lua_fails_once(void **unused) {
-    (void)unused;
-    sweep(&lua_failure, 2, 100);
-}
-
-static void lua_fails_until_it_has_ended(void **unused) {
-    (void)unused;
-    sweep(&lua_failure, UINT_MAX, 100);
-}
-
-static void host_fails_once(void **unused) {
-    (void)unused;
-    sweep(&host_failure, 1, 1);
-}
-
-static void host_fails_until_it_has_ended(void **unused) {
-    (void)unused;
-    sweep(&host_failure, UINT_MAX, 1);
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lua_fails_once),
-        cmocka_unit_test(lua_fails_until_it_has_ended),
-        cmocka_unit_test(host_fails_once),
-        cmocka_unit_test(host_fails_until_it_has_ended),
-    };
-    return cmocka_run_group_tests(tests, write_files, remove_files);
+    const struct CMUnitTest tests[] = {SWEEPS(try_failure, 100, 1)};
+    int failed = cmocka_run_group_tests_name("both have the prototype", tests, write_both, remove_files);
+    return failed + cmocka_run_group_tests_name("the second has it", tests, write_second, remove_files);
 }
