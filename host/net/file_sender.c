@@ -31,14 +31,7 @@ static void stop(mp_file_sender *sender) {
     assert(sender->running);
     sender->running = false;
     sender->sent = stream->bytes_sent > sender->first ? stream->bytes_sent - sender->first : 0;
-    stream->extras->mover = NULL;
-    stream->open_mode = sender->open_mode;
-    if (sender->on_event)
-        ev_set_cb(&stream->watcher, sender->on_event);
-    if (stream->out.bytes == 0 && sender->on_event) {
-        stream->flags &= ALL_BUT(FLAG_SHORT_WRITE);
-        mp_stream_update_watcher(stream);
-    }
+    mp_mover_detach(&sender->mover, stream);
     mp_descriptor_close(mp_stream_network(stream), sender->fd);
     free(sender->piece);
     sender->piece = NULL;
@@ -51,12 +44,6 @@ static void finish(mp_file_sender *sender, enum mp_fault fault) {
 }
 
 /* --- sending -------------------------------------------------------------------------------------------- */
-
-/* Waits until the socket takes more. */
-static void await_room(mp_stream *stream) {
-    stream->flags |= FLAG_SHORT_WRITE;
-    mp_stream_update_watcher(stream);
-}
 
 /* Queues the next piece. The flush gets any failure of the connection, and says what it means. */
 static void queue_piece(mp_file_sender *sender) {
@@ -101,7 +88,7 @@ static bool send_directly(mp_file_sender *sender) {
             return false;
         }
         if (n < 0 || turn >= TURN) {
-            await_room(stream);
+            mp_mover_await_room(stream);
             return true;
         }
     }
@@ -112,7 +99,7 @@ static bool send_directly(mp_file_sender *sender) {
 /* Sends more if there is room. */
 static void send_more(mp_file_sender *sender) {
     mp_stream *stream = sender->stream;
-    bool is_plain = sender->on_event != NULL;
+    bool is_plain = sender->mover.on_event != NULL;
     if (stream->flags & FLAG_WRITE_FAILED)
         return;
     if (sender->left == 0) {
@@ -134,7 +121,7 @@ static void send_more(mp_file_sender *sender) {
 static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_stream *stream = watcher->data;
     mp_file_sender *sender = sender_of(mp_stream_mover(stream));
-    void (*others)(struct ev_loop *, ev_io *, int) = sender->on_event;
+    mp_mover_event *others = sender->mover.on_event;
     if ((revents & EV_WRITE) && stream->out.bytes == 0 && (stream->flags & FLAG_SHORT_WRITE)) {
         stream->flags &= ALL_BUT(FLAG_SHORT_WRITE);
         send_more(sender);
@@ -164,22 +151,16 @@ enum mp_fault mp_file_sender_start(mp_file_sender *sender, mp_stream *stream, in
         return mp_stream_own_fault(stream, fault);
     if (!mp_stream_need_extras(stream))
         return MP_FAULT_RESOURCE;
-    *sender = (mp_file_sender){.mover = {&kind},
+    *sender = (mp_file_sender){.mover = {.kind = &kind},
                                .stream = stream,
                                .fd = fd,
                                .offset = offset,
                                .left = size,
                                .first = stream->bytes_sent + mp_stream_unsent(stream),
                                .running = true,
-                               .open_mode = stream->open_mode,
                                .done = done};
     mp_descriptor_own(mp_stream_network(stream), fd);
-    stream->extras->mover = &sender->mover;
-    stream->open_mode = (uint8_t)((stream->open_mode & ~MP_WRITE_ONLY) | MP_MOVED);
-    if (!(stream->flags & (FLAG_PIPE | FLAG_CARRIED))) {
-        sender->on_event = ev_cb(&stream->watcher);
-        ev_set_cb(&stream->watcher, on_event);
-    }
+    mp_mover_attach(&sender->mover, stream, MP_WRITE_ONLY, on_event);
     send_more(sender);
     return MP_FAULT_NONE;
 }

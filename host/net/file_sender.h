@@ -21,10 +21,8 @@ typedef struct mp_file_sender {
     uint64_t sent;  /* when it is over: bytes that the system took */
     char *piece;    /* memory for reading, or NULL */
     bool running;
-    bool reads; /* sendfile isn't possible */
-    uint8_t open_mode;
+    bool reads;    /* sendfile isn't possible */
     uint8_t fault; /* why it is over; MP_FAULT_NONE: everything was sent */
-    void (*on_event)(struct ev_loop *ev, ev_io *watcher, int revents); /* the stream's own callback */
     void (*done)(struct mp_file_sender *sender);
 } mp_file_sender;
 

@@ -48,7 +48,7 @@ static void connecting(mp_stream *stream) {
         return;
     drop_received(stream);
     facts->own.size = 0;
-    if (facts->most > 0 && !(stream->flags & (FLAG_CARRIED | FLAG_PIPE)))
+    if (facts->most > 0 && mp_stream_is_plain(stream))
         (void)mp_stream_set_plain_transport(stream, &mp_transport_descriptors);
 }
 

@@ -8,10 +8,13 @@
 #ifndef MP_MOVER_H
 #define MP_MOVER_H
 
+#include <ev.h>
+
 #include "data/error.h"
 #include "net/transport.h"
 
 typedef struct mp_mover mp_mover;
+typedef void mp_mover_event(struct ev_loop *ev, ev_io *watcher, int revents);
 
 /* What the stream tells it; one static table. Each call may end the mover. */
 typedef struct mp_mover_kind {
@@ -31,6 +34,18 @@ typedef struct mp_mover_kind {
 
 struct mp_mover {
     const mp_mover_kind *kind;
+    uint8_t open_mode;        /* the stream's, before */
+    mp_mover_event *on_event; /* the stream's own callback; NULL: the mover has none, see below */
 };
+
+/* Gives the stream, which has extras, to the mover: it takes these of the stream's modes. The events of a
+   plain socket go to `on_event`; what a transport carries goes on by itself. */
+void mp_mover_attach(mp_mover *mover, mp_stream *stream, int modes, mp_mover_event *on_event);
+
+/* Gives it back to the script. */
+void mp_mover_detach(mp_mover *mover, mp_stream *stream);
+
+/* Has the plain socket's next event tell that it takes more, whether or not something is queued. */
+void mp_mover_await_room(mp_stream *stream);
 
 #endif

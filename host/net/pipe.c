@@ -29,17 +29,10 @@ static void detach(mp_pipe_side *side) {
         return;
     mp_pipe_recover(side->pipe, &mp_pipe_other_side(side)->out, stream);
     side->stream = NULL;
-    stream->extras->mover = NULL;
-    stream->open_mode = side->open_mode;
-    if (side->on_event)
-        ev_set_cb(&stream->watcher, side->on_event);
+    mp_mover_detach(&side->mover, stream);
     mp_stream_hear(stream, FLAG_READ_FULL);
     if (stream->out.bytes > 0 && !(stream->flags & FLAG_SHORT_WRITE) && stream->state >= MP_STATE_CONNECTED)
         mp_stream_mark_dirty(stream);
-    if (stream->out.bytes == 0 && mp_pipe_is_plain(stream)) {
-        stream->flags &= ALL_BUT(FLAG_SHORT_WRITE);
-        mp_stream_update_watcher(stream);
-    }
 }
 
 static void stop(mp_pipe *pipe) {
@@ -201,13 +194,8 @@ static enum mp_fault can_pipe(mp_stream *stream) {
 }
 
 static void attach(mp_pipe *pipe, mp_pipe_side *side, mp_stream *stream) {
-    *side = (mp_pipe_side){.mover = {&kind}, .pipe = pipe, .stream = stream, .open_mode = stream->open_mode};
-    stream->extras->mover = &side->mover;
-    stream->open_mode = (uint8_t)((stream->open_mode & ~MP_READ_WRITE) | MP_MOVED);
-    if (mp_pipe_is_plain(stream)) {
-        side->on_event = ev_cb(&stream->watcher);
-        ev_set_cb(&stream->watcher, on_event);
-    }
+    *side = (mp_pipe_side){.mover = {.kind = &kind}, .pipe = pipe, .stream = stream};
+    mp_mover_attach(&side->mover, stream, MP_READ_WRITE, on_event);
 }
 
 /* Passes on what was received before, and perhaps the end. */

@@ -29,10 +29,8 @@ typedef struct mp_pipe_way {
 typedef struct mp_pipe_side {
     mp_mover mover; /* of the stream */
     mp_pipe *pipe;
-    mp_stream *stream;                                                 /* NULL: it has left */
-    mp_pipe_way out;                                                   /* what comes from it */
-    void (*on_event)(struct ev_loop *ev, ev_io *watcher, int revents); /* the stream's own callback */
-    uint8_t open_mode;                                                 /* before */
+    mp_stream *stream; /* NULL: it has left */
+    mp_pipe_way out;   /* what comes from it */
 } mp_pipe_side;
 
 /* In the memory of its owner. Private, except that `fault` and the bytes of a way may be read when it is

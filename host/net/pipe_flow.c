@@ -58,17 +58,12 @@ void mp_pipe_touch(mp_pipe_side *from) {
 bool mp_pipe_takes_more(const mp_stream *to) {
     if (!to || (to->flags & FLAG_WRITE_FAILED) || to->state < MP_STATE_CONNECTED)
         return false;
-    return mp_pipe_is_plain(to) ? to->out.bytes == 0 : mp_stream_unsent(to) < MOST_UNSENT;
+    return mp_stream_is_plain(to) ? to->out.bytes == 0 : mp_stream_unsent(to) < MOST_UNSENT;
 }
 
 void mp_pipe_rest(mp_stream *from) {
     from->flags |= FLAG_READ_FULL;
     mp_stream_update_watcher(from);
-}
-
-static void await_room(mp_stream *to) {
-    to->flags |= FLAG_SHORT_WRITE;
-    mp_stream_update_watcher(to);
 }
 
 static void count_sent(mp_stream *to, size_t size) {
@@ -92,7 +87,7 @@ static ssize_t send_bytes(mp_stream *to, const char *data, size_t size) {
 
 /* Sends the bytes, or queues what the system doesn't take. */
 void mp_pipe_pass(mp_stream *to, const char *data, size_t size) {
-    bool at_once = mp_pipe_is_plain(to) && to->out.bytes == 0 &&
+    bool at_once = mp_stream_is_plain(to) && to->out.bytes == 0 &&
                    !(to->flags & (FLAG_UNANNOUNCED | FLAG_CLOSE_CONNECTED | FLAG_CONGESTED));
     ssize_t n = at_once ? send_bytes(to, data, size) : -EBUSY;
     if (n > 0)
@@ -100,7 +95,7 @@ void mp_pipe_pass(mp_stream *to, const char *data, size_t size) {
     if (n == (ssize_t)size)
         return;
     if (n >= 0 || n == -EAGAIN || n == -EWOULDBLOCK)
-        await_room(to);
+        mp_mover_await_room(to);
     /* After another failure the flush gets it too, and says what it means. */
     mp_pipe_queue(to, data + (n > 0 ? n : 0), size - (n > 0 ? (size_t)n : 0));
 }
@@ -114,7 +109,7 @@ bool mp_pipe_pour(mp_pipe_side *from, mp_stream *to) {
             kernel->held -= (size_t)n;
             count_sent(to, (size_t)n);
         } else if (n == 0 || n == -EAGAIN || n == -EWOULDBLOCK) {
-            await_room(to);
+            mp_mover_await_room(to);
             return false;
         } else {
             from->out.copies = true; /* the flush gets the failure too, and says what it means */
@@ -192,7 +187,7 @@ void mp_pipe_pump(mp_pipe_side *from) {
         (stream->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
         return;
     while (n > 0 && moved < TURN && mp_pipe_takes_more(to)) {
-        n = from->out.large && !from->out.copies && mp_pipe_is_plain(to) ? move(from, to) : copy(from, to);
+        n = from->out.large && !from->out.copies && mp_stream_is_plain(to) ? move(from, to) : copy(from, to);
         moved += n;
         if (!pipe->running)
             return;

@@ -13,11 +13,6 @@ static inline mp_pipe_side *mp_pipe_other_side(mp_pipe_side *side) {
     return side == side->pipe->sides ? side + 1 : side - 1;
 }
 
-/* True for a socket that no transport carries. */
-static inline bool mp_pipe_is_plain(const mp_stream *stream) {
-    return !(stream->flags & (FLAG_PIPE | FLAG_CARRIED));
-}
-
 /* True if the stream can take more now; false for NULL. */
 bool mp_pipe_takes_more(const mp_stream *to);
 

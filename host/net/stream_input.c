@@ -175,8 +175,8 @@ mp_part_result mp_stream_receive(mp_stream *stream) {
             size = limit - held;
     }
     char *data = network->input->data + network->input_used;
-    ssize_t n = stream->flags & (FLAG_PIPE | FLAG_CARRIED) ? receive_carried(stream, data, size, &part)
-                                                           : receive_plain(stream, data, size, &part);
+    ssize_t n = mp_stream_is_plain(stream) ? receive_plain(stream, data, size, &part)
+                                           : receive_carried(stream, data, size, &part);
     if (n > 0) {
         arrived(stream, (uint32_t)n);
         part.outcome = MP_GOING_ON;

@@ -261,7 +261,7 @@ mp_part_result mp_stream_send(mp_stream *stream, size_t *sent) {
     mp_part_result part = {MP_GOING_ON, MP_FAULT_NONE};
     assert(mp_stream_is_sound(stream) && stream->watcher.fd >= 0 && !(stream->flags & FLAG_CONGESTED));
     *sent = 0;
-    if (stream->flags & (FLAG_PIPE | FLAG_CARRIED))
+    if (!mp_stream_is_plain(stream))
         part = send_carried(stream, sent);
     else
         for (bool more = true; more && stream->out.bytes > 0;) {

@@ -235,6 +235,11 @@ static inline void mp_mover_sent(mp_stream *stream) {
         mover->kind->sent(mover, stream);
 }
 
+/* True for a socket that no transport carries. */
+static inline bool mp_stream_is_plain(const mp_stream *stream) {
+    return !(stream->flags & (FLAG_PIPE | FLAG_CARRIED));
+}
+
 /* True if a pipe moves what arrives. */
 static inline bool mp_stream_is_piped(const mp_stream *stream) {
     return (stream->open_mode & (MP_MOVED | MP_READ_ONLY)) == MP_MOVED;
@@ -310,7 +315,7 @@ void mp_stream_clear_fault(mp_stream *stream);
 
 /* The transport that carries its bytes; NULL: the plain socket. */
 static inline const mp_transport *mp_stream_transport(const mp_stream *stream) {
-    if (!(stream->flags & (FLAG_PIPE | FLAG_CARRIED)))
+    if (mp_stream_is_plain(stream))
         return NULL;
     return stream->flags & FLAG_PIPE ? &mp_transport_pipe : stream->extras->carrier.transport;
 }

@@ -32,7 +32,7 @@ static int begin_transport(mp_stream *stream, const mp_transport *transport) {
 int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, void *state) {
     bool connected = stream->state == MP_STATE_CONNECTED;
     assert(mp_stream_is_sound(stream) && transport->receive && transport->send);
-    assert(!(stream->flags & (FLAG_PIPE | FLAG_CARRIED)) && (!connected || stream->out.bytes == 0));
+    assert(mp_stream_is_plain(stream) && (!connected || stream->out.bytes == 0));
     if (!mp_stream_need_extras(stream))
         return -ENOMEM;
     stream->extras->carrier = (mp_carrier){.transport = transport, .state = state};
@@ -55,7 +55,7 @@ int mp_stream_set_transport(mp_stream *stream, const mp_transport *transport, vo
 
 int mp_stream_set_plain_transport(mp_stream *stream, const mp_transport *transport) {
     assert(mp_stream_is_sound(stream) && !transport->begin && !transport->handshake && !transport->goodbye &&
-           !(stream->flags & (FLAG_PIPE | FLAG_CARRIED)));
+           mp_stream_is_plain(stream));
     if (!mp_stream_need_extras(stream))
         return -ENOMEM;
     stream->extras->carrier = (mp_carrier){.transport = transport, .stage = CARRIER_OPEN};
