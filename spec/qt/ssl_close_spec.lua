@@ -235,6 +235,7 @@ describe("SslSocket ends, by", function()
 
   it("its server, with clients in every phase of a handshake", function()
     local server, told, answered = sslServer(), {}, nil
+    server:setHandshakeTimeout(60000)
     function server:errorOccurred(_, code) told[#told + 1] = code end
     function server:serverNameRequested()
       repeat moonport.sleep(2) until answered == false
