@@ -131,7 +131,7 @@ static ssize_t receive_carried(mp_stream *stream, void *data, size_t size, mp_pa
         return 0;
     mp_transport_result result = mp_stream_transport(stream)->receive(stream, data, size);
     if (stream->flags & FLAG_CARRIED)
-        mp_stream_note_carrier(stream, &result, &stream->extras->carrier.receive_waits);
+        mp_stream_note_move(stream, &result, &stream->extras->carrier.receive_waits);
     if (result.outcome == MP_TRANSPORT_END)
         *part = (mp_part_result){MP_END, MP_FAULT_REMOTE_CLOSED};
     else if (result.outcome == MP_TRANSPORT_TRUNCATED || result.outcome == MP_TRANSPORT_BROKEN)

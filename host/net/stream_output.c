@@ -214,7 +214,7 @@ static mp_part_result send_carried(mp_stream *stream, size_t *sent) {
         int count = mp_write_queue_vectors(&stream->out, vectors, VECTORS);
         result = transport->send(stream, vectors, count);
         if (carrier)
-            mp_stream_note_carrier(stream, &result, &carrier->send_waits);
+            mp_stream_note_move(stream, &result, &carrier->send_waits);
         if (result.outcome == MP_TRANSPORT_BYTES) {
             assert(result.n > 0 || count == 0);
             mp_write_queue_consume(&stream->out, chunks(stream), (size_t)result.n);

@@ -343,6 +343,13 @@ void mp_stream_end_carrier(mp_stream *stream);
    direction), whether it is suspended, the text of a fault. A pipe returns none of these. */
 void mp_stream_note_carrier(mp_stream *stream, const mp_transport_result *result, uint8_t *waits);
 
+/* The same while bytes move: cheap if nothing else has changed. */
+static inline void mp_stream_note_move(mp_stream *stream, const mp_transport_result *result, uint8_t *waits) {
+    if (result->outcome != MP_TRANSPORT_BYTES || *waits != 0 ||
+        result->wants != stream->extras->carrier.beside)
+        mp_stream_note_carrier(stream, result, waits);
+}
+
 /* Bytes that the transport, which must exist, has taken and not sent; 0 if it will never send them. */
 size_t mp_stream_carrier_unsent(const mp_stream *stream);
 

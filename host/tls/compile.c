@@ -56,6 +56,7 @@ static void set_rules(SSL_CTX *context, const mp_tls_options *options) {
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_NO_AUTO_CHAIN); /* what the file has is sent, and no more */
+    SSL_CTX_set_read_ahead(context, 1);                    /* a record's head and body at once */
     SSL_CTX_set_min_proto_version(context,
                                   options->minimum_version ? options->minimum_version : TLS1_2_VERSION);
     SSL_CTX_set_max_proto_version(context, options->maximum_version);

@@ -347,6 +347,8 @@ static int given(mp_tls_session *session, SSL_SESSION *fresh) {
 static void alert(mp_tls_session *session, bool sent, int level, int description) {
     mp_stream *stream = stream_of(session);
     session->told |= sent && (level == SSL3_AL_FATAL || description == SSL_AD_CLOSE_NOTIFY);
+    session->parted |= !sent && description == SSL_AD_CLOSE_NOTIFY &&
+                       (level == SSL3_AL_WARNING || SSL_version(session->ssl) == TLS1_3_VERSION);
     enum mp_signal signal = sent ? MP_SIGNAL_ALERT_SENT : MP_SIGNAL_ALERT_RECEIVED;
     if (mp_loop_wants(&stream->object, signal))
         mp_object_emit(&stream->object, signal, level << 8 | description);

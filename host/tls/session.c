@@ -20,6 +20,7 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *done) {
     mp_tls_shared *shared = session->shared;
     mp_buffer *own = session->input;
     BIO_clear_retry_flags(bio);
+    session->holds = true;
     if (own) {
         size_t there = own->end - own->start;
         *done = size < there ? size : there;
@@ -33,6 +34,7 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *done) {
     }
     size_t there = shared->current == session ? shared->input_end - shared->input_start : 0;
     if (there == 0) {
+        session->starved = true;
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -201,8 +203,7 @@ void mp_tls_session_enter(mp_tls_session *session) {
     assert(!shared->current);
     shared->current = session;
     shared->input_start = shared->input_end = shared->output_size = 0;
-    if (ERR_peek_error() != 0)
-        ERR_clear_error();
+    session->starved = false;
 }
 
 ssize_t mp_tls_session_load(mp_tls_session *session, int fd, size_t size) {
@@ -213,22 +214,19 @@ ssize_t mp_tls_session_load(mp_tls_session *session, int fd, size_t size) {
     shared->input_start = shared->input_end = 0;
     ssize_t n = mp_system_receive(fd, shared->input,
                                   size < sizeof shared->input ? size : sizeof shared->input, false);
-    if (n > 0)
+    if (n > 0) {
         shared->input_end = (size_t)n;
+        session->starved = false;
+    }
     session->ended = n == 0;
     return n;
-}
-
-static ssize_t send_some(int fd, const char *data, size_t size) {
-    struct iovec vector = {(void *)(uintptr_t)data, size};
-    return mp_system_send_vectors(fd, &vector, 1, false);
 }
 
 /* What waits from before. */
 static int flush_own(mp_tls_session *session, int fd) {
     mp_buffer *own = session->output;
     while (own->start < own->end) {
-        ssize_t n = send_some(fd, own->data + own->start, own->end - own->start);
+        ssize_t n = mp_system_send(fd, own->data + own->start, own->end - own->start, false);
         if (n < 0)
             return (int)n;
         own->start += (size_t)n;
@@ -251,7 +249,7 @@ int mp_tls_session_flush(mp_tls_session *session, int fd) {
             return result;
     }
     while (sent < shared->output_size) {
-        ssize_t n = send_some(fd, shared->output + sent, shared->output_size - sent);
+        ssize_t n = mp_system_send(fd, shared->output + sent, shared->output_size - sent, false);
         if (n < 0) {
             memmove(shared->output, shared->output + sent, shared->output_size - sent);
             shared->output_size -= sent;

@@ -27,6 +27,9 @@ struct mp_tls_session {
     size_t answers;                      /* the end of `output`: OpenSSL's own, to what the peer has sent */
     uint8_t mode;                        /* enum mp_ssl_mode */
     bool ended;                          /* the descriptor has nothing more to receive */
+    bool starved;                        /* OpenSSL wants more than there was */
+    bool holds;                          /* OpenSSL has taken input that it may give out without more */
+    bool parted;                         /* the peer's close_notify has come */
     bool stopped;                        /* a goodbye or a fault follows what was read last */
     bool no_memory;                      /* a buffer couldn't grow: the connection can't go on */
     bool encrypts;                       /* OpenSSL is at the stream's bytes: it writes no answers */

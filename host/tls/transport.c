@@ -65,8 +65,8 @@ static mp_transport_result truncated(mp_stream *stream) {
 }
 
 /* What OpenSSL says went wrong, behind what was tried. Its last alert is on its way. */
-static mp_transport_result refused(mp_stream *stream, enum mp_fault fault, const char *tried) {
-    unsigned long error = ERR_peek_error();
+static mp_transport_result refused(mp_stream *stream, enum mp_fault fault, const char *tried,
+                                   unsigned long error) {
     const char *reason = ERR_reason_error_string(error);
     if (session_of(stream)->no_memory)
         fault = MP_FAULT_RESOURCE;
@@ -86,6 +86,7 @@ static int begin(mp_stream *stream, const char *unread, size_t size) {
 
 static mp_transport_result concluded(mp_stream *stream) {
     uint8_t outcome = mp_tls_conclude(stream);
+    session_of(stream)->holds = SSL_has_pending(session_of(stream)->ssl);
     if (outcome == MP_TRANSPORT_BROKEN)
         return ended(MP_TRANSPORT_BROKEN, MP_FAULT_SSL_HANDSHAKE);
     return (mp_transport_result){.outcome = outcome, .wants = wanted(session_of(stream))};
@@ -113,7 +114,7 @@ static mp_transport_result shaken(mp_stream *stream, int result) {
         ERR_clear_error();
         return ended(MP_TRANSPORT_BROKEN, MP_FAULT_SSL_HANDSHAKE);
     }
-    return refused(stream, MP_FAULT_SSL_HANDSHAKE, "Error during SSL handshake");
+    return refused(stream, MP_FAULT_SSL_HANDSHAKE, "Error during SSL handshake", ERR_peek_error());
 }
 
 static mp_transport_result handshake(mp_stream *stream) {
@@ -123,6 +124,7 @@ static mp_transport_result handshake(mp_stream *stream) {
     if (session_of(stream) != session) /* they have ended the connection */
         return ended(MP_TRANSPORT_BROKEN, MP_FAULT_REMOTE_CLOSED);
     mp_tls_session_enter(session);
+    ERR_clear_error();
     bool finished = session->ssl && SSL_is_init_finished(session->ssl);
     ssize_t n = finished || mp_tls_session_has_input(session)
                     ? 1
@@ -156,14 +158,14 @@ static mp_transport_result handshake(mp_stream *stream) {
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
 
-/* Why no more plaintext comes now. */
-static mp_transport_result dry(mp_stream *stream, int result) {
+/* Why no more plaintext comes now. Not SSL_get_error: others of the program may have left their errors. */
+static mp_transport_result dry(mp_stream *stream) {
     mp_tls_session *session = session_of(stream);
-    switch (SSL_get_error(session->ssl, result)) {
-    case SSL_ERROR_WANT_READ: return session->ended ? truncated(stream) : again(session, EV_READ);
-    case SSL_ERROR_ZERO_RETURN: return ended(MP_TRANSPORT_END, MP_FAULT_REMOTE_CLOSED);
-    default: return refused(stream, MP_FAULT_SSL_INTERNAL, "Error while reading");
-    }
+    if (session->starved)
+        return session->ended ? truncated(stream) : again(session, EV_READ);
+    if (session->parted)
+        return ended(MP_TRANSPORT_END, MP_FAULT_REMOTE_CLOSED);
+    return refused(stream, MP_FAULT_SSL_INTERNAL, "Error while reading", ERR_peek_last_error());
 }
 
 /* Has OpenSSL anything left of what it was given? */
@@ -176,24 +178,24 @@ static bool has_rest(const mp_tls_session *session) {
 static mp_transport_result read_records(mp_stream *stream, char *data, size_t size) {
     mp_tls_session *session = session_of(stream);
     size_t got = 0, n = 0;
-    int result = 1;
-    while (got < size && (result = SSL_read_ex(session->ssl, data + got, size - got, &n)) == 1) {
+    bool rest = true;
+    while (rest && got < size && SSL_read_ex(session->ssl, data + got, size - got, &n) == 1) {
         got += n;
-        if (!has_rest(session))
-            break;
+        rest = has_rest(session);
     }
-    if (got > 0 && result == 1)
+    session->holds = rest && got == size;
+    if (!rest || got == size)
         return bytes(session, got);
-    mp_transport_result why = dry(stream, result);
+    mp_transport_result why = dry(stream);
     session->stopped = why.outcome != MP_TRANSPORT_AGAIN;
     return got > 0 ? bytes(session, got) : why;
 }
 
-/* Is there what the poll doesn't report: a whole record in SSL's own buffer, bytes that it hasn't seen, or
-   the reason why no more comes? */
+/* Is there what the poll doesn't report: bytes that OpenSSL has or hasn't seen, or the reason why no more
+   comes? */
 static bool has_pending(const mp_stream *stream) {
     const mp_tls_session *session = session_of(stream);
-    return session->input || session->stopped || (session->ssl && SSL_pending(session->ssl) > 0);
+    return session->input || session->stopped || session->holds;
 }
 
 /* Sends answers of its own. What `send` took is for that to send, and to tell of; and what follows it. */
@@ -234,12 +236,8 @@ static mp_transport_result receive(mp_stream *stream, void *data, size_t size) {
 
 /* --- sending -------------------------------------------------------------------------------------------- */
 
-/* The peer is in the middle of a message of its own, which OpenSSL wants to see the rest of first. */
-static bool wants_input(const mp_tls_session *session) {
-    return SSL_get_error(session->ssl, 0) == SSL_ERROR_WANT_READ;
-}
-
-/* Encrypts what fits a burst: small pieces together in one record. */
+/* Encrypts what fits a burst: small pieces together in one record. -1 and `starved`: the peer is in the middle
+   of a message of its own, which OpenSSL wants to see the rest of first. */
 static ssize_t encrypt(mp_tls_session *session, const struct iovec *vectors, int count) {
     size_t taken = 0, done;
     for (int i = 0; i < count && taken < MP_TLS_BURST;) {
@@ -257,7 +255,7 @@ static ssize_t encrypt(mp_tls_session *session, const struct iovec *vectors, int
             size = MP_TLS_BURST - taken;
         for (size_t at = 0; at < size; at += done)
             if (SSL_write_ex(session->ssl, data + at, size - at, &done) != 1)
-                return taken + at > 0 && wants_input(session) ? (ssize_t)(taken + at) : -1;
+                return taken + at > 0 && session->starved ? (ssize_t)(taken + at) : -1;
         taken += size;
     }
     return (ssize_t)taken;
@@ -269,9 +267,9 @@ static ssize_t encrypt_next(mp_tls_session *session, int fd, const struct iovec 
                             bool *waits) {
     session->encrypts = true;
     ssize_t n = encrypt(session, vectors, count);
-    if (n < 0 && wants_input(session) && mp_tls_session_load(session, fd, MP_TLS_INPUT) > 0)
+    if (n < 0 && session->starved && mp_tls_session_load(session, fd, MP_TLS_INPUT) > 0)
         n = encrypt(session, vectors, count);
-    *waits = n < 0 && !session->ended && wants_input(session);
+    *waits = n < 0 && !session->ended && session->starved;
     session->encrypts = false;
     return *waits ? 0 : n;
 }
@@ -289,8 +287,9 @@ static mp_transport_result send_bytes(mp_stream *stream, const struct iovec *vec
             session->taken += (size_t)n;
         sent = mp_tls_session_flush(session, fd);
     }
-    mp_transport_result result = n < 0 ? refused(stream, MP_FAULT_SSL_INTERNAL, "Unable to write data")
-                                       : bytes(session, 0);
+    mp_transport_result result = bytes(session, 0);
+    if (n < 0)
+        result = refused(stream, MP_FAULT_SSL_INTERNAL, "Unable to write data", ERR_peek_last_error());
     if (mp_tls_session_leave(session) < 0)
         return ended(MP_TRANSPORT_BROKEN, MP_FAULT_RESOURCE);
     if (n < 0)
