@@ -34,10 +34,12 @@ end
 
 --- A kept connection, or nil.
 function pool.take(place, options)
-  local list = kept[key(place, options)]
+  local name = key(place, options)
+  local list = kept[name]
   while list and #list > 0 do
     local socket = table.remove(list)
     count = count - 1
+    if #list == 0 then kept[name] = nil end
     if socket:state() == "ConnectedState" and socket:bytesAvailable() == 0 then
       socket:setIdleTimeout(0)
       return socket
@@ -48,7 +50,8 @@ end
 
 function pool.give(socket, place, options)
   local name = key(place, options)
-  local list = kept[name] or {}
+  -- The list holds the tables of the options, so that no later ones have their addresses, which the key has.
+  local list = kept[name] or { ssl = options.ssl, resolve = options.resolve }
   for i = #list, 1, -1 do
     if list[i]:state() ~= "ConnectedState" then
       table.remove(list, i)
