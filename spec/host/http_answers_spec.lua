@@ -219,6 +219,50 @@ describe("A handler of moonport.http", function()
     assert.are.equal(200, (web.request(first, "GET", "/")))
   end)
 
+  it("closes a connection whose client takes less than sendRate of what waits, and no other", function()
+    -- What looks at them every ten seconds does so when the spec asks for it.
+    local _, port = web.server([[
+      if request.path == "/long" then
+        readers = readers + 1
+        socket:setSocketOption("SendBufferSizeSocketOption", 1 << 16)
+        return 200, nil, function(write)
+          repeat until not write(piece)
+          readers = readers - 1
+        end
+      elseif request.path == "/tick" then
+        watcher.timeout()
+      elseif request.path == "/drip" then
+        return 200, { ["Content-Length"] = 2 }, function(write)
+          write "x"
+          watcher.timeout()
+          write "y"
+        end
+      end
+      return 200, nil, tostring(readers)
+    ]], "sendRate = 1000, idleTime = 3600000", [[
+      readers = 0
+      piece = ("x"):rep(1 << 16)
+      local function none() end
+      function moonport.Timer()
+        watcher = { start = none, stop = none, isActive = none }
+        return watcher
+      end
+    ]])
+    local asking, dripping, little = helper.connect(port), helper.connect(port), { receiveBuffer = 1 << 16 }
+    local slow, quick = helper.connect(port, nil, little), helper.connect(port, nil, little)
+    local function readers(path) return (select(3, web.request(asking, "GET", path))) end
+    -- However little it is: it has taken all that waited when the others were looked at last.
+    for _ = 1, 3 do assert.are.equal("xy", (select(3, web.request(dripping, "GET", "/drip")))) end
+    for _, client in ipairs { slow, quick } do client:send("GET /long HTTP/1.1\r\n" .. hosted .. "\r\n") end
+    helper.eventually(function() return readers "/" == "2" end)
+    helper.eventually(function()
+      quick:receive(1 << 20) -- more than the system's buffers hold
+      return readers "/tick" == "1"
+    end)
+    quick:receive(1 << 20)
+    assert.are.equal("xy", (select(3, web.request(dripping, "GET", "/drip"))))
+  end)
+
   it("drops a body that comes slower than the least rate", function()
     local _, port = web.server('return 200', "bodyTime = 100, readRate = 1000000")
     local client = helper.connect(port)

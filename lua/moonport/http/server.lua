@@ -10,7 +10,7 @@ local answer = require "moonport.http.answer"
 local head = require "moonport.http.head"
 local message = require "moonport.http.message"
 
-local find, max, sub = string.find, math.max, string.sub
+local find, max, min, sub = string.find, math.max, math.min, string.sub
 local debugLog, traceback = moonport.log.debug, debug.traceback
 
 local defaults = {
@@ -186,12 +186,12 @@ local function watchReaders(server, service)
   function timer.timeout()
     service.left()
     for socket in server:connections() do
-      local sent = socket:bytesToWrite() > 0 and socket:bytesSent() or nil
-      if sent and socket.httpSent and sent - socket.httpSent < service.sendRate * tick then
+      local waits, sent = socket:bytesToWrite(), socket:bytesSent()
+      if waits > 0 and socket.httpDue and sent < socket.httpDue then
         moonport.log.debug("http: %s reads too slowly", socket:peerAddress() or "unix")
         socket:abort()
-      elseif socket.httpSent ~= sent then
-        socket.httpSent = sent
+      elseif waits > 0 or socket.httpDue then
+        socket.httpDue = waits > 0 and sent + min(waits, service.sendRate * tick) or nil
       end
     end
   end
