@@ -138,6 +138,29 @@ describe("moonport.http.head", function()
     end
   end)
 
+  it("refuses what lenient parsers let pass, of other protocols and of messages with codings", function()
+    local from = "Host: a\r\n\r\n"
+    for text, status in pairs {
+      ["\r\n\r\nGET / HTTP/1.1\r\n" .. from] = 400, ["GET /\r\n\r\n"] = 400, ["GET / ICE/1.0\r\n" .. from] = 400,
+      ["OPTIONS * RTSP/1.0\r\n" .. from] = 400, ["GET / IHTTP/1.0\r\n" .. from] = 400,
+      ["CONNECT a:443 HTTP/1.1\r\n" .. from] = 501, ["GETA / HTTP/1.1\r\n" .. from] = 501,
+      ["PUT / HTTP/1.1\r\nTransfer-Encoding: deflate, chunked\r\n" .. from] = 501,
+      ["PUT / HTTP/1.1\r\nTransfer-Encoding: deflate\r\nTransfer-Encoding: chunked\r\n" .. from] = 400,
+      ["GET / HTTP/1.1\r\nHost: a\r\n\rX: b\r\n\r\n"] = 400, ["GET / HTTP/1.1\r\n Host: a\r\n\r\n"] = 400,
+    } do
+      assert.are.equal(status, (select(2, request(text))), text)
+    end
+    local parse = head.parser("response", limits, {})
+    for text, status in pairs {
+      ["\r\nHTTP/1.1 200 OK\r\n\r\n"] = 400, ["RTSP/1.1 200 OK\r\n\r\n"] = 400, ["HTTP/0.9 200 OK\r\n\r\n"] = 505,
+      ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, deflate\r\n\r\n"] = 501,
+      ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunkedchunked\r\n\r\n"] = 501,
+      ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n"] = 400,
+    } do
+      assert.are.equal(status, (select(2, parse(text, 1))), text)
+    end
+  end)
+
   it("writes heads of responses, and no field that begins another", function()
     local fields = { A = "b", N = 5, ["Set-Cookie"] = { "x", "y" }, Date = "now" }
     local text, kept = head.response(200, fields, 2, true, 1, "hi")
