@@ -99,7 +99,9 @@ void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind
     bool function = lua_type(L, value) == LUA_TFUNCTION;
     int elsewhere;
     for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
-        if (!mp_signal_belongs((enum mp_signal)i, kind) || strcasecmp(names[i], name) != 0)
+        /* The first letter, which tells most names apart, since scripts set fields with each request. */
+        if ((names[i][0] | 32) != (name[0] | 32) || !mp_signal_belongs((enum mp_signal)i, kind) ||
+            strcasecmp(names[i], name) != 0)
             continue;
         if (strcmp(names[i], name) == 0) {
             if (!function && !lua_isnil(L, value))
