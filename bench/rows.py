@@ -28,6 +28,22 @@ PEERS = {
     "cqueues": ["lua5.4", peer_file("cqueues.lua")],
     "node": ["node", peer_file("node.js")],
     "qt": [os.path.join(BUILT, "qt")],
+    "nginx": ["nginx"],
+    "haproxy": ["haproxy"],
+}
+
+HTTP_PEERS = {
+    "moonport": [*script("http.lua"), os.path.join(BUILT, "web")],
+    "nginx": ["sh", peer_file("nginx.sh"), BUILT],
+}
+PROXY_PEERS = {
+    "moonport": ["sh", peer_file("proxy.sh"), BUILT, MOONPORT, os.path.join(ROOT, "scripts", "proxy.lua")],
+    "haproxy": ["sh", peer_file("haproxy.sh"), BUILT],
+}
+UDP_PEERS = {
+    "epoll": [os.path.join(BUILT, "udp_echo")],
+    "moonport": script("datagrams.lua"),
+    "node": ["node", peer_file("node_udp.js")],
 }
 
 # The same over TLS; the port is added behind certificate and key.
@@ -37,7 +53,8 @@ TLS_PEERS = {
     "moonport": [*script("tls.lua"), *IDENTITY],
     "node": ["node", peer_file("node_tls.js"), *IDENTITY],
 }
-ALL = tuple(name for name in PEERS if name != "closures")
+WITH_CLOSURES = ("epoll", "libev", "moonport", "closures", "luv", "cqueues", "node", "qt")
+ALL = tuple(name for name in WITH_CLOSURES if name != "closures")
 
 
 @dataclass
@@ -66,18 +83,19 @@ class Row:
     turns: int = 6  # of each peer in a round
     beside: list = field(default_factory=list)  # additional options of a second load of the same peer
     slow: tuple = ()  # peers that take only one turn
-    tls: bool = False  # the servers are those of TLS_PEERS
+    servers: dict = field(default_factory=dict)  # the commands of peers, where they aren't those of PEERS
     local: bool = False  # at a Unix-domain socket
+    datagrams: bool = False  # by UDP
 
     def command(self, peer):
-        if self.tls:
-            return TLS_PEERS[peer]
+        if peer in self.servers:
+            return self.servers[peer]
         return script(self.moonport) if self.moonport and peer == "moonport" else PEERS[peer]
 
 
 def tls_row(name, load, figures, **others):
     """A row whose load speaks TLS: -t, or -T with tickets."""
-    return Row(name, load, figures, **{"peers": tuple(TLS_PEERS), "tls": True, **others})
+    return Row(name, load, figures, **{"peers": tuple(TLS_PEERS), "servers": TLS_PEERS, **others})
 
 
 def local_row(name, load, figures, **others):
@@ -86,12 +104,25 @@ def local_row(name, load, figures, **others):
                **{"peers": ("epoll", "libev", "moonport"), "local": True, **others})
 
 
+def http_row(name, path, title, limit):
+    """A row of wrk, beside nginx with its Lua module."""
+    return Row(name, ["wrk", path, "1"], [
+        Figure("cpu_ns", title, "µs", "nginx", {"moonport": limit}, 1e-3),
+    ], peers=tuple(HTTP_PEERS), servers=HTTP_PEERS, tool="outside", turns=5)
+
+
+def proxy_row(name, load, title):
+    """A row whose server passes connections on to the echo server on bare epoll."""
+    return Row(name, load, [Figure("cpu_ns", title, "µs", "haproxy", {"moonport": 1.0}, 1e-3)],
+               peers=tuple(PROXY_PEERS), servers=PROXY_PEERS, turns=12)
+
+
 ROWS = [
     Row("echo64", ["echo", "-c", "50", "-s", "64", "-n", "15000"], [
         Figure("cpu_ns", "echo 64 bytes, 50 connections: CPU per request", "µs", "epoll",
                {"moonport": 1.08}, 1e-3),
         Figure("per_second", "  requests per second", "k/s", "epoll", {}, 1e-3),
-    ], peers=tuple(PEERS), turns=10),
+    ], peers=WITH_CLOSURES, turns=10),
     Row("pipeline", ["echo", "-c", "50", "-s", "64", "-d", "16", "-n", "200000"], [
         Figure("cpu_ns", "echo 64 bytes, 16 at once: CPU per request", "µs", "epoll",
                {"moonport": 1.05}, 1e-3),
@@ -108,10 +139,10 @@ ROWS = [
     Row("connect", ["connect", "-c", "50", "-n", "3000"], [
         Figure("cpu_ns", "connect, echo, close: CPU each", "µs", "epoll",
                {"moonport": 1.10, "closures": 1.25}, 1e-3),
-    ], peers=tuple(PEERS)),
+    ], peers=WITH_CLOSURES),
     Row("connect1", ["connect", "-c", "1", "-n", "1500"], [
         Figure("cpu_ns", "  one after another", "µs", "epoll", {}, 1e-3),
-    ], peers=tuple(PEERS)),
+    ], peers=WITH_CLOSURES),
     Row("fanout", ["fanout", "-c", "10000", "-n", "1"], [
         Figure("cpu_ns", "64 bytes to 10,000 connections: CPU per message", "µs", "epoll",
                {"moonport": 1.15}, 1e-3),
@@ -125,7 +156,7 @@ ROWS = [
         Figure("kept_bytes", "  still kept after they are closed", "B", "", {"moonport": 100}),
         Figure("open_first_ns", "  CPU of opening one, at the start", "µs", "", {}, 1e-3),
         Figure("open_ratio", "  at the 15,000th, as a ratio to that", "x"),
-    ], peers=tuple(PEERS), tool="alone"),
+    ], peers=WITH_CLOSURES, tool="alone"),
     Row("latency", ["echo", "-c", "1000", "-r", "20000", "-n", "10000"], [
         Figure("p50_us", "1,000 connections, 20,000 requests/s: p50", "µs", "epoll", quiet=True),
         Figure("p99_us", "  p99", "µs", "epoll", quiet=True),
@@ -204,4 +235,14 @@ ROWS = [
     tls_row("tlsinstructions", ["echo", "-t"], [
         Figure("instructions", "TLS: instructions per request, user space (tls64)", "", "epoll"),
     ], peers=("epoll", "moonport"), tool="callgrind"),
+    http_row("http", "/hello", "HTTP: hello, 50 connections: CPU per request", 1.10),
+    http_row("httpjson", "/users/42", "HTTP: a routed answer in JSON: CPU per request", 1.15),
+    http_row("httpfile", "/27k.txt", "HTTP: a file of 27 KB: CPU per request", 1.3),
+    Row("udp64", ["udp", "16", "32", "64", "1"], [
+        Figure("cpu_ns", "UDP: echo 64 bytes, 16 clients: CPU per datagram", "µs", "epoll", {"moonport": 1.3}, 1e-3),
+    ], peers=tuple(UDP_PEERS), servers=UDP_PEERS, tool="outside", turns=5, datagrams=True),
+    proxy_row("proxy64", ["echo", "-c", "50", "-s", "64", "-n", "15000"],
+              "TCP proxy: echo 64 bytes, 50 connections: CPU per request"),
+    proxy_row("proxybulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"],
+              "  bulk 1 MiB, 4 connections: CPU per MiB"),
 ]

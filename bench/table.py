@@ -120,12 +120,13 @@ class Results:
         names = {"echo64": "echo", "pipeline": "pipelined", "echo4k": "4 KiB", "bulk": "bulk",
                  "connect": "connect", "fanout": "fan-out"}
         data = os.path.join(BUILT, "ratios.dat")
+        rows = [row for row in self.rows if row.name in names]
+        peers = [peer for peer in self.peers if any(peer in row.peers for row in rows)]
         with open(data, "w", encoding="utf-8") as f:
-            f.write(" ".join(["row", *self.peers]) + "\n")
-            for row in self.rows:
-                if row.name in names:
-                    ratios = [self.ratio(row, row.figures[0], peer) for peer in self.peers]
-                    cells = ("?" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
-                    f.write(" ".join([names[row.name], *cells]) + "\n")
-        settings = f"data='{data}'; out='{PLOT}'; peers={len(self.peers)}"
+            f.write(" ".join(["row", *peers]) + "\n")
+            for row in rows:
+                ratios = [self.ratio(row, row.figures[0], peer) for peer in peers]
+                cells = ("?" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
+                f.write(" ".join([names[row.name], *cells]) + "\n")
+        settings = f"data='{data}'; out='{PLOT}'; peers={len(peers)}"
         subprocess.run(["gnuplot", "-e", settings, os.path.join(ROOT, "bench", "plot.gp")], check=True)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- A UDP echo server: each datagram goes through Lua.   moonport echo.lua PORT
+-- A UDP echo server: each datagram goes through Lua.   moonport datagrams.lua PORT
 local moonport = require "moonport"
 
 local socket = moonport.UdpSocket()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams. -> CPU time of the server for each answer."""
+
+import os
+import re
+import subprocess
+
+from rows import BUILT
+from server import PATIENCE, Failure
+
+
+def run(machine, command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=PATIENCE, preexec_fn=machine.prepare(machine.load))
+    if done.returncode != 0:
+        raise Failure(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
+
+
+def wrk(machine, server, path, seconds):
+    """50 kept connections ask for a path."""
+    out = run(machine, ["wrk", "-t1", "-c50", f"-d{seconds}s", f"http://127.0.0.1:{server.port}{path}"])
+    wrong = re.search(r"^ +(Non-2xx.*|Socket errors.*)$", out, re.MULTILINE)
+    if wrong:
+        raise server.failure(wrong.group(1))
+    return int(re.search(r"(\d+) requests in", out).group(1))
+
+
+def udp(machine, server, clients, window, size, seconds):
+    """Each of the clients has a window of datagrams under way."""
+    out = run(machine, [os.path.join(BUILT, "udp_load"), str(server.port), clients, window, size, seconds])
+    return int(out.split()[0])
+
+
+LOADS = {"wrk": wrk, "udp": udp}
+
+
+def turn(machine, server, arguments):
+    before = server.cpu()
+    answers = LOADS[arguments[0]](machine, server, *arguments[1:])
+    if answers == 0:
+        raise server.failure("no answer")
+    return {"cpu_ns": (server.cpu() - before) / answers, "per_second": answers / float(arguments[-1])}
