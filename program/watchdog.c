@@ -39,17 +39,18 @@ static void on_late(lua_State *L, lua_Debug *where) {
     binding_cut(L, watching->state, text);
 }
 
-/* Writes one line on standard error from a signal handler, so it uses no locks and no memory. The parts of L
-   that it reads don't change: the code is in a C function. */
+/* Logs from a signal handler, so it uses no locks and no memory. The parts of L that it reads don't change: the
+   code is in a C function. */
 static void tell(lua_State *L, const char *what) {
     char text[256];
     lua_Debug where = {.currentline = -1};
     for (int level = 0; where.currentline < 0 && lua_getstack(L, level, &where); level++)
         lua_getinfo(L, "Sl", &where);
-    int length = where.currentline < 0 ? snprintf(text, sizeof text, "moonport: %s\n", what)
-                                       : snprintf(text, sizeof text, "moonport: %s: %s:%d\n", what,
-                                                  where.short_src, where.currentline);
-    (void)mp_system_write_stderr(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
+    if (where.currentline < 0)
+        snprintf(text, sizeof text, "%s", what);
+    else
+        snprintf(text, sizeof text, "%s: %s:%d", what, where.short_src, where.currentline);
+    mp_log_from_signal(text);
 }
 
 static void interrupt(lua_State *L, binding_watch *watch) {
