@@ -101,6 +101,11 @@ static inline void mp_loop_unref(mp_loop *loop) {
     loop->alive--;
 }
 
+/* What is logged from now on, by the host and the script. May be set at any time. */
+static inline void mp_loop_set_log_level(mp_loop *loop, enum mp_log_level level) {
+    loop->log_level = level;
+}
+
 /*
  * Starts the watcher of a descriptor. Only the next turn finds out whether the poll can watch it, and libev
  * reports a failure (EV_ERROR) only after that turn's wait. So that turn doesn't wait. A short timer instead

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/escape.h"
 #include "loop/timer.h"
 
 #define SECOND 1000.0 /* milliseconds */
@@ -71,7 +72,7 @@ mp_repetitions *mp_repetitions_new(mp_loop *loop, enum mp_log_level level) {
 
 bool mp_repetitions_note(mp_repetitions *self, uint32_t origin, const char *text, size_t length,
                          const char *summary) {
-    if (!self)
+    if (!self || self->level < self->loop->log_level) /* what nobody sees isn't known when somebody looks */
         return true;
     uint64_t hash = hash_of(origin, text, length);
     for (unsigned i = 0; i < self->count; i++) {
@@ -87,7 +88,10 @@ bool mp_repetitions_note(mp_repetitions *self, uint32_t origin, const char *text
     repeated *it = &self->known[self->count++];
     it->hash = hash;
     it->more = 0;
-    snprintf(it->summary, sizeof it->summary, "%.*s", (int)strcspn(summary, "\n"), summary);
+    size_t size = strcspn(summary, "\n");
+    if (size >= sizeof it->summary)
+        size = mp_utf8_whole(summary, sizeof it->summary - 1);
+    snprintf(it->summary, sizeof it->summary, "%.*s", (int)size, summary);
     if (self->count == 1)
         mp_delay_start(&self->second, self->loop, SECOND, on_second);
     return true;
