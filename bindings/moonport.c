@@ -1,6 +1,5 @@
 /*
- * The module table: constructors, tasks and time, connections of signals, log, statistics, persist, quit and
- * run.
+ * The module table: constructors, tasks and time, connections of signals, statistics, persist, quit and run.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,6 +27,7 @@
 #include "class/udp_socket.h"
 #include "class/work.h"
 #include "generation/succession.h"
+#include "log.h"
 #include "object/class.h"
 #include "object/result.h"
 #include "object/surplus.h"
@@ -177,92 +177,6 @@ static int module_run(lua_State *L) {
     return 1;
 }
 
-/* --- log ------------------------------------------------------------------------------------------------ */
-
-/* Pushes string.format. */
-static void push_format(lua_State *L) {
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, "string");
-    lua_getfield(L, -1, "format");
-    lua_replace(L, -3);
-    lua_pop(L, 1);
-}
-
-/* value … -> the line: a single value as it is, several by string.format. A protected call. */
-static int compose_line(lua_State *L) {
-    if (lua_gettop(L) > 1) {
-        push_format(L);
-        lua_insert(L, 1);
-        lua_call(L, lua_gettop(L) - 1, 1);
-    }
-    (void)luaL_tolstring(L, 1, NULL);
-    return 1;
-}
-
-/* the error, value … -> a line with all of them. A protected call. */
-static int compose_rest(lua_State *L) {
-    int count = lua_gettop(L);
-    luaL_Buffer buffer;
-    luaL_buffinit(L, &buffer);
-    luaL_where(L, 2); /* the caller of the function that has called this */
-    luaL_addvalue(&buffer);
-    for (int i = 1; i <= count; i++) {
-        (void)luaL_tolstring(L, i, NULL);
-        luaL_addvalue(&buffer);
-        luaL_addstring(&buffer, i == 1 ? ":" : "");
-        luaL_addstring(&buffer, i < count ? " " : "");
-    }
-    luaL_pushresult(&buffer);
-    return 1;
-}
-
-/*
- * moonport.log.info(format, ...): as string.format; a lone argument may be any value. Upvalue 2: the level.
- * Never raises because of its arguments, which are often foreign data: the line then says what was wrong,
- * followed by the values.
- */
-static int log_line(lua_State *L) {
-    binding_state *state = binding_state_of(L);
-    enum mp_log_level level = (enum mp_log_level)lua_tointeger(L, lua_upvalueindex(2));
-    size_t length;
-    if (level < state->loop->log_level)
-        return 0;
-    if (lua_gettop(L) == 0)
-        lua_pushliteral(L, "");
-    int count = lua_gettop(L);
-    if (!lua_checkstack(L, count + LUA_MINSTACK)) {
-        count = 1;
-        lua_settop(L, count);
-    }
-    lua_pushcfunction(L, compose_line);
-    for (int i = 1; i <= count; i++)
-        lua_pushvalue(L, i);
-    if (lua_pcall(L, count, 1, 0) != LUA_OK) {
-        lua_pushcfunction(L, compose_rest);
-        lua_insert(L, -2);
-        for (int i = 1; i <= count; i++)
-            lua_pushvalue(L, i);
-        if (lua_pcall(L, count + 1, 1, 0) != LUA_OK)
-            lua_pushnil(L);
-    }
-    const char *text = lua_tolstring(L, -1, &length);
-    if (text)
-        mp_log_write(state->loop->log_level, level, text, length);
-    else
-        mp_log(state->loop->log_level, level, "log: a value can't be made into text");
-    return 0;
-}
-
-static void push_log(lua_State *L, binding_state *state) {
-    lua_createtable(L, 0, 4);
-    for (int level = 0; level <= MP_LOG_ERROR; level++) {
-        lua_pushlightuserdata(L, state);
-        lua_pushinteger(L, level);
-        lua_pushcclosure(L, log_line, 2);
-        lua_setfield(L, -2, mp_log_level_name((enum mp_log_level)level));
-    }
-}
-
 /* --- the table ------------------------------------------------------------------------------------------ */
 
 #ifndef MOONPORT_TLS
@@ -339,7 +253,7 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
     lua_setfield(L, -2, "LocalServer");
     binding_push_process_class(L, state, generation);
     lua_setfield(L, -2, "Process");
-    push_log(L, state);
+    binding_push_log(L, state);
     lua_setfield(L, -2, "log");
     lua_pushliteral(L, MOONPORT_VERSION);
     lua_setfield(L, -2, "version");

@@ -19,8 +19,7 @@ static const char help[] =
     "       moonport new [--tls] NAME  makes a small project to start from\n"
     "\n"
     "Runs a Lua script as a network service, until nothing is left to wait for. The\n"
-    "script \"-\" is standard input; the arguments are in arg and ....\n"
-    "options:\n"
+    "script \"-\" is standard input; the arguments are in arg and .... Options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
     "  --check            compile the script and its modules only, say what is wrong\n"
     "  --watch            reload when the script or a module beside it changes\n"
@@ -33,6 +32,7 @@ static const char help[] =
     "  --work-memory MIB  memory that each of them may use (64)\n"
     "  --keylog FILE      add the secrets of TLS connections to FILE, to debug (off)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
+    "  --log-format FORMAT    text, or json with one object a line (text)\n"
     "  --share            print where the types, scripts and man page are installed\n"
     "  --version          print the version\n"
     "  --help             print this\n"
@@ -46,7 +46,18 @@ static const char help[] =
 #endif
 
 void program_complain(const char *text) {
-    fprintf(stderr, "moonport: %s\n", text);
+    static const char heading[] = "\nstack traceback:\n";
+    if (!mp_log_is_for_programs()) {
+        fprintf(stderr, "moonport: %s\n", text);
+        return;
+    }
+    /* The message may have such a line, too. */
+    const char *trace = NULL, *next = text;
+    while ((next = strstr(next, heading)))
+        trace = ++next;
+    size_t length = strlen(text), message = trace ? (size_t)(trace - text) - 1 : length;
+    mp_log_trace(MP_LOG_DEBUG, MP_LOG_ERROR, text, message, trace ? trace : "",
+                 trace ? length - message - 1 : 0);
 }
 
 static int misused(const char *option, const char *why) {
@@ -67,6 +78,11 @@ static int take_value(program_options *options, const char *name, const char *va
         options->rollback_errors = strtod(value, &end);
         if (end == value || *end || !(options->rollback_errors >= 0) || options->rollback_errors > 100)
             return misused(name, "needs a percentage from 0 to 100");
+    } else if (strcmp(name, "--log-format") == 0) {
+        int format = mp_log_format_from_name(value);
+        if (format < 0)
+            return misused(name, "needs text or json");
+        options->log_format = (enum mp_log_format)format;
     } else if (strncmp(name, "--work-", 7) == 0) {
         double most = strcmp(name, "--work-threads") == 0 ? 64 : 1 << 20, number = strtod(value, &end);
         if (end == value || *end || !(number >= 1) || number > most || number != floor(number))
@@ -99,7 +115,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
                                              "--work-threads",
                                              "--work-memory",
                                              "--keylog",
-                                             "--log-level"};
+                                             "--log-level",
+                                             "--log-format"};
     int i;
     options->arguments = argv;
     options->argument_count = argc;

@@ -39,6 +39,7 @@ typedef struct program_options {
     double work_threads;
     double work_memory; /* MiB for each */
     enum mp_log_level log_level;
+    enum mp_log_format log_format;
     const char *keylog; /* NULL: off */
     bool check;
     bool watch;
@@ -48,7 +49,7 @@ typedef struct program_options {
    status (0 after --help). */
 int program_parse_options(program_options *options, int argc, char **argv);
 
-/* One line on stderr, "moonport: …". */
+/* "moonport: …" on stderr; an error in the log if programs read that. */
 void program_complain(const char *text);
 
 #endif

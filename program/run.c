@@ -175,7 +175,7 @@ static int open_libraries(lua_State *L) {
     program_share_globals(L);
     state->host = &host;
     state->program = self;
-    state->loop->log_level = self->options.log_level;
+    mp_loop_set_log_level(state->loop, self->options.log_level);
     return 1;
 }
 
@@ -197,6 +197,7 @@ static void on_first_failed(program_reload *reload, const char *error) {
 
 int program_run(program *self) {
     lua_State *L = self->L;
+    mp_log_set_format(self->options.log_format);
     lua_pushcfunction(L, open_libraries);
     lua_pushlightuserdata(L, self);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {

@@ -2122,8 +2122,9 @@ function Task:isActive() end
 ---@field reload? moonport.ReloadStats # Only in the program.
 ---@field memory integer # Bytes that Lua uses.
 
----Each writes one line to standard error: a format as for string.format, or a single value. Never raises for its
----arguments: the line then says what doesn't fit.
+---Each writes one line to standard error: a format as for string.format, or a single value; behind what the format
+---takes, a table with fields: log.info("said", { peer = address, bytes = 42 }). Never raises for its arguments: the
+---line then says what doesn't fit.
 ---@class moonport.Log
 ---@field debug fun(format?: any, ...: any)
 ---@field info fun(format?: any, ...: any)

@@ -38,7 +38,8 @@ local inServer = {
 }
 
 -- Blocks that no spec runs: they only show something.
-local shown = { text = "output, and forms of commands", cpp = "Qt, for comparison", js = "node, for comparison" }
+local shown = { text = "output, and forms of commands", cpp = "Qt, for comparison", js = "node, for comparison",
+  json = "a line of the log; log_json_spec.lua makes it" }
 
 local authority -- of the running spec, which ends it
 

@@ -59,6 +59,8 @@ describe("The command line", function()
       { { "--grace", "nan", script }, "moonport: --grace: needs a time in milliseconds" },
       { { "--grace", "inf", script }, "moonport: --grace: needs a time in milliseconds" },
       { { "--log-level" }, "moonport: --log-level: needs a value" },
+      { { "--log-format" }, "moonport: --log-format: needs a value" },
+      { { "--log-format", "xml", script }, "moonport: --log-format: needs text or json" },
       { { "--log-level", "loud", script }, "moonport: --log-level: needs debug, info, warning, error or none" },
     } do
       local status, out, err = run(table.unpack(case[1]))

@@ -41,6 +41,13 @@ end
 describe("moonport.test", function()
   after_each(test.cleanup)
 
+  it("finds the port of a service whose log is JSON", function()
+    local service <close> = start { arguments = { 0 }, options = { "--log-format", "json" } }
+    local client <close> = service:connect()
+    client:send "hello\n"
+    assert.equal("HELLO", client:expectLine "HELLO")
+  end)
+
   it("starts a script on a free port, talks to it, and stops it; log, output and exit status can be read", function()
     local service <close> = start { arguments = { 0, "green" }, environment = { CUP = "blue" } }
     local client <close> = service:connect()

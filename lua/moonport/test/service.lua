@@ -30,13 +30,18 @@ local function waitForEnd(self, msec)
   end)
 end
 
+-- The log's line of a listener, as text and as JSON.
+local listening = { "debug listening on (%S+):(%d+)\n()", '"debug","pid":%d+,"message":"listening on (%S+):(%d+)"}\n()' }
+
 -- Notes the listeners that the log names.
 local function findListeners(self)
-  for host, port, next in self.errors:gmatch("debug listening on (%S+):(%d+)\n()", self.searched) do
-    host = host:match "^%[(.*)%]$" or host
-    host = (host == "any" or host == "0.0.0.0") and "127.0.0.1" or host == "::" and "::1" or host
-    self.listeners[#self.listeners + 1] = { host = host, port = tonumber(port) }
-    self.searched = next
+  for _, line in ipairs(listening) do
+    for host, port, next in self.errors:gmatch(line, self.searched) do
+      host = host:match "^%[(.*)%]$" or host
+      host = (host == "any" or host == "0.0.0.0") and "127.0.0.1" or host == "::" and "::1" or host
+      self.listeners[#self.listeners + 1] = { host = host, port = tonumber(port) }
+      self.searched = next
+    end
   end
   return #self.listeners
 end
