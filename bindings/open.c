@@ -35,6 +35,7 @@
 #include "generation/succession.h"
 #include "library.h"
 #include "moonport.h"
+#include "object/count.h"
 #include "object/lost.h"
 #include "object/peer.h"
 #include "object/prototype.h"
@@ -185,6 +186,7 @@ static int state_gc(lua_State *L) {
         state->tasks->repetitions = state->tasks->peer_repetitions = NULL;
     }
     binding_end_work(state);
+    binding_free_counts(state);
     if (state->loop)
         mp_network_free(mp_network_of(state->loop));
     state->loop = NULL;
@@ -194,6 +196,8 @@ static int state_gc(lua_State *L) {
 binding_state *binding_open(lua_State *L) {
     binding_state *state = binding_new_state(L, state_gc);
     state->hooks = &hooks;
+    *(void **)lua_getextraspace(
+        state->L) = NULL; /* and so in all coroutines that are made: none is a task's */
     binding_watch_losses(L, state);
     binding_open_tasks(L, state);
     binding_open_waits(L, state);
@@ -209,7 +213,6 @@ binding_state *binding_open(lua_State *L) {
     mp_system_survive_sigpipe();
     /* Connections are always accepted, whatever a script does with newConnection. */
     state->loop->wanted = MP_SIGNAL_BIT(MP_SIGNAL_NEW_CONNECTION);
-    *(void **)lua_getextraspace(state->L) = NULL;
     binding_open_signal_names(L, state);
     binding_open_tcp_socket(L, state);
     binding_open_tcp_server(L, state);

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/ctl.h"
 #include "new.h"
 #include "share.h"
 
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]\n"
-    "       moonport new [--tls] NAME  makes a small project to start from\n"
-    "\n"
+    "       moonport new NAME       makes a small project; moonport new --help\n"
+    "       moonport ctl COMMAND    asks one that runs; moonport ctl --help\n"
     "Runs a Lua script as a network service, until nothing is left to wait for. The\n"
     "script \"-\" is standard input; the arguments are in arg and .... Options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
@@ -31,11 +32,11 @@ static const char help[] =
     "  --work-threads N   threads for moonport.work (4)\n"
     "  --work-memory MIB  memory that each of them may use (64)\n"
     "  --keylog FILE      add the secrets of TLS connections to FILE, to debug (off)\n"
+    "  --control PATH|off  where `moonport ctl` asks it (in a folder of this user)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --log-format FORMAT    text, or json with one object a line (text)\n"
     "  --share            print where the types, scripts and man page are installed\n"
-    "  --version          print the version\n"
-    "  --help             print this\n"
+    "  --version          print the version       --help  print this\n"
     "signals: HUP reloads; TERM or INT stop it gracefully, a second one at once\n"
     "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
 
@@ -74,6 +75,8 @@ static int take_value(program_options *options, const char *name, const char *va
         options->code[options->code_count++] = value;
     } else if (strcmp(name, "--keylog") == 0) {
         options->keylog = value;
+    } else if (strcmp(name, "--control") == 0) {
+        options->control = value;
     } else if (strcmp(name, "--rollback-errors") == 0) {
         options->rollback_errors = strtod(value, &end);
         if (end == value || *end || !(options->rollback_errors >= 0) || options->rollback_errors > 100)
@@ -115,6 +118,7 @@ int program_parse_options(program_options *options, int argc, char **argv) {
                                              "--work-threads",
                                              "--work-memory",
                                              "--keylog",
+                                             "--control",
                                              "--log-level",
                                              "--log-format"};
     int i;
@@ -125,6 +129,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
         program_complain("out of memory");
         return 1;
     }
+    if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+        return program_ctl(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "new") == 0)
         return program_new(argc - 2, argv + 2);
     for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {

@@ -40,7 +40,8 @@ typedef struct program_options {
     double work_memory; /* MiB for each */
     enum mp_log_level log_level;
     enum mp_log_format log_format;
-    const char *keylog; /* NULL: off */
+    const char *keylog;  /* NULL: off */
+    const char *control; /* a path, "off", or NULL: see operate/place.h */
     bool check;
     bool watch;
 } program_options;

@@ -41,10 +41,11 @@ static bool on_reload(binding_state *state) {
     return program_want_reload(&self->reload);
 }
 
-static void on_failed(binding_state *state, const binding_generation *generation, const char *message,
-                      const mp_address *peer) {
+static void on_failed(binding_state *state, const binding_generation *generation,
+                      const binding_failure *failure) {
     program *self = state->program;
-    program_note_failure(&self->reload.probation, generation, message, peer);
+    program_note_failure(&self->reload.probation, generation, failure->message, failure->peer);
+    program_keep_failure(&self->failures, mp_loop_turn_time(state->loop), generation->number, failure);
 }
 
 static void on_stats(binding_state *state, lua_State *L) {
@@ -80,12 +81,11 @@ static void add_no_more(binding_state *state, lua_State *L) {
     (void)L;
 }
 
-static void fail_no_more(binding_state *state, const binding_generation *generation, const char *message,
-                         const mp_address *peer) {
+static void fail_no_more(binding_state *state, const binding_generation *generation,
+                         const binding_failure *failure) {
     (void)state;
     (void)generation;
-    (void)message;
-    (void)peer;
+    (void)failure;
 }
 
 static void refuse_no_more(lua_State *L, const char *name) {
@@ -236,10 +236,16 @@ int program_run(program *self) {
     }
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
+    self->started = mp_loop_now();
+    if (!self->failed)
+        program_start_control(&self->control, self->state, self->options.control);
     if (!self->failed)
         program_start_script(&self->reload, &self->bell, module);
     if (!self->failed)
         mp_loop_run(self->state->loop);
+    program_stop_control(&self->control);
+    program_stop_drain(&self->drain);
+    program_free_failures(&self->failures);
     program_stop_watchdog(&self->watchdog);
     program_stop_reload(&self->reload);
     program_unwatch_stop(&self->stop);

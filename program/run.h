@@ -10,6 +10,9 @@
 
 #include "object/state.h"
 #include "log_reader.h"
+#include "operate/control.h"
+#include "operate/drain.h"
+#include "operate/failures.h"
 #include "options.h"
 #include "reload/reload.h"
 #include "signals.h"
@@ -27,6 +30,10 @@ typedef struct program {
     program_signals signals;
     program_watchdog watchdog;
     program_reload reload;
+    double started; /* mp_loop_now */
+    program_control control;
+    program_drain drain;
+    program_failures_kept failures;
 } program;
 
 /* Opens the libraries, runs -e and the script until nothing is left, and closes everything except the Lua

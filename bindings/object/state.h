@@ -41,6 +41,14 @@ enum {
     CLASS_COUNT
 };
 
+/* An error of the script's code. */
+typedef struct binding_failure {
+    const char *message;    /* without what differs from object to object */
+    const char *line;       /* the log's */
+    const char *trace;      /* its traceback */
+    const mp_address *peer; /* of a server of this program, for which it failed; or NULL */
+} binding_failure;
+
 /* What the program does for the bindings, at any time; a plain Lua has none. */
 typedef struct binding_host {
     /* Pushes all unread bytes without a copy, and marks them as read; false: not possible. */
@@ -51,10 +59,9 @@ typedef struct binding_host {
     void (*refuse)(lua_State *L, const char *name);
     /* moonport.reload; false: there is nothing to load, or the program is stopping. */
     bool (*reload)(binding_state *state);
-    /* Code of this generation has failed with this message, for this peer of a server of this program, or
-       NULL. */
-    void (*failed)(binding_state *state, const binding_generation *generation, const char *message,
-                   const mp_address *peer);
+    /* Code of this generation has failed. */
+    void (*failed)(binding_state *state, const binding_generation *generation,
+                   const binding_failure *failure);
     /* Adds to the table of moonport.stats, which is on top. */
     void (*stats)(binding_state *state, lua_State *L);
     /* Memory should be given back to the system. */
@@ -114,6 +121,7 @@ struct binding_state {
     /* Set when the collector wants to check its pace after a handler. */
     void (*pace)(binding_state *state);
     binding_watch watch;
+    struct binding_counts *own_counts[MP_KIND_COUNT]; /* object/count.h */
     size_t input_strings; /* bytes of strings made of input since the collector's last check */
     binding_classes classes;
     binding_generations generations;

@@ -55,19 +55,21 @@ struct binding_task {
     lua_State *co;
     int co_reference;
     binding_task *next_spare;
-    uint32_t pass;  /* the last pass that looked at it, see generation/retirement.c */
-    bool suspended; /* has waited: counts as alive, and as at work on `on` */
-    bool entered;   /* its coroutine is run, reported or closed: meanwhile it can only be doomed */
-    bool working;   /* counted in on->at_work (D4) */
-    bool doomed;    /* is cancelled as soon as it waits */
-    bool told;      /* an error of it was reported */
-    bool spoilt;    /* by an error of a hook: no hook would guard its variables, so they aren't closed */
-    bool sliced;    /* interrupted by its hook: goes on in the next turn */
-    bool late;      /* ended by its hook, with the error tasks->late */
-    mp_object *on;  /* the object of the handler's signal */
+    uint32_t pass;     /* the last pass that looked at it, see generation/retirement.c */
+    bool suspended;    /* has waited: counts as alive, and as at work on `on` */
+    bool entered;      /* its coroutine is run, reported or closed: meanwhile it can only be doomed */
+    bool working;      /* counted in on->at_work (D4) */
+    bool doomed;       /* is cancelled as soon as it waits */
+    bool told;         /* an error of it was reported */
+    bool spoilt;       /* by an error of a hook: no hook would guard its variables, so they aren't closed */
+    bool sliced;       /* interrupted by its hook: goes on in the next turn */
+    bool late;         /* ended by its hook, with the error tasks->late */
+    bool of_prototype; /* the handler is its server's prototype's */
+    mp_object *on;     /* the object of the handler's signal */
     enum mp_signal signal;
     binding_box *taken; /* sockets that it took from nextPendingConnection */
     void *owner;        /* of `kind` */
+    double since;       /* when it began to wait: milliseconds of mp_loop_turn_time */
     double deadline;    /* of moonport.deadline: milliseconds of mp_loop_now, 0: none */
     binding_wait wait;
 };

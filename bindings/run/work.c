@@ -128,6 +128,7 @@ static void update_working(binding_task *task) {
 void binding_suspended(binding_task *task) {
     binding_state *state = task->state;
     task->spoilt = false; /* a pcall has caught a hook's error */
+    task->since = mp_loop_turn_time(state->loop);
     if (!task->suspended) {
         task->suspended = true;
         if (task->context.generation)

@@ -11,6 +11,7 @@
 
 #include "net/tcp_server.h"
 #include "object/arguments.h"
+#include "object/count.h"
 #include "object/endpoint.h"
 #include "object/prototype.h"
 #include "object/signal_name.h"
@@ -80,6 +81,10 @@ void binding_begin_handler(binding_task *task, mp_object *object, enum mp_signal
     binding_belong(task, server ? binding_box_of(&server->object)->generation : box->generation);
     if (task->context.generation)
         task->context.generation->calls++;
+    task->of_prototype = origin == ORIGIN_PROTOTYPE;
+    binding_count *count = binding_count_of(object, signal, task->of_prototype);
+    if (count)
+        count->calls++;
 }
 
 /* Runs the function on top of the task's stack. */

@@ -14,6 +14,7 @@
 #include "net/tcp_socket.h"
 #include "net/udp_input.h"
 #include "object/arguments.h"
+#include "object/count.h"
 #include "object/result.h"
 #include "object/signal_name.h"
 #include "run/work.h"
@@ -215,6 +216,12 @@ static void report_fault(binding_task *task) {
 
 /* --- reports -------------------------------------------------------------------------------------------- */
 
+static void count_error(const binding_task *task) {
+    binding_count *count = binding_count_of(task->on, task->signal, task->of_prototype);
+    if (count)
+        count->errors++;
+}
+
 static void report(binding_task *task, bool of_batch) {
     binding_state *state = task->state;
     lua_State *L = state->L;
@@ -227,6 +234,8 @@ static void report(binding_task *task, bool of_batch) {
     state->tasks->errors++;
     if (task->context.generation)
         task->context.generation->errors++;
+    if (task->on && !task->told)
+        count_error(task);
     lua_pushcfunction(L, describe);
     lua_pushlightuserdata(L, task);
     lua_pushboolean(L, of_batch);
@@ -246,7 +255,7 @@ static void report(binding_task *task, bool of_batch) {
         if (generation && !generation->first_error)
             generation->first_error = strdup(text);
         if (generation && state->host)
-            state->host->failed(state, generation, text, peer_of(task));
+            state->host->failed(state, generation, &(binding_failure){text, line, trace, peer_of(task)});
     } else {
         const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in error handling";
         mp_log(state->loop->log_level, MP_LOG_ERROR, "%s handler: %s",

@@ -17,6 +17,15 @@
    get a turn. */
 #define SETTLE_BUDGET 256
 
+/* The time of one turn in so many is measured. */
+#define MEASURED 32
+
+static double read_clock(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
 /* --- a turn --------------------------------------------------------------------------------------------- */
 
 /* Runs after each signal; usually there is nothing to send. */
@@ -60,7 +69,8 @@ static void on_again(struct ev_loop *ev, ev_idle *watcher, int revents) {
 static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
-    loop->iterations++;
+    if (++loop->iterations % MEASURED == 0)
+        mp_lag_note(&loop->lag, mp_loop_turn_time(loop), read_clock(CLOCK_REALTIME) - mp_loop_turn_time(loop));
     if (loop->alive == 0 && loop->queue.count == 0)
         ev_break(ev, EVBREAK_ALL);
 }
@@ -176,10 +186,8 @@ void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop))
     ev_timer_start(loop->ev, &loop->later);
 }
 
-static double read_clock(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+double mp_loop_turn_time(const mp_loop *loop) {
+    return ev_now(loop->ev) * 1e3;
 }
 
 double mp_loop_now(void) {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "data/ring.h"
+#include "loop/lag.h"
 #include "loop/object.h"
 #include "system/log.h"
 
@@ -72,6 +73,7 @@ struct mp_loop {
     mp_chore chores[MP_CHORE_TIMES];
     ev_idle doubt; /* while it is active the poll doesn't wait */
     ev_fork renewed;
+    mp_lag lag;
     ev_timer later;
     void (*run_later)(mp_loop *loop);
 };
@@ -154,6 +156,9 @@ void mp_loop_settle(mp_loop *loop);
 static inline bool mp_loop_is_settled(const mp_loop *loop) {
     return loop->queue.count == 0;
 }
+
+/* When this turn began: milliseconds since 1970, by the clock that may be set. Without a system call. */
+double mp_loop_turn_time(const mp_loop *loop);
 
 /* Milliseconds of a clock that nobody can set, for intervals. ev_now jumps with the system's time. */
 double mp_loop_now(void);

@@ -119,7 +119,7 @@ static void send_more(mp_file_sender *sender) {
 
 /* Of a plain socket. The poll reports room for which nothing is queued. */
 static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
-    mp_stream *stream = watcher->data;
+    mp_stream *stream = mp_stream_of_watcher(watcher);
     mp_file_sender *sender = sender_of(mp_stream_mover(stream));
     mp_mover_event *others = sender->mover.on_event;
     if ((revents & EV_WRITE) && stream->out.bytes == 0 && (stream->flags & FLAG_SHORT_WRITE)) {

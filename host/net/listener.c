@@ -37,8 +37,10 @@ static inline bool is_sound(const mp_listener *listener) {
 
 void mp_listener_unreference(mp_listener *listener) {
     assert(is_sound(listener));
-    if (--listener->references == 0)
-        free(listener);
+    if (--listener->references > 0)
+        return;
+    free(listener->counts);
+    free(listener);
 }
 
 void mp_listener_add(mp_listener *listener, mp_stream *stream) {

@@ -35,6 +35,7 @@ struct mp_listener {
     int32_t prototype, metatable; /* owner: references that its connections share; 0 = none, a negative
                                      prototype: only its place */
     uint8_t metatable_kind;       /* owner: the kind of those connections */
+    void *counts;                 /* owner: of malloc's memory, freed with the listener; NULL: none */
     struct mp_former *former;     /* its previous descriptor while clients may still arrive there; or NULL */
     void (*room)(mp_listener *listener); /* the server's: a connection ended, so there is room */
 };

@@ -75,6 +75,7 @@ struct mp_network {
         uint64_t accepted, connected; /* connections, incoming and outgoing; none of these is ever reset */
         uint64_t connections;         /* the current number */
     } traffic;
+    uint32_t last_number; /* of a connection, see mp_stream_number */
     mp_buffer *input;
     bool input_lent; /* the buffer is the owner's: never freed here */
     bool lends; /* owner, by mp_network_lend: something was written with MP_LEND; `flushed` must follow */

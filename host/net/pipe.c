@@ -96,7 +96,7 @@ static void resume(mp_pipe_side *side) {
 
 /* Of a plain socket. */
 static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
-    mp_stream *stream = watcher->data;
+    mp_stream *stream = mp_stream_of_watcher(watcher);
     mp_network *network = mp_stream_network(stream);
     mp_pipe_side *side = side_of(mp_stream_mover(stream));
     mp_pipe *pipe = side->pipe;

@@ -217,7 +217,7 @@ static void on_carried(mp_stream *stream) {
 }
 
 static void on_event(struct ev_loop *ev, ev_io *watcher, int revents) {
-    mp_stream *stream = watcher->data;
+    mp_stream *stream = mp_stream_of_watcher(watcher);
     mp_network *network = mp_stream_network(stream);
     (void)ev;
     if (revents & EV_ERROR) { /* the poll can't watch it; libev has stopped the watcher */
@@ -305,7 +305,6 @@ void mp_stream_init(mp_stream *stream, mp_network *network, const mp_stream_clas
     memset(stream, 0, sizeof *stream);
     mp_object_init(&stream->object, &network->loop, &stream_class->behaviour);
     ev_io_init(&stream->watcher, on_event, -1, 0);
-    stream->watcher.data = stream;
 }
 
 void mp_stream_destroy(mp_stream *stream) {
@@ -359,6 +358,8 @@ bool mp_stream_establish(mp_stream *stream, int fd) {
     stream->flags |= FLAG_COUNTED | FLAG_WAS_CONNECTED;
     stream->phase = PHASE_OPEN;
     network->traffic.connections++;
+    uint64_t number = ++network->last_number;
+    stream->watcher.data = (void *)(uintptr_t)(number << 32 | (uint32_t)ev_now(network->loop.ev));
     if (!stream->listener)
         mp_ring_append(&network->outgoing, &stream->link);
     ev_io_stop(network->loop.ev, &stream->watcher);

@@ -171,7 +171,8 @@ typedef struct mp_stream_class {
    (read only). */
 struct mp_stream {
     mp_object object;
-    ev_io watcher; /* watcher.fd is the descriptor, -1 = none */
+    ev_io watcher; /* watcher.fd is the descriptor, -1 = none; watcher.data is which connection it is, see
+                      mp_stream_number */
     /* In eight bytes, because there are many streams. */
     uint8_t state : 3;  /* enum mp_socket_state */
     uint8_t phase : 2;  /* the progress of a close */
@@ -190,6 +191,24 @@ struct mp_stream {
     mp_stream_extras *extras;
     uint64_t bytes_read, bytes_sent;
 };
+
+_Static_assert(sizeof(void *) == 8, "a pointer has the number of a connection and its time");
+
+static inline mp_stream *mp_stream_of_watcher(ev_io *watcher) {
+    return MP_CONTAINER(watcher, mp_stream, watcher);
+}
+
+/* The number of its connection, or of its last one: the first of the program is 1, and after 2^32 they begin
+   again. 0: it has had none. The pointer that libev leaves to us has it, and the second in which the
+   connection began. */
+static inline uint32_t mp_stream_number(const mp_stream *stream) {
+    return (uint32_t)((uintptr_t)stream->watcher.data >> 32);
+}
+
+/* When that was: seconds since 1970, by the clock that may be set. */
+static inline uint32_t mp_stream_began(const mp_stream *stream) {
+    return (uint32_t)(uintptr_t)stream->watcher.data;
+}
 
 /* True if it isn't read now. */
 static inline bool mp_stream_is_deaf(const mp_stream *stream) {

@@ -5,6 +5,7 @@
  */
 #include "system/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -114,6 +115,29 @@ int mp_system_add_to_file(int fd, const char *data, size_t size) {
 
 int mp_system_make_folder(int folder, const char *path) {
     return mkdirat(folder < 0 ? AT_FDCWD : folder, path, 0777) < 0 ? -errno : 0;
+}
+
+int mp_system_make_private_folder(const char *path) {
+    struct stat found;
+    int result = mkdir(path, 0700) < 0 ? -errno : 0;
+    if (result == 0 || result != -EEXIST)
+        return result;
+    if (lstat(path, &found) < 0)
+        return -errno;
+    bool ours = S_ISDIR(found.st_mode) && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
+    return ours ? 0 : -EPERM;
+}
+
+void mp_system_list_folder(const char *path,
+                           void (*found)(void *context, const char *folder, const char *name),
+                           void *context) {
+    DIR *folder = opendir(path);
+    if (!folder)
+        return;
+    for (const struct dirent *it; (it = readdir(folder)) != NULL;)
+        if (it->d_name[0] != '.')
+            found(context, path, it->d_name);
+    (void)closedir(folder);
 }
 
 int mp_system_open_folder(const char *path) {

@@ -58,6 +58,15 @@ int mp_system_add_to_file(int fd, const char *data, size_t size);
 /* Makes a folder, like mkdir, below `folder` (-1: the working directory). -EEXIST if it exists. */
 int mp_system_make_folder(int folder, const char *path);
 
+/* Makes a folder for this user alone, unless there is one. -EPERM: what is there is another user's, or one that
+   others may write to, or no folder. */
+int mp_system_make_private_folder(const char *path);
+
+/* Calls `found` with the name of each entry that doesn't begin with a dot. Does nothing if there is no such
+   folder. */
+void mp_system_list_folder(const char *path,
+                           void (*found)(void *context, const char *folder, const char *name), void *context);
+
 /* -> a descriptor of the folder */
 int mp_system_open_folder(const char *path);
 

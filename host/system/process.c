@@ -381,3 +381,11 @@ int mp_system_program(char *path, size_t size) {
     path[length > 0 ? length : 0] = '\0';
     return length < 0 ? -errno : 0;
 }
+
+pid_t mp_system_process_number(void) {
+    return getpid();
+}
+
+uid_t mp_system_user(void) {
+    return geteuid();
+}

@@ -77,6 +77,10 @@ int mp_system_process_pipe(int fds[2], int ours);
    -> a descriptor, close-on-exec */
 int mp_system_open_standard_file(const char *path, int standard, bool append);
 
+/* The number of this process, and of the user that it acts for. */
+pid_t mp_system_process_number(void);
+uid_t mp_system_user(void);
+
 /* The path of the running program, cut at `size`. */
 int mp_system_program(char *path, size_t size);
 

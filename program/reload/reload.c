@@ -15,6 +15,7 @@
 #include "net/tcp_server.h"
 #include "object/endpoint.h"
 #include "script/c_module.h"
+#include "script/environment.h"
 #include "script/globals.h"
 #include "script/staged.h"
 #include "signal/system_signal.h"
@@ -55,13 +56,34 @@ static void end_next(program_reload *self) {
 
 void program_prepare_reload(program_reload *self) {
     assert(self->stage < RELOAD_LOADING && !self->next.task && !self->closed);
-    int from = self->restore_wanted ? self->probation.environment : LUA_NOREF;
+    int from = self->restore_wanted    ? self->probation.environment
+               : self->rollback_wanted ? self->previous
+                                       : LUA_NOREF;
     self->restores = from != LUA_NOREF;
-    self->wanted = self->restore_wanted = false;
+    self->wanted = self->restore_wanted = self->rollback_wanted = false;
     self->stage = RELOAD_LOADING;
     program_warn_of_c_modules(self->state->L, self->state->loop->log_level);
     set_timeout(self, self->options->reload_timeout, on_timeout);
     program_load_next(&self->next, from);
+}
+
+/* environment -> a reference to a table with its sources alone */
+static int refer_to_sources(lua_State *L) {
+    lua_newtable(L);
+    lua_getfield(L, 1, PROGRAM_SOURCES);
+    lua_setfield(L, -2, PROGRAM_SOURCES);
+    lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
+    return 1;
+}
+
+/* Keeps the text of the code that serves, for a rollback to it. Without memory there is none. */
+static void keep_sources(program_reload *self) {
+    lua_State *L = self->state->L;
+    luaL_unref(L, LUA_REGISTRYINDEX, self->previous);
+    lua_pushcfunction(L, refer_to_sources);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, self->environment);
+    self->previous = lua_pcall(L, 1, 1, 0) == LUA_OK ? (int)lua_tointeger(L, -1) : LUA_NOREF;
+    lua_pop(L, 1);
 }
 
 void program_commit_reload(program_reload *self) {
@@ -73,6 +95,7 @@ void program_commit_reload(program_reload *self) {
     int function = old->on_reload;
     self->stage = RELOAD_COMMITTING;
     binding_reference(old);
+    keep_sources(self);
     self->environment = take_environment(&self->next);
     binding_commit_generation(new, &report);
     program_serve_globals(self->state->L, new->number);
@@ -196,6 +219,13 @@ bool program_want_reload(program_reload *self) {
     return true;
 }
 
+bool program_want_rollback(program_reload *self) {
+    if (self->previous == LUA_NOREF || self->closed)
+        return false;
+    self->rollback_wanted = true;
+    return program_want_reload(self);
+}
+
 static void on_certificates_refreshed(void *owner) {
     program_reload *self = owner;
     if (!program_want_reload(self) && !self->closed)
@@ -226,8 +256,12 @@ static void on_probation_failed(program_probation *probation) {
 
 void program_init_reload(program_reload *self, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner) {
-    *self = (program_reload){
-        .state = state, .options = options, .environment = LUA_NOREF, .failed = failed, .owner = owner};
+    *self = (program_reload){.state = state,
+                             .options = options,
+                             .environment = LUA_NOREF,
+                             .previous = LUA_NOREF,
+                             .failed = failed,
+                             .owner = owner};
     program_init_load(&self->first, state, options, on_first_ended, self);
     program_init_load(&self->next, state, options, on_next_ended, self);
     program_init_probation(&self->probation, state, options->rollback_errors, on_probation_failed, self);

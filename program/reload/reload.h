@@ -32,13 +32,15 @@ typedef struct program_reload {
     const program_options *options;
     enum program_reload_stage stage;
     program_load first, next;
-    int environment;     /* of the generation that serves: registry reference */
-    bool wanted;         /* load another one */
-    bool restore_wanted; /* which is the previous code */
-    bool restores;       /* the next one is the previous code, which comes back */
-    char why[160];       /* a generation may not take over */
-    bool closed;         /* no other one takes over any more */
-    mp_soon turn;        /* does the next step between two events */
+    int environment;      /* of the generation that serves: registry reference */
+    int previous;         /* sources of the one before, as an environment has them: registry reference */
+    bool rollback_wanted; /* load those */
+    bool wanted;          /* load another one */
+    bool restore_wanted;  /* which is the previous code */
+    bool restores;        /* the next one is the previous code, which comes back */
+    char why[160];        /* a generation may not take over */
+    bool closed;          /* no other one takes over any more */
+    mp_soon turn;         /* does the next step between two events */
     mp_delay timeout;
     mp_interrupt hangup;
     program_watch watch;
@@ -59,6 +61,9 @@ void program_start_script(program_reload *self, mp_bell *bell, int module);
 
 /* Reloads the script in the next turn. False: there is no file to load, or the program is stopping. */
 bool program_want_reload(program_reload *self);
+
+/* The same with the sources that served before. False: there are none, or the program is stopping. */
+bool program_want_rollback(program_reload *self);
 
 /* The three steps of a reload, each from the loop. The first loads a generation until it is RELOAD_READY or
    has failed; then call one of the others, between two events. */

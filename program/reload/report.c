@@ -79,6 +79,7 @@ static void note_time(program_reload_report *report, double started) {
 
 void program_report_success(program_reload_report *report, double started, const binding_commit *commit) {
     note_time(report, started);
+    report->failed = false;
     report->reloads++;
     log_success(report, commit);
 }
@@ -87,6 +88,7 @@ void program_report_failure(program_reload_report *report, double started, const
     note_time(report, started);
     free(report->last_error);
     report->last_error = why ? strdup(why) : NULL;
+    report->failed = true;
     report->failures++;
     log_failure(report, message);
 }

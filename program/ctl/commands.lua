@@ -1,0 +1,159 @@
+-- The commands whose answers are shown: how each is asked for, and how its answer looks.
+-- SPDX-License-Identifier: MIT
+
+local show = require "ctl.show"
+
+local commands = {}
+
+local safe, bytes, duration = show.safe, show.bytes, show.duration
+
+-- All objects of an answer, or nil and why not.
+local function collect(client, command)
+  local objects = {}
+  local ok, why = client:ask(command .. "\n", function(object) objects[#objects + 1] = object end)
+  if not ok then return nil, why end
+  return objects
+end
+
+-- status ----------------------------------------------------------------------------------------------------
+
+function commands.status(client)
+  local objects, why = collect(client, "status")
+  if not objects then return nil, why end
+  local s = objects[1]
+  local traffic, lag, reload = s.connections, s.lag, s.reload
+  local limit = s.descriptors.limit < 0 and "no limit" or ("of %d"):format(s.descriptors.limit)
+  local last = reload.time and ", the last " .. show.time(reload.time) or ""
+  show.facts {
+    { "script", ("%s, process %d, moonport %s"):format(safe(s.script), s.pid, s.version) },
+    { "up", ("%s, generation %d%s"):format(duration(s.uptime), s.generation, s.draining and ", draining" or "") },
+    { "connections", ("%d open, %d accepted, %d made"):format(traffic.open, traffic.accepted, traffic.connected) },
+    { "traffic", ("%s read, %s sent"):format(bytes(traffic.bytesRead), bytes(traffic.bytesSent)) },
+    { "handlers", ("%d calls of this generation, %d waiting"):format(s.calls, s.tasks) },
+    { "errors", ("%d of handlers, %d of peers"):format(s.errors, s.peerErrors) },
+    { "lag", ("%s half of the turns, %s 99 of 100, %s the longest that was measured"):format(duration(lag.p50 / 1e3),
+      duration(lag.p99 / 1e3), duration(lag.longest / 1e3)) },
+    { "processor", ("%s, %.1f %% of the time"):format(duration(s.processor), 100 * s.processor / math.max(s.uptime, 1e-3)) },
+    { "memory", ("%s resident, %s of it Lua's"):format(bytes(s.memory.resident), bytes(s.memory.lua)) },
+    { "descriptors", ("%d %s"):format(s.descriptors.open, limit) },
+    { "processes", ("%d"):format(s.processes) },
+    { "reloads", ("%d, %d failed%s"):format(reload.count, reload.failures, last) },
+    { "log level", s.logLevel },
+  }
+  if reload.lastError then print("the last failed reload:\n" .. reload.lastError:gsub("[^\n]+", safe)) end
+  return true
+end
+
+-- connections -----------------------------------------------------------------------------------------------
+
+local function fields(object)
+  local parts = {}
+  for name, value in pairs(object.fields or {}) do parts[#parts + 1] = ("%s=%s"):format(name, value) end
+  table.sort(parts)
+  return safe(table.concat(parts, " "))
+end
+
+local function peer(object)
+  if object.peer then return object.peer end
+  return object.peerProcess and ("process %d of user %d"):format(object.peerProcess, object.peerUser) or "-"
+end
+
+local sorts = { id = false, age = true, idle = true, unread = true, unsent = true, read = true, sent = true }
+
+function commands.connections(client, options)
+  local key = options.sort or "id"
+  if sorts[key] == nil then return nil, "--sort needs id, age, idle, unread, unsent, read or sent", 2 end
+  local objects, why = collect(client, "connections")
+  if not objects then return nil, why end
+  local chosen, rows = {}, {}
+  for _, object in ipairs(objects) do
+    local text = table.concat({ object.id, object.server or "", peer(object), object.state, fields(object) }, " ")
+    local fits = not options[1] or text:find(options[1], 1, true)
+    if fits and (not options.server or (object.server or ""):find(options.server .. "$")) then
+      chosen[#chosen + 1] = object
+    end
+  end
+  table.sort(chosen, function(a, b)
+    local x, y = a[key] or -1, b[key] or -1
+    if x ~= y and sorts[key] then return x > y end
+    if x ~= y then return x < y end
+    return a.id < b.id
+  end)
+  for i, o in ipairs(chosen) do
+    rows[i] = { tostring(o.id), o.server or "(outgoing)", peer(o), o.age and duration(o.age) or "-",
+      o.idle and duration(o.idle) or "-", (o.state:gsub("State$", "")), bytes(o.unread), bytes(o.unsent), bytes(o.read),
+      bytes(o.sent), tostring(o.generation or "-"), fields(o) }
+  end
+  show.rows({ ">id", "server", "peer", ">age", ">idle", "state", ">unread", ">unsent", ">read", ">sent", ">gen", "fields" },
+    rows, options.columns)
+  return true
+end
+
+-- handlers, waits, errors -------------------------------------------------------------------------------------
+
+function commands.handlers(client, options)
+  local objects, why = collect(client, "handlers")
+  if not objects then return nil, why end
+  table.sort(objects, function(a, b) return a.calls > b.calls end)
+  local rows = {}
+  for i, o in ipairs(objects) do
+    rows[i] = { tostring(o.calls), tostring(o.errors), o.signal, o.server or o.of,
+      safe(o.line) .. (o.others and " and others" or "") }
+  end
+  show.rows({ ">calls", ">errors", "signal", "of", "line" }, rows, options.columns)
+  return true
+end
+
+function commands.waits(client, options)
+  local objects, why = collect(client, "waits")
+  if not objects then return nil, why end
+  table.sort(objects, function(a, b) return a.since > b.since end)
+  local rows = {}
+  for i, o in ipairs(objects) do
+    rows[i] = { o.line == "" and "-" or safe(o.line), safe(o.call or "-"), duration(o.since), o.task, o.connection and tostring(o.connection) or "-",
+      tostring(o.generation or "-"), safe(o.waitsFor or o.of or "-") }
+  end
+  show.rows({ "line", "waits in", ">since", "handler", ">connection", ">gen", "of" }, rows, options.columns)
+  return true
+end
+
+function commands.errors(client)
+  local objects, why = collect(client, "errors")
+  if not objects then return nil, why end
+  table.sort(objects, function(a, b) return a.last > b.last end)
+  for _, o in ipairs(objects) do
+    print(("%s  %d time%s since %s, generation %d"):format(show.time(o.last), o.count, o.count == 1 and "" or "s",
+      show.time(o.first), o.generation))
+    print("  " .. safe(o.message))
+    for line in o.traceback:gmatch "[^\n]+" do print("  " .. safe(line:gsub("^\t", "  "))) end
+  end
+  return true
+end
+
+-- what changes something --------------------------------------------------------------------------------------
+
+local function reloaded(client, command)
+  local objects, why = collect(client, command)
+  if not objects then return nil, why end
+  print(("generation %d, in %.1f ms"):format(objects[1].generation, objects[1].duration))
+  return true
+end
+
+function commands.reload(client) return reloaded(client, "reload") end
+
+function commands.rollback(client) return reloaded(client, "rollback") end
+
+local function act(client, command)
+  local objects, why = collect(client, command)
+  return objects and true, why
+end
+
+function commands.drain(client) return act(client, "drain") end
+
+function commands.stop(client) return act(client, "stop") end
+
+function commands.close(client, options) return act(client, "close " .. options[1]) end
+
+function commands.log(client, options) return act(client, "log " .. options[1]) end
+
+return commands

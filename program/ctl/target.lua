@@ -1,0 +1,73 @@
+-- Which program is asked: its control socket is found, and a client of it is made.
+-- SPDX-License-Identifier: MIT
+
+local moonport = require "moonport"
+local host = require "ctl.host"
+local json = require "ctl.json"
+
+local target = {}
+
+local Client = {}
+Client.__index = Client
+
+--- Sends a command and calls `each` with every object of the answer. -> true, or nil and the error
+function Client:ask(command, each)
+  if not self.socket:write(command) then return nil, "the program has closed the connection" end
+  while true do
+    local line = self.socket:receive("line", -1)
+    if not line then return nil, "the program has closed the connection" end
+    local object = json(line)
+    if object.error then return nil, object.error end
+    if object.done then return true end
+    each(object, line)
+  end
+end
+
+-- -> client | nil, why, code
+local function connect(path)
+  local socket = moonport.LocalSocket()
+  socket:setReadBufferSize(0)
+  socket:connectToServer(path)
+  local ok, message, code = socket:waitForConnected(5000)
+  if not ok then
+    if code == "SocketAccessError" then message = "it belongs to another user" end
+    return nil, message, code
+  end
+  local peer = assert(socket:peerCredentials())
+  if peer.uid ~= host.user and peer.uid ~= 0 and host.user ~= 0 then
+    return nil, "another user listens there", "SocketAccessError"
+  end
+  return setmetatable({ socket = socket, path = path, pid = peer.pid }, Client)
+end
+
+--- The programs of this user that answer: their clients. Removes what programs have left that crashed.
+function target.all()
+  local found = {}
+  for _, path in ipairs(host.sockets()) do
+    local client, _, code = connect(path)
+    if client then
+      found[#found + 1] = client
+    elseif code == "ConnectionRefusedError" then
+      moonport.LocalServer.removeServer(path)
+    end
+  end
+  return found
+end
+
+--- By the number of a process, the name of a service, or a path. -> client | nil, why
+function target.find(name)
+  if name:find "/" then
+    local client, why = connect(name)
+    return client, why and name .. ": " .. why
+  end
+  local paths = name:find "^%d+$" and host.sockets(name) or { "/run/moonport/" .. name .. "/control" }
+  local reason
+  for _, path in ipairs(paths) do
+    local client, why = connect(path)
+    if client then return client end
+    reason = path .. ": " .. why
+  end
+  return nil, reason or ("no program %s of this user has a control socket"):format(name)
+end
+
+return target

@@ -1,0 +1,33 @@
+/*
+ * The commands that the control socket knows.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PROGRAM_COMMANDS_H
+#define PROGRAM_COMMANDS_H
+
+#include "operate/visitor.h"
+
+/* Ended by NULL. */
+extern const program_command *const program_commands[];
+
+/* status.c */
+extern const program_command program_status_command;
+
+/* lists.c */
+extern const program_command program_connections_command, program_waits_command;
+
+/* handlers.c */
+extern const program_command program_handlers_command;
+
+/* errors.c */
+extern const program_command program_errors_command;
+
+/* acts.c: what changes the program */
+extern const program_command program_reload_command, program_rollback_command, program_drain_command,
+    program_stop_command, program_close_command, program_log_command;
+
+/* console.c */
+extern const program_command program_eval_command, program_complete_command;
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Slices of an answer; see slice.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "operate/slice.h"
+
+#include <lauxlib.h>
+
+#define PLACES 500 /* that one slice looks at */
+
+/* visitor, address of what is done -> */
+static int look_at_some(lua_State *L) {
+    program_visitor *visitor = lua_touserdata(L, 1);
+    program_look *look = *(program_look **)lua_touserdata(L, 2);
+    lua_Integer end = visitor->next + PLACES, places = program_places(visitor->state);
+    int top = lua_gettop(L);
+    luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
+    while (visitor->next < end && visitor->next <= places && !program_is_behind(visitor)) {
+        look(visitor, program_look_at(visitor->state, visitor->next));
+        lua_settop(L, top);
+        visitor->next++;
+    }
+    return 0;
+}
+
+enum program_sliced program_do_slice(program_visitor *visitor, program_look *look) {
+    lua_State *L = visitor->state->L;
+    lua_pushcfunction(L, look_at_some);
+    lua_pushlightuserdata(L, visitor);
+    lua_pushlightuserdata(L, &look);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        const char *why = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "out of memory";
+        program_end_answer(visitor, why);
+        lua_pop(L, 1);
+        return PROGRAM_SLICE_FAILED;
+    }
+    return visitor->next <= program_places(visitor->state) ? PROGRAM_SLICE_MORE : PROGRAM_SLICE_LAST;
+}

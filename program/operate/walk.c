@@ -1,0 +1,53 @@
+/*
+ * Walks; see walk.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "operate/walk.h"
+
+#include <stdio.h>
+
+lua_Integer program_places(binding_state *state) {
+    return (lua_Integer)lua_rawlen(state->L, LUA_REGISTRYINDEX);
+}
+
+static mp_object *object_at(lua_State *L, int index) {
+    for (int kind = 0; kind < MP_KIND_COUNT; kind++) {
+        binding_box *box = binding_behaviours[kind] ? binding_test_box(L, index, (enum mp_kind)kind) : NULL;
+        if (box && binding_object(box)->loop)
+            return binding_object(box);
+    }
+    return NULL;
+}
+
+program_found program_look_at(binding_state *state, lua_Integer number) {
+    lua_State *L = state->L;
+    program_found place = {0};
+    int type = lua_rawgeti(L, LUA_REGISTRYINDEX, number);
+    if (type == LUA_TTABLE && lua_rawgeti(L, -1, 1) == LUA_TUSERDATA) { /* a weak anchor, perhaps */
+        lua_replace(L, -2);
+        type = LUA_TUSERDATA;
+    } else if (type == LUA_TTABLE) {
+        lua_pop(L, 1);
+    }
+    if (type == LUA_TUSERDATA)
+        place.object = object_at(L, -1);
+    else if (type == LUA_TTHREAD)
+        place.task = binding_task_of(lua_tothread(L, -1));
+    if (place.object && place.object->anchor != number)
+        place.object = NULL;
+    if (place.task && place.task->co_reference != number)
+        place.task = NULL;
+    return place;
+}
+
+const char *program_line_of(lua_State *L, int index, char *text) {
+    lua_Debug function;
+    text[0] = '\0';
+    if (!lua_isfunction(L, index) || lua_iscfunction(L, index))
+        return text;
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">S", &function);
+    snprintf(text, PROGRAM_LINE, "%s:%d", function.short_src, function.linedefined);
+    return text;
+}
