@@ -170,9 +170,15 @@ describe("http.request", function()
     assert.are.equal("example.test:" .. port, response.body)
     local path = os.tmpname()
     os.remove(path)
-    local other <close> = http.server(function(request) return 200, nil, request.peer .. request.path end)
+    local other <close> = http.server(function(request)
+      if request.query ~= "" then return 302, { Location = request.query } end
+      return 200, nil, request.peer .. request.path
+    end)
     assert(other:listen("unix:" .. path))
-    assert.are.equal("unix/a", assert(http.request("unix:" .. path .. ":/a")).body)
+    local at = "unix:" .. path .. ":"
+    assert.are.equal("unix/a", assert(http.request(at .. "/a")).body)
+    assert.are.equal("unix/b", assert(http.request(at .. "/a?/b")).body) -- a redirect to the same socket
+    assert.are.equal("ProtocolUnknownError", (select(3, http.request(at .. "/a?unix:/another.sock:/b"))))
     server:close()
   end)
 

@@ -201,7 +201,7 @@ local moved = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = 
 local function follow(place, options, response)
   local location = url.resolve(place, response:header "Location")
   local to, why = url.parse(location)
-  if not to or to.scheme == "unix" then
+  if not to or to.scheme == "unix" and to.host ~= place.host then
     return nil, "redirected to what is no URL of http or https: " .. (why or to.scheme), "ProtocolUnknownError"
   end
   if place.scheme == "https" and to.scheme ~= "https" then
