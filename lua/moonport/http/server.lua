@@ -264,13 +264,15 @@ return function(handler, options)
   function server.connectionResumed() watch() end
 
   function connection:readyRead()
-    if not self.httpBegun then
-      self.httpBegun = true
+    local state = self.httpState
+    if not state then
+      state = {} -- to set a field of the connection with each request would cost more
+      self.httpState = state
       self:setIdleTimeout(service.idleTime)
     end
-    self.busy = true
+    state.busy = true
     serve(self, service)
-    self.busy = nil
+    state.busy = nil
   end
 
   --- Waits until no request is being answered, for moonport.onQuit.
@@ -278,7 +280,10 @@ return function(handler, options)
     local busy
     repeat
       busy = false
-      for socket in self:connections() do busy = busy or socket.busy end
+      for socket in self:connections() do
+        local state = socket.httpState
+        busy = busy or state and state.busy
+      end
       if busy then moonport.sleep(20) end
     until not busy
   end
