@@ -54,9 +54,12 @@
 /* FEW closed connections leave garbage that is worth full cycles, if they are at least half of all
    objects: at once if they are, at a KiB each, a quarter of the memory in use, else after REST times as long
    as the last cycles took of the processor; not by the clock, which goes on while other processes run. If
-   there are MANY objects fewer than there were, memory is worth giving back to the system. */
+   they are such a quarter, fewer are worth it too, when none was closed for QUIET milliseconds: those that
+   are closed last, behind many, would stay otherwise. Memory is worth giving back to the system then, and if
+   there are MANY objects fewer than there were. */
 #define FEW 1024
 #define REST 10
+#define QUIET 500.0
 #define MANY 4096
 
 struct binding_collector {
@@ -72,6 +75,8 @@ struct binding_collector {
     int young_pause;        /* KiB that may be allocated between two such collections */
     int cycles_due;         /* collector cycles to run in the next turns */
     uint32_t released;      /* sockets since the first of these cycles began */
+    uint32_t seen;          /* of them, when it began to wait until none is closed; 0: it doesn't */
+    bool quiet;             /* none was, and the cycles are for these few */
     double due_since;       /* the processor time when these cycles began; 0: none is due */
     double next_collection; /* when the next ones may begin, if these took long */
     uint64_t objects;       /* their number when the collector began to wait for its next cycle */
@@ -244,25 +249,41 @@ static void keep_pace(binding_collector *self) {
 
 static void collect_if_released(binding_collector *self);
 
+/* It was too early before, or more sockets might have been closed. */
 static void collect_later(mp_loop *loop) {
     binding_collector *self = ((binding_state *)loop->owner)->collector;
-    if (self->cycles_due == 0)
+    uint32_t seen = self->seen;
+    self->seen = 0;
+    if (self->cycles_due > 0)
+        return;
+    self->quiet = seen > 0 && seen == self->released;
+    if (self->quiet)
+        binding_collect_soon(self->state);
+    else
         collect_if_released(self);
 }
 
 static void collect_if_released(binding_collector *self) {
-    if (self->released < FEW || self->released < self->state->loop->objects / 2)
+    uint32_t released = self->released;
+    if (released < self->state->loop->objects / 2 || (released < FEW && self->seen > 0))
         return;
-    double wait = self->released >= (uint32_t)used(self) / 4 ? 0 : self->next_collection - mp_loop_now();
-    if (wait <= 0)
+    bool is_much = released >= (uint32_t)used(self) / 4;
+    double wait = is_much ? 0 : self->next_collection - mp_loop_now();
+    if (released >= FEW && wait <= 0) {
         binding_collect_soon(self->state);
-    else
+    } else if (released >= FEW) {
         mp_loop_call_later(self->state->loop, wait, collect_later);
+    } else if (is_much) {
+        self->seen = released;
+        mp_loop_call_later(self->state->loop, QUIET, collect_later);
+    }
 }
 
 static void give_back(binding_collector *self) {
     uint64_t objects = self->state->loop->objects;
-    if (self->most_objects < objects + MANY)
+    bool quiet = self->quiet;
+    self->quiet = false;
+    if (!quiet && self->most_objects < objects + MANY)
         return;
     if (objects < FEW)
         self->most_objects = objects; /* else more memory becomes free while the number falls */

@@ -295,6 +295,34 @@ describe("The collector", function()
     ]] })
   end)
 
+  it("collects the few connections that are closed behind many, as soon as no more are", function()
+    assert.same({ "collected\n", 0 }, { run [[
+      local server, sockets = moonport.TcpServer(), {}
+      persist = nil
+      function server:newConnection() sockets[#sockets + 1] = self:nextPendingConnection() end
+      assert(server:listen "127.0.0.1")
+      local clients = {}
+      for i = 1, 2000 do
+        clients[i] = moonport.TcpSocket()
+        clients[i]:connectToHost("127.0.0.1", server:serverPort())
+        if i % 50 == 0 then assert(clients[i]:waitForConnected()) end
+      end
+      while #sockets < 2000 do moonport.sleep(1) end
+      local function close(count)
+        for _ = 1, count do
+          table.remove(clients):abort()
+          table.remove(sockets):abort()
+        end
+      end
+      for rest = 600, 0, -300 do
+        close(#clients - rest)
+        repeat moonport.sleep(20) until moonport.stats().objects < 2 * rest + 10
+      end
+      print "collected"
+      moonport.quit()
+    ]] })
+  end)
+
   it("does none of that while a script has stopped it at the end of a cycle", function()
     assert.same({ "nothing\n", 0 }, { run [[
       collectgarbage()

@@ -43,11 +43,18 @@ describe("The memory of connections", function()
       end
       local open = resident(program)
       assert.is_true(open - before > COUNT * 300 / 1024)
-      for _, client in ipairs(clients) do client:close() end
-      helper.eventually(function()
-        helper.settle(50)
-        return resident(program) - before < (open - before) * 0.45
-      end, "memory given back", 30000) -- the collector is idle ten times as long as its last cycles took
+      local closed = 0
+      -- Few are left behind many, and are closed later: on a busy machine, any number may be.
+      for _, rest in ipairs { 1000, 0 } do
+        while closed < COUNT - rest do
+          closed = closed + 1
+          clients[closed]:close()
+        end
+        helper.eventually(function()
+          helper.settle(50)
+          return resident(program) - before < (open - before) * (rest > 0 and 0.6 or 0.4)
+        end, "memory given back", 30000) -- the collector is idle ten times as long as its last cycles took
+      end
     end)
   end
 end)
