@@ -48,13 +48,18 @@ typedef struct job_handle {
 
 /* --- jobs ----------------------------------------------------------------------------------------------- */
 
+static void forget(mp_job *ended) {
+    binding_job *job = MP_CONTAINER(ended, binding_job, job);
+    binding_copy_clear(&job->values);
+    binding_release_code(job->code);
+    free(job);
+}
+
 static void free_job(binding_job *job, mp_loop *loop) {
     if (job->link.next)
         mp_ring_remove(&job->link);
     mp_delay_stop(&job->stuck, loop);
-    binding_copy_clear(&job->values);
-    binding_release_code(job->code);
-    free(job);
+    forget(&job->job);
 }
 
 static void on_stuck(mp_delay *delay) {
@@ -111,8 +116,8 @@ static void tell_done(void *owner) {
     mp_wakeup_send(&((struct binding_work *)owner)->wakeup);
 }
 
-static const mp_workers_kind kind = {begin, binding_work_run, binding_work_interrupt, binding_work_end,
-                                     tell_done};
+static const mp_workers_kind kind = {
+    begin, binding_work_run, binding_work_interrupt, binding_work_end, tell_done, forget};
 
 static void start(lua_State *L, struct binding_work *work) {
     if (work->workers)

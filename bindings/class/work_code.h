@@ -9,11 +9,11 @@
 
 #include "object/state.h"
 
-/* The loop's thread counts the references; others only read. */
+/* The loop's thread counts the references; others only read, until the state has ended. */
 typedef struct binding_work_code {
     uint64_t number;     /* no other code has it */
     uint32_t generation; /* whose code it is: another one's has modules of its own */
-    uint32_t references;
+    _Atomic uint32_t references;
     char *path, *cpath; /* of its `package`, or NULL */
     char *data;
     size_t size;

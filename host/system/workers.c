@@ -47,6 +47,7 @@ struct mp_workers {
     unsigned most, more;
     sigset_t signals; /* that the loop's thread blocks */
     bool ending;
+    bool abandoned; /* the loop doesn't wait for the last threads */
 };
 
 /* Global: a signal handler has no other way to find it. It is in the storage that each thread has from its
@@ -112,6 +113,22 @@ static bool is_surplus(const mp_workers *workers) {
     return workers->serving > workers->most + workers->replaced;
 }
 
+static void free_workers(mp_workers *workers) {
+    pthread_cond_destroy(&workers->ended);
+    pthread_cond_destroy(&workers->work);
+    pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+/* In the last thread, after the loop's end. */
+static void free_abandoned(mp_workers *workers) {
+    for (mp_job *job = workers->done, *next; job; job = next) {
+        next = job->next;
+        workers->kind->forget(job);
+    }
+    free_workers(workers);
+}
+
 /* Takes a thread off the list, and ends it. The lock is held at first. */
 static void leave(mp_worker *worker) {
     mp_workers *workers = worker->workers;
@@ -124,9 +141,11 @@ static void leave(mp_worker *worker) {
     while (*place != worker)
         place = &(*place)->next;
     *place = worker->next;
-    workers->alive--;
+    bool frees = --workers->alive == 0 && workers->abandoned;
     pthread_cond_signal(&workers->ended);
-    pthread_mutex_unlock(&workers->lock); /* the workers may be freed now */
+    pthread_mutex_unlock(&workers->lock); /* otherwise, another thread may free the workers now */
+    if (frees)
+        free_abandoned(workers);
     self = NULL;
     free(worker);
 }
@@ -341,12 +360,9 @@ bool mp_workers_end(mp_workers *workers, double msec) {
     } while (workers->alive > 0 &&
              (now.tv_sec < until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec < until.tv_nsec)));
     bool all = workers->alive == 0;
+    workers->abandoned = !all;
     pthread_mutex_unlock(&workers->lock);
-    if (!all)
-        return false;
-    pthread_cond_destroy(&workers->ended);
-    pthread_cond_destroy(&workers->work);
-    pthread_mutex_destroy(&workers->lock);
-    free(workers);
-    return true;
+    if (all)
+        free_workers(workers);
+    return all;
 }

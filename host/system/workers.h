@@ -35,6 +35,8 @@ typedef struct mp_workers_kind {
     /* In a thread: after some time without one, a job is done. The loop calls mp_workers_next_done until
        there is none. */
     void (*done)(void *owner);
+    /* In a thread, after mp_workers_end has returned false: frees a job. */
+    void (*forget)(mp_job *job);
 } mp_workers_kind;
 
 /* At most `threads` at once, which are started when jobs need them, and `more` in place of stuck ones. NULL:
@@ -59,7 +61,7 @@ bool mp_workers_give_up(mp_workers *workers, mp_job *job);
 unsigned mp_workers_replace(mp_workers *workers, const mp_job *job);
 
 /* Ends the threads: drops the jobs that wait, interrupts those that run, and waits at most `msec` for them.
-   -> false: a thread still runs; it has its job until the process ends */
+   -> false: a thread still runs, and the last one that ends frees what is left */
 bool mp_workers_end(mp_workers *workers, double msec);
 
 /* In a thread, within `run`: true if the job was given up. */
