@@ -92,6 +92,7 @@ local function encryptedWorld(keep)
   local server, clear = keep(moonport.SslServer()), keep(moonport.SslServer())
   local options = { certificate = ssl.certificate, key = ssl.key }
   assert(server:setSslConfiguration(options) and server:listen "127.0.0.1")
+  server:setHandshakeTimeout(helper.timeout)
   clear:setImplicitEncryption(false)
   assert(clear:listen "127.0.0.1")
   local socket, refused = keep(moonport.SslSocket()), keep(moonport.SslSocket())
