@@ -34,7 +34,7 @@ local after = [[
   end
 ]]
 
-describe("A handler that waits over a reload, of a run that nothing else is left of #gc", function()
+describe("A handler that waits over a reload, of a run that nothing else is left of", function()
   local service
 
   after_each(function() service:remove() end)
