@@ -33,10 +33,6 @@ static void anchor(lua_State *L, mp_tcp_server *server) {
     }
 }
 
-static bool is_staged(const binding_box *box) {
-    return box->of_run && box->generation->staging;
-}
-
 /* If the old run has a server there, the new run's server gets its listener at the commit, and this is
    true. A listener of its own accepts only after the commit. */
 static bool stage(mp_tcp_server *server, mp_tcp_server *old) {
@@ -80,7 +76,7 @@ int binding_server_listen_at(lua_State *L, mp_tcp_server *server, const mp_local
     char what[MP_LOCAL_TEXT + 8] = "listen ";
     mp_local_name_format(name, what + strlen(what));
     anchor(L, server);
-    server->staged = is_staged(box);
+    server->staged = binding_box_is_staged(box);
     const mp_endpoint endpoint = {.local = name};
     if (server->staged && stage(server, binding_claim_listener(box->generation, &endpoint)))
         return binding_result(L, what, MP_FAULT_NONE);
@@ -115,7 +111,7 @@ int binding_server_listen(lua_State *L) {
         binding_check_address(L, 2, &address);
     anchor(L, server);
     binding_endpoint(what + strlen(what), &address, port);
-    bool staged = server->staged = is_staged(box);
+    bool staged = server->staged = binding_box_is_staged(box);
     const mp_endpoint endpoint = {.address = address, .port = port};
     if (staged && stage(server, binding_claim_listener(box->generation, &endpoint)))
         return binding_result(L, what, MP_FAULT_NONE);
@@ -137,7 +133,7 @@ int binding_server_set_socket_descriptor(lua_State *L) {
     lua_Integer number = luaL_checkinteger(L, 2);
     int fd = number >= -1 && number <= INT_MAX ? (int)number : INT_MIN;
     anchor(L, server);
-    server->staged = is_staged(box);
+    server->staged = binding_box_is_staged(box);
     if (server->staged && stage(server, binding_claim_descriptor(box->generation, fd)))
         return binding_result(L, "setSocketDescriptor", MP_FAULT_NONE);
     return listened(L, server, "setSocketDescriptor", mp_tcp_server_set_descriptor(server, fd));

@@ -55,7 +55,7 @@ static void start(mp_timer *timer) {
     assert(timer->object.anchor != 0 && timer->interval >= 0);
     if (binding_box_is_retired(box))
         box->of_run = false; /* code that lives on restarts it, so it doesn't belong to the run any more */
-    box->start_staged = box->of_run && box->generation->staging;
+    box->start_staged = binding_box_is_staged(box);
     if (!box->start_staged)
         mp_timer_start(timer);
 }

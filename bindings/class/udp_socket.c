@@ -44,10 +44,6 @@ static int socket_gc(lua_State *L) {
 
 /* --- binding -------------------------------------------------------------------------------------------- */
 
-static bool is_staged(const binding_box *box) {
-    return box->of_run && box->generation->staging;
-}
-
 /* A bind of a run that doesn't serve yet: the descriptor of the former run's socket, at the commit, or an own
    one that isn't read until then. */
 static enum mp_fault bind_staged(mp_udp_socket *socket, const mp_address *address, uint16_t port, int mode) {
@@ -81,7 +77,7 @@ static int udp_socket_bind(lua_State *L) {
     binding_check_bind(L, &address, &port, &mode);
     binding_anchor(L, 1, &socket->object);
     binding_endpoint(what + strlen(what), &address, port);
-    bool staged = is_staged(binding_box_of(&socket->object));
+    bool staged = binding_box_is_staged(binding_box_of(&socket->object));
     return binding_result(L, what,
                           staged ? bind_staged(socket, &address, port, mode)
                                  : mp_udp_socket_bind(socket, &address, port, mode));

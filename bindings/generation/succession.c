@@ -88,8 +88,7 @@ const luaL_Reg binding_persist_functions[] = {{"persist", module_persist}, {NULL
 /* The next server after `server` (NULL: the first) of a run before `generation`, or NULL. */
 static mp_tcp_server *next_older(binding_generation *generation, mp_tcp_server *server) {
     while ((server = mp_tcp_server_next(mp_network_of(generation->state->loop), server))) {
-        binding_box *box = binding_box_of(&server->object);
-        if (box->of_run && box->generation != generation)
+        if (binding_box_is_older(binding_box_of(&server->object), generation))
             break;
     }
     return server;

@@ -15,8 +15,7 @@ static mp_udp_socket *next(const binding_generation *generation, const mp_udp_so
 
 /* True if it belongs to the own run of an older script. */
 static bool is_older(const binding_generation *generation, mp_udp_socket *socket) {
-    const binding_box *box = binding_box_of(&socket->object);
-    return box->of_run && box->generation != generation;
+    return binding_box_is_older(binding_box_of(&socket->object), generation);
 }
 
 mp_udp_socket *binding_claim_udp(binding_generation *generation, const mp_address *address, uint16_t port,

@@ -71,6 +71,16 @@ static inline bool binding_box_is_retired(const binding_box *box) {
     return box->of_run && binding_is_retired(box->generation);
 }
 
+/* True if it belongs to a run that doesn't serve yet. */
+static inline bool binding_box_is_staged(const binding_box *box) {
+    return box->of_run && box->generation->staging;
+}
+
+/* True if it belongs to a run before that generation. */
+static inline bool binding_box_is_older(const binding_box *box, const binding_generation *generation) {
+    return box->of_run && box->generation != generation;
+}
+
 /* Records that the running code made the object at `index`, a box. */
 void binding_made(lua_State *L, int index);
 

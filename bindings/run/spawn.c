@@ -168,7 +168,7 @@ static int module_spawn(lua_State *L) {
     binding_belong(task, box->generation);
     handle->task = task;
     handle->arguments = arguments;
-    if (box->of_run && box->generation->staging)
+    if (binding_box_is_staged(box))
         box->start_staged = true;
     else
         mp_object_defer(&handle->object, STEP_START);
