@@ -28,6 +28,11 @@ static double read_clock(clockid_t clock) {
 
 /* --- a turn --------------------------------------------------------------------------------------------- */
 
+/* The order of a turn:
+   receive: libev calls what is readable. That receives, notes what has arrived, and queues signals.
+   run: behind all of these, mp_loop_turn runs the handlers of what has arrived, then those of the queue.
+   send: behind each of them, what it has written is sent. */
+
 /* Runs after each signal; usually there is nothing to send. */
 static inline void send_unsent(mp_loop *loop) {
     if (loop->unsent)
