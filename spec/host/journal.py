@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Starts a program whose stderr is a pipe or a socket that JOURNAL_STREAM names, as the journal's, and shows what came:
-journal.py pipe|socket|other PROGRAM ARGUMENT…   With "other", JOURNAL_STREAM is that of another stream."""
+"""Starts a program whose stderr is a socket that JOURNAL_STREAM names, as the journal's, and shows what came:
+journal.py -- PROGRAM ARGUMENT…"""
 
 import os
 import socket
 import subprocess
 import sys
 
-kind, command = sys.argv[1], sys.argv[2:]
-if kind == "socket":
-    ours, theirs = (end.detach() for end in socket.socketpair())
-else:
-    ours, theirs = os.pipe()
-status = os.fstat(ours if kind == "pipe" else theirs)  # both ends of a pipe have one inode
-inode = status.st_ino + (kind == "other")
-child = subprocess.Popen(command, stderr=theirs, env=dict(os.environ, JOURNAL_STREAM=f"{status.st_dev}:{inode}"))
-os.close(theirs)
-with os.fdopen(ours, "rb") as stream:
+ours, theirs = socket.socketpair()
+status = os.fstat(theirs.fileno())
+environment = dict(os.environ, JOURNAL_STREAM=f"{status.st_dev}:{status.st_ino}")
+child = subprocess.Popen(sys.argv[2:], stderr=theirs, env=environment)
+theirs.close()
+with ours.makefile("rb") as stream:
     sys.stdout.buffer.write(stream.read())
 sys.exit(child.wait())

@@ -1,5 +1,5 @@
 -- The log where stderr is systemd's journal: each line begins with its priority, which the journal takes away, and has
--- no time, since the journal has one. journal.py makes such a stderr.
+-- no time, since the journal has one.
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
@@ -12,12 +12,19 @@ log.debug "a" log.info("b\n<0>c") log.warning("d", { peer = "\n" }) log.error "e
 moonport.spawn(function() error "boom" end)
 ]]
 
+-- How the program gets a stderr that JOURNAL_STREAM names, as the journal's, or another one.
+local starts = {
+  pipe = { "sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$0" "$@"' },
+  other = { "sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2)0 exec "$0" "$@"' },
+  socket = { "python3", "spec/host/journal.py" },
+}
+
 -- -> status, what the journal gets
 local function run(kind, source, option, value)
-  local status, out = helper.run { "python3", "spec/host/journal.py", kind,
+  local status, out, err = helper.run { starts[kind][1], starts[kind][2], starts[kind][3] or "--",
     os.getenv "MOONPORT" or "build/asan/moonport", "--log-level", "debug", option or "-e", value or "",
     helper.file(source, "script.lua") }
-  return status, out
+  return status, out .. err
 end
 
 describe("A log that the journal takes", function()

@@ -31,7 +31,10 @@ local function waitForEnd(self, msec)
 end
 
 -- The log's line of a listener, as text and as JSON.
-local listening = { "debug listening on (%S+):(%d+)\n()", '"debug","pid":%d+,"message":"listening on (%S+):(%d+)"}\n()' }
+local listening = {
+  "debug listening on (%S+):(%d+)\n()",
+  '"debug","pid":%d+,"message":"listening on (%S+):(%d+)"}\n()',
+}
 
 -- Notes the listeners that the log names.
 local function findListeners(self)
