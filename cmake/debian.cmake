@@ -20,4 +20,5 @@ Copyright: ${copyright}
 License: Expat
  ${license}
 ")
-execute_process(COMMAND gzip -9n ${doc}/changelog ${share}/man/man1/moonport.1 COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND gzip -9n ${doc}/changelog ${share}/man/man1/moonport.1 ${share}/man/man1/moonport-ctl.1
+  COMMAND_ERROR_IS_FATAL ANY)

@@ -68,13 +68,17 @@ function installed.version()
 end
 
 --- Fails unless the program at this path works, and finds its installed files in the folder `share`. The man
---- page may be compressed.
+--- pages may be compressed.
 function installed.check(program, share)
   assert(installed.run { program, "--version" } == ("moonport %s (Lua 5.4.%s)\n"):format(installed.version(),
     installed.run({ "lua5.4", "-v" }):match "^Lua 5%.4%.(%d+)"))
   assert(installed.run { program, "--share" } == share .. "\n")
-  local man = installed.shell("cat $1/man/man1/moonport.1 || zcat $1/man/man1/moonport.1.gz", share)
-  assert(man:find('.TH MOONPORT 1 "" "moonport ' .. installed.version() .. '"', 1, true))
+  for _, name in ipairs { "moonport", "moonport-ctl" } do
+    local man = installed.shell("cat $1/man/man1/$2.1 || zcat $1/man/man1/$2.1.gz", share, name)
+    assert(man:find(('.TH %s 1 "" "moonport %s"'):format(name:upper(), installed.version()), 1, true))
+  end
+  assert(installed.read(share .. "/bash-completion/completions/moonport"):find "\ncomplete [^\n]+ moonport\n$")
+  assert(installed.read(share .. "/zsh/site-functions/_moonport"):find "^#compdef moonport\n")
   assert(installed.read(share .. "/moonport/types/moonport.lua") == installed.read "docs/types/moonport.lua")
   assert(installed.read(share .. "/moonport/systemd/moonport@.service"):find "\nExecStart=moonport ")
 
