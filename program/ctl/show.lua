@@ -25,6 +25,7 @@ end
 function show.duration(seconds)
   if seconds < 1 then return ("%.0fms"):format(seconds * 1000) end
   if seconds < 60 then return seconds < 10 and ("%.1fs"):format(seconds) or ("%.0fs"):format(seconds) end
+  seconds = seconds // 1 | 0
   local minutes, hours = seconds // 60, seconds // 3600
   if hours < 1 then return ("%dm%ds"):format(minutes, seconds % 60) end
   if hours < 24 then return ("%dh%dm"):format(hours, minutes % 60) end
