@@ -2,7 +2,6 @@
 -- SPDX-License-Identifier: MIT
 
 local helper = require "spec.helper"
-local pages = require "spec.pages"
 
 local script = [[
 source share/completions/moonport.bash

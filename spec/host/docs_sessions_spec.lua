@@ -8,6 +8,9 @@
 --   typed: hello | /who   these lines of the block are typed, the others are output
 --   status: 1             the command ends with that exit status
 --   eventually            the command is repeated until it shows that: its server has only just started
+--   asks: first           the moonport ctl of the block asks the program in that terminal, as if it were the only one
+--   table                 the command has a terminal of 120 columns
+--   measured              durations, sizes, percentages and numbers of processes may differ
 --   not run: why          it isn't run, for this reason
 -- "…" matches anything, and as a line of its own any lines. Times, milliseconds and clients' ports may
 -- differ. Port 7000 and the like are replaced by free ports.
@@ -43,12 +46,24 @@ local function normal(text)
     :gsub("(127%.0%.0%.1:)%d%d%d%d%d", "%1PORT"))
 end
 
--- A shown line as a pattern.
-local function pattern(line)
-  return "^" .. normal(line):gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("…", ".*") .. "$"
+-- Without what differs from run to run in the answers of moonport ctl.
+local function measured(text)
+  text = text:gsub("%f[%w]%d+m?[hdms]%d*[hms]?%f[%W]", "TIME"):gsub("%f[%w]%d+%.%d+m?s%f[%W]", "TIME")
+    :gsub("%f[%w]%d+%.?%d*[kMG]%f[%W]", "SIZE"):gsub("%d+%.%d %%", "N %%"):gsub("process %d+", "process N")
+    :gsub("%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d", "TIME")
+  return text:gsub(" +", " "):match "^ ?(.-) ?$"
 end
 
-local function fits(line, shown) return normal(line):find(pattern(shown)) ~= nil end
+-- A shown line as a pattern.
+local function pattern(line)
+  return "^" .. line:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("…", ".*") .. "$"
+end
+
+local function fits(line, shown, block)
+  line, shown = normal(line), normal(shown)
+  if block.marks.measured then line, shown = measured(line), measured(shown) end
+  return line:find(pattern(shown)) ~= nil
+end
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
@@ -113,9 +128,11 @@ function Session:expect(terminal, block, shown)
     return
   end
   local line
-  repeat line = self:toShown(nextLine(terminal, block, shown)) until not terminal.skipping or fits(line, shown)
+  repeat line = self:toShown(nextLine(terminal, block, shown)) until not terminal.skipping or fits(line, shown, block)
   terminal.skipping = false
-  if not fits(line, shown) then error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0) end
+  if not fits(line, shown, block) then
+    error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0)
+  end
 end
 
 -- What a block shows in a terminal; some lines of it are typed.
@@ -137,10 +154,17 @@ end
 
 -- A command that ends, and its whole output.
 function Session:finish(block, command, lines)
+  if block.marks.asks then
+    command = command:gsub("moonport ctl", ("%%0 %d"):format(self.terminals[block.marks.asks].program.pid))
+  end
+  if block.marks.table then
+    if helper.noTerminal() then return end
+    command = ("script -qec %s /dev/null"):format(quoted("stty cols 120 && exec " .. command))
+  end
   local program = self:spawn(command)
   program:closeInput()
   local status = program:wait(helper.timeout * 6)
-  local out, from = self:toShown(program:stdout()), 1
+  local out, from = self:toShown(program:stdout():gsub("\r\n", "\n")), 1
   local wanted = tonumber(block.marks.status) or 0
   assert(status == wanted, ("%s: %s: status %d\n%s"):format(block.name, command, status, out))
   if block.kind == "sh" then return end
@@ -154,9 +178,11 @@ function Session:finish(block, command, lines)
         line, rest = out:match("^([^\n]*)\n?()", from)
         if from > #out then error(("%s: no line %q in\n%s"):format(block.name, shown, out), 0) end
         from = rest
-      until not skipping or fits(line, shown)
+      until not skipping or fits(line, shown, block)
       skipping = false
-      if not fits(line, shown) then error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0) end
+      if not fits(line, shown, block) then
+        error(("%s: expected %q, but there was %q"):format(block.name, shown, line), 0)
+      end
     end
   end
   assert(skipping or from > #out, block.name .. ": there was more: " .. out:sub(from))
