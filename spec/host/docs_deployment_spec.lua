@@ -45,6 +45,50 @@ describe("Deployment:", function()
     assert.truthy(select(2, verify("moonport@chat.service", "[Service]\nRestrat=always\n")):find "Restrat")
   end)
 
+  -- What setpriv needs to run a command as the unit does: a user that nobody else has, and no privilege.
+  local function as(user, ...)
+    return { "setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--bounding-set=-all", "--no-new-privs",
+      ... }
+  end
+
+  it("root can ask a service with a user of its own, by its RuntimeDirectory, and nobody else can", function()
+    local program = os.getenv "MOONPORT" or "build/asan/moonport"
+    local unit = pages.read "share/systemd/moonport@.service"
+    assert.truthy(unit:find("\nRuntimeDirectory=moonport/%i\nRuntimeDirectoryMode=0700\n", 1, true))
+    if helper.run(as("61234", program, "--version")) ~= 0 then
+      return pending "only root can try it, with a program that everybody may run"
+    end
+    local folder = helper.folder()
+    helper.run { "chmod", "755", folder }
+    helper.run { "install", "-d", "-m", "700", "-o", "61234", "-g", "61234", folder .. "/chat" }
+    local service = helper.spawn(as("61234", program, "-e", [[
+      local moonport = require "moonport"
+      moonport.spawn(moonport.sleep, -1)
+      moonport.log.info "runs"]]), { RUNTIME_DIRECTORY = folder .. "/chat:/nowhere" })
+    service:waitForLine "runs"
+    local socket = folder .. "/chat/control"
+    local function ask(...) return helper.run { program, "ctl", socket, ... } end
+    local status, out = ask "status"
+    assert.equal(0, status)
+    assert.matches("process " .. service.pid, out)
+    status, out = helper.run({ program, "ctl", socket, "console" }, "moonport.sleep(1) return 6 * 7\n")
+    assert.same({ 0, "42\n" }, { status, out })
+
+    local function refused()
+      local code, _, err = helper.run(as("61235", program, "ctl", socket, "status"))
+      return code == 1 and err:match ": ([^:]*)\n$"
+    end
+    assert.equal("it belongs to another user", refused())
+    helper.run { "chmod", "711", folder .. "/chat" } -- opened by mistake: the credentials count
+    helper.run { "chmod", "666", socket }
+    assert.equal("another user listens there", refused())
+
+    assert.equal(0, (ask "drain"))
+    assert.equal(0, service:wait())
+    assert.is_nil(io.open(socket))
+    helper.run { "rm", "-rf", folder }
+  end)
+
   it("the page's table says what is in the unit", function()
     local unit, found = pages.read "share/systemd/moonport@.service", 0
     for row in pages.read(page):match("\n| setting | why |\n(.-)\n\n"):gmatch "\n| (`[^|]+) |" do
