@@ -117,14 +117,17 @@ int mp_system_make_folder(int folder, const char *path) {
     return mkdirat(folder < 0 ? AT_FDCWD : folder, path, 0777) < 0 ? -errno : 0;
 }
 
-int mp_system_make_private_folder(const char *path) {
+int mp_system_make_own_folder(const char *path, bool is_private) {
     struct stat found;
     int result = mkdir(path, 0700) < 0 ? -errno : 0;
-    if (result == 0 || result != -EEXIST)
+    if (result == 0 && !is_private && chmod(path, 0755) < 0) /* whatever the umask is */
+        return -errno;
+    if (result != -EEXIST)
         return result;
     if (lstat(path, &found) < 0)
         return -errno;
-    bool ours = S_ISDIR(found.st_mode) && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
+    bool ours = S_ISDIR(found.st_mode) && found.st_uid == geteuid() &&
+                (found.st_mode & (is_private ? 077 : 022)) == 0;
     return ours ? 0 : -EPERM;
 }
 

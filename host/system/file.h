@@ -58,9 +58,9 @@ int mp_system_add_to_file(int fd, const char *data, size_t size);
 /* Makes a folder, like mkdir, below `folder` (-1: the working directory). -EEXIST if it exists. */
 int mp_system_make_folder(int folder, const char *path);
 
-/* Makes a folder for this user alone, unless there is one. -EPERM: what is there is another user's, or one that
-   others may write to, or no folder. */
-int mp_system_make_private_folder(const char *path);
+/* Makes a folder that only this user may write to, unless there is one; a private one is closed to others.
+   -EPERM: what is there is another user's, or open to others, or no folder. */
+int mp_system_make_own_folder(const char *path, bool is_private);
 
 /* Calls `found` with the name of each entry that doesn't begin with a dot. Does nothing if there is no such
    folder. */

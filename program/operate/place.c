@@ -13,6 +13,7 @@
 #include "system/file.h"
 #include "system/process.h"
 
+static const char roots_folder[] = "/run/moonport"; /* where units have folders of other users */
 static const char too_long[] = "its path is too long for a Unix-domain socket";
 
 const char *program_place_folder(int number, char *path, size_t size) {
@@ -21,7 +22,7 @@ const char *program_place_folder(int number, char *path, size_t size) {
     unsigned user = mp_system_user();
     path[0] = '\0';
     if (number == 0 && user == 0)
-        snprintf(path, size, "/run/moonport");
+        snprintf(path, size, "%s", roots_folder);
     else if (number == 0 && has_runtime)
         snprintf(path, size, "%s/moonport", runtime);
     else if (number == (user == 0 || has_runtime))
@@ -44,7 +45,7 @@ const char *program_find_place(const char *wish, mp_local_name *name, char *why,
         return length < (int)sizeof path ? take(path, name) : too_long;
     }
     for (int i = 0; result < 0 && *program_place_folder(i, folder, sizeof folder); i++) {
-        result = mp_system_make_private_folder(folder);
+        result = mp_system_make_own_folder(folder, strcmp(folder, roots_folder) != 0);
         snprintf(path, sizeof path, "%s/%d", folder, mp_system_process_number());
         if (result < 0)
             snprintf(why, size, "%s: %s", folder,

@@ -89,6 +89,34 @@ describe("Deployment:", function()
     helper.run { "rm", "-rf", folder }
   end)
 
+  it("a service has its socket in /run/moonport also when root runs another by hand", function()
+    local program = os.getenv "MOONPORT" or "build/asan/moonport"
+    if helper.run { "unshare", "-m", "mount", "-t", "tmpfs", "none", "/run" } ~= 0 or
+      helper.run(as("61234", program, "--version")) ~= 0 then
+      return pending "only root can try it, with mounts of its own"
+    end
+    local status, out, err = helper.run { "unshare", "-m", "bash", "-ec", [[
+      mount -t tmpfs none /run
+      umask 077
+      trap 'kill $first_PID $pid 2>/dev/null || true' EXIT
+      code='local moonport = require "moonport" moonport.spawn(moonport.sleep, -1) print "runs" io.stdout:flush()'
+      coproc first { exec "$1" -e "$code" 2>&1; }
+      read -r line <&"${first[0]}" && echo "$line"
+      install -d -m 700 -o 61234 -g 61234 /run/moonport/chat
+      coproc second { RUNTIME_DIRECTORY=/run/moonport/chat exec setpriv --reuid 61234 --regid 61234 --clear-groups \
+        "$1" -e "$code" 2>&1; }
+      pid=$second_PID
+      read -r line <&"${second[0]}" && echo "$line"
+      "$1" ctl chat status | grep -o "process $pid,"
+      "$1" ctl | cut -f 1 | grep -cx "$first_PID"
+      "$1" ctl chat stop
+      "$1" ctl "$first_PID" stop
+      wait
+    ]], "bash", program }
+    assert.same({ 0, "" }, { status, (err:gsub("[^\n]*execute_coproc[^\n]*\n", "")) })
+    assert.matches("^runs\nruns\nprocess %d+,\n1\n$", out)
+  end)
+
   it("the page's table says what is in the unit", function()
     local unit, found = pages.read "share/systemd/moonport@.service", 0
     for row in pages.read(page):match("\n| setting | why |\n(.-)\n\n"):gmatch "\n| (`[^|]+) |" do
