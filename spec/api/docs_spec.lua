@@ -288,7 +288,7 @@ describe("The manual", function()
     local _, help = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "--help" }
     local manual, man = read "docs/reference/program.md", read("docs/moonport.1"):gsub("\\%-", "-")
     local defaults = 0
-    for option, value, text in help:gmatch "\n  (%-%-?[%a-]+) ?(%u*) +([^\n]+)" do
+    for option, value, text in help:gmatch "\n  (%-%-?[%a-]+) ?(%u*)[|%l]* +([^\n]+)" do
       local row = manual:match("\n| `" .. option:gsub("%-", "%%-") .. "([^\n]*)")
       local entry = man:match("\n%.BI? " .. option:gsub("%-", "%%-") .. "(.-)\n%.[TS][PH]")
       assert.equal(value, row:match "^ ?(%u*)`", option)
