@@ -70,7 +70,7 @@ lua_check() {
 
 shell_check() {
   project_files . | while read -r file; do
-    if [[ $file == *.sh ]] || head -n 1 "$file" | grep -qaE '^#!.*/(env )?(ba|da)?sh'; then
+    if [[ $file == *.sh || $file == *.bash ]] || head -n 1 "$file" | grep -qaE '^#!.*/(env )?(ba|da)?sh'; then
       printf '%s\n' "$file"
     fi
   done | xargs -r shellcheck --external-sources --format=gcc
