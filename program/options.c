@@ -35,7 +35,7 @@ static const char help[] =
     "  --control PATH|off  where `moonport ctl` asks it (in a folder of this user)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --log-format FORMAT    text, or json with one object a line (text)\n"
-    "  --share            print where the types, scripts and man page are installed\n"
+    "  --share            print where the types, scripts and man pages are installed\n"
     "  --version          print the version       --help  print this\n"
     "signals: HUP reloads; TERM or INT stop it gracefully, a second one at once\n"
     "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
