@@ -10,7 +10,7 @@
 --   eventually            the command is repeated until it shows that: its server has only just started
 --   asks: first           the moonport ctl of the block asks the program in that terminal, as if it were the only one
 --   table                 the command has a terminal of 120 columns
---   measured              durations, sizes, percentages and numbers of processes may differ
+--   measured              durations, sizes, percentages, numbers of processes and the version may differ
 --   not run: why          it isn't run, for this reason
 -- "…" matches anything, and as a line of its own any lines. Times, milliseconds and clients' ports may
 -- differ. Port 7000 and the like are replaced by free ports.
@@ -51,7 +51,7 @@ local function measured(text)
   text = text:gsub("^lag +0ms", "no lag") -- where a page shows one, there is one
   text = text:gsub("%f[%w]%d+%.%d+s%f[%W]", "TIME"):gsub("%f[%w]%d+m?[hdms]%d*[hms]?%f[%W]", "TIME")
     :gsub("%f[%w]%d+%.?%d*[kMG]%f[%W]", "SIZE"):gsub("%d+%.%d %%", "N %%"):gsub("process %d+", "process N")
-    :gsub("%d+%.N ms", "N ms")
+    :gsub("%d+%.N ms", "N ms"):gsub("moonport %d+%.%d+%.%d+", "moonport VERSION")
     :gsub("%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d", "TIME")
   return text:gsub(" +", " "):match "^ ?(.-) ?$"
 end
