@@ -17,8 +17,7 @@
 
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]\n"
-    "       moonport new NAME       makes a small project; moonport new --help\n"
-    "       moonport ctl COMMAND    asks one that runs; moonport ctl --help\n"
+    "       moonport new NAME, moonport ctl COMMAND  (they have their own --help)\n"
     "Runs a Lua script as a network service, until nothing is left to wait for. The\n"
     "script \"-\" is standard input; the arguments are in arg and .... Options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
@@ -36,7 +35,8 @@ static const char help[] =
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --log-format FORMAT    text, or json with one object a line (text)\n"
     "  --share            print where the types, scripts and man pages are installed\n"
-    "  --version          print the version       --help  print this\n"
+    "  --version          print the version\n"
+    "  --help             print this\n"
     "signals: HUP reloads; TERM or INT stop it gracefully, a second one at once\n"
     "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
 

@@ -21,6 +21,10 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define PSK_CIPHERS CIPHERS ":ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES128-GCM-SHA256:PSK-AES128-GCM-SHA256"
 
+/* OpenSSL's defaults have finite fields up to 8,192 bits, too: with those a client's one packet would cost a
+   server a thousand times as much. */
+#define GROUPS "X25519:P-256:P-384:P-521"
+
 static bool refuse(mp_tls_message *message, const char *what, const char *value) {
     mp_tls_say(message, "%s: OpenSSL knows nothing of \"%s\"", what, value);
     ERR_clear_error();
@@ -39,7 +43,7 @@ static bool set_lists(SSL_CTX *context, const mp_tls_options *options, mp_tls_me
         return refuse(message, "ciphers", ciphers);
     if (suites && SSL_CTX_set_ciphersuites(context, suites) != 1)
         return refuse(message, "cipherSuites", suites);
-    if (curves && SSL_CTX_set1_groups_list(context, curves) != 1)
+    if (SSL_CTX_set1_groups_list(context, curves ? curves : GROUPS) != 1)
         return refuse(message, "ellipticCurves", curves);
     if (options->alpn_size > 0 && SSL_CTX_set_alpn_protos(context, (const unsigned char *)options->alpn,
                                                           (unsigned)options->alpn_size) != 0) {

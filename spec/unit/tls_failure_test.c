@@ -46,29 +46,30 @@ static const char key[] = "-----BEGIN PRIVATE KEY-----\n"
 
 /* --- what fails ----------------------------------------------------------------------------------------- */
 
-static unsigned trickle, calls; /* sends and receives move so many bytes, and each second one nothing */
+static unsigned trickle;         /* sends and receives move so many bytes, */
+static unsigned sends, receives; /* and each second one nothing */
 
 ssize_t __real_recv(int fd, void *data, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
 ssize_t __real_send(int fd, const void *data, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 
-static bool holds_back(size_t *size) {
+static bool holds_back(size_t *size, unsigned *calls) {
     if (trickle == 0)
         return false;
     if (*size > trickle)
         *size = trickle;
-    return ++calls % 2 == 0;
+    return ++*calls % 2 == 0;
 }
 
 ssize_t __wrap_recv(int fd, void *data, size_t size, int flags) {
     errno = EAGAIN;
-    return holds_back(&size) ? -1 : __real_recv(fd, data, size, flags);
+    return holds_back(&size, &receives) ? -1 : __real_recv(fd, data, size, flags);
 }
 
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags) {
     errno = EAGAIN;
-    return holds_back(&size) ? -1 : __real_send(fd, data, size, flags);
+    return holds_back(&size, &sends) ? -1 : __real_send(fd, data, size, flags);
 }
 
 static void *allocate_for_tls(size_t size, const char *file, int line) {
