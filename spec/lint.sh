@@ -65,7 +65,7 @@ cppcheck_check() {
 }
 
 lua_check() {
-  project_files lua scripts spec bench docs template | grep '\.lua$' | xargs -r luacheck --no-color --quiet --codes
+  project_files lua program scripts spec bench docs template | grep '\.lua$' | xargs -r luacheck --no-color --quiet --codes
 }
 
 shell_check() {

@@ -33,7 +33,8 @@ function commands.status(client)
     { "errors", ("%d of handlers, %d of peers"):format(s.errors, s.peerErrors) },
     { "lag", ("%s half of the turns, %s 99 of 100, %s the longest that was measured"):format(duration(lag.p50 / 1e3),
       duration(lag.p99 / 1e3), duration(lag.longest / 1e3)) },
-    { "processor", ("%s, %.1f %% of the time"):format(duration(s.processor), 100 * s.processor / math.max(s.uptime, 1e-3)) },
+    { "processor", ("%s, %.1f %% of the time"):format(duration(s.processor),
+      100 * s.processor / math.max(s.uptime, 1e-3)) },
     { "memory", ("%s resident, %s of it Lua's"):format(bytes(s.memory.resident), bytes(s.memory.lua)) },
     { "descriptors", ("%d %s"):format(s.descriptors.open, limit) },
     { "processes", ("%d"):format(s.processes) },
@@ -84,8 +85,8 @@ function commands.connections(client, options)
       o.idle and duration(o.idle) or "-", (o.state:gsub("State$", "")), bytes(o.unread), bytes(o.unsent), bytes(o.read),
       bytes(o.sent), tostring(o.generation or "-"), fields(o) }
   end
-  show.rows({ ">id", "server", "peer", ">age", ">idle", "state", ">unread", ">unsent", ">read", ">sent", ">gen", "fields" },
-    rows, options.columns)
+  show.rows({ ">id", "server", "peer", ">age", ">idle", "state", ">unread", ">unsent", ">read", ">sent", ">gen",
+    "fields" }, rows, options.columns)
   return true
 end
 
@@ -110,7 +111,8 @@ function commands.waits(client, options)
   table.sort(objects, function(a, b) return a.since > b.since end)
   local rows = {}
   for i, o in ipairs(objects) do
-    rows[i] = { o.line == "" and "-" or safe(o.line), safe(o.call or "-"), duration(o.since), o.task, o.connection and tostring(o.connection) or "-",
+    rows[i] = { o.line == "" and "-" or safe(o.line), safe(o.call or "-"), duration(o.since), o.task,
+      tostring(o.connection or "-"),
       tostring(o.generation or "-"), safe(o.waitsFor or o.of or "-") }
   end
   show.rows({ "line", "waits in", ">since", "handler", ">connection", ">gen", "of" }, rows, options.columns)

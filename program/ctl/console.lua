@@ -18,7 +18,8 @@ return function(client, options)
   local terminal = host.isTerminal(0) and host.isTerminal(1)
   local timeout = math.tointeger(tonumber(options.timeout or 5000))
   if not timeout or timeout < 1 then return nil, "--timeout needs milliseconds", 2 end
-  local read = terminal and host.lineReader(function(text) return complete(client, text) end) or function() return io.read() end
+  local read = terminal and host.lineReader(function(text) return complete(client, text) end)
+    or function() return io.read() end
   if terminal then print(("moonport %s, process %d; ends with Ctrl-D"):format(host.version, client.pid)) end
   local text, status = "", true
   while true do

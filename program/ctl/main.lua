@@ -123,7 +123,8 @@ local function run(words)
   if not commands[command] and command ~= "console" then return misused(command .. ": there is no such command") end
   local wanted = arguments[command]
   if wanted and not rest[1] then return misused(command .. " needs " .. wanted) end
-  if #rest > ((wanted or command == "connections") and 1 or 0) then return misused(rest[#rest] .. ": too many arguments") end
+  local most = (wanted or command == "connections") and 1 or 0
+  if #rest > most then return misused(rest[#rest] .. ": too many arguments") end
   if wanted and not rest[1]:find "^%w+$" then return misused(command .. " needs " .. wanted) end
   options[1] = rest[1]
   options.columns = host.isTerminal(1) and math.max(host.columns() or 80, 40) or nil

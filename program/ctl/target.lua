@@ -40,14 +40,15 @@ local function connect(path)
   return setmetatable({ socket = socket, path = path, pid = peer.pid }, Client)
 end
 
---- The programs of this user that answer: their clients. Removes what programs have left that crashed.
+--- The programs of this user that answer, for root of all users: their clients. Removes what programs have left that
+-- crashed, but root nothing in the folders of others.
 function target.all()
   local found = {}
   for _, path in ipairs(host.sockets()) do
     local client, _, code = connect(path)
     if client then
       found[#found + 1] = client
-    elseif code == "ConnectionRefusedError" then
+    elseif code == "ConnectionRefusedError" and (host.user ~= 0 or path:find "^/run/moonport/%d+$") then
       moonport.LocalServer.removeServer(path)
     end
   end
@@ -56,18 +57,15 @@ end
 
 --- By the number of a process, the name of a service, or a path. -> client | nil, why
 function target.find(name)
-  if name:find "/" then
-    local client, why = connect(name)
-    return client, why and name .. ": " .. why
+  if name:find "^%d+$" then
+    for _, client in ipairs(target.all()) do
+      if client.pid == tonumber(name) then return client end
+    end
+    return nil, ("no program %s of this user has a control socket"):format(name)
   end
-  local paths = name:find "^%d+$" and host.sockets(name) or { "/run/moonport/" .. name .. "/control" }
-  local reason
-  for _, path in ipairs(paths) do
-    local client, why = connect(path)
-    if client then return client end
-    reason = path .. ": " .. why
-  end
-  return nil, reason or ("no program %s of this user has a control socket"):format(name)
+  local path = name:find "/" and name or "/run/moonport/" .. name .. "/control"
+  local client, why = connect(path)
+  return client, why and path .. ": " .. why
 end
 
 return target

@@ -72,6 +72,8 @@ const program_command program_rollback_command = {
 
 static void on_drained(program_drain *drain) {
     program *self = drain->owner;
+    if (self->stop.stage != STOP_NOT_BEGUN)
+        return;
     mp_log(self->state->loop->log_level, MP_LOG_INFO, "drained: stopping");
     program_begin_stop(&self->stop);
 }

@@ -322,8 +322,7 @@ describe("The end of a process", function()
   it("with killTree, and by close, is also that of a program that has left its group", function()
     for _, method in ipairs { "killTree", "close" } do
       local process <close> = Process()
-      process:start("python3", { "-c", "import os, time; os.setpgid(0, os.getpgid(os.getppid())); "
-        .. "print('ready', flush=True); time.sleep(1000)" })
+      process:start("perl", { "-e", "setpgrp 0, getpgrp getppid; $| = 1; print qq(ready\\n); sleep 1000" })
       assert.equal("ready", process:receive("line", timeout))
       process[method](process)
       assert.same({ 9, "CrashExit", "SIGKILL" }, { finished(process) })

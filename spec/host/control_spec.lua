@@ -272,7 +272,7 @@ end)
 describe("The console", function()
   local client
 
-  before_each(function() _, client = control.start(control.echo) end)
+  before_each(function() client = select(2, control.start(control.echo)) end)
   after_each(function()
     client = nil
     control.close()

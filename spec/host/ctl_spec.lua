@@ -47,7 +47,8 @@ describe("moonport ctl", function()
     local rows = {}
     for line in out:gmatch "[^\n]+" do rows[#rows + 1] = line end
     assert.equal(2, #rows)
-    assert.matches("^1\t127%.0%.0%.1:" .. port .. "\t127%.0%.0%.1:%d+\t[%w.]+\t[%w.]+\tConnected\t0\t0\t9\t9\t1\t$", rows[1])
+    assert.matches("^1\t127%.0%.0%.1:" .. port .. "\t127%.0%.0%.1:%d+\t[%w.]+\t[%w.]+\tConnected\t0\t0\t9\t9\t1\t$",
+      rows[1])
     _, out = ctl(path, "connections", "--sort", "read")
     assert.matches("^2\t", out)
     _, out = ctl(path, "connections", "--sort=sent", "--server", tostring(port))

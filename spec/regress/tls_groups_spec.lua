@@ -13,7 +13,8 @@ describe("The groups of TLS", function()
     local server = ssl.server()
     local function shakes(group)
       local status, out = helper.run { "sh", "-c",
-        ("openssl s_client -connect 127.0.0.1:%d -tls1_3 -groups %s </dev/null 2>&1"):format(server:serverPort(), group) }
+        ("openssl s_client -connect 127.0.0.1:%d -tls1_3 -groups %s </dev/null 2>&1"):format(server:serverPort(),
+          group) }
       return status == 0, out
     end
     for _, group in ipairs { "X25519", "P-256", "P-384", "P-521" } do assert.is_true(shakes(group)) end
