@@ -75,7 +75,8 @@ static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
     if (++loop->iterations % MEASURED == 0)
-        mp_lag_note(&loop->lag, mp_loop_turn_time(loop), read_clock(CLOCK_REALTIME) - mp_loop_turn_time(loop));
+        mp_lag_note(&loop->lag, mp_loop_turn_time(loop),
+                    read_clock(CLOCK_REALTIME) - mp_loop_turn_time(loop));
     if (loop->alive == 0 && loop->queue.count == 0)
         ev_break(ev, EVBREAK_ALL);
 }
