@@ -108,7 +108,9 @@ describe("Fields of a log line", function()
   it("have a decimal point in JSON whatever the locale", function()
     local folder = helper.folder()
     helper.rewrite(folder .. "/comma", 'LC_NUMERIC\ndecimal_point ","\nthousands_sep ""\ngrouping -1\nEND LC_NUMERIC\n')
-    helper.run { "localedef", "-c", "-f", "ANSI_X3.4-1968", "-i", folder .. "/comma", folder .. "/xx_XX" }
+    local make = { "localedef", "-c", "-f", "ANSI_X3.4-1968", "-i", folder .. "/comma", folder .. "/xx_XX" }
+    local _, _, err = helper.run(make)
+    if err:find "charmaps" then return pending "no character maps here, of which a locale could be made" end
     local lines = json([[
       assert(os.setlocale("xx_XX", "numeric") and tostring(0.5) == "0,5")
       log.info("n", { a = 0.5, b = 1e300, c = 2.0 })
