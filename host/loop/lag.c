@@ -10,6 +10,11 @@
 
 #define MINUTE 60000.0
 
+/* The longest turn of a class, in milliseconds. */
+static double most_of(int number) {
+    return (double)(1 << number) / 1e3;
+}
+
 void mp_lag_note(mp_lag *lag, double now, double msec) {
     if (now - lag->began >= MINUTE || now < lag->began) {
         bool old = now - lag->began >= 2 * MINUTE;
@@ -19,21 +24,20 @@ void mp_lag_note(mp_lag *lag, double now, double msec) {
         memset(lag->turns[0], 0, sizeof lag->turns[0]);
         lag->began = now;
     }
-    int class = 0;
-    for (double most = 1e-3; msec > most && class < MP_LAG_CLASSES - 1; most *= 2)
-        class ++;
-    lag->turns[0][class]++;
+    int number = 0;
+    while (number < MP_LAG_CLASSES - 1 && msec > most_of(number))
+        number++;
+    lag->turns[0][number]++;
 }
 
 double mp_lag_quantile(const mp_lag *lag, double share) {
     uint64_t all = 0, seen = 0;
     for (int i = 0; i < MP_LAG_CLASSES; i++)
         all += (uint64_t)lag->turns[0][i] + lag->turns[1][i];
-    double most = 1e-3;
-    for (int i = 0; i < MP_LAG_CLASSES && all > 0; i++, most *= 2) {
+    for (int i = 0; i < MP_LAG_CLASSES && all > 0; i++) {
         seen += (uint64_t)lag->turns[0][i] + lag->turns[1][i];
         if ((double)seen >= share * (double)all)
-            return most;
+            return most_of(i);
     }
     return 0;
 }

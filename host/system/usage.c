@@ -7,7 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,7 +19,7 @@
 /* The second number is the pages in memory; see proc(5), statm. */
 static int64_t resident(void) {
     char text[128];
-    long long all = 0, pages = 0;
+    char *rest = text;
     int fd = RETRY(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return 0;
@@ -28,7 +28,8 @@ static int64_t resident(void) {
     if (n <= 0)
         return 0;
     text[n] = '\0';
-    return sscanf(text, "%lld %lld", &all, &pages) == 2 ? pages * sysconf(_SC_PAGESIZE) : 0;
+    (void)strtoll(text, &rest, 10);
+    return strtoll(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 /* Newer kernels give the number as the size of the folder; otherwise its entries are counted. */

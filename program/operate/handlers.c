@@ -75,7 +75,7 @@ static void note_own(program_visitor *visitor, const mp_object *object) {
         program_line_of(L, -1, line);
         lua_pop(L, 1);
         if (lines->of[kind][i][0] == '\0')
-            strcpy(lines->of[kind][i], line);
+            memcpy(lines->of[kind][i], line, sizeof line);
         else if (*line && strcmp(lines->of[kind][i], line) != 0)
             lines->several[kind][i] = true;
     }

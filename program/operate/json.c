@@ -95,14 +95,15 @@ void program_json_string(program_json *json, const char *name, const char *text)
 void program_json_integer(program_json *json, const char *name, int64_t value) {
     char text[24];
     add_name(json, name);
-    add(json, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value));
+    int size = snprintf(text, sizeof text, "%lld", (long long)value);
+    add(json, text, (size_t)size);
 }
 
 void program_json_number(program_json *json, const char *name, double value) {
     char text[32];
     add_name(json, name);
-    add(json, text,
-        (size_t)snprintf(text, sizeof text, "%.3f", isfinite(value) && fabs(value) < 1e15 ? value : 0));
+    int size = snprintf(text, sizeof text, "%.3f", isfinite(value) && fabs(value) < 1e15 ? value : 0);
+    add(json, text, (size_t)size);
 }
 
 void program_json_bool(program_json *json, const char *name, bool value) {

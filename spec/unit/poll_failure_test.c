@@ -23,8 +23,8 @@ static struct {
     int times;
 } failing;
 
-static int the_poll; /* libev's descriptor */
-static int timeout;  /* of the last wait, in milliseconds; -1 is for ever */
+static int the_poll;     /* libev's descriptor */
+static int last_timeout; /* of the last wait, in milliseconds; -1 is for ever */
 
 /* Overrides libc's, for libev. */
 __attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event) {
@@ -37,10 +37,10 @@ __attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd, s
 }
 
 /* The same. Never waits. */
-__attribute__((visibility("default"))) int epoll_wait(int epfd, struct epoll_event *events, int most,
-                                                      int milliseconds) {
-    timeout = milliseconds;
-    return (int)syscall(SYS_epoll_pwait, epfd, events, most, 0, NULL, 0);
+__attribute__((visibility("default"))) int epoll_wait(int epfd, struct epoll_event *events, int maxevents,
+                                                      int timeout) {
+    last_timeout = timeout;
+    return (int)syscall(SYS_epoll_pwait, epfd, events, maxevents, 0, NULL, 0);
 }
 
 static void fail_with(int error, int times) {
@@ -196,7 +196,7 @@ static void notices_that_a_new_poll_watches_nothing(void **fixture) {
     fail_with(ENOMEM, 100);
     turn(state);
     mp_loop_run_once(state->loop);
-    assert_int_equal(timeout, 0);
+    assert_int_equal(last_timeout, 0);
     assert_string_equal(told(), "acceptError SocketResourceError ");
     fail_with(0, 0);
     mp_tcp_server_resume(mp_tcp_server_next(mp_network_of(state->loop), NULL));
