@@ -72,8 +72,9 @@ block = table.concat(block)
 --- Bytes for transfers, in which what is lost, doubled or exchanged shows.
 function helper.bytes(size) return block:rep(size // #block + 1):sub(1, size) end
 
---- Lets msec pass with the loop running. Only for "nothing happens"; never instead of a condition.
+--- Lets msec pass with the loop running, for one turn of it at least, however slow the machine is. Only for "nothing happens"; never instead of a condition.
 function helper.settle(msec)
+  pass(nil, nil, 0)
   waitUntil(function() return false end, msec or 20)
 end
 
