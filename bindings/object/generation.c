@@ -111,8 +111,14 @@ void binding_attribute(binding_box *box, binding_generation *generation, bool ha
         generation->sockets++;
 }
 
-void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value) {
+void binding_place_of_function(lua_State *L, int index, char *text, size_t size) {
     lua_Debug where;
+    lua_pushvalue(L, index);
+    if (lua_getinfo(L, ">S", &where))
+        snprintf(text, size, "%s:%d", where.short_src, where.linedefined);
+}
+
+void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value) {
     /* A finalised object can't release a reference any more: binding_forget has run. */
     if (!binding_object(box)->loop || !mp_kind_is(binding_object(box)->behaviour->kind, MP_TCP_SOCKET))
         return;
@@ -120,7 +126,5 @@ void binding_handler_set(lua_State *L, binding_box *box, binding_generation *gen
         binding_attribute(box, generation, true);
     if (generation == generation->state->generations.current && generation->holder[0])
         return; /* one example is enough */
-    lua_pushvalue(L, value);
-    if (lua_getinfo(L, ">S", &where))
-        snprintf(generation->holder, sizeof generation->holder, "%s:%d", where.short_src, where.linedefined);
+    binding_place_of_function(L, value, generation->holder, sizeof generation->holder);
 }

@@ -84,6 +84,9 @@ static inline bool binding_box_is_older(const binding_box *box, const binding_ge
 /* Records that the running code made the object at `index`, a box. */
 void binding_made(lua_State *L, int index);
 
+/* Where the function at `index` is defined, "chat.lua:31", into `text`. */
+void binding_place_of_function(lua_State *L, int index, char *text, size_t size);
+
 /* Records that a handler was set on the box at `index`; the function is at `value`. */
 void binding_handler_set(lua_State *L, binding_box *box, binding_generation *generation, int value);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/escape.h"
+#include "data/hash.h"
 #include "loop/timer.h"
 
 #define SECOND 1000.0 /* milliseconds */
@@ -29,14 +30,6 @@ struct mp_repetitions {
     unsigned count;
     unsigned long long others; /* errors whose text was not recognised */
 };
-
-/* FNV-1a */
-static uint64_t hash_of(uint32_t origin, const char *text, size_t length) {
-    uint64_t hash = 0xcbf29ce484222325U ^ origin;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3U;
-    return hash;
-}
 
 /* Logs the counts of a second. Forgets each text that has not come again: its next time is a first one. */
 static void tell(mp_repetitions *self) {
@@ -74,7 +67,7 @@ bool mp_repetitions_note(mp_repetitions *self, uint32_t origin, const char *text
                          const char *summary) {
     if (!self || self->level < self->loop->log_level) /* what nobody sees isn't known when somebody looks */
         return true;
-    uint64_t hash = hash_of(origin, text, length);
+    uint64_t hash = mp_hash_text(MP_HASH_START ^ origin, text, length);
     for (unsigned i = 0; i < self->count; i++) {
         if (self->known[i].hash == hash) {
             self->known[i].more++;

@@ -1,4 +1,5 @@
--- The commands whose answers are shown: how each is asked for, and how its answer looks.
+-- How the answers of commands look: a function for each, which gets the objects of the answer and the options. It may
+-- return nil, why and the exit status.
 -- SPDX-License-Identifier: MIT
 
 local show = require "ctl.show"
@@ -7,19 +8,9 @@ local commands = {}
 
 local safe, bytes, duration = show.safe, show.bytes, show.duration
 
--- All objects of an answer, or nil and why not.
-local function collect(client, command)
-  local objects = {}
-  local ok, why = client:ask(command .. "\n", function(object) objects[#objects + 1] = object end)
-  if not ok then return nil, why end
-  return objects
-end
-
 -- status ----------------------------------------------------------------------------------------------------
 
-function commands.status(client)
-  local objects, why = collect(client, "status")
-  if not objects then return nil, why end
+function commands.status(objects)
   local s = objects[1]
   local traffic, lag, reload = s.connections, s.lag, s.reload
   local limit = s.descriptors.limit < 0 and "no limit" or ("of %d"):format(s.descriptors.limit)
@@ -61,11 +52,9 @@ end
 
 local sorts = { id = false, age = true, idle = true, unread = true, unsent = true, read = true, sent = true }
 
-function commands.connections(client, options)
+function commands.connections(objects, options)
   local key = options.sort or "id"
   if sorts[key] == nil then return nil, "--sort needs id, age, idle, unread, unsent, read or sent", 2 end
-  local objects, why = collect(client, "connections")
-  if not objects then return nil, why end
   local chosen, rows = {}, {}
   for _, object in ipairs(objects) do
     local text = table.concat({ object.id, object.server or "", peer(object), object.state, fields(object) }, " ")
@@ -92,9 +81,7 @@ end
 
 -- handlers, waits, errors -------------------------------------------------------------------------------------
 
-function commands.handlers(client, options)
-  local objects, why = collect(client, "handlers")
-  if not objects then return nil, why end
+function commands.handlers(objects, options)
   table.sort(objects, function(a, b) return a.calls > b.calls end)
   local rows = {}
   for i, o in ipairs(objects) do
@@ -105,23 +92,18 @@ function commands.handlers(client, options)
   return true
 end
 
-function commands.waits(client, options)
-  local objects, why = collect(client, "waits")
-  if not objects then return nil, why end
+function commands.waits(objects, options)
   table.sort(objects, function(a, b) return a.since > b.since end)
   local rows = {}
   for i, o in ipairs(objects) do
     rows[i] = { o.line == "" and "-" or safe(o.line), safe(o.call or "-"), duration(o.since), o.task,
-      tostring(o.connection or "-"),
-      tostring(o.generation or "-"), safe(o.waitsFor or o.of or "-") }
+      tostring(o.connection or "-"), tostring(o.generation or "-"), safe(o.waitsFor or o.of or "-") }
   end
   show.rows({ "line", "waits in", ">since", "handler", ">connection", ">gen", "of" }, rows, options.columns)
   return true
 end
 
-function commands.errors(client)
-  local objects, why = collect(client, "errors")
-  if not objects then return nil, why end
+function commands.errors(objects)
   table.sort(objects, function(a, b) return a.last > b.last end)
   for _, o in ipairs(objects) do
     print(("%s  %d time%s since %s, generation %d"):format(show.time(o.last), o.count, o.count == 1 and "" or "s",
@@ -134,28 +116,15 @@ end
 
 -- what changes something --------------------------------------------------------------------------------------
 
-local function reloaded(client, command)
-  local objects, why = collect(client, command)
-  if not objects then return nil, why end
+function commands.reload(objects)
   print(("generation %d, in %.1f ms"):format(objects[1].generation, objects[1].duration))
   return true
 end
 
-function commands.reload(client) return reloaded(client, "reload") end
+commands.rollback = commands.reload
 
-function commands.rollback(client) return reloaded(client, "rollback") end
+local function done() return true end
 
-local function act(client, command)
-  local objects, why = collect(client, command)
-  return objects and true, why
-end
-
-function commands.drain(client) return act(client, "drain") end
-
-function commands.stop(client) return act(client, "stop") end
-
-function commands.close(client, options) return act(client, "close " .. options[1]) end
-
-function commands.log(client, options) return act(client, "log " .. options[1]) end
+commands.drain, commands.stop, commands.close, commands.log = done, done, done, done
 
 return commands

@@ -14,7 +14,6 @@
 #include "ctl/line_reader.h"
 #include "open.h"
 #include "operate/place.h"
-#include "system/file.h"
 #include "system/process.h"
 #include "system/terminal.h"
 
@@ -35,48 +34,16 @@ static int columns(lua_State *L) {
     return 1;
 }
 
-/* Adds a path to the list at index 1. */
-static void add(lua_State *L, const char *folder, const char *name, const char *rest) {
-    lua_pushfstring(L, "%s/%s%s", folder, name, rest);
-    lua_rawseti(L, 1, (lua_Integer)lua_rawlen(L, 1) + 1);
+static void add_path(void *context, const char *path) {
+    lua_State *L = context;
+    lua_pushstring(L, path);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
-/* A program that was started by hand has the number of its process as a name. */
-static void add_program(void *context, const char *folder, const char *name) {
-    if (strspn(name, "0123456789") == strlen(name))
-        add(context, folder, name, "");
-}
-
-/* Others in root's folder are those of units. */
-static void add_unit(void *context, const char *folder, const char *name) {
-    if (strspn(name, "0123456789") != strlen(name))
-        add(context, folder, name, "/control");
-}
-
-/* The folders of the other users. */
-static void add_user(void *context, const char *folder, const char *name) {
-    char path[256];
-    bool temporary = strcmp(folder, "/tmp") == 0;
-    if (temporary && strncmp(name, "moonport-", strlen("moonport-")) != 0)
-        return;
-    snprintf(path, sizeof path, "%s/%s%s", folder, name, temporary ? "" : "/moonport");
-    mp_system_list_folder(path, add_program, context);
-}
-
-/* sockets() -> list of paths: of this user's programs; for root of all users' and of units' */
+/* sockets() -> list of paths */
 static int sockets(lua_State *L) {
-    char folder[128];
-    lua_settop(L, 0);
     lua_newtable(L);
-    if (mp_system_user() == 0) {
-        mp_system_list_folder("/run/moonport", add_program, L);
-        mp_system_list_folder("/run/moonport", add_unit, L);
-        mp_system_list_folder("/run/user", add_user, L);
-        mp_system_list_folder("/tmp", add_user, L);
-        return 1;
-    }
-    for (int i = 0; *program_place_folder(i, folder, sizeof folder); i++)
-        mp_system_list_folder(folder, add_program, L);
+    program_list_places(add_path, L);
     return 1;
 }
 

@@ -82,6 +82,13 @@ local function list(programs)
   show.rows({ ">pid", "script", ">up", "socket" }, rows, host.columns())
 end
 
+-- The programs that can be asked, or nil and the exit status.
+local function all()
+  local programs = target.all()
+  if #programs > 0 then return programs end
+  return nil, failed "no moonport of this user is running, or none that has a control socket"
+end
+
 -- The program, found by its name or because it is the only one. -> client | nil, exit status
 local function find(name)
   if name then
@@ -89,19 +96,22 @@ local function find(name)
     if client then return client end
     return nil, failed(why)
   end
-  local programs = target.all()
+  local programs, status = all()
+  if not programs then return nil, status end
   if #programs == 1 then return programs[1] end
-  if #programs == 0 then return nil, failed "no moonport of this user is running, or none that has a control socket" end
   io.stderr:write "moonport ctl: which one?\n"
   list(programs)
   return nil, 1
 end
 
--- Prints the answer as it comes.
-local function ask_for_json(client, command, options)
-  local words = { command, arguments[command] and options[1] or nil }
-  local ok, why = client:ask(table.concat(words, " ") .. "\n", function(_, line) print(line) end)
-  return ok, why
+-- Asks, and shows the answer; as JSON while it comes. -> true | nil, why, exit status
+local function ask(client, options, command)
+  local line = table.concat({ command, arguments[command] and options[1] or nil }, " ") .. "\n"
+  if options.json then return client:ask(line, function(_, text) print(text) end) end
+  local objects = {}
+  local ok, why = client:ask(line, function(object) objects[#objects + 1] = object end)
+  if not ok then return nil, why end
+  return commands[command](objects, options)
 end
 
 local function run(words)
@@ -114,10 +124,9 @@ local function run(words)
   local name = rest[1] and not commands[rest[1]] and rest[1] ~= "console" and table.remove(rest, 1) or nil
   local command = table.remove(rest, 1)
   if not command and not name then
-    local programs = target.all()
-    if #programs == 0 then return failed "no moonport of this user is running, or none that has a control socket" end
-    list(programs)
-    return 0
+    local programs, status = all()
+    if programs then list(programs) end
+    return status or 0
   end
   if not command then return misused(name .. ": there is no such command") end
   if not commands[command] and command ~= "console" then return misused(command .. ": there is no such command") end
@@ -130,14 +139,7 @@ local function run(words)
   options.columns = host.isTerminal(1) and math.max(host.columns() or 80, 40) or nil
   local client, status = find(name)
   if not client then return status end
-  local ok, why, code
-  if command == "console" then
-    ok, why, code = console(client, options)
-  elseif options.json then
-    ok, why = ask_for_json(client, command, options)
-  else
-    ok, why, code = commands[command](client, options)
-  end
+  local ok, why, code = (command == "console" and console or ask)(client, options, command)
   if ok then return 0 end
   if code == 2 then return misused(why) end
   return why and failed(why) or 1

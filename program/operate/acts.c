@@ -101,33 +101,27 @@ const program_command program_stop_command = {.name = "stop", .begin = begin_sto
 /* --- one connection ------------------------------------------------------------------------------------- */
 
 static void look_for_one(program_visitor *visitor, program_found found) {
-    mp_stream *stream = (mp_stream *)found.object;
-    if (!visitor->notes || !stream || !mp_kind_is(found.object->behaviour->kind, MP_TCP_SOCKET) ||
-        found.object->behaviour->kind == MP_PROCESS ||
-        mp_stream_number(stream) != *(uint32_t *)visitor->notes || stream->state == MP_STATE_UNCONNECTED)
+    mp_stream *stream = program_connection(found);
+    if (!stream || visitor->wanted == 0 || mp_stream_number(stream) != visitor->wanted)
         return;
     mp_log(visitor->state->loop->log_level, MP_LOG_INFO, "connection %u is closed by ctl",
-           (unsigned)mp_stream_number(stream));
+           (unsigned)visitor->wanted);
     mp_stream_abort(stream);
-    free(visitor->notes);
-    visitor->notes = NULL; /* found */
+    visitor->wanted = 0;
 }
 
 static void begin_close(program_visitor *visitor) {
     char *end;
     unsigned long number = strtoul(visitor->words[1], &end, 10);
     visitor->next = 1;
-    uint32_t *wanted = *end == '\0' && number > 0 && number <= UINT32_MAX ? malloc(sizeof *wanted) : NULL;
-    visitor->notes = wanted;
-    if (wanted)
-        *wanted = (uint32_t)number;
-    else
+    visitor->wanted = *end == '\0' && number <= UINT32_MAX ? (uint32_t)number : 0;
+    if (visitor->wanted == 0)
         program_end_answer(visitor, "needs the id of a connection, see: connections");
 }
 
 static bool more_close(program_visitor *visitor) {
     enum program_sliced sliced = program_do_slice(visitor, look_for_one);
-    bool found = sliced != PROGRAM_SLICE_FAILED && !visitor->notes;
+    bool found = sliced != PROGRAM_SLICE_FAILED && visitor->wanted == 0;
     if (found || sliced == PROGRAM_SLICE_LAST)
         program_end_answer(visitor, found ? NULL : "there is no such connection");
     return !found && sliced == PROGRAM_SLICE_MORE;

@@ -8,17 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/hash.h"
+
 /* The longest line, and the longest traceback, in bytes. */
 #define LONGEST_LINE 2048
 #define LONGEST_TRACE 8192
-
-/* FNV-1a */
-static uint64_t hash_of(const char *text) {
-    uint64_t hash = 0xcbf29ce484222325U;
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
-    return hash;
-}
 
 static program_failure *place_of(program_failures_kept *self, uint64_t hash) {
     program_failure *oldest = self->kept;
@@ -33,7 +27,7 @@ static program_failure *place_of(program_failures_kept *self, uint64_t hash) {
 
 void program_keep_failure(program_failures_kept *self, double now, unsigned generation,
                           const binding_failure *failure) {
-    uint64_t hash = hash_of(failure->message);
+    uint64_t hash = mp_hash_text(MP_HASH_START, failure->message, strlen(failure->message));
     program_failure *place = place_of(self, hash);
     if (place->count > 0 && place->hash == hash) {
         place->count++;

@@ -72,17 +72,6 @@ void program_json_end(program_json *json) {
     json->follows = false;
 }
 
-void program_json_open_list(program_json *json, const char *name) {
-    add_name(json, name);
-    add(json, "[", 1);
-    json->follows = false;
-}
-
-void program_json_close_list(program_json *json) {
-    add(json, "]", 1);
-    json->follows = true;
-}
-
 void program_json_bytes(program_json *json, const char *name, const char *text, size_t size) {
     add_name(json, name);
     add_quoted(json, text, size);

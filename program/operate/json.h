@@ -30,10 +30,6 @@ void program_json_integer(program_json *json, const char *name, int64_t value);
 void program_json_number(program_json *json, const char *name, double value); /* with three decimals */
 void program_json_bool(program_json *json, const char *name, bool value);
 
-/* A list of objects: '[' after a name, and ']'. */
-void program_json_open_list(program_json *json, const char *name);
-void program_json_close_list(program_json *json);
-
 /* Drops the first bytes. */
 void program_json_drop(program_json *json, size_t size);
 void program_json_free(program_json *json);

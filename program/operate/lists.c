@@ -105,15 +105,12 @@ static void look_for_connections(program_visitor *visitor, program_found found) 
     binding_state *state = visitor->state;
     program_json *out = &visitor->out;
     char place[BINDING_PLACE];
-    if (!found.object || !mp_kind_is(found.object->behaviour->kind, MP_TCP_SOCKET) ||
-        found.object->behaviour->kind == MP_PROCESS)
+    mp_stream *stream = program_connection(found);
+    if (!stream)
         return;
-    mp_stream *stream = (mp_stream *)found.object;
     binding_box *box = binding_box_of(found.object);
     mp_tcp_server *server = mp_stream_server(stream);
     int64_t now = (int64_t)(mp_loop_turn_time(state->loop) / 1e3);
-    if (stream->state == MP_STATE_UNCONNECTED)
-        return;
     program_json_open(out, NULL);
     program_json_integer(out, "id", mp_stream_number(stream));
     program_json_string(out, "kind", binding_kind_name(found.object->behaviour->kind));

@@ -16,7 +16,8 @@
    constant, or `why`. */
 const char *program_find_place(const char *wish, mp_local_name *name, char *why, size_t size);
 
-/* The folders where programs of this user put their sockets: number 0, 1 …, "" for no more. Returns `path`. */
-const char *program_place_folder(int number, char *path, size_t size);
+/* Calls `found` with the path of each control socket in the places of this user's programs; for root of all
+   users' and of the services of systemd. Nobody may listen there any more. */
+void program_list_places(void (*found)(void *context, const char *path), void *context);
 
 #endif

@@ -62,11 +62,11 @@ static void push_fields(lua_State *L) {
 }
 
 void program_show(lua_State *L) {
-    if (lua_type(L, -1) != LUA_TTABLE || luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL) {
-        if (lua_type(L, -2) == LUA_TTABLE)
-            lua_pop(L, 1);
-        luaL_tolstring(L, -1, NULL);
-        lua_remove(L, -2);
+    int value = lua_gettop(L);
+    if (lua_type(L, value) != LUA_TTABLE || luaL_getmetafield(L, value, "__tostring") != LUA_TNIL) {
+        luaL_tolstring(L, value, NULL);
+        lua_replace(L, value);
+        lua_settop(L, value);
         return;
     }
     luaL_Buffer text;

@@ -83,11 +83,6 @@ void program_end_answer(program_visitor *visitor, const char *error) {
     visitor->notes = NULL;
 }
 
-void program_answered(program_visitor *visitor, const char *error) {
-    program_end_answer(visitor, error);
-    go_on(visitor);
-}
-
 /* --- commands ------------------------------------------------------------------------------------------- */
 
 static const program_command *find(const program_visitor *visitor, const char *name) {

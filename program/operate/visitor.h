@@ -26,7 +26,7 @@ typedef struct program_command {
     unsigned words; /* that must follow it */
     bool has_text;  /* the last of them is the size of what follows the line */
     /* Begins the answer, with the words and perhaps a text. Then `more` writes it slice by slice, until it
-       returns false. `more` may be NULL: program_answered ends it. */
+       returns false. `more` may be NULL: then program_end_answer ends it later, and program_send_soon sends it. */
     void (*begin)(program_visitor *visitor);
     bool (*more)(program_visitor *visitor);
 } program_command;
@@ -51,6 +51,7 @@ struct program_visitor {
     program_json out;
     lua_Integer next;                          /* for `more`: where it goes on, */
     void *notes;                               /* and what it has found; free releases it */
+    uint32_t wanted;                           /* the connection to close; 0: it was found */
     struct program_entry *entry;               /* its console, or NULL */
     void (*release)(program_visitor *visitor); /* frees that when it leaves; or NULL */
 };
@@ -64,10 +65,7 @@ static inline bool program_is_visiting(const program_visitor *visitor) {
     return visitor->state != NULL;
 }
 
-/* Ends the answer: with an empty object, or an error's text. Not from within `more`. */
-void program_answered(program_visitor *visitor, const char *error);
-
-/* Ends the answer in `begin` or `more`, which then returns false. */
+/* Ends the answer, with an error if that isn't NULL. `more` returns false behind it. */
 void program_end_answer(program_visitor *visitor, const char *error);
 
 /* In `begin` or `more`: the next slice comes in so many milliseconds, for what nobody tells of. */

@@ -5,15 +5,14 @@
  */
 #include "operate/walk.h"
 
-#include <stdio.h>
-
 lua_Integer program_places(binding_state *state) {
     return (lua_Integer)lua_rawlen(state->L, LUA_REGISTRYINDEX);
 }
 
 static mp_object *object_at(lua_State *L, int index) {
-    for (int kind = 0; kind < MP_KIND_COUNT; kind++) {
-        binding_box *box = binding_behaviours[kind] ? binding_test_box(L, index, (enum mp_kind)kind) : NULL;
+    static const enum mp_kind bases[] = {MP_TCP_SOCKET, MP_TCP_SERVER, MP_TIMER, MP_UDP_SOCKET};
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        binding_box *box = binding_test_box(L, index, bases[i]);
         if (box && binding_object(box)->loop)
             return binding_object(box);
     }
@@ -41,13 +40,16 @@ program_found program_look_at(binding_state *state, lua_Integer number) {
     return place;
 }
 
+mp_stream *program_connection(program_found found) {
+    mp_stream *stream = (mp_stream *)found.object;
+    bool connects = stream && mp_kind_is(found.object->behaviour->kind, MP_TCP_SOCKET) &&
+                    found.object->behaviour->kind != MP_PROCESS;
+    return connects && stream->state != MP_STATE_UNCONNECTED ? stream : NULL;
+}
+
 const char *program_line_of(lua_State *L, int index, char *text) {
-    lua_Debug function;
     text[0] = '\0';
-    if (!lua_isfunction(L, index) || lua_iscfunction(L, index))
-        return text;
-    lua_pushvalue(L, index);
-    lua_getinfo(L, ">S", &function);
-    snprintf(text, PROGRAM_LINE, "%s:%d", function.short_src, function.linedefined);
+    if (lua_isfunction(L, index) && !lua_iscfunction(L, index))
+        binding_place_of_function(L, index, text, PROGRAM_LINE);
     return text;
 }

@@ -8,6 +8,7 @@
 #ifndef PROGRAM_WALK_H
 #define PROGRAM_WALK_H
 
+#include "object/generation.h"
 #include "run/task.h"
 
 /* What a place has; one of the two, or none. */
@@ -21,6 +22,9 @@ lua_Integer program_places(binding_state *state);
 
 /* What place `number` has, from 1 on. The value is pushed on state->L. */
 program_found program_look_at(binding_state *state, lua_Integer number);
+
+/* The socket at this place that has a connection or makes one; NULL: there is none. */
+mp_stream *program_connection(program_found found);
 
 /* "chat.lua:96" of the function at `index`, into `text`. Returns text; "" for none, or one in C. */
 #define PROGRAM_LINE 96

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "data/hash.h"
 #include "net/tcp_server.h"
 #include "object/generation.h"
 
@@ -21,10 +22,10 @@ static double share(uint64_t errors, uint64_t calls) {
 
 /* --- the errors of a generation ------------------------------------------------------------------------- */
 
-/* FNV-1a of a message's first line, without the number of the script's line, which changes from version to
+/* Of a message's first line, without the number of the script's line, which changes from version to
    version. */
 static uint64_t hash_of(const char *message) {
-    uint64_t hash = 0xcbf29ce484222325U;
+    uint64_t hash = MP_HASH_START;
     bool placed = false;
     for (const char *at = message; *at && *at != '\n'; at++) {
         if (*at == ':' && !placed && at[1] >= '0' && at[1] <= '9') {
@@ -33,7 +34,7 @@ static uint64_t hash_of(const char *message) {
             if (!*at)
                 break;
         }
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3U;
+        hash = mp_hash_byte(hash, *at);
     }
     return hash;
 }
