@@ -57,7 +57,7 @@ commands.PUBLISH = { 3, function(words)
   local channel, message = words[2], words[3]
   local count = publish(topics.channels[channel], array { "message", channel, message })
   for pattern, topic in pairs(topics.patterns) do
-    local valid, fits = pcall(string.find, channel, glob(pattern))
+    local valid, fits = pcall(glob(pattern), channel)
     if valid and fits then count = count + publish(topic, array { "pmessage", pattern, channel, message }) end
   end
   return integer(count)
@@ -159,8 +159,9 @@ commands.CONFIG = { -2, function(words)
   if words[2]:upper() ~= "GET" then return failure "ERR only CONFIG GET is there" end
   local list = {}
   for i = 3, #words do
+    local matches = glob(words[i]:lower())
     for name, value in pairs(parameters) do
-      if name:find(glob(words[i]:lower())) then table.move({ name, value }, 1, 2, #list + 1, list) end
+      if matches(name) then table.move({ name, value }, 1, 2, #list + 1, list) end
     end
   end
   return array(list)

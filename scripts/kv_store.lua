@@ -66,13 +66,13 @@ function store.clear()
   kept.entries, kept.changes, kept.volatile, kept.count = {}, {}, {}, 0
 end
 
---- All keys that match a Lua pattern.
-function store.keys(pattern)
+--- All keys of which matches(key) is true.
+function store.keys(matches)
   local list = {}
   for _, map in ipairs { kept.entries, kept.changes } do
     for key in pairs(map) do
       local there = map == kept.changes or kept.changes[key] == nil
-      if there and key:find(pattern) and store.get(key) then list[#list + 1] = key end
+      if there and matches(key) and store.get(key) then list[#list + 1] = key end
     end
   end
   return list

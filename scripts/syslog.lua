@@ -65,8 +65,10 @@ local function old(text)
     local name, more = text:match "^([%w.:_-]+) (.*)$"
     if name and not name:find ":$" then host, text = name, more end -- a program's name ends in a colon
   end
-  local program, body = text:match "^([%w./_-]+%[?%d*%]?): ?(.*)$"
-  return time, host, program or "-", body or text
+  local after = text:match "^[%w./_-]+()"
+  local ends, body
+  if after then ends, body = text:match("^%[?%d*%]?(): ?(.*)$", after) end
+  return time, host, ends and text:sub(1, ends - 1) or "-", body or text
 end
 
 -- One line, in which no message can forge another.
@@ -145,12 +147,19 @@ moonport.spawn(function()
   end
 end)
 
+-- Without these bytes at its end; one by one, since a pattern would begin anew at each of a long row of them.
+local function trimmed(text, bytes)
+  local last = #text
+  while last > 0 and bytes:find(text:sub(last, last), 1, true) do last = last - 1 end
+  return text:sub(1, last)
+end
+
 -- Receiving ----------------------------------------------------------------------------------------------------------
 
 local socket, server = moonport.UdpSocket(), moonport.TcpServer()
 
 function socket:datagramReceived(data, from)
-  take(data:gsub("[\n\0]+$", ""), from)
+  take(trimmed(data, "\n\0"), from)
 end
 
 local most = 1 << 16 -- bytes of a message of a stream; a longer one ends it
@@ -188,7 +197,7 @@ local function serve(self)
   local from = client:peerAddress() or "localhost"
   client:setReadBufferSize(1 << 16)
   for text in messages(client) do
-    text = text:gsub("[\r\n\0]+$", "")
+    text = trimmed(text, "\r\n\0")
     if text ~= "" then take(text, from) end
   end
   client:disconnectFromHost()

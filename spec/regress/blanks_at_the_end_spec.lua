@@ -23,7 +23,8 @@ describe("Text of a peer", function()
         count = count + 1
         for line in io.lines(path) do
           local plain = line:gsub("^%s*%-%-.*", "")
-          if plain:find("%s+$\"", 1, true) or plain:find("(.-)%s*$", 1, true) or plain:find("[ \\t]+$", 1, true) then
+          if plain:find("%s+$\"", 1, true) or plain:find("(.-)%s*$", 1, true) or plain:find("[ \\t]+$", 1, true)
+            or plain:find '"%[[^"]*%]%+%$"' then
             bad[#bad + 1] = path .. ": " .. line
           end
         end
