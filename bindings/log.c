@@ -313,8 +313,8 @@ static int find_fields(lua_State *L, int count) {
 }
 
 /*
- * moonport.log.info(format, ...[, fields]): as string.format; a lone argument may be any value. Upvalue 2: the
- * level. If something doesn't fit, the line says what, where, and has the values.
+ * moonport.log.info(format, ...[, fields]): as string.format; a lone argument may be any value. Upvalue 2:
+ * the level. If something doesn't fit, the line says what, where, and has the values.
  */
 static int log_line(lua_State *L) {
     binding_state *state = binding_state_of(L);

@@ -39,8 +39,8 @@ static void on_late(lua_State *L, lua_Debug *where) {
     binding_cut(L, watching->state, text);
 }
 
-/* Logs from a signal handler, so it uses no locks and no memory. The parts of L that it reads don't change: the
-   code is in a C function. */
+/* Logs from a signal handler, so it uses no locks and no memory. The parts of L that it reads don't change:
+   the code is in a C function. */
 static void tell(lua_State *L, const char *what) {
     char text[256];
     lua_Debug where = {.currentline = -1};

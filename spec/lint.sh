@@ -76,6 +76,20 @@ shell_check() {
   done | xargs -r shellcheck --external-sources --format=gcc
 }
 
+# Comments keep to the columns of the code, which clang-format doesn't look at: the lines that begin one, and those
+# within one.
+comment_check() {
+  project_files host bindings program spec bench | grep '\.[ch]$' | LC_ALL=C xargs -r awk '
+    FNR == 1 { inside = 0 }
+    { begins = /^ *\/\*/ }
+    begins || inside {
+      gsub(/[\200-\277]/, "")
+      if (length($0) > 110) print FILENAME ":" FNR ": a comment has at most 110 columns"
+    }
+    begins { inside = 1 }
+    /\*\// { inside = 0 }'
+}
+
 # The files that spec/layers.py doesn't check.
 length_check() {
   project_files spec bench | grep -v '^spec/fuzz/corpus/' | while read -r file; do
@@ -94,6 +108,7 @@ run_lint() {
   check "shellcheck" ':[0-9]+:[0-9]+: ' shell_check
   check "layers" '^(circle of |[^ ]*/[^ ]*: )' python3 spec/layers.py
   check "length" '.' length_check
+  check "comments" '.' comment_check
   if [ "$complaints" -gt 0 ]; then
     echo "lint: $complaints complaints"
     exit 1

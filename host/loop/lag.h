@@ -1,6 +1,6 @@
 /*
- * The lag of a loop: how long its turns take, and so how long whoever becomes ready meanwhile has to wait. One
- * turn in 32 is measured. The numbers are of this minute and the one before it.
+ * The lag of a loop: how long its turns take, and so how long whoever becomes ready meanwhile has to wait.
+ * One turn in 32 is measured. The numbers are of this minute and the one before it.
  *
  * SPDX-License-Identifier: MIT
  */

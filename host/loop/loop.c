@@ -105,9 +105,9 @@ static void on_doubt(struct ev_loop *ev, ev_idle *watcher, int revents) {
     ev_idle_stop(ev, watcher);
 }
 
-/* libev makes a new poll when the old one reports what it must not any more, as when it could not change a watcher. The
-   new one gets each watcher again, and this may fail again. As in mp_loop_watch, the failures are reported only
-   behind a wait. */
+/* libev makes a new poll when the old one reports what it must not any more, as when it could not change a
+   watcher. The new one gets each watcher again, and this may fail again. As in mp_loop_watch, the failures
+   are reported only behind a wait. */
 static void on_renewed(struct ev_loop *ev, ev_fork *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;

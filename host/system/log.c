@@ -49,7 +49,8 @@ static struct {
 
 /* --- who reads it --------------------------------------------------------------------------------------- */
 
-/* JOURNAL_STREAM is "device:inode"; see systemd.exec(5). It is inherited, also where stderr is another now. */
+/* JOURNAL_STREAM is "device:inode"; see systemd.exec(5). It is inherited, also where stderr is another now.
+   */
 static bool is_journal(void) {
     const char *stream = getenv("JOURNAL_STREAM");
     struct stat status;
@@ -173,8 +174,8 @@ void mp_log(enum mp_log_level threshold, enum mp_log_level level, const char *fo
                      (size_t)n < sizeof text ? (size_t)n : mp_utf8_whole(text, sizeof text - 1));
 }
 
-/* What a handler that has interrupted a write finds of `output` is of no use: it writes past it. A line that is
-   just then cut, since its reader is behind, has this one in it. */
+/* What a handler that has interrupted a write finds of `output` is of no use: it writes past it. A line that
+   is just then cut, since its reader is behind, has this one in it. */
 void mp_log_from_signal(const char *text) {
     char line[MP_LOG_LINE];
     mp_log_event event = {.text = text, .length = strlen(text)};

@@ -1,7 +1,7 @@
 /*
  * The log: each event is one line on stderr, with time and level. Lines of the host and of the script look
- * the same. There is one log for the process, as there is one stderr. log_line.h has the two formats, and what
- * bounds a line.
+ * the same. There is one log for the process, as there is one stderr. log_line.h has the two formats, and
+ * what bounds a line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,8 +26,8 @@ enum mp_log_format { MP_LOG_TEXT, MP_LOG_JSON };
 /* "text", "json" → format, or -1. */
 int mp_log_format_from_name(const char *name);
 
-/* Text until then. If stderr is the journal of systemd (JOURNAL_STREAM in the environment names it), each line
-   of both formats begins with the priority, "<3>", which the journal takes away. */
+/* Text until then. If stderr is the journal of systemd (JOURNAL_STREAM in the environment names it), each
+   line of both formats begins with the priority, "<3>", which the journal takes away. */
 void mp_log_set_format(enum mp_log_format format);
 
 /* False if lines are plain text, for people: no JSON, and stderr isn't the journal. */

@@ -35,16 +35,16 @@ typedef struct mp_log_event {
  * Both write at most `size` bytes, which is at least 128, with the newline at the end. -> how many
  *
  * What is too long is cut inside of the text, the traceback or a value, never within an escape. If something
- * follows the text, the text has at most half of the line. A field that has no room for its name and a part of
- * its value (a bare one for all of it) is left out with those behind it.
+ * follows the text, the text has at most half of the line. A field that has no room for its name and a part
+ * of its value (a bare one for all of it) is left out with those behind it.
  */
 
 /*
  * 2026-11-22 21:04:05.123 warning text name=value name="a value"
  *     stack traceback:
  *
- * A value is quoted if it is empty, has blanks, `=`, quotes or backslashes, or something is escaped in it. With
- * a prefix each line begins with that, and has no time: the journal has its own. The time is local.
+ * A value is quoted if it is empty, has blanks, `=`, quotes or backslashes, or something is escaped in it.
+ * With a prefix each line begins with that, and has no time: the journal has its own. The time is local.
  */
 size_t mp_log_text_line(char *line, size_t size, const mp_log_event *event);
 

@@ -236,8 +236,8 @@ static mp_transport_result receive(mp_stream *stream, void *data, size_t size) {
 
 /* --- sending -------------------------------------------------------------------------------------------- */
 
-/* Encrypts what fits a burst: small pieces together in one record. -1 and `starved`: the peer is in the middle
-   of a message of its own, which OpenSSL wants to see the rest of first. */
+/* Encrypts what fits a burst: small pieces together in one record. -1 and `starved`: the peer is in the
+   middle of a message of its own, which OpenSSL wants to see the rest of first. */
 static ssize_t encrypt(mp_tls_session *session, const struct iovec *vectors, int count) {
     size_t taken = 0, done;
     for (int i = 0; i < count && taken < MP_TLS_BURST;) {

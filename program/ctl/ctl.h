@@ -1,6 +1,6 @@
 /*
- * moonport ctl: asks a running program by its control socket (operate/). It is written in Lua, and uses moonport
- * itself, as a script in a plain Lua does.
+ * moonport ctl: asks a running program by its control socket (operate/). It is written in Lua, and uses
+ * moonport itself, as a script in a plain Lua does.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -29,7 +29,7 @@ static bool await_reload(program_visitor *visitor) {
     const program *self = program_of(visitor);
     const program_reload_report *report = &self->reload.report;
     if (reloads(self) == visitor->next && !self->reload.closed) {
-        program_rest(visitor, LOOK);
+        program_pause(visitor, LOOK);
         return true;
     }
     if (reloads(self) == visitor->next || report->failed) {

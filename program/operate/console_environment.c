@@ -69,7 +69,7 @@ static int print(lua_State *L) {
     luaL_Buffer text;
     size_t size;
     if (!entry || !entry->task || binding_running_task(entry->visitor->state) != entry->task)
-        return luaL_error(L, "print: the console's entry has ended");
+        return luaL_error(L, "print: the console's entry is over");
     luaL_buffinit(L, &text);
     for (int i = 1; i <= count; i++) {
         luaL_addstring(&text, i > 1 ? "\t" : "");
@@ -121,8 +121,8 @@ static void raw_field(lua_State *L, const char *name, size_t size) {
     lua_remove(L, -2);
 }
 
-/* Replaces the value on top by what is looked at where it has no field: what its metatable says, or behind the
-   entries' environment the globals. False, and it stays: nothing, or code that would have to run. */
+/* Replaces the value on top by what is looked at where it has no field: what its metatable says, or behind
+   the entries' environment the globals. False, and it stays: nothing, or code that would have to run. */
 static bool go_behind(lua_State *L) {
     if (luaL_getmetafield(L, -1, "__index") == LUA_TNIL)
         return false;

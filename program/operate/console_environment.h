@@ -1,6 +1,6 @@
 /*
- * What the entries of a console see: the globals of the code that serves, locals of earlier entries, and a print
- * that answers the visitor.
+ * What the entries of a console see: the globals of the code that serves, locals of earlier entries, and a
+ * print that answers the visitor.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -22,8 +22,8 @@ typedef struct program_control {
     program_visitor visitors[PROGRAM_VISITORS];
 } program_control;
 
-/* Makes the control socket. `wish` is what --control says: NULL, a path, or "off". Without success the log gets
-   a warning, and the program runs without one. */
+/* Makes the control socket. `wish` is what --control says: NULL, a path, or "off". Without success the log
+   gets a warning, and the program runs without one. */
 void program_start_control(program_control *self, binding_state *state, const char *wish);
 
 /* Ends it, and removes its file. */

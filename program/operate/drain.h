@@ -1,5 +1,5 @@
 /*
- * Draining: the listeners are closed, the connections stay, and the program stops when the last has ended.
+ * Draining: the listeners are closed, the connections stay, and the program stops when the last one ends.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -18,7 +18,7 @@ typedef struct program_json {
     bool follows; /* a comma is due before the next member */
 } program_json;
 
-/* '{', after a name if `name` isn't NULL; and its '}', after which comes a line end if it is the outermost. */
+/* '{', after a name if `name` isn't NULL; and its '}', and a line end if it is the outermost. */
 void program_json_open(program_json *json, const char *name);
 void program_json_close(program_json *json);
 void program_json_end(program_json *json);

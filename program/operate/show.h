@@ -8,8 +8,8 @@
 
 #include <lua.h>
 
-/* Replaces the value on top by its text: as tostring gives it, but a table without __tostring with some of its
-   fields. May raise, and run code of the script. */
+/* Replaces the value on top by its text: as tostring gives it, but a table without __tostring with some of
+   its fields. May raise, and run code of the script. */
 void program_show(lua_State *L);
 
 #endif

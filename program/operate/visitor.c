@@ -56,15 +56,15 @@ bool program_is_behind(const program_visitor *visitor) {
     return visitor->out.size >= BEHIND;
 }
 
-static void on_rested(mp_delay *rest) {
-    program_visitor *visitor = MP_CONTAINER(rest, program_visitor, rest);
-    visitor->rests = false;
+static void on_pause_over(mp_delay *pause) {
+    program_visitor *visitor = MP_CONTAINER(pause, program_visitor, pause);
+    visitor->pauses = false;
     go_on(visitor);
 }
 
-void program_rest(program_visitor *visitor, double msec) {
-    visitor->rests = true;
-    mp_delay_start(&visitor->rest, visitor->state->loop, msec, on_rested);
+void program_pause(program_visitor *visitor, double msec) {
+    visitor->pauses = true;
+    mp_delay_start(&visitor->pause, visitor->state->loop, msec, on_pause_over);
 }
 
 void program_send_soon(program_visitor *visitor) {
@@ -177,7 +177,7 @@ static void on_input(mp_readable *input) {
 static void on_slice(mp_soon *slice) {
     program_visitor *visitor = MP_CONTAINER(slice, program_visitor, slice);
     bool was_full = visitor->in_size == PROGRAM_COMMAND;
-    if (visitor->command && visitor->command->more && !visitor->rests && !program_is_behind(visitor))
+    if (visitor->command && visitor->command->more && !visitor->pauses && !program_is_behind(visitor))
         (void)visitor->command->more(visitor);
     if (!visitor->command && visitor->used > 0)
         drop_used(visitor);
@@ -190,7 +190,7 @@ static void on_slice(mp_soon *slice) {
         program_end_visit(visitor);
         return;
     }
-    bool busy = visitor->command ? visitor->command->more && !visitor->rests : !waits;
+    bool busy = visitor->command ? visitor->command->more && !visitor->pauses : !waits;
     if (busy && !program_is_behind(visitor))
         go_on(visitor);
 }
@@ -216,7 +216,7 @@ void program_end_visit(program_visitor *visitor) {
     mp_readable_stop(&visitor->input);
     mp_readable_stop(&visitor->output);
     mp_soon_stop(&visitor->slice);
-    mp_delay_stop(&visitor->rest, visitor->state->loop);
+    mp_delay_stop(&visitor->pause, visitor->state->loop);
     mp_descriptor_close(mp_network_of(visitor->state->loop), visitor->fd);
     free(visitor->in);
     free(visitor->notes);

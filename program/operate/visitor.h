@@ -26,7 +26,8 @@ typedef struct program_command {
     unsigned words; /* that must follow it */
     bool has_text;  /* the last of them is the size of what follows the line */
     /* Begins the answer, with the words and perhaps a text. Then `more` writes it slice by slice, until it
-       returns false. `more` may be NULL: then program_end_answer ends it later, and program_send_soon sends it. */
+       returns false. `more` may be NULL: then program_end_answer ends it later, and program_send_soon sends
+       it. */
     void (*begin)(program_visitor *visitor);
     bool (*more)(program_visitor *visitor);
 } program_command;
@@ -40,8 +41,8 @@ struct program_visitor {
     bool full;          /* `output` is watched */
     bool ended;         /* it sends no more: leaves behind the answer */
     mp_soon slice;
-    mp_delay rest; /* until the next slice; see program_rest */
-    bool rests;
+    mp_delay pause; /* until the next slice; see program_pause */
+    bool pauses;
     char *in;
     size_t in_size, used; /* received; of the command that is answered */
     char *words[PROGRAM_WORDS];
@@ -68,8 +69,8 @@ static inline bool program_is_visiting(const program_visitor *visitor) {
 /* Ends the answer, with an error if that isn't NULL. `more` returns false behind it. */
 void program_end_answer(program_visitor *visitor, const char *error);
 
-/* In `begin` or `more`: the next slice comes in so many milliseconds, for what nobody tells of. */
-void program_rest(program_visitor *visitor, double msec);
+/* In `begin` or `more`: the next slice comes in so many milliseconds, where nothing says that it is time. */
+void program_pause(program_visitor *visitor, double msec);
 
 /* Sends what is in `out`, in the next turn. */
 void program_send_soon(program_visitor *visitor);

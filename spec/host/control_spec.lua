@@ -355,7 +355,7 @@ describe("The console", function()
     other.socket:write "eval 5000 25\nmoonport.sleep(4000) x = 1"
     other.socket:abort()
     local late = control.connect(path)
-    assert.matches("the console's entry has ended", late:eval "kept 'x'")
+    assert.matches("the console's entry is over", late:eval "kept 'x'")
     assert.equal("nil", late:eval "x")
   end)
 

@@ -1,6 +1,6 @@
 /*
- * The clock of a test: time passes by itself and, without a wait, when the test says so. It stands in place of
- * the C library's clock_gettime, so libev looks at it, too.
+ * The clock of a test: time passes by itself and, without a wait, when the test says so. It stands in place
+ * of the C library's clock_gettime, so libev looks at it, too.
  *
  * SPDX-License-Identifier: MIT
  */

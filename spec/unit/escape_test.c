@@ -1,6 +1,6 @@
 /*
- * Foreign bytes escaped for the log and for JSON: each byte, each beginning of a sequence, and every size of the
- * room that there is.
+ * Foreign bytes escaped for the log and for JSON: each byte, each beginning of a sequence, and every size of
+ * the room that there is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -116,7 +116,8 @@ TEST(no_bytes_come_through) {
     }
 }
 
-/* With any room, the result is that of the longest beginning of the text that fits, character by character. */
+/* With any room, the result is that of the longest beginning of the text that fits, character by character.
+   */
 TEST(nothing_is_cut_within) {
     static const char text[] = "a\n\"\001\303\274\342\202\254\360\237\230\200\377\342\200\250\\z";
     static const size_t ends[] = {0, 1, 2, 3, 4, 6, 9, 13, 14, 17, 18, 19};

@@ -1,6 +1,6 @@
 /*
- * Lines of the log in both formats: what they say, and what becomes of lines that are too long, at each length
- * around the bounds.
+ * Lines of the log in both formats: what they say, and what becomes of lines that are too long, at each
+ * length around the bounds.
  *
  * SPDX-License-Identifier: MIT
  */
