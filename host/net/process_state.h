@@ -59,10 +59,6 @@ static inline mp_process *mp_process_of(const mp_stream *stream) {
     return (mp_process *)(uintptr_t)stream;
 }
 
-static inline mp_stream *mp_process_stream(mp_process *process) {
-    return &process->tcp.stream;
-}
-
 /* True if it has run, and runs no more. */
 static inline bool mp_process_has_ended(const mp_process *process) {
     return process->state == MP_PROCESS_NOT_RUNNING && process->exited;

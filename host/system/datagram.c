@@ -238,9 +238,6 @@ int mp_system_send_datagrams(int fd, const mp_datagram *datagrams, int count) {
 }
 
 int mp_system_connect_datagrams(int fd, const mp_socket_address *peer) {
-    struct sockaddr none = {.sa_family = AF_UNSPEC};
-    if (!peer)
-        return RETRY(connect(fd, &none, sizeof none));
     return RETRY(connect(fd, &peer->any, mp_socket_address_size(peer)));
 }
 

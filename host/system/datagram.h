@@ -39,7 +39,7 @@ void mp_datagram_slot(const mp_datagram_slots *slots, int slot, mp_datagram *out
 /* Sends; returns how many the system took, or, if it refuses the first, -errno. */
 int mp_system_send_datagrams(int fd, const mp_datagram *datagrams, int count);
 
-/* Fixes the peer; NULL: none. */
+/* Fixes the peer. */
 int mp_system_connect_datagrams(int fd, const mp_socket_address *peer);
 
 /* How many datagrams the system has dropped for lack of room since the descriptor exists; negative:

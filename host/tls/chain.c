@@ -26,7 +26,7 @@ int mp_tls_verify_chain(mp_tls_configuration *configuration, mp_certificates *ch
     if (result == 0) {
         if (options->verify_depth > 0)
             X509_STORE_CTX_set_depth(context, (int)options->verify_depth);
-        (void)mp_tls_verify(context, errors);
+        mp_tls_verify(context, errors);
         if (name && (mp_name_fold(folded, name) < 0 || !mp_certificate_answers_to(leaf, folded)))
             mp_tls_errors_add(errors, X509_V_ERR_HOSTNAME_MISMATCH, leaf);
     }

@@ -98,7 +98,7 @@ static int verify(mp_tls_session *session, X509_STORE_CTX *context) {
         return refuse(session, context, X509_V_ERR_OUT_OF_MEM);
     if (session->mode == MP_SSL_CLIENT_MODE)
         expect_name(context, stream);
-    (void)mp_tls_verify(context, extras->errors);
+    mp_tls_verify(context, extras->errors);
     int fault = mp_tls_first_fault(extras);
     if (fault == 0 && extras->errors->count == 0)
         return let_in(extras, context);

@@ -112,12 +112,11 @@ static int note_error(int ok, X509_STORE_CTX *context) {
     return 1;
 }
 
-int mp_tls_verify(X509_STORE_CTX *context, mp_tls_errors *errors) {
+void mp_tls_verify(X509_STORE_CTX *context, mp_tls_errors *errors) {
     void *before = X509_STORE_CTX_get_app_data(context);
     X509_STORE_CTX_set_app_data(context, errors);
     X509_STORE_CTX_set_verify_cb(context, note_error);
     if (X509_verify_cert(context) <= 0 && errors->count == 0)
         mp_tls_errors_add(errors, X509_STORE_CTX_get_error(context), NULL);
     X509_STORE_CTX_set_app_data(context, before);
-    return errors->count > 0 ? errors->list[0].number : X509_V_OK;
 }

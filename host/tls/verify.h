@@ -53,7 +53,7 @@ void mp_tls_errors_add(mp_tls_errors *errors, int number, mp_certificate *certif
 /* Frees what they refer to; there are none then. */
 void mp_tls_errors_clear(mp_tls_errors *errors);
 
-/* Verifies what the store context was made for to its end, and adds each error. Returns the first, or 0. */
-int mp_tls_verify(struct x509_store_ctx_st *context, mp_tls_errors *errors);
+/* Verifies what the store context was made for to its end, and adds each error. */
+void mp_tls_verify(struct x509_store_ctx_st *context, mp_tls_errors *errors);
 
 #endif
