@@ -5,7 +5,6 @@
  */
 #include "tls/compile.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -132,15 +131,14 @@ bool mp_tls_compiled_trust(mp_tls_compiled *compiled, mp_tls_shared *shared, con
 static bool set_ocsp(mp_tls_compiled *compiled, const mp_tls_options *options, mp_tls_message *message) {
     const char *path = options->texts[MP_TLS_OCSP_RESPONSE];
     mp_tls_content *response = &compiled->ocsp_response;
-    const char *why;
-    int result = path ? mp_tls_read_file(path, response, &why) : 0;
-    if (result < 0) {
-        mp_tls_say(message, "ocspResponse: '%s' can't be read: %s", path, strerror(-result));
-    } else if (path && !mp_tls_ocsp_until(response->bytes, response->size, &compiled->ocsp_until)) {
+    if (!path)
+        return true;
+    if (!mp_tls_read_file("ocspResponse", path, response, message))
+        return false;
+    bool sound = mp_tls_ocsp_until(response->bytes, response->size, &compiled->ocsp_until);
+    if (!sound)
         mp_tls_say(message, "ocspResponse: '%s' has no OCSP response in DER", path);
-        result = -EINVAL;
-    }
-    return result >= 0;
+    return sound;
 }
 
 static bool set_ticket_keys(mp_tls_compiled *compiled, const mp_tls_options *options,

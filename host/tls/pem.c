@@ -34,16 +34,10 @@ static bool fail(mp_tls_message *message, const char *what, const char *source, 
 /* A BIO over what `source` says, whose content lasts until close_source; or NULL and a message. */
 static BIO *open_source(const char *what, const char *source, mp_tls_content *content,
                         mp_tls_message *message) {
-    const char *why;
-    int result = 0;
     if (mp_pem_is_text(source))
         *content = (mp_tls_content){source, strlen(source), NULL};
-    else
-        result = mp_tls_read_file(source, content, &why);
-    if (result < 0) {
-        mp_tls_say(message, "%s: '%s' can't be read: %s", what, source, strerror(-result));
+    else if (!mp_tls_read_file(what, source, content, message))
         return NULL;
-    }
     BIO *bio = content->size <= INT_MAX ? BIO_new_mem_buf(content->bytes, (int)content->size) : NULL;
     if (!bio) {
         mp_tls_release(content);

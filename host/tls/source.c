@@ -75,8 +75,12 @@ int mp_tls_read(mp_tls_source source, mp_tls_content *content, const char **why)
     return result;
 }
 
-int mp_tls_read_file(const char *path, mp_tls_content *content, const char **why) {
-    return mp_tls_read((mp_tls_source){path, strlen(path), true}, content, why);
+bool mp_tls_read_file(const char *what, const char *path, mp_tls_content *content, mp_tls_message *message) {
+    const char *why;
+    int result = mp_tls_read((mp_tls_source){path, strlen(path), true}, content, &why);
+    if (result < 0)
+        mp_tls_say(message, "%s: '%s' can't be read: %s", what, path, strerror(-result));
+    return result == 0;
 }
 
 void mp_tls_release(mp_tls_content *content) {

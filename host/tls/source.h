@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tls/message.h"
 #include "tls/text.h"
 
 /* Both are the caller's. */
@@ -31,8 +32,8 @@ typedef struct mp_tls_content {
 
 /* -> 0, or -errno and why */
 int mp_tls_read(mp_tls_source source, mp_tls_content *content, const char **why);
-/* The same of the file at a path. */
-int mp_tls_read_file(const char *path, mp_tls_content *content, const char **why);
+/* The same of the file at a path, for the option `what`. False and a sentence: it can't be read. */
+bool mp_tls_read_file(const char *what, const char *path, mp_tls_content *content, mp_tls_message *message);
 
 void mp_tls_release(mp_tls_content *content);
 

@@ -24,12 +24,8 @@
 
 bool mp_tls_read_ticket_keys(const char *path, mp_tls_ticket_keys *keys, mp_tls_message *message) {
     mp_tls_content content;
-    const char *why;
-    int result = mp_tls_read_file(path, &content, &why);
-    if (result < 0) {
-        mp_tls_say(message, "ticketKeys: '%s' can't be read: %s", path, strerror(-result));
+    if (!mp_tls_read_file("ticketKeys", path, &content, message))
         return false;
-    }
     keys->count = content.size / WHOLE;
     bool sound = content.size > 0 && content.size % WHOLE == 0 && keys->count <= MP_TLS_TICKET_KEYS;
     for (size_t i = 0; sound && i < keys->count; i++) {
