@@ -134,8 +134,7 @@ static int tcp_socket_send_file(lua_State *L) {
     lua_Integer offset = lua_isnoneornil(L, 3) ? 0 : (lua_Integer)binding_check_size(L, 3, "the offset");
     lua_Integer length = lua_isnoneornil(L, 4) ? -1 : (lua_Integer)binding_check_size(L, 4, "the length");
     if (stream->open_mode & MP_MOVED)
-        return binding_fail(L, "sendFile",
-                            mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE);
+        return binding_fail(L, "sendFile", mp_stream_moved_fault(stream));
     if (!binding_can_wait(L))
         return luaL_error(L, "cannot wait here");
     check_file(L);

@@ -177,7 +177,7 @@ static enum mp_fault can_pipe(mp_stream *stream) {
     bool connected = stream->state == MP_STATE_CONNECTED ||
                      (stream->state == MP_STATE_CLOSING && stream->phase == PHASE_REMOTE_CLOSE);
     if (stream->open_mode & MP_MOVED)
-        return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
+        return mp_stream_moved_fault(stream);
     if (stream->flags & FLAG_TRANSACTION)
         return MP_FAULT_UNFINISHED;
     if (!connected || stream->phase == PHASE_BROKEN || (stream->flags & FLAG_WRITE_FAILED))

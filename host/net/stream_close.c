@@ -275,6 +275,6 @@ enum mp_fault mp_stream_finish_writing(mp_stream *stream) {
 
 enum mp_fault mp_stream_close_write_channel(mp_stream *stream) {
     if (stream->open_mode & MP_MOVED)
-        return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
+        return mp_stream_moved_fault(stream);
     return mp_stream_finish_writing(stream);
 }

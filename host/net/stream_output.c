@@ -113,7 +113,7 @@ enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
     if (stream->open_mode == MP_NOT_OPEN)
         return MP_FAULT_NOT_OPEN;
     if (stream->open_mode & MP_MOVED)
-        return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
+        return mp_stream_moved_fault(stream);
     if (!(stream->open_mode & MP_WRITE_ONLY))
         return MP_FAULT_READ_ONLY;
     if (stream->state == MP_STATE_UNCONNECTED || stream->state == MP_STATE_BOUND ||

@@ -264,6 +264,11 @@ static inline bool mp_stream_is_piped(const mp_stream *stream) {
     return (stream->open_mode & (MP_MOVED | MP_READ_ONLY)) == MP_MOVED;
 }
 
+/* Why it refuses a call while a mover (MP_MOVED) has its bytes. */
+static inline enum mp_fault mp_stream_moved_fault(const mp_stream *stream) {
+    return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
+}
+
 /* Arms the watcher for what the stream and its transport want now; cheap if nothing changed. */
 void mp_stream_update_watcher(mp_stream *stream);
 

@@ -299,7 +299,7 @@ enum mp_fault mp_ssl_socket_start(mp_ssl_socket *socket, enum mp_ssl_mode mode, 
     if (stream->state != MP_STATE_CONNECTED)
         return MP_FAULT_NOT_CONNECTED;
     if (stream->open_mode & MP_MOVED)
-        return mp_stream_is_piped(stream) ? MP_FAULT_PIPED : MP_FAULT_SENDING_FILE;
+        return mp_stream_moved_fault(stream);
     if ((stream->flags & FLAG_CARRIED) || stream->switching)
         return MP_FAULT_SSL_STARTED;
     if (stream->flags & FLAG_PIPE)
