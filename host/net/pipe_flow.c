@@ -32,7 +32,7 @@ void mp_pipe_recover(mp_pipe *pipe, mp_pipe_way *way, mp_stream *to) {
     ssize_t n;
     while (way->kernel && way->kernel->held > 0 && to && !(to->flags & FLAG_WRITE_FAILED) &&
            to->phase != PHASE_BROKEN && to->state >= MP_STATE_CONNECTED &&
-           (n = mp_system_read_pipe(way->kernel->fds[0], data, sizeof data)) > 0) {
+           (n = mp_system_receive(way->kernel->fds[0], data, sizeof data, true)) > 0) {
         way->kernel->held -= (size_t)n;
         if (mp_write_queue_append_copy(&to->out, &pipe->network->chunks, data, (size_t)n) < 0)
             break;

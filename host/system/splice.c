@@ -55,7 +55,3 @@ ssize_t mp_system_send_file(int socket, int fd, int64_t *offset, size_t size) {
 ssize_t mp_system_read_at(int fd, void *data, size_t size, int64_t offset) {
     return RETRY(pread(fd, data, size, offset));
 }
-
-ssize_t mp_system_read_pipe(int fd, void *data, size_t size) {
-    return RETRY(read(fd, data, size));
-}

@@ -35,7 +35,4 @@ ssize_t mp_system_send_file(int socket, int fd, int64_t *offset, size_t size);
 /* Reads a file at `offset`; it may wait for the disk. -> bytes; 0 behind the end */
 ssize_t mp_system_read_at(int fd, void *data, size_t size, int64_t offset);
 
-/* Reads from a pipe. -> bytes; -EAGAIN */
-ssize_t mp_system_read_pipe(int fd, void *data, size_t size);
-
 #endif
