@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system/local.h"
 #include "system/retry.h"
 
 int mp_system_open_pipe(int fds[2]) {
@@ -36,7 +37,7 @@ int mp_system_open_to_send(const char *path) {
 }
 
 int mp_system_copy_descriptor(int fd) {
-    int copy = RETRY(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    int copy = mp_system_duplicate(fd);
     return copy < 0 ? copy : regular(copy);
 }
 
