@@ -18,7 +18,7 @@ _Static_assert(INET6_ADDRSTRLEN + IF_NAMESIZE <= MP_ADDRESS_TEXT, "an address wi
 
 static const uint8_t zeros[16];
 static const uint8_t ipv6_loopback[16] = {[15] = 1};
-static const uint8_t mapped_prefix[16] = {[10] = 0xff, [11] = 0xff};
+static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 #define MAPPED_BITS 96
 
@@ -39,19 +39,12 @@ static bool same_prefix(const uint8_t a[16], const uint8_t b[16], int bits) {
 }
 
 static bool is_mapped(const mp_address *address) {
-    return address->protocol == MP_PROTOCOL_IPV6 && same_prefix(address->bytes, mapped_prefix, MAPPED_BITS);
+    return address->protocol == MP_PROTOCOL_IPV6 &&
+           memcmp(address->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
 }
 
 static uint32_t read_big_endian(const uint8_t bytes[4]) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-/* A mapped address as its IPv4 address, made in `ipv4`; any other address as it is. */
-static const mp_address *unmapped(const mp_address *address, mp_address *ipv4) {
-    if (!is_mapped(address))
-        return address;
-    mp_address_set_ipv4(ipv4, read_big_endian(address->bytes + 12));
-    return ipv4;
 }
 
 void mp_address_set_null(mp_address *address) {
@@ -86,12 +79,17 @@ int mp_address_to_ipv4(const mp_address *address, uint32_t *host_order) {
     return 0;
 }
 
+void mp_address_unmap(mp_address *address) {
+    if (is_mapped(address))
+        mp_address_set_ipv4(address, read_big_endian(address->bytes + 12));
+}
+
 void mp_address_to_ipv6(const mp_address *address, uint8_t bytes[16]) {
     if (address->protocol != MP_PROTOCOL_IPV4 || memcmp(address->bytes, zeros, 4) == 0) {
         memcpy(bytes, address->bytes, 16);
         return;
     }
-    memcpy(bytes, mapped_prefix, 12);
+    memcpy(bytes, mapped_prefix, sizeof mapped_prefix);
     memcpy(bytes + 12, address->bytes, 4);
 }
 
@@ -362,14 +360,13 @@ int mp_address_parse_subnet(const char *text, size_t length, mp_address *network
 }
 
 bool mp_address_in_subnet(const mp_address *address, const mp_address *network, int bits) {
-    mp_address ipv4;
-    if (network->protocol == MP_PROTOCOL_IPV4) {
-        address = unmapped(address, &ipv4);
-    } else if (address->protocol == MP_PROTOCOL_IPV4 && bits >= MAPPED_BITS && is_mapped(network)) {
-        network = unmapped(network, &ipv4);
+    mp_address one = *address, all = *network;
+    if (all.protocol == MP_PROTOCOL_IPV4) {
+        mp_address_unmap(&one);
+    } else if (one.protocol == MP_PROTOCOL_IPV4 && bits >= MAPPED_BITS && is_mapped(&all)) {
+        mp_address_unmap(&all);
         bits -= MAPPED_BITS;
     }
-    bool has_family = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_IPV6;
-    return has_family && address->protocol == network->protocol && bits >= 0 &&
-           same_prefix(address->bytes, network->bytes, bits);
+    bool has_family = one.protocol == MP_PROTOCOL_IPV4 || one.protocol == MP_PROTOCOL_IPV6;
+    return has_family && one.protocol == all.protocol && bits >= 0 && same_prefix(one.bytes, all.bytes, bits);
 }

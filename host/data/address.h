@@ -88,6 +88,9 @@ socklen_t mp_address_to_sockaddr(const mp_address *address, uint16_t port, struc
  */
 int mp_address_to_ipv4(const mp_address *address, uint32_t *host_order);
 
+/* Makes a mapped address its IPv4 address; any other stays as it is. */
+void mp_address_unmap(mp_address *address);
+
 /* The 16 bytes as IPv6, in network order. IPv4 becomes mapped; 0.0.0.0, "any" and Null become ::. */
 void mp_address_to_ipv6(const mp_address *address, uint8_t bytes[16]);
 

@@ -21,15 +21,12 @@ void mp_datagram_head_init(mp_datagram_head *head) {
 }
 
 void mp_datagram_peer(const mp_datagram_head *head, mp_address *address, uint16_t *port) {
-    uint32_t ipv4;
     if (head->peer.any.sa_family == AF_UNSPEC ||
         mp_address_from_sockaddr(address, port, &head->peer.any) < 0) {
         mp_address_set_null(address);
         *port = 0;
-    } else if (address->protocol == MP_PROTOCOL_IPV6 && IN6_IS_ADDR_V4MAPPED(&head->peer.v6.sin6_addr) &&
-               mp_address_to_ipv4(address, &ipv4) == 0) {
-        mp_address_set_ipv4(address, ipv4);
     }
+    mp_address_unmap(address);
 }
 
 int mp_socket_address_set(mp_socket_address *out, const mp_address *address, uint16_t port, bool v6) {

@@ -175,7 +175,6 @@ enum mp_fault mp_udp_socket_bind(mp_udp_socket *socket, const mp_address *addres
 enum mp_fault mp_udp_socket_set_descriptor(mp_udp_socket *socket, int fd) {
     mp_network *network = mp_udp_network(socket);
     int family = AF_INET, v6_only = 0;
-    mp_datagram_head peer;
     if (fd < 0 || mp_descriptor_is_owned(network, fd) || !mp_system_is_datagram_socket(fd, &family))
         return MP_FAULT_INVALID_DESCRIPTOR;
     enum mp_fault fault = mp_udp_socket_prepare(socket);
@@ -188,10 +187,9 @@ enum mp_fault mp_udp_socket_set_descriptor(mp_udp_socket *socket, int fd) {
     mp_system_describe_datagrams(fd, family);
     mp_descriptor_own(network, fd);
     mp_udp_set_descriptor(socket, fd, family == AF_INET6, v6_only != 0);
-    mp_datagram_head_init(&peer);
     bool connected = mp_system_peer_address(fd, &socket->peer, &socket->peer_port) == 0;
-    if (connected && mp_socket_address_set(&peer.peer, &socket->peer, socket->peer_port, true) == 0)
-        mp_datagram_peer(&peer, &socket->peer, &socket->peer_port);
+    if (connected)
+        mp_address_unmap(&socket->peer);
     mp_udp_set_state(socket, connected ? MP_STATE_CONNECTED : MP_STATE_BOUND);
     mp_udp_update_watcher(socket);
     return MP_FAULT_NONE;

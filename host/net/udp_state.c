@@ -138,12 +138,10 @@ void mp_udp_find_local(mp_udp_socket *socket) {
         return;
     }
     if (address->protocol == MP_PROTOCOL_IPV6 && !socket->v6_only) {
-        uint32_t ipv4;
         if (memcmp(address->bytes, zeros, sizeof zeros) == 0)
             mp_address_set_any(address);
-        else if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *)(void *)address->bytes) &&
-                 mp_address_to_ipv4(address, &ipv4) == 0)
-            mp_address_set_ipv4(address, ipv4);
+        else
+            mp_address_unmap(address);
     }
 }
 

@@ -98,10 +98,8 @@ void mp_system_describe_datagrams(int fd, int family) {
 /* --- receiving ------------------------------------------------------------------------------------------ */
 
 static void set_local_v6(mp_datagram_head *head, const struct in6_pktinfo *info) {
-    uint32_t ipv4;
     mp_address_set_ipv6(&head->local, info->ipi6_addr.s6_addr);
-    if (IN6_IS_ADDR_V4MAPPED(&info->ipi6_addr) && mp_address_to_ipv4(&head->local, &ipv4) == 0)
-        mp_address_set_ipv4(&head->local, ipv4);
+    mp_address_unmap(&head->local);
     if (IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&info->ipi6_addr))
         head->local.scope_id = (uint32_t)info->ipi6_ifindex;
     head->interface = (uint32_t)info->ipi6_ifindex;

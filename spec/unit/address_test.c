@@ -242,6 +242,17 @@ TEST(converts_to_ipv4_what_has_one) {
     }
 }
 
+TEST(unmaps_what_is_mapped_and_nothing_else) {
+    const char *table =
+        "::ffff:1.2.3.4 1.2.3.4  ::ffff:0.0.0.0 0.0.0.0  1.2.3.4 1.2.3.4  any any  - -  :: ::  "
+        "::1.2.3.4 ::1.2.3.4  ::fffe:1.2.3.4 ::fffe:1.2.3.4  1::ffff:1.2.3.4 1::ffff:1.2.3.4";
+    while (*table) {
+        mp_address address = next_address(&table), expected = next_address(&table);
+        mp_address_unmap(&address);
+        assert_true(mp_address_equal(&address, &expected));
+    }
+}
+
 TEST(converts_to_ipv6_by_mapping) {
     const char *table = "1.2.3.4 ::ffff:1.2.3.4  0.0.0.0 ::  any ::  - ::  fe80::1%1 fe80::1";
     while (*table) {
@@ -390,6 +401,7 @@ int main(void) {
         cmocka_unit_test(compares_strictly_but_for_the_scope),
         cmocka_unit_test(converts_as_the_mode_says_before_it_compares),
         cmocka_unit_test(converts_to_ipv4_what_has_one),
+        cmocka_unit_test(unmaps_what_is_mapped_and_nothing_else),
         cmocka_unit_test(converts_to_ipv6_by_mapping),
         cmocka_unit_test(goes_through_a_sockaddr),
         cmocka_unit_test(refuses_a_sockaddr_of_another_family),
