@@ -7,7 +7,6 @@
 #include "class/limits.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "net/stream_limits.h"
 #include "net/tcp_server.h"
@@ -68,11 +67,9 @@ static const char *const directions[] = {"both", "write", "read", NULL};
 
 /* The argument "both", "read" or "write" -> the directions that don't count. */
 static uint8_t check_ignored(lua_State *L, int index) {
-    const char *name = luaL_optstring(L, index, directions[0]);
-    for (int i = 0; directions[i]; i++)
-        if (strcmp(name, directions[i]) == 0)
-            return (uint8_t)i;
-    return (uint8_t)binding_raise_unknown(L, index, "direction", name, binding_listed_name, directions);
+    if (lua_isnoneornil(L, index))
+        return 0;
+    return (uint8_t)binding_check_name(L, index, "direction", binding_listed_name, directions);
 }
 
 /* object:setIdleTimeout(msec[, direction = "both"]); 0, -1 or infinite = none */

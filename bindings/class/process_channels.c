@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <string.h>
 
 #include "class/process.h"
 #include "net/stream_input.h"
@@ -16,12 +15,8 @@
 const char *const binding_channel_names[] = {"StandardOutput", "StandardError", NULL};
 
 static enum mp_process_channel check_channel(lua_State *L, int index) {
-    const char *name = luaL_checkstring(L, index);
-    for (int i = 0; i < MP_CHANNELS; i++)
-        if (strcmp(binding_channel_names[i], name) == 0)
-            return (enum mp_process_channel)i;
-    binding_raise_unknown(L, index, "channel", name, binding_listed_name, binding_channel_names);
-    return MP_STANDARD_OUTPUT;
+    return (enum mp_process_channel)binding_check_name(L, index, "channel", binding_listed_name,
+                                                       binding_channel_names);
 }
 
 static void set_channel(lua_State *L, binding_process *self, enum mp_process_channel channel,

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <signal.h>
-#include <string.h>
 
 #include "class/process.h"
 #include "object/suggestion.h"
@@ -43,11 +42,7 @@ static const char *name_of_signal(const void *list, int i) {
 }
 
 int binding_check_exit_signal(lua_State *L, int index) {
-    const char *name = luaL_checkstring(L, index);
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        if (strcmp(signals[i].name, name) == 0)
-            return signals[i].number;
-    return binding_raise_unknown(L, index, "signal", name, name_of_signal, NULL);
+    return signals[binding_check_name(L, index, "signal", name_of_signal, NULL)].number;
 }
 
 int binding_push_exit(lua_State *L, mp_exit how) {

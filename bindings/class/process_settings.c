@@ -260,20 +260,10 @@ static int process_set_standard_input_file(lua_State *L) {
 
 static const char *const write_modes[] = {"Truncate", "Append", NULL};
 
-/* One of a list of names at `index`; `otherwise` if it is missing. */
-static int check_name(lua_State *L, int index, const char *const *names, const char *what, int otherwise) {
-    if (lua_isnoneornil(L, index))
-        return otherwise;
-    const char *name = luaL_checkstring(L, index);
-    for (int i = 0; names[i]; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return binding_raise_unknown(L, index, what, name, binding_listed_name, names);
-}
-
 static int set_output_file(lua_State *L, int number) {
     binding_process *self = binding_check_process(L, 2);
-    int append = check_name(L, 3, write_modes, "mode", 0);
+    int append = lua_isnoneornil(L, 3) ? 0
+                                       : binding_check_name(L, 3, "mode", binding_listed_name, write_modes);
     lua_settop(L, 2);
     if (!lua_isnil(L, 2))
         (void)check_text(L, 2, "a path");
@@ -303,8 +293,8 @@ static const char *const input_modes[] = {"ManagedInputChannel", "ForwardedInput
 /* process:setProcessChannelMode("SeparateChannels" …); for the next start */
 static int process_set_process_channel_mode(lua_State *L) {
     binding_process *self = binding_check_process(L, 1);
-    luaL_checkstring(L, 2);
-    self->channel_mode = (uint8_t)check_name(L, 2, channel_modes, "channel mode", BINDING_SEPARATE);
+    self->channel_mode = (uint8_t)binding_check_name(L, 2, "channel mode", binding_listed_name,
+                                                     channel_modes);
     return 0;
 }
 
@@ -317,8 +307,7 @@ static int process_process_channel_mode(lua_State *L) {
 /* process:setInputChannelMode("ManagedInputChannel" or "ForwardedInputChannel"); for the next start */
 static int process_set_input_channel_mode(lua_State *L) {
     binding_process *self = binding_check_process(L, 1);
-    luaL_checkstring(L, 2);
-    self->input_mode = (uint8_t)check_name(L, 2, input_modes, "channel mode", BINDING_MANAGED_INPUT);
+    self->input_mode = (uint8_t)binding_check_name(L, 2, "channel mode", binding_listed_name, input_modes);
     return 0;
 }
 

@@ -5,8 +5,6 @@
  */
 #include "class/ssl_certificate.h"
 
-#include <string.h>
-
 #include "class/ssl_key.h"
 #include "class/ssl_text.h"
 #include "object/box.h"
@@ -78,16 +76,13 @@ static const char *digest_name(const void *list, int i) {
 static int ssl_certificate_digest(lua_State *L) {
     unsigned char digest[MP_DIGEST_SIZE];
     const mp_certificate *certificate = check_self(L, 1);
-    const char *name = luaL_optstring(L, 2, mp_digest_name(MP_DIGEST_SHA256));
-    int algorithm = 0;
-    while (mp_digest_name(algorithm) && strcmp(mp_digest_name(algorithm), name) != 0)
-        algorithm++;
-    if (!mp_digest_name(algorithm))
-        return binding_raise_unknown(L, 2, "algorithm", name, digest_name, NULL);
+    int algorithm = lua_isnoneornil(L, 2) ? MP_DIGEST_SHA256
+                                          : binding_check_name(L, 2, "algorithm", digest_name, NULL);
     int length = mp_certificate_digest(certificate, algorithm, digest);
     if (length < 0)
-        return binding_fail_to_read(L, "digest", (mp_tls_source){NULL, 0, false},
-                                    lua_pushfstring(L, "this system's OpenSSL doesn't have %s", name));
+        return binding_fail_to_read(
+            L, "digest", (mp_tls_source){NULL, 0, false},
+            lua_pushfstring(L, "this system's OpenSSL doesn't have %s", mp_digest_name(algorithm)));
     lua_pushlstring(L, (const char *)digest, (size_t)length);
     return 1;
 }

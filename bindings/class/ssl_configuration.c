@@ -27,10 +27,6 @@ const binding_flag binding_verify_modes[] = {{"VerifyNone", MP_VERIFY_NONE},
                                              {"AutoVerifyPeer", MP_AUTO_VERIFY_PEER},
                                              {NULL, 0}};
 
-static const char *name_of_flag(const void *flags, int i) {
-    return ((const binding_flag *)flags)[i].name;
-}
-
 /* The value on top as one of the names. */
 static int check_name(lua_State *L, const char *option, const binding_flag *flags) {
     const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
@@ -39,7 +35,7 @@ static int check_name(lua_State *L, const char *option, const binding_flag *flag
     for (const binding_flag *one = flags; one->name; one++)
         if (strcmp(one->name, name) == 0)
             return one->value;
-    const char *nearest = binding_nearest(name, name_of_flag, flags);
+    const char *nearest = binding_nearest(name, binding_flag_name, flags);
     return nearest ? luaL_error(L, "SslConfiguration: %s can't be '%s'; did you mean '%s'?", option,
                                 binding_shown(L, name), nearest)
                    : luaL_error(L, "SslConfiguration: %s can't be '%s'", option, binding_shown(L, name));

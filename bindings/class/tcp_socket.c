@@ -142,16 +142,12 @@ static const char *state_name(const void *list, int i) {
 
 /* A state that an adopted descriptor can have. */
 static enum mp_socket_state check_state(lua_State *L, int index) {
-    const char *name = luaL_optstring(L, index, binding_state_name(MP_STATE_CONNECTED));
-    for (int i = 0; i < MP_STATE_COUNT; i++) {
-        if (strcmp(binding_state_name(i), name) != 0)
-            continue;
-        if (!mp_tcp_socket_can_adopt_as(i))
-            luaL_argerror(L, index, lua_pushfstring(L, "can't adopt a descriptor in '%s'", name));
-        return (enum mp_socket_state)i;
-    }
-    binding_raise_unknown(L, index, "state", name, state_name, NULL);
-    return MP_STATE_UNCONNECTED;
+    int state = lua_isnoneornil(L, index) ? MP_STATE_CONNECTED
+                                          : binding_check_name(L, index, "state", state_name, NULL);
+    if (!mp_tcp_socket_can_adopt_as(state))
+        luaL_argerror(L, index,
+                      lua_pushfstring(L, "can't adopt a descriptor in '%s'", binding_state_name(state)));
+    return (enum mp_socket_state)state;
 }
 
 /* socket:setSocketDescriptor(fd[, state = "ConnectedState"[, openMode = "ReadWrite"]]) -> true | nil,

@@ -109,7 +109,7 @@ char binding_check_byte(lua_State *L, int index) {
     return *text;
 }
 
-static const char *flag_name(const void *flags, int i) {
+const char *binding_flag_name(const void *flags, int i) {
     return ((const binding_flag *)flags)[i].name;
 }
 
@@ -123,7 +123,8 @@ int binding_check_flags(lua_State *L, int index, const binding_flag *flags, cons
         while (flag->name && (strlen(flag->name) != length || memcmp(flag->name, name, length) != 0))
             flag++;
         if (!flag->name)
-            return binding_raise_unknown(L, index, what, lua_pushlstring(L, name, length), flag_name, flags);
+            return binding_raise_unknown(L, index, what, lua_pushlstring(L, name, length), binding_flag_name,
+                                         flags);
         value |= flag->value;
     }
     return value;

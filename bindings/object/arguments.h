@@ -39,6 +39,9 @@ typedef struct binding_flag {
     int value;
 } binding_flag;
 
+/* The name of a list of flags at `i`, NULL after its end. */
+const char *binding_flag_name(const void *flags, int i);
+
 /* The flags that an argument names: "ReadOnly", or several joined by '|', "ReadOnly|Text". Raises for an
    unknown name. */
 int binding_check_flags(lua_State *L, int index, const binding_flag *flags, const char *what);

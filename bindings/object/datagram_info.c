@@ -5,8 +5,6 @@
  */
 #include "object/datagram_info.h"
 
-#include <string.h>
-
 #include "object/arguments.h"
 #include "object/box.h"
 #include "object/class.h"
@@ -95,14 +93,8 @@ static const char *field_name(const void *list, int i) {
 /* info.key -> value; raises for a key that it hasn't. */
 static int info_index(lua_State *L) {
     const binding_datagram_info *info = binding_check_userdata(L, 1, CLASS_DATAGRAM_INFO);
-    const char *name = luaL_checkstring(L, 2);
-    for (int i = 0; i < FIELDS; i++) {
-        if (strcmp(fields[i].name, name) == 0) {
-            fields[i].push(L, &info->head);
-            return 1;
-        }
-    }
-    return binding_raise_unknown(L, 2, "field of a datagram's info", name, field_name, NULL);
+    fields[binding_check_name(L, 2, "field of a datagram's info", field_name, NULL)].push(L, &info->head);
+    return 1;
 }
 
 static int info_newindex(lua_State *L) {

@@ -100,6 +100,14 @@ int binding_raise_unknown(lua_State *L, int index, const char *what, const char 
     return luaL_argerror(L, index, text);
 }
 
+int binding_check_name(lua_State *L, int index, const char *what, binding_name_list names, const void *list) {
+    const char *name = luaL_checkstring(L, index), *candidate;
+    for (int i = 0; (candidate = names(list, i)); i++)
+        if (*candidate && strcmp(candidate, name) == 0)
+            return i;
+    return binding_raise_unknown(L, index, what, name, names, list);
+}
+
 const char *binding_listed_name(const void *list, int i) {
     return ((const char *const *)list)[i];
 }

@@ -25,6 +25,9 @@ const char *binding_shown(lua_State *L, const char *text);
 int binding_raise_unknown(lua_State *L, int index, const char *what, const char *name,
                           binding_name_list names, const void *list);
 
+/* The place in `list` of the name that the argument at `index` is. Raises if it is none of them. */
+int binding_check_name(lua_State *L, int index, const char *what, binding_name_list names, const void *list);
+
 /* A list of names in an array of pointers that ends with NULL. */
 const char *binding_listed_name(const void *list, int i);
 

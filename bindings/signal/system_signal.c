@@ -7,7 +7,6 @@
 #include "signal/system_signal.h"
 
 #include <signal.h>
-#include <string.h>
 
 #include "object/suggestion.h"
 #include "object/surplus.h"
@@ -41,19 +40,11 @@ bool binding_takes_signal(const binding_state *state, int number) {
     return generation && (generation->takes & bit_of(number)) != 0;
 }
 
-static int check_signal(lua_State *L, int index) {
-    const char *name = luaL_checkstring(L, index);
-    for (int i = 0; i < COUNT; i++)
-        if (strcmp(table[i].name, name) == 0)
-            return i;
-    return binding_raise_unknown(L, index, "signal", name, name_at, NULL);
-}
-
 /* moonport.onSignal(name, fn) */
 static int module_on_signal(lua_State *L) {
     binding_takes(L, 2);
     binding_generation *generation = binding_generation_of(L);
-    int which = check_signal(L, 1);
+    int which = binding_check_name(L, 1, "signal", name_at, NULL);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     if (!generation->state->host)
         return luaL_error(L, "onSignal: only the program handles signals");
