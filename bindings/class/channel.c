@@ -245,5 +245,5 @@ void binding_open_channel(lua_State *L, binding_state *state) {
                                        {"isClosed", channel_is_closed},
                                        {"count", channel_count},
                                        {NULL, NULL}};
-    binding_new_gate_class(L, state, CLASS_CHANNEL, "Channel", methods, channel_tostring, channel_close);
+    binding_new_gate_class(L, state, CLASS_CHANNEL, methods, channel_tostring, channel_close);
 }

@@ -107,5 +107,5 @@ void binding_open_condition(lua_State *L, binding_state *state) {
                                        {"notify", condition_notify},
                                        {"notifyAll", condition_notify_all},
                                        {NULL, NULL}};
-    binding_new_gate_class(L, state, CLASS_CONDITION, "Condition", methods, condition_tostring, NULL);
+    binding_new_gate_class(L, state, CLASS_CONDITION, methods, condition_tostring, NULL);
 }

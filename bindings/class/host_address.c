@@ -212,7 +212,7 @@ static const luaL_Reg methods[] = {
 void binding_open_host_address(lua_State *L, binding_state *state) {
     static const luaL_Reg metamethods[] = {
         {"__tostring", host_address_to_string}, {"__eq", host_address_eq}, {NULL, NULL}};
-    binding_new_class(L, state, CLASS_HOST_ADDRESS, "HostAddress", methods);
+    binding_new_class(L, state, CLASS_HOST_ADDRESS, methods);
     lua_pop(L, 1);
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, metamethods, 1);

@@ -83,7 +83,7 @@ static int module_lookup(lua_State *L) {
 }
 
 void binding_open_lookup(lua_State *L, binding_state *state) {
-    binding_open_operation(L, state, CLASS_LOOKUP, "Lookup", lookup_gc, NULL);
+    binding_open_operation(L, state, CLASS_LOOKUP, lookup_gc, NULL);
 }
 
 const luaL_Reg binding_lookup_functions[] = {{"lookup", module_lookup}, {NULL, NULL}};

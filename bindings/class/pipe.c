@@ -169,7 +169,7 @@ static int module_pipe(lua_State *L) {
 }
 
 void binding_open_pipe(lua_State *L, binding_state *state) {
-    binding_open_operation(L, state, CLASS_PIPE, "Pipe", pipe_gc, pipe_close);
+    binding_open_operation(L, state, CLASS_PIPE, pipe_gc, pipe_close);
 }
 
 const luaL_Reg binding_pipe_functions[] = {{"pipe", module_pipe}, {NULL, NULL}};

@@ -273,7 +273,7 @@ void binding_open_process(lua_State *L, binding_state *state) {
                                      binding_process_settings,
                                      binding_process_channels,
                                      binding_process_waiting};
-    binding_new_class(L, state, MP_PROCESS, "Process", none);
+    binding_new_class(L, state, MP_PROCESS, none);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         add_methods(L, state, parts[i]);
     lua_pushvalue(L, -2);

@@ -140,8 +140,8 @@ void binding_open_semaphore(lua_State *L, binding_state *state) {
     static const luaL_Reg methods[] = {
         {"acquire", semaphore_acquire}, {"available", semaphore_available}, {NULL, NULL}};
     static const luaL_Reg token_methods[] = {{"release", token_release}, {NULL, NULL}};
-    binding_new_gate_class(L, state, CLASS_SEMAPHORE, "Semaphore", methods, semaphore_tostring, NULL);
-    binding_new_class(L, state, CLASS_TOKEN, "SemaphoreToken", token_methods);
+    binding_new_gate_class(L, state, CLASS_SEMAPHORE, methods, semaphore_tostring, NULL);
+    binding_new_class(L, state, CLASS_TOKEN, token_methods);
     lua_pop(L, 1);
     lua_pushcfunction(L, token_gc);
     lua_setfield(L, -2, "__gc");

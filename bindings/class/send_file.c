@@ -156,7 +156,7 @@ static int tcp_socket_send_file(lua_State *L) {
 }
 
 void binding_open_file_sender(lua_State *L, binding_state *state) {
-    binding_open_operation(L, state, CLASS_FILE_SENDER, "FileSender", sender_gc, sender_close);
+    binding_open_operation(L, state, CLASS_FILE_SENDER, sender_gc, sender_close);
 }
 
 const luaL_Reg binding_socket_files[] = {{"sendFile", tcp_socket_send_file}, {NULL, NULL}};

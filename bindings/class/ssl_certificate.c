@@ -309,7 +309,7 @@ void binding_open_ssl_certificate(lua_State *L, binding_state *state) {
                                            {"__eq", ssl_certificate_eq},
                                            {"__gc", ssl_certificate_gc},
                                            {NULL, NULL}};
-    binding_new_class(L, state, CLASS_SSL_CERTIFICATE, "SslCertificate", methods);
+    binding_new_class(L, state, CLASS_SSL_CERTIFICATE, methods);
     lua_pop(L, 1);
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, metamethods, 1);

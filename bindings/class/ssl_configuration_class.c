@@ -124,7 +124,7 @@ static const luaL_Reg methods[] = {
 };
 
 void binding_open_ssl_configuration(lua_State *L, binding_state *state) {
-    binding_new_class(L, state, CLASS_SSL_CONFIGURATION, "SslConfiguration", methods);
+    binding_new_class(L, state, CLASS_SSL_CONFIGURATION, methods);
     lua_pop(L, 1);
     binding_set_function(L, state, "__gc", configuration_gc);
     binding_set_function(L, state, "__eq", configuration_eq);

@@ -130,7 +130,7 @@ void binding_open_ssl_key(lua_State *L, binding_state *state) {
                                        {"toDer", ssl_key_to_der},        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__tostring", ssl_key_to_string}, {"__eq", ssl_key_eq}, {"__gc", ssl_key_gc}, {NULL, NULL}};
-    binding_new_class(L, state, CLASS_SSL_KEY, "SslKey", methods);
+    binding_new_class(L, state, CLASS_SSL_KEY, methods);
     lua_pop(L, 1);
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, metamethods, 1);

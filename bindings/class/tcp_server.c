@@ -16,7 +16,6 @@
 #include "object/object.h"
 #include "object/prototype.h"
 #include "object/result.h"
-#include "object/signal_name.h"
 #include "object/surplus.h"
 #include "run/wait.h"
 #include "run/work.h"
@@ -289,7 +288,7 @@ void binding_open_server_class(lua_State *L, binding_state *state, enum mp_kind 
     bool inherits = kind != MP_TCP_SERVER;
     const luaL_Reg *const parts[] = {binding_server_listening, binding_server_limit_methods, NULL};
     const luaL_Reg *const inherited[] = {own, NULL};
-    binding_new_class(L, state, kind, binding_kind_name(kind), inherits ? none : methods);
+    binding_new_class(L, state, kind, inherits ? none : methods);
     if (inherits)
         binding_inherit(L, state, MP_TCP_SERVER);
     for (const luaL_Reg *const *part = inherits ? inherited : parts; *part; part++) {

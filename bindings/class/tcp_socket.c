@@ -19,7 +19,6 @@
 #include "object/object.h"
 #include "run/wait.h"
 #include "object/prototype.h"
-#include "object/signal_name.h"
 #include "object/result.h"
 #include "object/suggestion.h"
 #include "object/surplus.h"
@@ -334,7 +333,7 @@ void binding_open_socket_class(lua_State *L, binding_state *state, enum mp_kind 
                                const luaL_Reg *const *own) {
     static const luaL_Reg none[] = {{NULL, NULL}};
     bool inherits = kind != MP_TCP_SOCKET;
-    binding_new_class(L, state, kind, binding_kind_name(kind), inherits ? none : methods);
+    binding_new_class(L, state, kind, inherits ? none : methods);
     if (inherits)
         binding_inherit(L, state, MP_TCP_SOCKET);
     for (size_t i = 0; own[i]; i++) {

@@ -164,6 +164,6 @@ void binding_open_timer(lua_State *L, binding_state *state) {
         {"remainingTime", timer_remaining_time},
         {NULL, NULL},
     };
-    binding_new_class(L, state, MP_TIMER, "Timer", methods);
+    binding_new_class(L, state, MP_TIMER, methods);
     binding_finish_class(L, state, MP_TIMER, timer_gc, timer_tostring, timer_stop);
 }

@@ -267,7 +267,7 @@ static const luaL_Reg methods[] = {
 
 void binding_open_udp_socket(lua_State *L, binding_state *state) {
     const luaL_Reg *const parts[] = {binding_udp_datagram_methods, binding_udp_waiting, binding_udp_facts};
-    binding_new_class(L, state, MP_UDP_SOCKET, "UdpSocket", methods);
+    binding_new_class(L, state, MP_UDP_SOCKET, methods);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         lua_pushlightuserdata(L, state);
         luaL_setfuncs(L, parts[i], 1);

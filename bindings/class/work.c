@@ -247,7 +247,7 @@ void binding_open_work(lua_State *L, binding_state *state) {
     mp_ring_init(&state->work->given_up);
     binding_limit_work(state, THREADS, MEMORY);
     binding_open_codes(L, &state->work->codes);
-    binding_open_operation(L, state, CLASS_JOB, "Job", job_gc, job_close);
+    binding_open_operation(L, state, CLASS_JOB, job_gc, job_close);
 }
 
 void binding_end_work(binding_state *state) {

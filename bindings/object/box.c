@@ -75,33 +75,6 @@ void *binding_new_value(lua_State *L, binding_state *state, int class, size_t si
     return new_userdata(L, state, class, size, values);
 }
 
-static const char *const class_names[CLASS_COUNT] = {
-    [MP_TCP_SERVER] = "TcpServer",
-    [MP_TCP_SOCKET] = "TcpSocket",
-    [MP_TIMER] = "Timer",
-    [MP_SSL_SERVER] = "SslServer",
-    [MP_SSL_SOCKET] = "SslSocket",
-    [MP_LOCAL_SERVER] = "LocalServer",
-    [MP_LOCAL_SOCKET] = "LocalSocket",
-    [MP_UDP_SOCKET] = "UdpSocket",
-    [MP_PROCESS] = "Process",
-    [CLASS_HOST_ADDRESS] = "HostAddress",
-    [CLASS_TASK] = "Task",
-    [CLASS_CONNECTION] = "Connection",
-    [CLASS_LOOKUP] = "Lookup",
-    [CLASS_PIPE] = "Pipe",
-    [CLASS_FILE_SENDER] = "FileSender",
-    [CLASS_JOB] = "Job",
-    [CLASS_SSL_CERTIFICATE] = "SslCertificate",
-    [CLASS_SSL_KEY] = "SslKey",
-    [CLASS_SSL_CONFIGURATION] = "SslConfiguration",
-    [CLASS_SEMAPHORE] = "Semaphore",
-    [CLASS_TOKEN] = "SemaphoreToken",
-    [CLASS_CONDITION] = "Condition",
-    [CLASS_CHANNEL] = "Channel",
-    [CLASS_DATAGRAM_INFO] = "DatagramInfo",
-};
-
 void binding_forget(lua_State *L, binding_box *box, int anchor) {
     assert(binding_object(box)->loop && !box->waits && !box->taker);
     assert(!box->has_handlers || box->generation->sockets > 0);
@@ -143,7 +116,7 @@ binding_box *binding_check_self(lua_State *L, int parameters, enum mp_kind kind)
 binding_box *binding_refuse_box(lua_State *L, int index, enum mp_kind kind) {
     if (binding_test_box(L, index, kind))
         luaL_argerror(L, index, "the object has been collected");
-    luaL_typeerror(L, index, class_names[kind]);
+    luaL_typeerror(L, index, binding_kind_name(kind));
     return NULL;
 }
 
@@ -158,7 +131,7 @@ bool binding_is(lua_State *L, const binding_state *state, int index, int class) 
 void *binding_check_userdata(lua_State *L, int index, int class) {
     assert(class >= MP_KIND_COUNT && class < CLASS_COUNT);
     if (!binding_is(L, binding_state_of(L), index, class))
-        luaL_typeerror(L, index, class_names[class]);
+        luaL_typeerror(L, index, binding_kind_name(class));
     return lua_touserdata(L, index);
 }
 

@@ -7,17 +7,16 @@
 
 #include <assert.h>
 
-void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
-                       const luaL_Reg *methods) {
+void binding_new_class(lua_State *L, binding_state *state, int class, const luaL_Reg *methods) {
     assert(class < CLASS_COUNT && !state->classes.metatables[class]);
     lua_newtable(L);
     state->classes.metatables[class] = lua_topointer(L, -1);
     lua_pushvalue(L, -1);
     state->classes.references[class] = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushstring(L, name);
+    lua_pushstring(L, binding_kind_name(class));
     lua_setfield(L, -2, "__name");
     /* getmetatable returns this, so that scripts can't get at the finaliser, which trusts its argument. */
-    lua_pushstring(L, name);
+    lua_pushstring(L, binding_kind_name(class));
     lua_setfield(L, -2, "__metatable");
     lua_newtable(L);
     lua_pushlightuserdata(L, state);

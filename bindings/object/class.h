@@ -9,8 +9,7 @@
 #include "object/state.h"
 
 /* Makes a class's metatable with `methods` (upvalue: the state), and pushes both; `class` is its number. */
-void binding_new_class(lua_State *L, binding_state *state, int class, const char *name,
-                       const luaL_Reg *methods);
+void binding_new_class(lua_State *L, binding_state *state, int class, const luaL_Reg *methods);
 
 /* Adds a function to the table on top; upvalue: the state. */
 void binding_set_function(lua_State *L, binding_state *state, const char *name, lua_CFunction function);

@@ -109,7 +109,7 @@ static int info_tostring(lua_State *L) {
 
 void binding_open_datagram_info(lua_State *L, binding_state *state) {
     static const luaL_Reg none[] = {{NULL, NULL}};
-    binding_new_class(L, state, CLASS_DATAGRAM_INFO, "DatagramInfo", none);
+    binding_new_class(L, state, CLASS_DATAGRAM_INFO, none);
     lua_pop(L, 1);
     binding_set_function(L, state, "__index", info_index);
     binding_set_function(L, state, "__newindex", info_newindex);

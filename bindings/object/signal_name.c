@@ -33,27 +33,18 @@ void binding_open_signal_names(lua_State *L, binding_state *state) {
     }
 }
 
-/* The names of the kinds, and where handlers of their signals are set. */
-static const struct {
-    const char *name, *place;
-} owners[MP_KIND_COUNT] = {
-    [MP_TCP_SERVER] = {"TcpServer", "to the server itself"},
-    [MP_TCP_SOCKET] = {"TcpSocket",
-                       "to a socket, or into the server's connection for all of its connections"},
-    [MP_TIMER] = {"Timer", "to a timer"},
-    [MP_SSL_SERVER] = {"SslServer", "to the server itself"},
-    [MP_SSL_SOCKET] = {"SslSocket",
-                       "to a socket, or into the SslServer's connection for all of its connections"},
-    [MP_LOCAL_SERVER] = {"LocalServer", "to the server itself"},
-    [MP_LOCAL_SOCKET] = {"LocalSocket",
-                         "to a socket, or into the LocalServer's connection for all of its connections"},
-    [MP_UDP_SOCKET] = {"UdpSocket", "to a socket"},
-    [MP_PROCESS] = {"Process", "to a process"},
+/* Where handlers of a kind's signals are set. */
+static const char *const places[MP_KIND_COUNT] = {
+    [MP_TCP_SERVER] = "to the server itself",
+    [MP_TCP_SOCKET] = "to a socket, or into the server's connection for all of its connections",
+    [MP_TIMER] = "to a timer",
+    [MP_SSL_SERVER] = "to the server itself",
+    [MP_SSL_SOCKET] = "to a socket, or into the SslServer's connection for all of its connections",
+    [MP_LOCAL_SERVER] = "to the server itself",
+    [MP_LOCAL_SOCKET] = "to a socket, or into the LocalServer's connection for all of its connections",
+    [MP_UDP_SOCKET] = "to a socket",
+    [MP_PROCESS] = "to a process",
 };
-
-const char *binding_kind_name(enum mp_kind kind) {
-    return owners[kind].name;
-}
 
 /* The signal with this name, but for letter case, in another class than `kind`. -1: none. */
 static int signal_of_another(enum mp_kind kind, const char *name) {
@@ -68,7 +59,7 @@ static int raise_elsewhere(lua_State *L, enum mp_kind kind, const char *name, in
     while (!mp_signal_belongs((enum mp_signal)signal, owner))
         owner++;
     return luaL_error(L, "%s has no signal '%s': '%s' is one of %s, and its handlers go %s",
-                      owners[kind].name, name, names[signal], owners[owner].name, owners[owner].place);
+                      binding_kind_name(kind), name, names[signal], binding_kind_name(owner), places[owner]);
 }
 
 /* The names of a kind's signals, in the form that binding_nearest takes. */
@@ -86,9 +77,9 @@ enum mp_signal binding_check_signal(lua_State *L, enum mp_kind kind, const char 
         raise_elsewhere(L, kind, name, elsewhere);
     const char *nearest = binding_nearest(name, name_of_kind, &kind);
     if (nearest)
-        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, binding_shown(L, name),
-                   nearest);
-    luaL_error(L, "%s has no signal '%s'", owners[kind].name, binding_shown(L, name));
+        luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", binding_kind_name(kind),
+                   binding_shown(L, name), nearest);
+    luaL_error(L, "%s has no signal '%s'", binding_kind_name(kind), binding_shown(L, name));
     return MP_SIGNAL_COUNT;
 }
 
@@ -109,7 +100,8 @@ void binding_check_handler(lua_State *L, binding_state *state, enum mp_kind kind
             if (function)
                 state->loop->wanted |= MP_SIGNAL_BIT(i);
         } else if (function) {
-            luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", owners[kind].name, name, names[i]);
+            luaL_error(L, "%s has no signal '%s'; did you mean '%s'?", binding_kind_name(kind), name,
+                       names[i]);
         }
         return;
     }

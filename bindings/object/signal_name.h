@@ -12,9 +12,6 @@
 int binding_signal(enum mp_kind kind, const char *name);
 const char *binding_signal_name(enum mp_signal signal);
 
-/* "TcpServer" … */
-const char *binding_kind_name(enum mp_kind kind);
-
 /* Makes the names available as strings. */
 void binding_open_signal_names(lua_State *L, binding_state *state);
 

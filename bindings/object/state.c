@@ -1,5 +1,5 @@
 /*
- * Where the state of the bindings is stored; see state.h.
+ * Where the state of the bindings is stored, and the names of the classes; see state.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,6 +9,37 @@
 
 /* Registry key. */
 static const char state_key = 0;
+
+static const char *const class_names[CLASS_COUNT] = {
+    [MP_TCP_SERVER] = "TcpServer",
+    [MP_TCP_SOCKET] = "TcpSocket",
+    [MP_TIMER] = "Timer",
+    [MP_SSL_SERVER] = "SslServer",
+    [MP_SSL_SOCKET] = "SslSocket",
+    [MP_LOCAL_SERVER] = "LocalServer",
+    [MP_LOCAL_SOCKET] = "LocalSocket",
+    [MP_UDP_SOCKET] = "UdpSocket",
+    [MP_PROCESS] = "Process",
+    [CLASS_HOST_ADDRESS] = "HostAddress",
+    [CLASS_TASK] = "Task",
+    [CLASS_CONNECTION] = "Connection",
+    [CLASS_LOOKUP] = "Lookup",
+    [CLASS_PIPE] = "Pipe",
+    [CLASS_FILE_SENDER] = "FileSender",
+    [CLASS_JOB] = "Job",
+    [CLASS_SSL_CERTIFICATE] = "SslCertificate",
+    [CLASS_SSL_KEY] = "SslKey",
+    [CLASS_SSL_CONFIGURATION] = "SslConfiguration",
+    [CLASS_SEMAPHORE] = "Semaphore",
+    [CLASS_TOKEN] = "SemaphoreToken",
+    [CLASS_CONDITION] = "Condition",
+    [CLASS_CHANNEL] = "Channel",
+    [CLASS_DATAGRAM_INFO] = "DatagramInfo",
+};
+
+const char *binding_kind_name(int class) {
+    return class_names[class];
+}
 
 static lua_State *main_thread(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);

@@ -41,6 +41,9 @@ enum {
     CLASS_COUNT
 };
 
+/* "TcpServer" … */
+const char *binding_kind_name(int class);
+
 /* An error of the script's code. */
 typedef struct binding_failure {
     const char *message;    /* without what differs from object to object */

@@ -64,9 +64,9 @@ int binding_gate_gc(lua_State *L) {
     return binding_finalise(L, mp_object_destroy);
 }
 
-void binding_new_gate_class(lua_State *L, binding_state *state, int class, const char *name,
-                            const luaL_Reg *methods, lua_CFunction to_string, lua_CFunction close) {
-    binding_new_class(L, state, class, name, methods);
+void binding_new_gate_class(lua_State *L, binding_state *state, int class, const luaL_Reg *methods,
+                            lua_CFunction to_string, lua_CFunction close) {
+    binding_new_class(L, state, class, methods);
     lua_pop(L, 1);
     lua_pushcfunction(L, binding_gate_gc);
     lua_setfield(L, -2, "__gc");

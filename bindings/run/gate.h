@@ -55,7 +55,7 @@ int binding_wait_at_gate(lua_State *L, binding_gate *gate, const binding_wait_re
 int binding_gate_gc(lua_State *L);
 
 /* Makes the metatable of a class of gates; the stack stays as it is. */
-void binding_new_gate_class(lua_State *L, binding_state *state, int class, const char *name,
-                            const luaL_Reg *methods, lua_CFunction to_string, lua_CFunction close);
+void binding_new_gate_class(lua_State *L, binding_state *state, int class, const luaL_Reg *methods,
+                            lua_CFunction to_string, lua_CFunction close);
 
 #endif

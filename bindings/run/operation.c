@@ -46,10 +46,10 @@ int binding_wait_for_operation(lua_State *L, binding_operation *operation, lua_K
     return binding_suspend(L, &request, k, 0);
 }
 
-void binding_open_operation(lua_State *L, binding_state *state, int class, const char *name, lua_CFunction gc,
+void binding_open_operation(lua_State *L, binding_state *state, int class, lua_CFunction gc,
                             lua_CFunction close) {
     static const luaL_Reg none[] = {{NULL, NULL}};
-    binding_new_class(L, state, class, name, none);
+    binding_new_class(L, state, class, none);
     lua_pop(L, 1);
     lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");

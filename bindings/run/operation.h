@@ -36,7 +36,7 @@ void binding_operation_done(binding_operation *operation);
 int binding_wait_for_operation(lua_State *L, binding_operation *operation, lua_KFunction k);
 
 /* Makes the class; `close`, if any, ends what its caller doesn't wait for any more. */
-void binding_open_operation(lua_State *L, binding_state *state, int class, const char *name, lua_CFunction gc,
+void binding_open_operation(lua_State *L, binding_state *state, int class, lua_CFunction gc,
                             lua_CFunction close);
 
 #endif

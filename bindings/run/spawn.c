@@ -271,7 +271,7 @@ static int task_gc(lua_State *L) {
 void binding_open_spawn(lua_State *L, binding_state *state) {
     static const luaL_Reg methods[] = {
         {"cancel", task_cancel}, {"join", task_join}, {"isActive", task_is_active}, {NULL, NULL}};
-    binding_new_class(L, state, CLASS_TASK, "Task", methods);
+    binding_new_class(L, state, CLASS_TASK, methods);
     lua_pop(L, 1);
     lua_pushcfunction(L, task_gc);
     lua_setfield(L, -2, "__gc");

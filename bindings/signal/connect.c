@@ -155,7 +155,7 @@ static int connection_tostring(lua_State *L) {
 
 void binding_open_connections(lua_State *L, binding_state *state) {
     static const luaL_Reg none[] = {{NULL, NULL}};
-    binding_new_class(L, state, CLASS_CONNECTION, "Connection", none);
+    binding_new_class(L, state, CLASS_CONNECTION, none);
     lua_pop(L, 1);
     binding_set_function(L, state, "__tostring", connection_tostring);
     binding_set_function(L, state, "__close", connection_close);
