@@ -199,19 +199,9 @@ static int ssl_certificate_expiry_date(lua_State *L) {
     return push_date(L, true);
 }
 
-/* key -> value. A protected call. */
-static int push_key(lua_State *L) {
-    binding_push_key(L, lua_touserdata(L, 1));
-    return 1;
-}
-
-static void release_key(void *key) {
-    mp_key_unreference(key);
-}
-
 /* certificate:publicKey() -> SslKey or nil */
 static int ssl_certificate_public_key(lua_State *L) {
-    return binding_give(L, push_key, mp_certificate_public_key(check_self(L, 0)), release_key, 1);
+    return binding_give_key(L, mp_certificate_public_key(check_self(L, 0)));
 }
 
 /* certificate:isSelfSigned() -> boolean */

@@ -32,19 +32,23 @@ void binding_push_key(lua_State *L, mp_key *key) {
     *value = key;
 }
 
-static mp_key *check_self(lua_State *L, int parameters) {
-    binding_takes(L, 1 + parameters);
-    return binding_check_key(L, 1);
-}
-
 /* key -> value. A protected call. */
-static int push_read(lua_State *L) {
+static int push(lua_State *L) {
     binding_push_key(L, lua_touserdata(L, 1));
     return 1;
 }
 
 static void release(void *key) {
     mp_key_unreference(key);
+}
+
+int binding_give_key(lua_State *L, mp_key *key) {
+    return binding_give(L, push, key, release, 1);
+}
+
+static mp_key *check_self(lua_State *L, int parameters) {
+    binding_takes(L, 1 + parameters);
+    return binding_check_key(L, 1);
 }
 
 int binding_new_ssl_key(lua_State *L) {
@@ -55,7 +59,7 @@ int binding_new_ssl_key(lua_State *L) {
     mp_passphrase passphrase = binding_check_passphrase(L, 2);
     if (mp_key_read(source, passphrase, &key, &why) < 0)
         return binding_fail_to_read(L, "SslKey", source, why);
-    return binding_give(L, push_read, key, release, 1);
+    return binding_give_key(L, key);
 }
 
 /* key:algorithm() -> "Rsa", "Ec", "Ed25519" … */

@@ -17,6 +17,10 @@ int binding_new_ssl_key(lua_State *L);
 /* Pushes a key, of which it counts a reference; nil for NULL. */
 void binding_push_key(lua_State *L, mp_key *key);
 
+/* Makes a key into a value, or NULL into nil, and gives the caller's reference back whether or not that
+   raises. -> 1 */
+int binding_give_key(lua_State *L, mp_key *key);
+
 /* The key at `index`, or NULL if something else is there; the second one raises then. It is the value's. */
 mp_key *binding_test_key(lua_State *L, int index);
 mp_key *binding_check_key(lua_State *L, int index);

@@ -95,19 +95,9 @@ static int ssl_socket_ssl_handshake_errors(lua_State *L) {
     return 1;
 }
 
-/* key -> value. A protected call. */
-static int push_key(lua_State *L) {
-    binding_push_key(L, lua_touserdata(L, 1));
-    return 1;
-}
-
-static void release_key(void *key) {
-    mp_key_unreference(key);
-}
-
 /* socket:ephemeralServerKey() -> key, or nil: it is no client that is encrypted, or there was none */
 static int ssl_socket_ephemeral_server_key(lua_State *L) {
-    return binding_give(L, push_key, mp_ssl_socket_ephemeral_key(check_socket(L, 0)), release_key, 1);
+    return binding_give_key(L, mp_ssl_socket_ephemeral_key(check_socket(L, 0)));
 }
 
 /* socket:sessionProtocol() -> "TlsV1_3" …, "UnknownProtocol" if it isn't encrypted */
