@@ -59,17 +59,11 @@ end
 --- Waits until condition() is true. -> its result
 function test.eventually(condition, msec, what)
   msec = msec or test.timeout
-  local deadline = moonport.now() + msec
-  repeat
-    local value = condition()
-    if value then return value end
-    if moonport.now() > deadline then
-      local at = debug.getinfo(condition, "S")
-      what = what or ("the condition at %s:%d"):format(at.short_src, at.linedefined)
-      failure.raise(("%s did not come true within %d ms"):format(what, msec), 1)
-    end
-    moonport.sleep(1)
-  until false
+  local value = program.waitUntil(condition, msec)
+  if value then return value end
+  local at = debug.getinfo(condition, "S")
+  what = what or ("the condition at %s:%d"):format(at.short_src, at.linedefined)
+  failure.raise(("%s did not come true within %d ms"):format(what, msec), 1)
 end
 
 -- Closes what was opened after the first `count`, the last first.

@@ -21,17 +21,18 @@ function answer.drain(socket)
   return true
 end
 
--- A long string in parts, so that the client's reading sets the pace. -> true | nil
-local function writeLong(socket, text)
+--- A long string in parts, so that the peer's reading sets the pace. -> true | nil, message, code
+function answer.writeLong(socket, text)
   for at = 1, #text, unsent do
-    if not socket:write(sub(text, at, at + unsent - 1)) or not answer.drain(socket) then return nil end
+    local ok, message, code = socket:write(sub(text, at, at + unsent - 1))
+    if ok then ok, message, code = answer.drain(socket) end
+    if not ok then return nil, message, code end
   end
   return true
 end
 
 -- -> whether all of it went out
-local function sendFile(socket, body)
-  local file, offset, length = body.file, body.offset or 0, body.length
+local function sendFile(socket, file, offset, length)
   if type(file) == "string" or length > short then return socket:sendFile(file, offset, length) == length end
   file:seek("set", offset)
   local text = length > 0 and file:read(length) or ""
@@ -46,11 +47,11 @@ end
 
 -- -> true | nil: the client disconnected
 local function writeFile(socket, status, headers, body, kept, minor, silent)
-  local text
-  body.length = body.length or size(body.file) - (body.offset or 0)
-  text, kept = head.response(status, headers, body.length, kept, minor)
+  local file, offset, text = body.file, body.offset or 0, nil
+  local length = body.length or size(file) - offset
+  text, kept = head.response(status, headers, length, kept, minor)
   socket:write(text)
-  if silent or sendFile(socket, body) then return kept end
+  if silent or sendFile(socket, file, offset, length) then return kept end
   socket:abort() -- so that the client doesn't mistake the part for the whole
   return nil
 end
@@ -73,15 +74,15 @@ local function writer(socket, chunked, length)
     local ok, message, code
     if chunked then
       ok, message, code = socket:write(("%x\r\n"):format(#data))
-      if ok then ok, message, code = writeLong(socket, data) end
+      if ok then ok, message, code = answer.writeLong(socket, data) end
       if ok then ok, message, code = socket:write "\r\n" end
     else
-      ok, message, code = writeLong(socket, data)
+      ok, message, code = answer.writeLong(socket, data)
     end
     if ok then ok, message, code = answer.drain(socket) end
     if ok then return true end
     state.ended = true
-    return nil, message or "the client has gone", code or "RemoteHostClosedError"
+    return nil, message, code
   end, state
 end
 
@@ -123,7 +124,7 @@ function answer.write(socket, status, headers, body, kept, minor, method)
       if not socket:write(text) then return nil end
       if #body <= unsent then
         if not socket:write(body) then return nil end
-      elseif not writeLong(socket, body) then
+      elseif not answer.writeLong(socket, body) then
         return nil
       end
     end

@@ -13,8 +13,7 @@ local known = {
   url = "string", method = "string", headers = "table", timeout = "number", stream = "boolean", redirects = "number",
   ssl = "table", private = "boolean", limit = "number",
 }
-local limits = { line = 8192, head = 65536, headers = 200, body = 1 << 53 }
-local bodyLimits = { line = 8192, head = 65536, headers = 200, body = 1 << 53, time = math.huge, rate = 1 }
+local limits = { line = 8192, head = 65536, headers = 200, body = 1 << 53, time = math.huge, rate = 1 }
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
 
 local methods = {}
@@ -49,12 +48,8 @@ local function send(socket, place, options)
   if not length and (method == "POST" or method == "PUT" or method == "PATCH") then length = 0 end
   local text = head.request(method, place.target, headers, length)
   local ok, why, code = socket:write(text)
-  if ok and type(body) == "string" and body ~= "" then
-    for at = 1, #body, 1 << 18 do
-      ok, why, code = socket:write(body:sub(at, at + (1 << 18) - 1))
-      if ok then ok, why, code = answer.drain(socket) end
-      if not ok then break end
-    end
+  if ok and type(body) == "string" then
+    ok, why, code = answer.writeLong(socket, body)
   elseif ok and body and type(body) ~= "string" then
     body(function(piece)
       if piece == "" then return true end
@@ -113,7 +108,7 @@ local function nextPiece(response)
   end
   if not piece or body.done then
     response.incoming = nil
-    body.finish(body.at > #body.text)
+    body.finish(not body.untilEnd and body.at > #body.text)
   end
   return piece
 end
@@ -146,7 +141,7 @@ local function receiveBody(response, socket, text, length, options, finish)
     socket:abort()
     return nil, ("the body has %d bytes, more than %d"):format(length, options.limit), "ProtocolFailure"
   end
-  local body = Body.new(socket, text, 1, length or math.maxinteger, bodyLimits)
+  local body = Body.new(socket, text, 1, length or math.maxinteger, limits)
   body.untilEnd, body.total, body.finish = not length, 0, finish
   response.incoming, response.limit, response.timeout = body, options.limit, options.timeout
   if options.stream then return true end
@@ -181,8 +176,7 @@ local function exchange(place, options)
       guard.socket = nil
       local ok
       ok, why, code = receiveBody(response, socket, text, length, options, function(clean)
-        if closes or not clean or not length and not (options.method == "HEAD" or response.status == 204
-          or response.status == 304) then return socket:close() end
+        if closes or not clean then return socket:close() end
         pool.give(socket, place, options)
       end)
       if not ok then return nil, why, code end

@@ -75,6 +75,10 @@ end
 -- -> the host or address to connect to | nil, message, code
 local function target(place, options)
   local host = place.host
+  if place.scheme == "unix" then
+    if options.private == false then return nil, "a Unix-domain socket is of this network", "SocketAccessError" end
+    return host
+  end
   local resolve = options.resolve
   if type(resolve) == "table" then host = resolve[host] or host end
   if type(resolve) == "function" then host = resolve(host) or host end
@@ -91,14 +95,6 @@ end
 
 --- A new connection. -> socket | nil, message, code
 function pool.connect(place, options)
-  if place.scheme == "unix" then
-    if options.private == false then return nil, "a Unix-domain socket is of this network", "SocketAccessError" end
-    local socket = moonport.TcpSocket()
-    socket:connectToHost(place.host)
-    local ok, message, code = socket:waitForConnected(-1)
-    if not ok then return nil, message, code end
-    return socket
-  end
   local host, message, code = target(place, options)
   if not host then return nil, message, code end
   local socket, ok

@@ -1,6 +1,8 @@
 -- OCSP responses of another time: openssl makes none, so their times are rewritten, and they are signed again.
 -- SPDX-License-Identifier: MIT
 
+local openssl = require "moonport.test.openssl"
+
 local ocsp = {}
 
 -- The elements of DER in text: list of { whole =, content = }.
@@ -28,28 +30,21 @@ end
 
 --- Rewrites the file of a response: it is from, and until, these times (YYYYMMDDHHMMSSZ). run calls openssl.
 function ocsp.setPeriod(path, from, to, run, key)
-  local function read(name)
-    local file <close> = assert(io.open(name, "rb"))
-    return file:read "a"
-  end
-  local function write(name, text)
-    local file <close> = assert(io.open(name, "wb"))
-    assert(file:write(text))
-  end
   -- RFC 6960: OCSPResponse { status, [0] { ResponseBytes { type, octets of BasicOCSPResponse } } }
-  local status, bytes = table.unpack(elements(elements(read(path))[1].content))
+  local status, bytes = table.unpack(elements(elements(openssl.read(path))[1].content))
   local kind, octets = table.unpack(elements(elements(bytes.content)[1].content))
   local data, algorithm, _, certificates = table.unpack(elements(elements(octets.content)[1].content))
   -- thisUpdate and nextUpdate follow each other.
   local times = "\x18\x0f%d+Z\xa0\x11\x18\x0f%d+Z"
-  write(path .. ".data", (data.whole:gsub(times, "\x18\x0f" .. from .. "\xa0\x11\x18\x0f" .. to)))
+  openssl.write(path .. ".data", (data.whole:gsub(times, "\x18\x0f" .. from .. "\xa0\x11\x18\x0f" .. to)))
   local isEd25519 = algorithm.content:find("\x2b\x65\x70", 1, true)
   local command = { "pkeyutl", "-sign", "-inkey", key, "-rawin", "-in", path .. ".data", "-out", path .. ".signature" }
   if not isEd25519 then table.move({ "-digest", "sha256" }, 1, 2, #command + 1, command) end
   run(table.unpack(command))
-  local signature = element(0x03, "\0", read(path .. ".signature"))
-  local basic = element(0x30, read(path .. ".data"), algorithm.whole, signature, certificates and certificates.whole)
-  write(path, element(0x30, status.whole, element(0xa0, element(0x30, kind.whole, element(0x04, basic)))))
+  local signature = element(0x03, "\0", openssl.read(path .. ".signature"))
+  local basic = element(0x30, openssl.read(path .. ".data"), algorithm.whole, signature,
+    certificates and certificates.whole)
+  openssl.write(path, element(0x30, status.whole, element(0xa0, element(0x30, kind.whole, element(0x04, basic)))))
 end
 
 return ocsp

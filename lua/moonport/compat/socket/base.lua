@@ -112,13 +112,7 @@ end
 
 -- As text ------------------------------------------------------------------------------------------------
 
-function Base:__tostring()
-  local metatable = getmetatable(self)
-  setmetatable(self, nil)
-  local address = tostring(self):match "0x%x+"
-  setmetatable(self, metatable)
-  return ("%s{%s}: %s"):format(self.kind, self.class, address)
-end
+function Base:__tostring() return ("%s{%s}: %p"):format(self.kind, self.class, self) end
 
 --- The metatable of a class that has everything of the others, its own instances named `kind`.
 function Base.class(kind, ...)

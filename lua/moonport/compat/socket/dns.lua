@@ -38,14 +38,8 @@ local function reversed(address)
     for part in tostring(address):gmatch "%d+" do table.insert(parts, 1, part) end
     return table.concat(parts, ".") .. ".in-addr.arpa"
   end
-  local text = tostring(address):gsub("%%.*", "")
-  local head, tail = text:match "^(.-)::(.*)$"
-  local function groupsOf(list) local all = {} for one in list:gmatch "%x+" do all[#all + 1] = one end return all end
-  local first, last = groupsOf(head or text), groupsOf(tail or "")
-  while #first + #last < 8 do first[#first + 1] = "0" end
-  table.move(last, 1, #last, #first + 1, first)
-  for _, group in ipairs(first) do
-    for digit in ("%04x"):format(tonumber(group, 16)):gmatch "%x" do table.insert(parts, 1, digit) end
+  for byte in address:toIPv6Address():gmatch "." do
+    for digit in ("%02x"):format(byte:byte()):gmatch "%x" do table.insert(parts, 1, digit) end
   end
   return table.concat(parts, ".") .. ".ip6.arpa"
 end

@@ -26,20 +26,17 @@ local taken = {
   end,
 }
 
--- What LuaSocket sets and nothing here needs: it is remembered, and is so or changes nothing.
-local ours = { reuseaddr = true, reuseport = true, ["ipv6-v6only"] = true, broadcast = true }
-
---- known: name -> { moonport's name, kind }
+--- known: name -> { moonport's name, kind }. What is "ours" LuaSocket sets and nothing here needs: it is remembered, and
+--- is so or changes nothing.
 function Options.set(self, known, name, value)
   local option, kind = table.unpack(known[name] or {})
   if not option or kind == "error" then
     Base.bad(2, "setoption", ("unsupported option `%.35s'"):format(tostring(name)))
   end
   if kind == "none" then return nil, "setsockopt failed" end
-  if ours[name] then
+  if kind == "ours" then
     if type(value) ~= "boolean" then expected("setoption", 3, "boolean", value) end
     self[option] = value
-    if name == "reuseaddr" then self.alone = not value end
     return 1
   end
   local wanted = taken[kind] and taken[kind](value) or not taken[kind] and (tonumber(value) or 0) // 1 | 0
@@ -57,7 +54,7 @@ function Options.get(self, known, name)
   if not option then Base.bad(2, "getoption", ("unsupported option `%.35s'"):format(tostring(name))) end
   if kind == "none" or not self:isHeld() then return nil, "getsockopt failed" end
   if kind == "error" then return self:problem() end
-  if ours[name] then
+  if kind == "ours" then
     if self[option] ~= nil then return self[option] end
     return name == "reuseaddr" or name == "ipv6-v6only"
   end

@@ -36,7 +36,7 @@ local function take(self, address, port)
   local old = self.socket
   if old then old:abort() end
   local socket = newSocket(self)
-  local ok, message, code = socket:bind(address, port, self.alone and "DontShareAddress"
+  local ok, message, code = socket:bind(address, port, self.reuseaddr == false and "DontShareAddress"
     or "ReuseAddressHint|ShareAddress")
   if ok then return 1 end
   self.socket, self.flags = nil, nil

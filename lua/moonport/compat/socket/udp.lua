@@ -28,11 +28,17 @@ end
 
 -- Binding ------------------------------------------------------------------------------------------------
 
+-- -> a socket, and the flags in which it leaves its errors
+local function newSocket()
+  local socket, flags = moonport.UdpSocket(), {}
+  function socket:errorOccurred(code) flags.problem = said(self:errorString(), code) end
+  return socket, flags
+end
+
 --- Leaves its socket for a new one at that address. -> 1, or nil and why
 function Udp:take(address, port)
   self:drop()
-  local socket, flags = moonport.UdpSocket(), {}
-  function socket:errorOccurred(code) flags.problem = said(self:errorString(), code) end
+  local socket, flags = newSocket()
   local ok, message, code = socket:bind(address, port, self.shares and "ReuseAddressHint|ShareAddress"
     or "DefaultForPlatform")
   if not ok then return nil, said(message, code) end
@@ -237,8 +243,7 @@ function Udp:setfd(fd)
   if fd == self:getfd() then return end
   self:drop()
   if fd < 0 then return end
-  local socket, flags = moonport.UdpSocket(), {}
-  function socket:errorOccurred(code) flags.problem = said(self:errorString(), code) end
+  local socket, flags = newSocket()
   if socket:setSocketDescriptor(fd) then self.socket, self.flags, self.unnamed = socket, flags, nil end
 end
 

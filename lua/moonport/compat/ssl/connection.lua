@@ -195,11 +195,6 @@ function Connection:info(field)
   return info
 end
 
-function Connection:__tostring()
-  setmetatable(self, nil)
-  local address = tostring(self):match "0x%x+"
-  setmetatable(self, Connection)
-  return "SSL connection: " .. address
-end
+function Connection:__tostring() return ("SSL connection: %p"):format(self) end
 
 return Connection
