@@ -115,6 +115,13 @@ class Bench:
             self.results.failed(row, peer, str(failure))
         self.tell("")
 
+    @staticmethod
+    def order(row, peers):
+        """-> (turn, peer) for each turn of each peer: another one begins each time"""
+        for turn in range(row.turns):
+            for i in range(len(peers)):
+                yield turn, peers[(i + turn) % len(peers)]
+
     def turns(self, row, peers):
         """All servers run, and one at a time has work for a short while: what disturbs one disturbs all."""
         with contextlib.ExitStack() as stack:
@@ -124,11 +131,9 @@ class Bench:
                     loads[peer] = [self.open(stack, row, peer, row.load)]
                     if row.beside:
                         loads[peer].append(self.open(stack, row, peer, row.load + row.beside))
-            for turn in range(row.turns):
-                for i in range(len(peers)):
-                    peer = peers[(i + turn) % len(peers)]
-                    if peer in loads and (turn == 0 or peer not in row.slow):
-                        self.turn(row, peer, loads, turn)
+            for turn, peer in self.order(row, peers):
+                if peer in loads and (turn == 0 or peer not in row.slow):
+                    self.turn(row, peer, loads, turn)
             for peer, running in loads.items():
                 with self.attempt(row, peer):
                     for load in running:
@@ -141,15 +146,13 @@ class Bench:
             for peer in peers:
                 with self.attempt(row, peer):
                     servers[peer] = stack.enter_context(Server(self.machine, row, peer))
-            for turn in range(row.turns):
-                for i in range(len(peers)):
-                    peer = peers[(i + turn) % len(peers)]
-                    if peer in servers:
-                        server = servers.pop(peer)
-                        with self.attempt(row, peer):
-                            values = outside.turn(self.machine, server, row.load)
-                            self.results.add(row, peer, (self.round, turn), values)
-                            servers[peer] = server
+            for turn, peer in self.order(row, peers):
+                if peer in servers:
+                    server = servers.pop(peer)
+                    with self.attempt(row, peer):
+                        values = outside.turn(self.machine, server, row.load)
+                        self.results.add(row, peer, (self.round, turn), values)
+                        servers[peer] = server
 
     def open(self, stack, row, peer, arguments):
         server = stack.enter_context(Server(self.machine, row, peer))

@@ -249,16 +249,27 @@ class Run:
                 pass
         return sorted(found)
 
-    def serve(self):
+    def begin(self, echoes):
+        """Waits until it serves. -> its first client, the number of descriptors before that"""
         self.until(lambda: re.search(r"^serving\t1\t.*\n", self.output, re.M), "start")
         _, _, echo, command = re.search(r"^serving.*", self.output, re.M).group().split("\t")
         self.ports = {"echo": int(echo), "command": int(command)}
         opened = len(self.descriptors())
-        first = self.connect("echo")
-        for _ in range(3):
+        first = self.echo()
+        for _ in range(echoes):
             self.exchange(first, SMALL, SMALL, "echo")
         self.until(lambda: not self.complaint(), "the end of what says that it can't start")
         self.served = True
+        return first, opened
+
+    def finish(self, opened):
+        for client in self.clients:
+            client.close()
+        self.lift()
+        self.settle(opened)
+
+    def serve(self):
+        first, opened = self.begin(3)
         self.exchange(self.connect("echo"), LARGE, LARGE, "a large echo")
         failed = r"failed \w+Error .*"
         self.ask("name known.test", ["pong", failed])
@@ -293,10 +304,7 @@ class Run:
         goodbye = b"bye" * 1000 + b"\n"
         if self.exchange(bye, b"bye\n", goodbye, "bye"):
             self.until(lambda: bye.ended, "the end after bye")
-        for client in self.clients:
-            client.close()
-        self.lift()
-        self.settle(opened)
+        self.finish(opened)
 
     @staticmethod
     def leave_stale(path):

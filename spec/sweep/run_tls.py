@@ -187,15 +187,7 @@ class Run(run.Run):
         return client.tls.getpeercert(True) == self.site.shown("second")
 
     def serve(self):
-        self.until(lambda: re.search(r"^serving\t1\t.*\n", self.output, re.M), "start")
-        _, _, echo, command = re.search(r"^serving.*", self.output, re.M).group().split("\t")
-        self.ports = {"echo": int(echo), "command": int(command)}
-        opened = len(self.descriptors())
-        first = self.echo()
-        for _ in range(2):
-            self.exchange(first, run.SMALL, run.SMALL, "echo")
-        self.until(lambda: not self.complaint(), "the end of what says that it can't start")
-        self.served = True
+        first, opened = self.begin(2)
         self.exchange(self.echo(), LARGE, LARGE, "a large echo")
         again = self.echo(session=first.ticket())
         self.exchange(again, run.SMALL, run.SMALL, "echo of a resumed session")
@@ -214,10 +206,7 @@ class Run(run.Run):
             self.until(lambda: bye.ended, "the end after bye")
             if bye.truncated:
                 self.lost.append(GOODBYE)
-        for client in self.clients:
-            client.close()
-        self.lift()
-        self.settle(opened)
+        self.finish(opened)
         if not renewed and not self.renew_again():
             raise run.Broken("the old certificate although all works again")
 
