@@ -56,13 +56,18 @@ function helper.folder()
   return path
 end
 
+--- -> the number of the process that runs the specs
+function helper.processId()
+  local file <close> = assert(io.open "/proc/self/stat")
+  return file:read "n"
+end
+
 local names = 0
 
 --- -> a name that no other spec, and no other run at the same time, has
 function helper.uniqueName()
-  local file <close> = assert(io.open "/proc/self/stat")
   names = names + 1
-  return ("moonport spec %d %d"):format(file:read "n", names)
+  return ("moonport spec %d %d"):format(helper.processId(), names)
 end
 
 local block = {}
@@ -72,7 +77,8 @@ block = table.concat(block)
 --- Bytes for transfers, in which what is lost, doubled or exchanged shows.
 function helper.bytes(size) return block:rep(size // #block + 1):sub(1, size) end
 
---- Lets msec pass with the loop running, for one turn of it at least, however slow the machine is. Only for "nothing happens"; never instead of a condition.
+--- Lets msec pass with the loop running, for one turn of it at least, however slow the machine is. Only for "nothing
+--- happens"; never instead of a condition.
 function helper.settle(msec)
   pass(nil, nil, 0)
   waitUntil(function() return false end, msec or 20)

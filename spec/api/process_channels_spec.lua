@@ -423,7 +423,7 @@ describe("Process.startDetached", function()
     end)
     local own, parent, x, cwd = text:match "(%d+) (%d+)\n(.-)\n(.-)\n"
     assert.equal(pid, tonumber(own))
-    assert.not_equal(helper.posix.getpid and helper.posix.getpid() or -1, tonumber(parent))
+    assert.not_equal(helper.processId(), tonumber(parent))
     assert.equal("yes", x)
     assert.equal(folder, cwd)
     assert.is_true(exists(pid))

@@ -11,8 +11,7 @@ local few = os.getenv "MOONPORT_SPEC_GC"
 local shell, finish = children.shell, children.finished
 
 local function descriptors()
-  local file <close> = assert(io.open "/proc/self/stat")
-  local pipe <close> = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(file:read "n")))
+  local pipe <close> = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(helper.processId())))
   return pipe:read "n"
 end
 
