@@ -1,6 +1,7 @@
 ---@meta moonport
 -- SPDX-License-Identifier: MIT
 -- Types for LuaLS: put this folder into workspace.library. spec/api/docs_spec.lua compares it with the program.
+-- Longer than 400 lines: one file for the editor, a class beside the other.
 
 ---A code of the second kind of result: nil, message, code. See docs/reference/errors.md.
 ---@alias moonport.Code

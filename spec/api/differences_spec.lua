@@ -1,6 +1,7 @@
 -- One spec for each row of docs/differences.md, which gives the reasons. spec/qt tests most of them in
 -- detail.
 -- SPDX-License-Identifier: MIT
+-- Longer than 400 lines: a row of the page beside the other.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"

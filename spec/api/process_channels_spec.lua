@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The channels of a Process, its limits, and what else a stream has; programs that are executed or detached.
+-- Longer than 400 lines: cases beside each other, read one at a time.
 
 local helper = require "spec.helper"
 local children = require "spec.process"

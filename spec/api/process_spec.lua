@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Process: how one is started, and how it ends.
+-- Longer than 400 lines: cases beside each other, read one at a time.
 
 local helper = require "spec.helper"
 local children = require "spec.process"

@@ -10,6 +10,7 @@ Each byte must arrive once and in order, no connection may be refused or reset, 
 not go backwards. A third each is served by the prototype, by closures that connectionResumed sets anew, and by a handler
 that waits until it is stale. Pauses are measured in the host, by a timer of 1 ms: in time, which has the machine's other
 work in it, and in the host's own processor time. The exit status is 1 if anything was not as it must be.
+Longer than 400 lines: the load, its clients and its judge stand in one program.
 """
 import argparse
 import os

@@ -2,6 +2,7 @@
 -- What a program written for LuaSocket may do, case by case. It must print the same with LuaSocket itself and
 -- with moonport.compat.socket:   lua5.4 spec/host/socket_cases.lua socket
 --   | moonport spec/host/socket_cases.lua moonport.compat.socket
+-- Longer than 400 lines: cases beside each other, read one at a time.
 
 local harness = dofile "spec/host/socket_harness.lua"
 local socket, show, misused, pair = harness.socket, harness.show, harness.misused, harness.pair

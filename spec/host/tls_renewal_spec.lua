@@ -1,6 +1,7 @@
 -- Certificates that are exchanged while the program serves: by SIGHUP, by --watch, and what of it the log tells.
 --
 -- SPDX-License-Identifier: MIT
+-- Longer than 400 lines: cases beside each other, read one at a time.
 
 local helper = require "spec.helper"
 local lfs = require "lfs"

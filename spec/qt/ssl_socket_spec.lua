@@ -1,5 +1,6 @@
 -- SslSocket and SslServer with each other: orders of signals, verification, names, tickets, STARTTLS. For
 -- differences from Qt see docs/differences.md, D16 to D30.
+-- Longer than 400 lines: cases beside each other, read one at a time.
 --
 -- SPDX-License-Identifier: MIT
 

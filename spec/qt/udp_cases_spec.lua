@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What Qt's tests of QUdpSocket leave out, by numbers in docs/qt-parity.md, and what UdpSocket has beyond Qt:
 -- handlers of datagramReceived, limits, counters.
+-- Longer than 400 lines: cases beside each other, read one at a time.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"

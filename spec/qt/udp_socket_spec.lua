@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Qt's own tests of QUdpSocket (tst_qudpsocket), by their numbers in docs/qt-parity.md.
+-- Longer than 400 lines: Qt's cases beside each other, read one at a time.
 
 local helper = require "spec.helper"
 local moonport = require "moonport"

@@ -3,6 +3,7 @@
  * (libev, c-ares and Lua's io too), and fails those that the sweep names, with an errno or as a short count.
  * Both sides share the file that MOONPORT_FAULTS names; without it nothing fails. Where a real call has an
  * effect although it fails, it is made.
+ * Longer than 400 lines: a function of the system beside the other.
  *
  * SPDX-License-Identifier: MIT
  */

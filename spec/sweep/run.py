@@ -5,6 +5,7 @@ A fault may end a connection, a look-up, a reload, or the start of the service, 
 end or an answer, to the script by a signal, to a reader of the log by a line. It may never cost a byte, a
 descriptor, the running service, or more time than a moment. A lasting fault is lifted when nothing has moved for a
 moment; from then on everything must work again.
+Longer than 400 lines: the commands of one client, in the order of a run.
 """
 import os
 import re

@@ -2,6 +2,7 @@
  * Host addresses. The tables expect what QHostAddress does, unless the name of a test says otherwise. A table
  * is a string of words; two blanks separate the groups. "-" is the empty text.
  *
+ * Longer than 400 lines: a table beside the other.
  * SPDX-License-Identifier: MIT
  */
 #include <setjmp.h>
