@@ -65,8 +65,8 @@
 struct binding_collector {
     binding_state *state;
     enum { PACE_NONE, PACE_INCREMENTAL, PACE_GENERATIONAL } pace; /* none: Lua's own */
-    bool cycle_ended;       /* the collector's last cycle has just ended */
-    uint8_t silent;         /* cycles that have ended without the sentinel's finaliser */
+    bool cycle_ended;       /* the collector's last cycle ended just now */
+    uint8_t silent;         /* cycles that ended without the sentinel's finaliser */
     const void *sentinel;   /* a dead userdata, whose finaliser shows that a cycle ended */
     bool collecting;        /* in the loop's idle time */
     bool tuned;             /* the script has set parameters */
@@ -128,7 +128,7 @@ static int make_sentinel(lua_State *L) {
  * A step of the collector. -> whether it was the last of a cycle
  *
  * If there is no memory to call a finaliser, Lua drops it, also the sentinel's. The pace would then wait for
- * cycles that have ended already. So a step that Lua reports as the last one counts, too, unless the sentinel
+ * cycles that ended already. So a step that Lua reports as the last one counts, too, unless the sentinel
  * was finalised before, within a handler, which may happen once.
  */
 static bool step(binding_collector *self) {

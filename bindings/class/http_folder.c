@@ -60,7 +60,7 @@ static int head_open(lua_State *L) {
     return 4;
 }
 
-/* head.look(folder, path) -> size, nanoseconds of its last change, number | nil: no file that is to be
+/* head.look(folder, path) -> size, nanoseconds of its last change, number | nil: no file that must be
    seen */
 static int head_look(lua_State *L) {
     const char *root = luaL_checkstring(L, 1), *path = luaL_checkstring(L, 2);

@@ -24,7 +24,7 @@ enum { TEXT = 1, FIELDS, END, MINOR };
 
 typedef struct head_reader {
     mp_http_head head;
-    size_t size; /* bytes that have come */
+    size_t size; /* bytes that arrived */
     size_t capacity;
     bool ended;
 } head_reader;
@@ -156,7 +156,7 @@ static char *append(lua_State *L, head_reader *reader, const char *text, size_t 
 
 /*
  * feed(reader, text) -> how many bytes of the text belong to the head, and what push_head says
- * | nil: more is to come, and all are used | nil, status, why
+ * | nil: more follows, and all are used | nil, status, why
  */
 static int feed_reader(lua_State *L) {
     luaL_argcheck(L, lua_getmetatable(L, 1) && lua_rawequal(L, -1, lua_upvalueindex(READERS)), 1,

@@ -1,6 +1,6 @@
 /*
  * moonport.work. What the thread needs is in memory of its own, since the caller may be gone before the
- * thread has ended the job.
+ * thread has done the job.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -9,7 +9,7 @@
 
 #include "object/state.h"
 
-/* The loop's thread counts the references; others only read, until the state has ended. */
+/* The loop's thread counts the references; others only read, until the state is closed. */
 typedef struct binding_work_code {
     uint64_t number;     /* no other code has it */
     uint32_t generation; /* whose code it is: another one's has modules of its own */

@@ -52,7 +52,7 @@ function http.server(handler, options) end
 ---@field headers? moonport.http.Headers
 ---@field body? string|fun(write: fun(text: string): true?, string?, string?)
 ---@field timeout? number # Milliseconds.
----@field stream? boolean # The response is returned when its head has come.
+---@field stream? boolean # The response is returned when its head is complete.
 ---@field redirects? integer
 ---@field limit? integer # Bytes of the body.
 ---@field ssl? moonport.SslOptions

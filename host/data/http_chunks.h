@@ -12,7 +12,7 @@
 typedef struct mp_http_chunks {
     uint8_t state;
     uint8_t part;  /* of the line */
-    bool returned; /* a CR has come */
+    bool returned; /* a CR was read */
     uint8_t digits;
     uint32_t line;    /* bytes of the line so far */
     uint32_t trailer; /* bytes of the trailer so far */

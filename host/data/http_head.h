@@ -55,7 +55,7 @@ typedef struct mp_http_head {
     bool chunked;  /* the body is */
     bool has_length;
     bool expects;   /* Expect: 100-continue */
-    bool rooted;    /* the path is to begin with a slash that the target doesn't have */
+    bool rooted;    /* the path needs a slash in front that the target doesn't have */
     uint32_t seen;  /* a bit for each mp_http_field */
     uint32_t first; /* where the start line begins: 2 behind an empty line */
     uint32_t line;  /* where the current line begins */

@@ -124,7 +124,7 @@ enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size) {
     if (stream->switching)
         return MP_FAULT_SSL_STARTING;
     if ((stream->flags & FLAG_CARRIED) && stream->extras->carrier.goodbye != GOODBYE_UNSAID)
-        return MP_FAULT_NOT_CONNECTED; /* without a transport the connection would have ended by now */
+        return MP_FAULT_NOT_CONNECTED; /* without a transport the connection would be closed by now */
     /* A single large write to an empty queue is the script's own decision. */
     size_t unsent = mp_stream_unsent(stream);
     if (unsent == 0)

@@ -227,7 +227,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
             break;
         }
     }
-    /* The server was closed meanwhile, and all its connections have ended: only this turn's reference held
+    /* The server was closed meanwhile, and all its connections ended: only this turn's reference held
        it. */
     mp_tcp_server *server = listener->server;
     mp_listener_unreference(listener);

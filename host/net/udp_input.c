@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-/* So often in a row a peer's system may refuse a datagram before the socket rests. */
+/* So often in a row a peer's system may refuse a datagram before the socket pauses. */
 enum { MOST_REFUSALS = 32 };
 
 /* The system doesn't give what it has. Refusals by a connected socket's peer are each of one datagram. All

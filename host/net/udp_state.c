@@ -11,7 +11,7 @@
 
 #include "system/system.h"
 
-/* Seconds that a socket rests. */
+/* Seconds that a socket pauses. */
 #define REST 0.01
 
 /* --- what is shared ------------------------------------------------------------------------------------- */

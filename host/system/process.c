@@ -213,7 +213,7 @@ static void heed_children(void) {
     }
 }
 
-/* The child has failed, or has ended between this process and a detached one. */
+/* The child failed, or ended between this process and a detached one. */
 static void drop_child(pid_t pid) {
     (void)RETRY(waitpid(pid, NULL, 0));
 }

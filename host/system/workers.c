@@ -37,7 +37,7 @@ struct mp_workers {
     const mp_workers_kind *kind;
     void *owner;
     pthread_mutex_t lock;
-    pthread_cond_t work;  /* a job waits, or the threads are to end */
+    pthread_cond_t work;  /* a job waits, or the threads must end */
     pthread_cond_t ended; /* a thread ended */
     mp_job *first, **last;
     mp_job *done, **last_done;

@@ -29,7 +29,7 @@ struct mp_tls_session {
     bool ended;                          /* the descriptor has nothing more to receive */
     bool starved;                        /* OpenSSL wants more than there was */
     bool holds;                          /* OpenSSL has taken input that it may give out without more */
-    bool parted;                         /* the peer's close_notify has come */
+    bool parted;                         /* the peer's close_notify was received */
     bool stopped;                        /* a goodbye or a fault follows what was read last */
     bool no_memory;                      /* a buffer couldn't grow: the connection can't go on */
     bool encrypts;                       /* OpenSSL is at the stream's bytes: it writes no answers */

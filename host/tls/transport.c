@@ -121,7 +121,7 @@ static mp_transport_result handshake(mp_stream *stream) {
     mp_tls_session *session = session_of(stream);
     int fd = mp_stream_descriptor(stream);
     mp_tls_find_handlers(stream);
-    if (session_of(stream) != session) /* they have ended the connection */
+    if (session_of(stream) != session) /* they ended the connection */
         return ended(MP_TRANSPORT_BROKEN, MP_FAULT_REMOTE_CLOSED);
     mp_tls_session_enter(session);
     ERR_clear_error();
@@ -198,7 +198,7 @@ static bool has_pending(const mp_stream *stream) {
     return session->input || session->stopped || session->holds;
 }
 
-/* Sends answers of its own. What `send` took is for that to send, and to tell of; and what follows it. */
+/* Sends answers of its own. What `send` took, and what follows it, `send` sends and reports. */
 static int send_answers(mp_tls_session *session, int fd) {
     if (session->taken > 0)
         return -EAGAIN;

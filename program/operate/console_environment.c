@@ -187,7 +187,7 @@ static void add_names(program_json *out, lua_State *L, const char *path, size_t 
     }
 }
 
-/* entry -> ; the visitor's text is a path, of which the last name is to be completed */
+/* entry -> ; the visitor's text is a path, of which the last name is completed */
 static int complete(lua_State *L) {
     const program_entry *entry = lua_touserdata(L, 1);
     program_visitor *visitor = entry->visitor;

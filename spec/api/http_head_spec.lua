@@ -206,7 +206,7 @@ describe("moonport.http.head", function()
     assert.are.equal(1, used)
   end)
 
-  it("writes dates in the only form that is to be written", function()
+  it("writes dates in the only form that RFC 9110 lets one write", function()
     assert.are.equal("Sun, 06 Nov 1994 08:49:37 GMT", head.date(784111777))
     assert.are.equal("Thu, 01 Jan 1970 00:00:00 GMT", head.date(0))
   end)

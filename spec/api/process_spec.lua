@@ -352,7 +352,7 @@ describe("The end of a process", function()
     assert.is_true(isGone(pid))
   end)
 
-  it("can be waited for after it has come, and by several", function()
+  it("can be waited for after it, and by several", function()
     local process <close> = shell "read x"
     local waited = 0
     for _ = 1, 3 do

@@ -103,7 +103,7 @@ describe("A Semaphore", function()
     end)
   end)
 
-  it("isn't overtaken: who asks when a permit has come back for another one waits behind it", function()
+  it("isn't overtaken: who asks when a permit is free again for another one waits behind it", function()
     local semaphore = moonport.Semaphore(1)
     local order = {}
     local token = semaphore:acquire()

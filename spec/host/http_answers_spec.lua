@@ -72,7 +72,7 @@ describe("A handler of moonport.http", function()
     helper.eventually(function() return deaf:fill() end)
     assert.is_true(web.memory(program) < 400000)
     deaf:close()
-    program:waitForLine "the client has gone, and more was written"
+    program:waitForLine "the client disconnected, and more was written"
   end)
 
   it("breaks off, so that nobody mistakes the part for the whole, when the function fails or miscounts", function()

@@ -9,7 +9,7 @@ local tls = require "spec.tls"
 
 local ssl = require("spec.qt.ssl_sockets").use()
 
--- Connects to a port for each line, which has what is to be done besides, and answers what came about.
+-- Connects to a port for each line, which says what else it does, and answers what happened.
 local client = [[
   local moonport = require "moonport"
   local folder, kept = arg[1], moonport.persist("kept", { ticket = "" })

@@ -340,7 +340,7 @@ describe("The end of a LocalSocket", function()
     assert.is_true(socket:waitForDisconnected(helper.timeout))
   end)
 
-  it("N27 is one error of a write to a peer that has gone", function()
+  it("N27 is one error of a write to a peer that disconnected", function()
     local socket, peer = locals.pair()
     local seen = sockets.record(socket)
     peer:abort()

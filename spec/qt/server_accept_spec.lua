@@ -32,7 +32,7 @@ describe("TcpServer, by Qt's tests:", function()
   end)
 
   it("S14 setNewSocketDescriptorBlocking: a handler may close a connection at once without harm", function()
-    -- incomingConnection isn't exposed. The nearest that a script can do is to take the connection and end
+    -- incomingConnection isn't exposed. The nearest that a script can do: take the connection and end
     -- it.
     local server = sockets.server()
     local port = server:serverPort()

@@ -104,7 +104,7 @@ for _, version in ipairs { "TlsV1_2", "TlsV1_3" } do
       assert(socket:waitForEncrypted(helper.timeout))
     end)
 
-    it("QueryPeer tells of it and goes on, and VerifyNone asks for nothing", function()
+    it("QueryPeer reports it and goes on, and VerifyNone asks for nothing", function()
       local server = sslServer(nil, nil, version)
       local entered, list = codes(server, client { peerVerifyMode = "QueryPeer" })
       assert.is_true(entered)

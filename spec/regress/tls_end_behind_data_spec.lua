@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Cause: a close_notify, or a record that nobody can decrypt, behind data in the same segment was seen only when the
--- peer sent more, or closed: the receive that was to find it asked the system first, which had nothing.
+-- peer sent more, or closed: the receive that should find it asked the system first, which had nothing.
 
 local helper = require "spec.helper"
 local sockets = require "spec.qt.sockets"

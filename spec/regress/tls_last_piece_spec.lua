@@ -33,7 +33,7 @@ describe("The last piece that waited for room", function()
     end)
   end
 
-  it("is told of, and the loop rests", function()
+  it("is reported, and the loop sleeps", function()
     local client, peer, size = stuffed()
     local waited, told = peer:bytesToWrite(), 0
     function peer:bytesWritten(n) told = told + n end

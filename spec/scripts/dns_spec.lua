@@ -118,7 +118,7 @@ describe("dns.lua", function()
     assert.equal(4, up.asked)
   end)
 
-  it("takes no answer for another question, and tells of none", function()
+  it("takes no answer for another question, and logs none", function()
     start { ["a.test"] = a(300, 9) }
     up.forges = true
     assert.equal("192.0.2.9\n", short "a.test")

@@ -350,7 +350,7 @@ class Run:
             self.report = {name: int(count) for name, count in re.findall(r"(\w+) (\d+)", text)}
             if self.report["connections"] != 1:
                 return False
-            for _ in range(10):  # the program has yet to see that the client has gone
+            for _ in range(10):  # the program has yet to see that the client left
                 if len(self.descriptors()) <= opened + SPARE:
                     return True
                 self.site.pump(0.02)

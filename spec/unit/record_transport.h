@@ -27,7 +27,7 @@ enum record_type {
 
 /* Its faults and their texts. */
 #define RECORD_TRUNCATED MP_FAULT_NETWORK
-#define RECORD_TRUNCATED_TEXT "the peer has gone without a goodbye"
+#define RECORD_TRUNCATED_TEXT "the peer left without a goodbye"
 #define RECORD_BROKEN MP_FAULT_UNSUPPORTED
 #define RECORD_BROKEN_TEXT "a record of type '!'"
 

@@ -67,7 +67,7 @@ local function writer(socket, chunked, length)
   local state = { written = 0 }
   return function(data)
     if type(data) ~= "string" then error(("write: a string expected, got a %s value"):format(type(data)), 2) end
-    if state.ended then moonport.fail "the client has gone, and more was written" end
+    if state.ended then moonport.fail "the client disconnected, and more was written" end
     state.written = state.written + #data
     if length and state.written > length then error("more is written than Content-Length says", 2) end
     if data == "" then return true end

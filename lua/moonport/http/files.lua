@@ -86,7 +86,7 @@ local most = 8 << 20      -- bytes of all that are
 
 local words = { [404] = "no such file", [403] = "the file can't be read" }
 
--- Where the browser is to ask for the folder: without the slash, the page's relative links would be wrong.
+-- Where the browser must ask for the folder: without the slash, the page's relative links would be wrong.
 local function moved(request)
   local query = request.query ~= "" and "?" .. request.query or ""
   return 301, { Location = ((request.prefix or "") .. request.path):gsub("^/+", "/") .. "/" .. query }

@@ -1,7 +1,7 @@
 -- An HTTP/1.1 server on moonport's TcpServer or SslServer: http.server(handler[, options]).
 --
 -- Between two requests no code runs for a connection: after a reload, the new code serves its next request. Each
--- request is answered by the handler that serves when the whole of it has come, whichever run read its head.
+-- request is answered by the handler that serves when the whole of it is there, whichever run read its head.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -34,7 +34,7 @@ local function refuse(socket, status, why)
   socket:disconnectFromHost() -- sends what is queued, and discards what still arrives
 end
 
--- The rest of a head that has come in part. -> request, what is behind it, kept, minor, length, expects | nil
+-- The rest of a head of which a part is there. -> request, what is behind it, kept, minor, length, expects | nil
 local function readHead(socket, service, text)
   local reader, deadline = service.open(), moonport.now() + service.headTime
   while true do
@@ -129,7 +129,7 @@ function message.methods.read(request)
   end
 end
 
---- For another protocol on this connection: what has come behind the request is unread again, and whatever the handler
+--- For another protocol on this connection: what arrived behind the request is unread again, and whatever the handler
 --- returns is ignored. -> the socket
 function message.methods.upgrade(request)
   local body = request.incoming

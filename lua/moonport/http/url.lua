@@ -22,7 +22,7 @@ end
 
 --- -> { scheme, host, port, target, authority } | nil, why
 function url.parse(text)
-  if find(text, "[^!-~]") then return nil, "a character that is to be percent-encoded" end
+  if find(text, "[^!-~]") then return nil, "a character that must be percent-encoded" end
   local hash = find(text, "#", 1, true)
   if hash then text = sub(text, 1, hash - 1) end
   local colon = find(text, ":", 1, true)
