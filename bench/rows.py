@@ -184,6 +184,9 @@ ROWS = [
     Row("instructions", ["echo"], [
         Figure("instructions", "instructions per request, user space (echo64)", "", "epoll"),
     ], peers=("epoll", "libev", "moonport", "luv", "cqueues", "qt"), tool="callgrind"),
+    Row("connectinstructions", ["connect", "-c", "50"], [
+        Figure("instructions", "  connect, echo, close", "", "epoll"),
+    ], peers=("epoll", "libev", "moonport"), tool="callgrind"),
     local_row("local64", ["echo", "-c", "50", "-s", "64", "-n", "15000"], [
         Figure("cpu_ns", "Unix-domain socket: echo 64 bytes, 50 connections: CPU per request", "µs", "epoll",
                {"moonport": 1.12}, 1e-3),

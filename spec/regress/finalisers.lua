@@ -122,6 +122,8 @@ function M.make()
   add(moonport.SslSocket())
   add(moonport.LocalServer())
   add(moonport.LocalSocket())
+  add(moonport.UdpSocket())
+  add(moonport.Process())
   add(moonport.spawn(nothing))
   local server = add(moonport.TcpServer())
   function server.connection:readyRead() end
@@ -148,6 +150,20 @@ function M.make()
   visitor:setSocketOptions "AbstractNamespaceOption"
   visitor:setReceiveDescriptors(1)
   visitor:connectToServer(name)
+  local bound, sender = add(moonport.UdpSocket()), add(moonport.UdpSocket())
+  function bound.datagramReceived() end
+  bound:bind "127.0.0.1"
+  sender:connectToHost("127.0.0.1", math.max(bound:localPort(), 1))
+  sender:write "datagram"
+  add(moonport.Process()):start "cat"
+  add(moonport.Process()):start "true"
+  add(moonport.Process()):start "/nonexistent"
+  local semaphore, channel, condition = add(moonport.Semaphore(1)), add(moonport.Channel(1)), add(moonport.Condition())
+  add((semaphore:acquire(0)))
+  channel:send("value", 0)
+  for _, wait in ipairs {
+    function() semaphore:acquire() end, function() channel:send "another" end, function() condition:wait() end,
+  } do add(moonport.spawn(wait)) end
   add(moonport.Timer()):start(1)
   add(moonport.singleShot(60000, nothing))
   add(moonport.spawn(function() moonport.sleep(60000) end))
