@@ -5,6 +5,7 @@ import mmap
 import struct
 
 HEAD = struct.Struct("=IIIIiI")
+LAST = 12  # where the last call that fails stands
 CALLS = struct.Struct("=64I")
 NAME = 20
 SIZE = HEAD.size + CALLS.size + 64 * NAME
@@ -80,7 +81,7 @@ class Faults:
     """The shared file."""
 
     def __init__(self, path):
-        self.path = path
+        self.path, self.last = path, 0
         with open(path, "wb") as file:
             file.write(bytes(SIZE))
         with open(path, "r+b") as file:
@@ -88,10 +89,14 @@ class Faults:
 
     def arm(self, number=0, first=0, last=0, error=0):
         self.memory[:] = bytes(SIZE)
+        self.last = last
         HEAD.pack_into(self.memory, 0, 0, number, first, last, error, 0)
 
     def lift(self):
-        struct.pack_into("=I", self.memory, 12, 0)
+        struct.pack_into("=I", self.memory, LAST, 0)
+
+    def resume(self):
+        struct.pack_into("=I", self.memory, LAST, self.last)
 
     def failed(self):
         return HEAD.unpack_from(self.memory)[5]

@@ -381,12 +381,17 @@ class Run:
         return not self.report or self.report["accepted"] != self.report["disconnected"] + 1
 
     def stop(self):
-        self.lift()
+        """What hasn't failed yet may fail now."""
+        if not self.faults.failed():
+            self.faults.resume()
         self.child.send_signal(signal.SIGTERM)
         begin = time.monotonic()
         while self.child.returncode is None:
             self.site.pump(0.02)
-            if time.monotonic() - begin > self.options["patience"]:
+            passed = time.monotonic() - begin
+            if passed > MOMENT:
+                self.faults.lift()
+            if passed > self.options["patience"]:
                 raise Broken("hangs: stop")
 
     def judge(self):
