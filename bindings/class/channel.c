@@ -6,6 +6,7 @@
  */
 #include "class/channel.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "object/arguments.h"
@@ -136,6 +137,7 @@ static int take(lua_State *L, channel *self) {
     lua_rawgeti(L, -1, self->first);
     lua_pushnil(L);
     lua_rawseti(L, -3, self->first);
+    assert(self->count > 0);
     self->count--;
     self->first = self->count > 0 ? self->first + 1 : 1;
     binding_open_gate(&self->gate);

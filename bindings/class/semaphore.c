@@ -7,6 +7,8 @@
  */
 #include "class/semaphore.h"
 
+#include <assert.h>
+
 #include "object/class.h"
 #include "object/result.h"
 #include "object/surplus.h"
@@ -44,6 +46,7 @@ static semaphore *check_semaphore(lua_State *L, int parameters) {
 
 /* The stack of an acquire: 1 semaphore, 2 the time at which it is over, 3 token. */
 static int take(lua_State *L, semaphore *self) {
+    assert(self->free > 0);
     self->free--;
     ((token *)lua_touserdata(L, 3))->held = true;
     return 1;
@@ -114,6 +117,7 @@ static void give_back(lua_State *L) {
     if (!of->gate.object.loop)
         return; /* finalised before */
     of->free++;
+    assert(of->free <= of->total);
     binding_open_gate(&of->gate);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "run/wait.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "loop/reserve.h"
@@ -74,6 +75,7 @@ void binding_expire_waits(mp_object *object) {
 static int drive(lua_State *L, binding_state *state, binding_wait *wait, lua_KFunction k,
                  lua_KContext context) {
     binding_driver *driver = state->driver;
+    assert(!driver->looping && !wait->task);
     driver->looping = true;
     mp_loop_ref(state->loop);
     mp_loop_settle(state->loop); /* this may end the wait, without any further event */

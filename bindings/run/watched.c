@@ -6,6 +6,7 @@
  */
 #include "run/watched.h"
 
+#include <assert.h>
 #include <limits.h>
 
 #include "run/task.h"
@@ -64,6 +65,7 @@ static lua_State *go_in(binding_state *state, lua_State *co) {
 }
 
 static void go_out(binding_state *state, lua_State *co, lua_State *outer) {
+    assert(state->watch.thread == co);
     state->watch.thread = outer;
     if (state->watch.late)
         move_hook(&state->watch, co, outer);

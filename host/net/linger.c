@@ -5,6 +5,7 @@
  */
 #include "net/linger.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -33,6 +34,7 @@ struct mp_lingering {
 
 static void end(mp_lingering *lingering) {
     mp_network *network = lingering->network;
+    assert(lingering == (lingering->previous ? lingering->previous->next : network->lingering));
     ev_timer_stop(network->loop.ev, &lingering->tick);
     ev_io_stop(network->loop.ev, &lingering->watcher);
     if (lingering->previous)

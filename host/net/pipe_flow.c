@@ -5,6 +5,7 @@
  */
 #include "net/pipe_flow.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "data/buffer.h"
@@ -81,6 +82,7 @@ void mp_pipe_queue(mp_stream *to, const char *data, size_t size) {
 
 /* By sendmsg: send has one caller, and is a part of it. */
 static ssize_t send_bytes(mp_stream *to, const char *data, size_t size) {
+    assert(mp_stream_is_plain(to) && to->watcher.fd >= 0);
     struct iovec vector = {(void *)(uintptr_t)data, size};
     return mp_system_send_vectors(to->watcher.fd, &vector, 1, false);
 }
@@ -103,6 +105,7 @@ void mp_pipe_pass(mp_stream *to, const char *data, size_t size) {
 /* Empties the kernel's pipe. False: the stream takes no more now. */
 bool mp_pipe_pour(mp_pipe_side *from, mp_stream *to) {
     mp_kernel_pipe *kernel = from->out.kernel;
+    assert(!kernel || mp_stream_is_plain(to)); /* splice would send what no transport has seen */
     while (kernel && kernel->held > 0) {
         ssize_t n = mp_system_splice(kernel->fds[0], to->watcher.fd, kernel->held);
         if (n > 0) {
@@ -183,6 +186,7 @@ void mp_pipe_pump(mp_pipe_side *from) {
     mp_pipe *pipe = from->pipe;
     mp_stream *stream = from->stream, *to = mp_pipe_other_side(from)->stream;
     size_t moved = 0, n = 1;
+    assert(pipe->running);
     if (from->out.ended || !stream || stream->state != MP_STATE_CONNECTED ||
         (stream->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
         return;

@@ -5,6 +5,7 @@
  */
 #include "net/process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ static void finish(mp_process *process) {
     mp_object *object = &stream->object;
     mp_exit how = process->how;
     bool told = stream->flags & FLAG_FINISHED_TOLD;
+    assert(process->state == MP_PROCESS_IS_RUNNING && process->exited);
+    assert(mp_stream_network(stream)->processes > 0);
     mp_delay_stop(&process->pipes->grace, object->loop);
     ev_io_stop(object->loop->ev, &process->pipes->exit);
     mp_system_reap(stream->watcher.fd);
@@ -66,6 +69,7 @@ static bool is_killed(const mp_process *process) {
 static void on_grace(mp_delay *delay) {
     mp_process *process = MP_CONTAINER(delay, mp_process_pipes, grace)->process;
     mp_object *object = &process->tcp.stream.object;
+    assert(process->exited);
     if (mp_process_is_unread(process) && !is_killed(process)) {
         mp_delay_start(delay, object->loop, GRACE, on_grace);
         return;
@@ -104,6 +108,7 @@ static void on_exit_event(struct ev_loop *ev, ev_io *watcher, int revents) {
 
 static void run(mp_process *process) {
     mp_stream *stream = &process->tcp.stream;
+    assert(process->state == MP_PROCESS_STARTING && stream->watcher.fd >= 0);
     process->state = MP_PROCESS_IS_RUNNING;
     mp_object_emit(&stream->object, MP_SIGNAL_PROCESS_STATE, MP_PROCESS_IS_RUNNING);
     mp_object_emit(&stream->object, MP_SIGNAL_STARTED, 0);
@@ -294,6 +299,7 @@ void mp_process_signal(mp_process *process, int number, bool group) {
 int mp_process_set_channel(mp_process *process, enum mp_process_channel channel) {
     mp_stream *stream = &process->tcp.stream;
     mp_channel *old = &process->pipes->channels[process->current], *new = &process->pipes->channels[channel];
+    assert(channel < MP_CHANNELS);
     if (old == new)
         return 0;
     if (stream->flags & FLAG_TRANSACTION || stream->open_mode & MP_MOVED)
@@ -316,6 +322,7 @@ int mp_process_set_channel(mp_process *process, enum mp_process_channel channel)
 
 void mp_process_close_channel(mp_process *process, enum mp_process_channel channel) {
     mp_stream *stream = &process->tcp.stream;
+    assert(channel < MP_CHANNELS);
     process->pipes->channels[channel].dropped = true;
     if (channel == process->current) {
         if (stream->flags & FLAG_ARRIVED)

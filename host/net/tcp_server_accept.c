@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "loop/reserve.h"
@@ -178,6 +179,7 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
 
 void mp_tcp_server_admit_at_once(mp_tcp_server *server, mp_stream *stream, int fd) {
     mp_listener *listener = server->listener;
+    assert(fd >= 0 && stream->state == MP_STATE_UNCONNECTED);
     mp_listener_add(listener, stream);
     mp_stream_accepted(stream, listener, fd);
     /* Data that the client has already sent is received after the handlers below, without another wait in the

@@ -6,22 +6,20 @@
  */
 #include <ares.h>
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/hash.h"
 #include "resolver/query.h"
 
 /* RFC 1035, 2.3.4 as text: the longest name without its final dot, and the longest label. */
 enum { NAME_MAX_LENGTH = 253, LABEL_MAX_LENGTH = 63 };
 
-/* FNV-1a. */
 static uint32_t hash_of(const char *name) {
-    uint32_t hash = 2166136261u;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return hash;
+    return (uint32_t)mp_hash_text(MP_HASH_START, name, strlen(name));
 }
 
 mp_query *mp_query_new(mp_resolver *resolver, const char *folded, enum mp_protocol family) {
@@ -39,6 +37,7 @@ mp_query *mp_query_new(mp_resolver *resolver, const char *folded, enum mp_protoc
 }
 
 void mp_query_release(mp_query *query) {
+    assert(query->references > 0);
     if (--query->references > 0)
         return;
     free(query->addresses);
@@ -168,6 +167,7 @@ mp_query *mp_query_table_find(mp_query_table *table, const char *folded, enum mp
 
 void mp_query_table_add(mp_query_table *table, mp_query *query, mp_ring *queued) {
     mp_query **bucket = bucket_of(table, query->hash);
+    assert(query->state == MP_QUERY_LOOSE && query->references > 0);
     query->chain = *bucket;
     *bucket = query;
     query->state = MP_QUERY_QUEUED;
@@ -176,6 +176,7 @@ void mp_query_table_add(mp_query_table *table, mp_query *query, mp_ring *queued)
 }
 
 void mp_query_table_keep(mp_query_table *table, mp_query *query, int64_t due) {
+    assert(query->state == MP_QUERY_QUEUED || query->state == MP_QUERY_ASKED);
     query->state = MP_QUERY_KEPT;
     query->due = due;
     mp_ring_remove(&query->age);
