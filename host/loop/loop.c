@@ -5,6 +5,7 @@
  */
 #include "loop/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -17,8 +18,8 @@
    get a turn. */
 #define SETTLE_BUDGET 256
 
-/* The time of one turn in so many is measured. */
-#define MEASURED 32
+/* One turn in so many counts for the lag. */
+#define COUNTED 32
 
 static double read_clock(clockid_t clock) {
     struct timespec now;
@@ -74,11 +75,31 @@ static void on_again(struct ev_loop *ev, ev_idle *watcher, int revents) {
 static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
-    if (++loop->iterations % MEASURED == 0)
-        mp_lag_note(&loop->lag, mp_loop_turn_time(loop),
-                    read_clock(CLOCK_REALTIME) - mp_loop_turn_time(loop));
+    loop->iterations++;
+    loop->turned = ev_now(ev);
     if (loop->alive == 0 && loop->queue.count == 0)
         ev_break(ev, EVBREAK_ALL);
+}
+
+void mp_loop_update_time(mp_loop *loop) {
+    double before = ev_now(loop->ev);
+    ev_now_update(loop->ev);
+    loop->updated += ev_now(loop->ev) - before;
+}
+
+/* The turn is over. libev read the clock behind the last wait, and again just now unless it will not wait. So
+   each turn can be measured, and nobody reads a clock for it. */
+static void before_wait(struct ev_loop *ev) {
+    mp_loop *loop = ev_userdata(ev);
+    double now = ev_now(ev);
+    if (now == loop->turned)
+        now = read_clock(CLOCK_REALTIME) / 1e3;
+    double took = (now - loop->turned + loop->updated) * 1e3;
+    loop->updated = 0;
+    if (took > loop->lag.longest[0])
+        mp_lag_note_longest(&loop->lag, now * 1e3, took);
+    if (loop->iterations % COUNTED == 0)
+        mp_lag_note(&loop->lag, now * 1e3, took);
 }
 
 /* --- life ----------------------------------------------------------------------------------------------- */
@@ -129,6 +150,7 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
         return -ENOMEM;
     }
     ev_set_userdata(loop->ev, loop);
+    ev_set_loop_release_cb(loop->ev, before_wait, NULL);
     ev_idle_init(&loop->again, on_again);
     loop->again.data = loop;
     for (int i = 0; i < MP_CHORE_TIMES; i++) {
@@ -153,6 +175,7 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
 }
 
 void mp_loop_destroy(mp_loop *loop) {
+    assert(loop->objects == 0 && !loop->settling);
     ev_idle_stop(loop->ev, &loop->again);
     for (int i = 0; i < MP_CHORE_TIMES; i++)
         ev_idle_stop(loop->ev, &loop->chores[i].watcher);
@@ -166,6 +189,7 @@ void mp_loop_destroy(mp_loop *loop) {
 
 void mp_loop_run(mp_loop *loop) {
     mp_loop_settle(loop);
+    ev_now_update(loop->ev); /* what ran before is no turn */
     ev_run(loop->ev, 0);
 }
 

@@ -62,6 +62,8 @@ struct mp_loop {
     enum mp_log_level log_level;
     size_t alive; /* held objects and the owner's tasks: at 0 the loop ends */
     uint64_t iterations;
+    double turned;    /* libev's time at the end of the turn: seconds, */
+    double updated;   /* of which the turn itself moved it on by so many */
     uint64_t objects; /* servers, sockets and timers that exist now */
     uint64_t trim_at; /* the number of objects at which memory is returned next */
     mp_queue queue;
@@ -83,6 +85,9 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
 
 /* Ends it; every object must have been destroyed before. */
 void mp_loop_destroy(mp_loop *loop);
+
+/* Sets libev's time, from which timers count, to now. */
+void mp_loop_update_time(mp_loop *loop);
 
 /* Runs until nothing is alive or mp_loop_stop is called. First delivers what is queued. */
 void mp_loop_run(mp_loop *loop);

@@ -43,7 +43,7 @@ void mp_timer_destroy(mp_timer *timer) {
 void mp_timer_start(mp_timer *timer) {
     struct ev_loop *ev = timer->object.loop->ev;
     ev_timer_stop(ev, &timer->watcher);
-    ev_now_update(ev);
+    mp_loop_update_time(timer->object.loop);
     ev_timer_set(&timer->watcher, timer->interval / 1000.0, timer->interval / 1000.0);
     ev_timer_start(ev, &timer->watcher);
 }
@@ -85,7 +85,7 @@ static void on_delay(struct ev_loop *ev, ev_timer *watcher, int revents) {
 }
 
 void mp_delay_start(mp_delay *delay, mp_loop *loop, double msec, void (*over)(mp_delay *delay)) {
-    ev_now_update(loop->ev);
+    mp_loop_update_time(loop);
     ev_timer_init(&delay->watcher, on_delay, msec / 1000.0, 0.);
     ev_set_priority(&delay->watcher, MP_PRIORITY_DELAY);
     delay->watcher.data = loop;

@@ -179,7 +179,7 @@ int mp_connector_new(mp_stream *stream, mp_network *network, const mp_connector_
 
 int mp_connector_start(mp_connector *connector, const char *host, enum mp_protocol protocol) {
     mp_address address;
-    ev_now_update(ev_of(connector));
+    mp_loop_update_time(&connector->network->loop);
     ev_timer_start(ev_of(connector), &connector->deadline);
     if (mp_address_parse(&address, host, strlen(host)) < 0)
         return look_up(connector, host, protocol);
@@ -194,7 +194,7 @@ int mp_connector_start_local(mp_connector *connector, const mp_local_name *name)
                                             &connector->race.options, local_over, connector);
     if (!connector->local)
         return -ENOMEM;
-    ev_now_update(ev_of(connector));
+    mp_loop_update_time(&connector->network->loop);
     ev_timer_start(ev_of(connector), &connector->deadline);
     connector->stage = FOUND;
     return 0;

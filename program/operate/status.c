@@ -22,11 +22,12 @@ static void add_connections(program_json *out, const mp_network *network) {
     program_json_close(out);
 }
 
-static void add_lag(program_json *out, const mp_lag *lag) {
+static void add_lag(program_json *out, mp_lag *lag, double now) {
+    mp_lag_turn_over(lag, now);
     program_json_open(out, "lag");
     program_json_number(out, "p50", mp_lag_quantile(lag, 0.5));
     program_json_number(out, "p99", mp_lag_quantile(lag, 0.99));
-    program_json_number(out, "longest", mp_lag_quantile(lag, 1));
+    program_json_number(out, "longest", mp_lag_longest(lag));
     program_json_close(out);
 }
 
@@ -74,7 +75,7 @@ static void begin(program_visitor *visitor) {
     program_json_integer(out, "peerErrors", (int64_t)state->tasks->peer_errors);
     program_json_integer(out, "tasks", state->tasks->count);
     program_json_integer(out, "processes", network->processes);
-    add_lag(out, &state->loop->lag);
+    add_lag(out, &state->loop->lag, mp_loop_turn_time(state->loop));
     add_system(out, state->L);
     add_reload(out, &self->reload.report);
     program_json_string(out, "logLevel", mp_log_level_name(state->loop->log_level));
