@@ -1,16 +1,16 @@
--- How the answers of commands look: a function for each, which gets the objects of the answer and the options. It may
--- return nil, why and the exit status.
+-- How the answers of commands look: `shows` has a function for each, which gets the objects of the answer and the
+-- options; `chooses` says which objects are wanted.
 -- SPDX-License-Identifier: MIT
 
 local show = require "ctl.show"
 
-local commands = {}
+local shows, chooses = {}, {}
 
 local safe, bytes, duration = show.safe, show.bytes, show.duration
 
 -- status ----------------------------------------------------------------------------------------------------
 
-function commands.status(objects)
+function shows.status(objects)
   local s = objects[1]
   local traffic, lag, reload = s.connections, s.lag, s.reload
   local limit = s.descriptors.limit < 0 and "no limit" or ("of %d"):format(s.descriptors.limit)
@@ -20,10 +20,10 @@ function commands.status(objects)
     { "up", ("%s, generation %d%s"):format(duration(s.uptime), s.generation, s.draining and ", draining" or "") },
     { "connections", ("%d open, %d accepted, %d made"):format(traffic.open, traffic.accepted, traffic.connected) },
     { "traffic", ("%s read, %s sent"):format(bytes(traffic.bytesRead), bytes(traffic.bytesSent)) },
-    { "handlers", ("%d calls of this generation, %d waiting"):format(s.calls, s.tasks) },
+    { "handlers", ("%d calls of generation %d, %d waiting"):format(s.calls, s.generation, s.tasks) },
     { "errors", ("%d of handlers, %d of peers"):format(s.errors, s.peerErrors) },
-    { "lag", ("%s half of the turns, %s 99 of 100, %s the longest that was measured"):format(duration(lag.p50 / 1e3),
-      duration(lag.p99 / 1e3), duration(lag.longest / 1e3)) },
+    { "lag", ("%s the longest turn, %s 99 of 100, %s half of them"):format(duration(lag.longest / 1e3),
+      duration(lag.p99 / 1e3), duration(lag.p50 / 1e3)) },
     { "processor", ("%s, %.1f %% of the time"):format(duration(s.processor),
       100 * s.processor / math.max(s.uptime, 1e-3)) },
     { "memory", ("%s resident, %s of it Lua's"):format(bytes(s.memory.resident), bytes(s.memory.lua)) },
@@ -50,26 +50,20 @@ local function peer(object)
   return object.peerProcess and ("process %d of user %d"):format(object.peerProcess, object.peerUser) or "-"
 end
 
-local sorts = { id = false, age = true, idle = true, unread = true, unsent = true, read = true, sent = true }
+function chooses.connections(object, options)
+  local text = table.concat({ object.id, object.server or "", peer(object), object.state, fields(object) }, " ")
+  return (not options[1] or text:find(options[1], 1, true))
+    and (not options.server or (object.server or ""):match ":(%d+)$" == options.server)
+end
 
-function commands.connections(objects, options)
-  local key = options.sort or "id"
-  if sorts[key] == nil then return nil, "--sort needs id, age, idle, unread, unsent, read or sent", 2 end
-  local chosen, rows = {}, {}
-  for _, object in ipairs(objects) do
-    local text = table.concat({ object.id, object.server or "", peer(object), object.state, fields(object) }, " ")
-    local fits = not options[1] or text:find(options[1], 1, true)
-    if fits and (not options.server or (object.server or ""):find(options.server .. "$")) then
-      chosen[#chosen + 1] = object
-    end
-  end
-  table.sort(chosen, function(a, b)
+function shows.connections(objects, options)
+  local key, rows = options.sort or "id", {}
+  table.sort(objects, function(a, b)
     local x, y = a[key] or -1, b[key] or -1
-    if x ~= y and sorts[key] then return x > y end
-    if x ~= y then return x < y end
+    if x ~= y and key ~= "id" then return x > y end
     return a.id < b.id
   end)
-  for i, o in ipairs(chosen) do
+  for i, o in ipairs(objects) do
     rows[i] = { tostring(o.id), o.server or "(outgoing)", peer(o), o.age and duration(o.age) or "-",
       o.idle and duration(o.idle) or "-", (o.state:gsub("State$", "")), bytes(o.unread), bytes(o.unsent), bytes(o.read),
       bytes(o.sent), tostring(o.generation or "-"), fields(o) }
@@ -81,7 +75,7 @@ end
 
 -- handlers, waits, errors -------------------------------------------------------------------------------------
 
-function commands.handlers(objects, options)
+function shows.handlers(objects, options)
   table.sort(objects, function(a, b) return a.calls > b.calls end)
   local rows = {}
   for i, o in ipairs(objects) do
@@ -92,18 +86,19 @@ function commands.handlers(objects, options)
   return true
 end
 
-function commands.waits(objects, options)
+function shows.waits(objects, options)
   table.sort(objects, function(a, b) return a.since > b.since end)
   local rows = {}
   for i, o in ipairs(objects) do
+    local awaited = safe(o.waitsFor or o.of or "-") .. (o.awaited and (", id %d"):format(o.awaited) or "")
     rows[i] = { o.line == "" and "-" or safe(o.line), safe(o.call or "-"), duration(o.since), o.task,
-      tostring(o.connection or "-"), tostring(o.generation or "-"), safe(o.waitsFor or o.of or "-") }
+      tostring(o.connection or "-"), tostring(o.generation or "-"), awaited }
   end
   show.rows({ "line", "waits in", ">since", "handler", ">connection", ">gen", "of" }, rows, options.columns)
   return true
 end
 
-function commands.errors(objects)
+function shows.errors(objects)
   table.sort(objects, function(a, b) return a.last > b.last end)
   for _, o in ipairs(objects) do
     print(("%s  %d time%s since %s, generation %d"):format(show.time(o.last), o.count, o.count == 1 and "" or "s",
@@ -116,15 +111,15 @@ end
 
 -- what changes something --------------------------------------------------------------------------------------
 
-function commands.reload(objects)
+function shows.reload(objects)
   print(("generation %d, in %.1f ms"):format(objects[1].generation, objects[1].duration))
   return true
 end
 
-commands.rollback = commands.reload
+shows.rollback = shows.reload
 
 local function done() return true end
 
-commands.drain, commands.stop, commands.close, commands.log = done, done, done, done
+shows.drain, shows.stop, shows.close, shows.log = done, done, done, done
 
-return commands
+return { shows = shows, chooses = chooses }

@@ -17,14 +17,15 @@ end
 return function(client, options)
   local terminal = host.isTerminal(0) and host.isTerminal(1)
   local timeout = math.tointeger(tonumber(options.timeout or 5000))
-  if not timeout or timeout < 1 then return nil, "--timeout needs milliseconds", 2 end
   local read = terminal and host.lineReader(function(text) return complete(client, text) end)
     or function() return io.read() end
-  if terminal then print(("moonport %s, process %d; ends with Ctrl-D"):format(host.version, client.pid)) end
+  if terminal then
+    print(("moonport %s, process %d: Lua in the running service; Ctrl-D leaves"):format(host.version, client.pid))
+  end
   local text, status = "", true
   while true do
     local line = read(text == "" and "> " or ">> ")
-    if not line then break end
+    if not line or terminal and text == "" and (line == "exit" or line == "quit") then break end
     text = text == "" and line or text .. "\n" .. line
     local incomplete = false
     local ok, why = client:ask(("eval %d %d\n%s"):format(timeout, #text, text), function(object)

@@ -4,37 +4,24 @@
 local host = require "ctl.host"
 local commands = require "ctl.commands"
 local console = require "ctl.console"
+local help = require "ctl.help"
 local show = require "ctl.show"
 local target = require "ctl.target"
 
-local help = [[
-usage: moonport ctl [PID|NAME|PATH] COMMAND [options]
-
-Asks a running moonport of this user, or of any user as root. PID is the number
-of its process, NAME that of its unit (moonport@NAME), PATH its control socket.
-Without one of these the only program is asked; of several, it lists them.
-commands:
-  status             how it is: traffic, errors, lag, memory, last reload
-  connections [TEXT] who is connected; --sort FIELD, --server PORT
-  handlers           which handlers are called, and how often they fail
-  waits              where handlers and tasks wait, and since when
-  errors             the last 50 different errors, with their tracebacks
-  console            Lua in the running service; --timeout MS an entry (5000)
-  reload             load the script again, and say how it went
-  rollback           go back to the code before the last reload
-  drain              close the listeners, stop when the last connection ends
-  stop               stop as by SIGTERM
-  close ID           close a connection
-  log LEVEL          debug, info, warning, error or none
-options:
-  --json             print the answer as JSON, a line for each thing
-  --help             print this
-exit status: 0 done, 1 the program says no or can't be asked, 2 wrong usage
-]]
-
-local arguments = { close = "ID", log = "LEVEL" }
-local with_value = { sort = true, server = true, timeout = true }
-local plain = { json = true }
+-- The arguments of commands, and whether they are needed; and their options, of which those with a name need a value.
+local levels = { debug = true, info = true, warning = true, error = true, none = true }
+local sorts = { id = true, age = true, idle = true, unread = true, unsent = true, read = true, sent = true }
+local function isNumber(text) return text:find "^%d+$" end
+local arguments = {
+  connections = { "TEXT" },
+  close = { "ID", needed = isNumber, what = "the id of a connection" },
+  log = { "LEVEL", needed = function(text) return levels[text] end, what = "debug, info, warning, error or none" },
+}
+local known = {
+  sort = { "connections", function(text) return sorts[text] end, "id, age, idle, unread, unsent, read or sent" },
+  server = { "connections", isNumber, "the port of a server" },
+  timeout = { "console", function(text) return isNumber(text) and tonumber(text) > 0 end, "milliseconds" },
+}
 
 local function misused(why)
   io.stderr:write("moonport ctl: ", why, " (see moonport ctl --help)\n")
@@ -53,15 +40,15 @@ local function parse(words)
     local name, value = words[i]:match "^%-%-([^=]+)=?(.*)"
     if name == "help" or words[i] == "-h" then
       options.help = true
-    elseif name and with_value[name] then
+    elseif name and known[name] then
       if value == "" then
         i = i + 1
         value = words[i]
       end
-      if not value then return nil, "--" .. name .. " needs a value" end
+      if not value or not known[name][2](value) then return nil, ("--%s needs %s"):format(name, known[name][3]) end
       options[name] = value
-    elseif name and plain[name] then
-      options[name] = true
+    elseif name == "json" then
+      options.json = true
     elseif words[i]:find "^%-" then
       return nil, words[i] .. ": unknown option"
     else
@@ -72,14 +59,14 @@ local function parse(words)
   return rest, options
 end
 
-local function list(programs)
+local function list(programs, file)
   local rows = {}
   for i, client in ipairs(programs) do
     local script, uptime = "?", 0
     client:ask("status\n", function(s) script, uptime = s.script, s.uptime end)
     rows[i] = { tostring(client.pid), show.safe(script), show.duration(uptime), client.path }
   end
-  show.rows({ ">pid", "script", ">up", "socket" }, rows, host.columns())
+  show.rows({ ">pid", "script", ">up", "socket" }, rows, host.columns(), file)
 end
 
 -- The programs that can be asked, or nil and the exit status.
@@ -100,48 +87,59 @@ local function find(name)
   if not programs then return nil, status end
   if #programs == 1 then return programs[1] end
   io.stderr:write "moonport ctl: which one?\n"
-  list(programs)
+  list(programs, io.stderr)
   return nil, 1
 end
 
 -- Asks, and shows the answer; as JSON while it comes. -> true | nil, why, exit status
 local function ask(client, options, command)
-  local line = table.concat({ command, arguments[command] and options[1] or nil }, " ") .. "\n"
-  if options.json then return client:ask(line, function(_, text) print(text) end) end
+  local argument = arguments[command] and arguments[command].needed and options[1] or nil
+  local line, chosen = table.concat({ command, argument }, " ") .. "\n", commands.chooses[command]
   local objects = {}
-  local ok, why = client:ask(line, function(object) objects[#objects + 1] = object end)
+  local ok, why = client:ask(line, function(object, text)
+    if chosen and not chosen(object, options) then return end
+    if options.json then print(text) else objects[#objects + 1] = object end
+  end)
   if not ok then return nil, why end
-  return commands[command](objects, options)
+  return options.json or commands.shows[command](objects, options)
+end
+
+-- What is wrong with the words for a command, or nil.
+local function mistake(command, rest, options)
+  local wanted = arguments[command]
+  if wanted and wanted.needed and not rest[1] then return ("%s needs %s"):format(command, wanted[1]) end
+  if #rest > (wanted and 1 or 0) then return rest[#rest] .. ": too many arguments" end
+  if wanted and wanted.needed and not wanted.needed(rest[1]) then return command .. " needs " .. wanted.what end
+  for name, option in pairs(known) do
+    if options[name] and option[1] ~= command then return ("--%s is an option of %s"):format(name, option[1]) end
+  end
+  if options.json and command == "console" then return "--json is no option of console" end
 end
 
 local function run(words)
   local rest, options = parse(words)
   if not rest then return misused(options) end
+  local name = rest[1] and not help.of[rest[1]] and table.remove(rest, 1) or nil
+  local command = table.remove(rest, 1)
   if options.help then
-    io.write(help)
+    io.write(help.of[command] or help.all)
     return 0
   end
-  local name = rest[1] and not commands[rest[1]] and rest[1] ~= "console" and table.remove(rest, 1) or nil
-  local command = table.remove(rest, 1)
   if not command and not name then
     local programs, status = all()
-    if programs then list(programs) end
+    if programs then list(programs, io.stdout) end
     return status or 0
   end
-  if not command then return misused(name .. ": there is no such command") end
-  if not commands[command] and command ~= "console" then return misused(command .. ": there is no such command") end
-  local wanted = arguments[command]
-  if wanted and not rest[1] then return misused(command .. " needs " .. wanted) end
-  local most = (wanted or command == "connections") and 1 or 0
-  if #rest > most then return misused(rest[#rest] .. ": too many arguments") end
-  if wanted and not rest[1]:find "^%w+$" then return misused(command .. " needs " .. wanted) end
+  if not command then return misused(name .. ": there is no such command, or a command is missing behind it") end
+  if not help.of[command] then return misused(command .. ": there is no such command") end
+  local wrong = mistake(command, rest, options)
+  if wrong then return misused(wrong) end
   options[1] = rest[1]
   options.columns = host.isTerminal(1) and math.max(host.columns() or 80, 40) or nil
   local client, status = find(name)
   if not client then return status end
-  local ok, why, code = (command == "console" and console or ask)(client, options, command)
+  local ok, why = (command == "console" and console or ask)(client, options, command)
   if ok then return 0 end
-  if code == 2 then return misused(why) end
   return why and failed(why) or 1
 end
 

@@ -37,11 +37,12 @@ function show.time(seconds) return os.date("%Y-%m-%d %H:%M:%S", seconds // 1 | 0
 
 local function width(text) return utf8.len(text) or #text end
 
---- Rows of texts below their heads. `columns`: the terminal's width, or nil for lines of fields between tabs. A head
---- that begins with ">" is of numbers, which stand on the right.
-function show.rows(heads, rows, columns)
+--- Rows of texts below their heads, into a file (stdout). `columns`: the terminal's width, or nil for lines of fields
+--- between tabs. A head that begins with ">" is of numbers, which stand on the right.
+function show.rows(heads, rows, columns, file)
+  file = file or io.stdout
   if not columns then
-    for _, row in ipairs(rows) do print(table.concat(row, "\t")) end
+    for _, row in ipairs(rows) do file:write(table.concat(row, "\t"), "\n") end
     return
   end
   local widths, names = {}, {}
@@ -60,7 +61,7 @@ function show.rows(heads, rows, columns)
     end
     local whole = table.concat(parts, "  ")
     local last = utf8.offset(whole, columns + 1)
-    print(last and whole:sub(1, last - 1) or whole)
+    file:write(last and whole:sub(1, last - 1) or whole, "\n")
   end
   line(names)
   for _, row in ipairs(rows) do line(row) end

@@ -31,6 +31,8 @@ local function connect(path)
   local ok, message, code = socket:waitForConnected(5000)
   if not ok then
     if code == "SocketAccessError" then message = "it belongs to another user" end
+    if code == "HostNotFoundError" then message = "there is no such socket" end
+    if code == "ConnectionRefusedError" then message = "no program listens there any more" end
     return nil, message, code
   end
   local peer = assert(socket:peerCredentials())
@@ -64,7 +66,10 @@ function target.find(name)
     return nil, ("no program %s of this user has a control socket"):format(name)
   end
   local path = name:find "/" and name or "/run/moonport/" .. name .. "/control"
-  local client, why = connect(path)
+  local client, why, code = connect(path)
+  if code == "HostNotFoundError" and path ~= name then
+    return nil, ("%s: there is no such service, for there is no %s"):format(name, path)
+  end
   return client, why and path .. ": " .. why
 end
 

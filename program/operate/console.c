@@ -60,7 +60,7 @@ static void on_hook(lua_State *L, lua_Debug *where) {
         task->sliced = task->co == L;
         lua_yield(L, 0);
     } else if (entry->late) {
-        luaL_error(L, "the console's entry took too long");
+        luaL_error(L, "the entry took longer than --timeout");
     }
 }
 
@@ -145,7 +145,7 @@ static void ended(binding_task *task, int status, int count) {
     if (status == LUA_OK && count > 0)
         add_values(entry, task->co, count);
     if (!entry->told)
-        program_end_answer(entry->visitor, entry->late        ? "the entry took too long, and was ended"
+        program_end_answer(entry->visitor, entry->late ? "the entry took longer than --timeout, and was ended"
                                            : status == LUA_OK ? NULL
                                                               : "the entry was ended");
     program_send_soon(entry->visitor);

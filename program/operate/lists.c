@@ -178,6 +178,8 @@ static void look_for_waits(program_visitor *visitor, program_found found) {
     const mp_object *awaited = task->wait.object;
     if (awaited && awaited != task->on)
         add_text(out, state->L, "waitsFor", awaited);
+    if (awaited && mp_kind_is(awaited->behaviour->kind, MP_TCP_SOCKET))
+        program_json_integer(out, "awaited", mp_stream_number((const mp_stream *)awaited));
     const mp_object *connection = task->on ? task->on : awaited;
     if (connection && mp_kind_is(connection->behaviour->kind, MP_TCP_SOCKET))
         program_json_integer(out, "connection", mp_stream_number((const mp_stream *)connection));

@@ -23,6 +23,19 @@ describe("moonport ctl", function()
     end
   end)
 
+  it("explains each command in as many columns", function()
+    local _, all = ctl "--help"
+    local commands = 0
+    for name in all:gmatch "\n  (%l+) " do
+      local status, out = ctl(name, "--help")
+      assert.equal(0, status)
+      assert.matches("^moonport ctl %[PROGRAM%] " .. name .. "[%s\n]", out)
+      for line in out:gmatch "[^\n]+" do assert.is_true(#line <= 80, line) end
+      commands = commands + 1
+    end
+    assert.equal(12, commands)
+  end)
+
   it("asks by a path or by the number of the process", function()
     local program, _, path = control.start(control.echo)
     local status, out = ctl(path, "status")
@@ -54,6 +67,12 @@ describe("moonport ctl", function()
     _, out = ctl(path, "connections", "--sort=sent", "--server", tostring(port))
     assert.matches("^2\t", out)
     _, out = ctl(path, "connections", "no such text")
+    assert.equal("", out)
+    for _, chosen in ipairs { { tostring(first:port()) }, { "--server", tostring(port) } } do
+      _, out = ctl(path, "connections", "--json", table.unpack(chosen))
+      assert.equal(#chosen, select(2, out:gsub("\n", "")))
+    end
+    _, out = ctl(path, "connections", "--json", "--server", tostring(port):sub(2))
     assert.equal("", out)
   end)
 
@@ -95,6 +114,55 @@ describe("moonport ctl", function()
     assert.matches("\tsleep\t[%w.]+\ttask\t", out)
   end)
 
+  it("names the connection that a handler waits for, so that it can be closed", function()
+    local _, _, path, port = control.start [[
+      local moonport = require "moonport"
+      local silent, server = moonport.TcpServer(), moonport.TcpServer()
+      function silent.connection:readyRead() end
+      assert(silent:listen "127.0.0.1")
+      function server.connection:readyRead()
+        local upstream = moonport.TcpSocket()
+        upstream:connectToHost("127.0.0.1", silent:serverPort())
+        upstream:waitForReadyRead(-1)
+        self:write "over"
+      end
+      assert(server:listen "127.0.0.1")
+      moonport.log.info("listening on %d", server:serverPort())
+    ]]
+    local person = helper.connect(port)
+    person:send "x"
+    local wait = helper.eventually(function()
+      local _, out = ctl(path, "waits", "--json")
+      return out ~= "" and cjson.decode(out).awaited and cjson.decode(out)
+    end)
+    assert.not_equal(wait.connection, wait.awaited)
+    local _, out = ctl(path, "waits")
+    assert.matches((", id %d\n$"):format(wait.awaited), out)
+    assert.equal(0, (ctl(path, "close", ("%d"):format(wait.awaited))))
+    assert.equal("over", person:receive(4))
+  end)
+
+  it("knows the longest turn exactly, also if it was one of thousands", function()
+    local _, _, path, port = control.start [[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      function server.connection:readyRead()
+        local began = moonport.now()
+        if self:readAll() == "long" then repeat until moonport.now() - began >= 60 end
+        self:write "x"
+      end
+      assert(server:listen "127.0.0.1")
+      moonport.log.info("listening on %d", server:serverPort())
+    ]]
+    local person = helper.connect(port)
+    for i = 1, 200 do
+      person:send(i == 77 and "long" or "short")
+      assert.equal("x", person:receive(1))
+    end
+    local _, out = ctl(path, "status", "--json")
+    assert.is_true(cjson.decode(out).lag.longest >= 60, out)
+  end)
+
   it("reloads, and prints a mistake", function()
     local _, _, path, _, script = control.start(control.echo)
     local status, out = ctl(path, "reload")
@@ -130,11 +198,17 @@ describe("moonport ctl", function()
       { { path, "status", "more" }, 2, "more: too many arguments" },
       { { path, "close" }, 2, "close needs ID" },
       { { path, "close", "7" }, 1, "there is no such connection" },
-      { { path, "log", "loud" }, 1, "needs debug, info, warning, error or none" },
+      { { path, "close", "abc" }, 2, "close needs the id of a connection" },
+      { { path, "log", "loud" }, 2, "log needs debug, info, warning, error or none" },
       { { path, "connections", "--sort", "age2" }, 2, "--sort needs id, age" },
-      { { nobody .. "/none", "status" }, 1, "There is no such socket" },
+      { { path, "connections", "--server", "x" }, 2, "--server needs the port of a server" },
+      { { path, "waits", "--sort", "age" }, 2, "--sort is an option of connections" },
+      { { path, "console", "--timeout", "0" }, 2, "--timeout needs milliseconds" },
+      { { path, "console", "--json" }, 2, "--json is no option of console" },
+      { { path }, 2, "a command is missing" },
+      { { nobody .. "/none", "status" }, 1, nobody .. "/none: there is no such socket" },
       { { "999999999", "status" }, 1, "no program 999999999" },
-      { { "nosuchunit", "status" }, 1, "/run/moonport/nosuchunit/control" },
+      { { "nosuchunit", "status" }, 1, "nosuchunit: there is no such service" },
     } do
       local status, out, err = ctl(table.unpack(case[1]))
       assert.same({ case[2], "" }, { status, out })
