@@ -100,9 +100,9 @@ def build_objects():
     if os.path.exists(cache):
         with open(cache) as text:
             built_from = re.search(r"^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)", text.read(), re.M)
-        if not built_from or os.path.realpath(built_from[1]) != root:
-            fresh = ["--fresh"]  # CMake refuses the folder of a checkout that has been copied or moved
-    run("cmake", "-S", root, "-B", build, "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *fresh)
+        if not built_from or os.path.realpath(built_from[1]) != root or not os.path.exists(f"{build}/build.ninja"):
+            fresh = ["--fresh"]  # CMake refuses the folder of a checkout that was copied or moved, or of another tool
+    run("cmake", "-G", "Ninja", "-S", root, "-B", build, "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *fresh)
     run("cmake", "--build", build, "--parallel", str(os.cpu_count()))
     with open(f"{build}/compile_commands.json") as commands:
         return {in_tree(one["file"]): f"{build}/" + re.search(r" -o (\S+)", one["command"])[1]
