@@ -84,17 +84,21 @@ function M.functions()
   return found
 end
 
---- Calls all functions, and all methods of each object on that object and on all others, also of other
---- classes.
+--- Calls all functions, all methods of each object on that object, and each method on all objects, also of
+--- other classes.
 function M.callAll(objects)
+  local called = {}
   for name, f in pairs(M.functions()) do try(name, f) end
   local strangers = { 1, "text", {}, nothing, io.stdout, coroutine.create(nothing) }
   for _, object in pairs(objects) do
     for name, f in pairs(M.methods(object)) do
       try(name, f, object)
-      for _, self in pairs(objects) do try(name, f, self, 7) end
-      for _, self in ipairs(strangers) do pcall(f, self) pcall(f, self, self) end
-      pcall(f)
+      if not called[f] then
+        called[f] = true
+        for _, self in pairs(objects) do try(name, f, self, 7) end
+        for _, self in ipairs(strangers) do pcall(f, self) pcall(f, self, self) end
+        pcall(f)
+      end
     end
     pcall(function() object.readyRead = nothing end)
     pcall(function() object.connection = {} end)
