@@ -20,13 +20,14 @@ describe("A handler of moonport.http", function()
   after_each(web.clean)
 
   it("answers with a status alone, headers, repeated fields, long strings", function()
-    local _, port = web.server [[
+    local program, port = web.server([[
       if request.path == "/204" then return 204 end
       if request.path == "/none" then return 200 end
       if request.path == "/list" then return 200, { ["Set-Cookie"] = { "a=1", "b=2" }, N = 5 }, "x" end
       return 200, nil, ("x"):rep(3000000)
-    ]]
+    ]], nil, nil, { "--log-level", "debug" })
     assert.is_nil(ask(port, get "/204"):find "Content%-Length")
+    program:waitForLine "127%.0%.0%.1 GET /204 204"
     assert.is_truthy(ask(port, get "/none"):find "\r\nContent%-Length: 0\r\n")
     local list = ask(port, get "/list")
     assert.is_truthy(list:find "\r\nSet%-Cookie: a=1\r\nSet%-Cookie: b=2\r\n")

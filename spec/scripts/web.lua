@@ -66,8 +66,9 @@ function web.copy()
   end
 end
 
---- Starts a server with a function of Lua text `answer` and options; `more` is run before. -> program, port
-function web.server(answer, options, more)
+--- Starts a server with a function of Lua text `answer` and options; `more` is run before; programOptions are the
+--- program's. -> program, port
+function web.server(answer, options, more, programOptions)
   local folder = web.folder {}
   helper.rewrite(folder .. "/server.lua", ([[
     local moonport = require "moonport"
@@ -77,7 +78,9 @@ function web.server(answer, options, more)
     assert(server:listen("127.0.0.1", 0))
     moonport.log.info("listening on %%d", server:serverPort())
   ]]):format(more or "", answer, options or ""))
-  local program = helper.program { script = folder .. "/server.lua", environment = web.environment }
+  local program = helper.program {
+    options = programOptions, script = folder .. "/server.lua", environment = web.environment,
+  }
   return program, tonumber((program:waitForLine "listening on (%d+)$")), folder
 end
 
