@@ -132,7 +132,7 @@ describe("The connections of http.request", function()
   end)
 
   it("don't send again what has been answered in part", function()
-    local server <close>, base, count = raw(function(socket, _, which)
+    local server, base, count = raw(function(socket, _, which)
       if which == 1 then return socket:write "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" end
       socket:write "HTTP/1.1 2"
       socket:disconnectFromHost()
@@ -140,6 +140,7 @@ describe("The connections of http.request", function()
     assert.are.equal("ok", assert(http.request(base)).body)
     assert.are.equal("RemoteHostClosedError", (select(3, http.request(base))))
     assert.are.equal(2, count())
+    finish(server)
   end)
 end)
 
@@ -160,15 +161,15 @@ describe("A redirect", function()
     for _, location in ipairs {
       private, "http://localhost:" .. port, "//127.0.0.1:" .. port, "http://[::1]:" .. port .. "/",
       "http://[::ffff:127.0.0.1]:" .. port, "http://[::ffff:7f00:1]:" .. port .. "/", "http://10.0.0.1/",
-      "http://192.168.1.1:81/a", "http://169.254.169.254/latest/meta-data/", "http://[fd00::1]/", "https://127.0.0.1/",
+      "http://192.168.1.1:81/a", "http://169.254.169.254/latest/", "http://[fd00::1]/", "https://127.0.0.1/",
       "http://2130706433:" .. port, "http://0x7f.1:" .. port, "http://127.1:" .. port, "http://017700000001:" .. port,
       "http://0.0.0.0:" .. port, "HTTP://127.0.0.1:" .. port, "http://[::]:" .. port .. "/", "http://172.31.255.255/",
     } do
       local response, _, code = http.request { url = base .. location, private = false, timeout = 5000 }
       assert.are.same({ nil, "SocketAccessError" }, { response, code }, location)
     end
-    for _, location in ipairs { "unix:/run/app.sock:/", "ftp://127.0.0.1/", "file:///etc/passwd", "javascript:alert(1)",
-      "gopher://127.0.0.1:" .. port .. "/", "data:,x", "HtTpS:/a", "http://a b/", "http://user@127.0.0.1/", "http:///" } do
+    for _, location in ipairs { "unix:/run/app.sock:/", "ftp://127.0.0.1/", "file:///etc/passwd", "javascript:x",
+      "gopher://127.0.0.1:" .. port .. "/", "data:,x", "HtTpS:/a", "http://a b/", "http://a@127.0.0.1/", "http:///" } do
       local response, _, code = http.request { url = base .. location:gsub(" ", "%%20"), private = false }
       assert.are.same({ nil, "ProtocolUnknownError" }, { response, code }, location)
     end
@@ -209,8 +210,8 @@ describe("A redirect", function()
     end
     for _, case in ipairs {
       { "POST", 301, "GET" }, { "POST", 302, "GET" }, { "POST", 303, "GET" }, { "POST", 307, "POST" },
-      { "POST", 308, "POST" }, { "PUT", 301, "PUT" }, { "PUT", 302, "PUT" }, { "PUT", 303, "GET" }, { "GET", 303, "GET" },
-      { "DELETE", 308, "DELETE" }, { "PATCH", 303, "GET" },
+      { "POST", 308, "POST" }, { "PUT", 301, "PUT" }, { "PUT", 302, "PUT" }, { "PUT", 303, "GET" },
+      { "GET", 303, "GET" }, { "DELETE", 308, "DELETE" }, { "PATCH", 303, "GET" },
     } do
       local method, status, expected = table.unpack(case)
       local body = method ~= "GET" and method ~= "DELETE" and "x" or nil
