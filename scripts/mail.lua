@@ -196,7 +196,8 @@ end
 
 function client:command(line)
   local text = line:match "^(.*)\r\n$"
-  local word, parameters = (text or ""):match "^(%a+) *(.-) *$"
+  local word, parameters = (text or ""):match "^(%a+) *(.*)$"
+  parameters = (parameters or ""):match "^.*[^ ]" or ""
   local run = word and commands[word:upper()]
   local reply
   if not text then

@@ -130,7 +130,7 @@ function message.time(text)
   year = tonumber(year)
   if year < 100 then year = year + (year < 70 and 2000 or 1900) end
   if month < 3 then year, month = year - 1, month + 12 end -- a year begins in March: the leap day is its last
-  local hours, minutes, seconds = clock:match "(%d+):(%d+):(%d+)"
+  local hours, minutes, seconds = clock:match "^(%d+):(%d+):(%d+)$"
   hours, minutes, seconds, day = tonumber(hours), tonumber(minutes), tonumber(seconds), tonumber(day)
   if hours > 23 or minutes > 59 or seconds > 60 or day < 1 or day > 31 then return nil end
   local days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719469

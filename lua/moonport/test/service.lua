@@ -109,11 +109,16 @@ function Service:write(bytes) self.process:write(bytes) end
 local function expect(self, name, pattern, msec)
   local found = waitUntil(function()
     local ended = reap(self)
-    for line, next in self[name]:gmatch("([^\n]*)\n()", self.seen[name] or 1) do
+    local text, from = self[name], self.seen[name] or 1
+    local stop = text:find("\n", from, true)
+    while stop do
+      local line = text:sub(from, stop - 1)
       if line:find(pattern) then
-        self.seen[name] = next
+        self.seen[name] = stop + 1
         return table.pack(line:match(pattern))
       end
+      from = stop + 1
+      stop = text:find("\n", from, true)
     end
     return ended and {}
   end, msec)
