@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams. -> CPU time of the server for each answer."""
+"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams, a number for moonport.work. -> CPU time of the
+server, and of its loop's thread, for each answer."""
 
 import os
 import re
+import socket
 import subprocess
 
 from rows import BUILT
@@ -32,12 +34,22 @@ def udp(machine, server, clients, window, size, seconds):
     return int(out.split()[0])
 
 
-LOADS = {"wrk": wrk, "udp": udp}
+def work(_machine, server, calls, seconds):
+    """The server makes that many calls of moonport.work in about so many seconds."""
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        client.sendall(f"{calls}\n".encode())
+        if client.recv(16) != b"done\n":
+            raise server.failure(f"{calls} calls in {seconds} s: no answer")
+    return int(calls)
+
+
+LOADS = {"wrk": wrk, "udp": udp, "work": work}
 
 
 def turn(machine, server, arguments):
-    before = server.cpu()
+    before, loop_before = server.cpu(), server.loop_cpu()
     answers = LOADS[arguments[0]](machine, server, *arguments[1:])
     if answers == 0:
         raise server.failure("no answer")
-    return {"cpu_ns": (server.cpu() - before) / answers, "per_second": answers / float(arguments[-1])}
+    return {"cpu_ns": (server.cpu() - before) / answers, "loop_ns": (server.loop_cpu() - loop_before) / answers,
+            "per_second": answers / float(arguments[-1])}

@@ -244,6 +244,11 @@ ROWS = [
     Row("udp64", ["udp", "16", "32", "64", "1"], [
         Figure("cpu_ns", "UDP: echo 64 bytes, 16 clients: CPU per datagram", "µs", "epoll", {"moonport": 1.3}, 1e-3),
     ], peers=tuple(UDP_PEERS), servers=UDP_PEERS, tool="outside", turns=5, datagrams=True),
+    Row("work", ["work", "10000", "1"], [
+        Figure("loop_ns", "moonport.work, 10,000 small calls per second: CPU of the loop per call", "µs", "",
+               {"moonport": 15}, 1e-3),
+        Figure("cpu_ns", "  with the threads", "µs", "", {}, 1e-3),
+    ], peers=("moonport",), moonport="work.lua", tool="outside", turns=5),
     proxy_row("proxy64", ["echo", "-c", "50", "-s", "64", "-n", "15000"],
               "TCP proxy: echo 64 bytes, 50 connections: CPU per request"),
     proxy_row("proxybulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"],

@@ -110,6 +110,11 @@ class Server:
         tasks = f"/proc/{self.process.pid}/task"
         return sum(int(read(f"{tasks}/{task}/schedstat").split()[0]) for task in os.listdir(tasks))
 
+    def loop_cpu(self):
+        """Nanoseconds that its first thread has run, which is the loop's."""
+        pid = self.process.pid
+        return int(read(f"/proc/{pid}/task/{pid}/schedstat").split()[0])
+
     def __exit__(self, *_):
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.innermost(), signal.SIGTERM)

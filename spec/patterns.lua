@@ -4,7 +4,6 @@
 
 local patterns = {}
 
-
 -- Whether a byte is in a class or set that begins at p of the pattern, and ends before `stop`.
 local function single(pattern, p, stop, byte)
   return byte ~= "" and byte:find("^" .. pattern:sub(p, stop - 1)) ~= nil
