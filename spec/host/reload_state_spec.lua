@@ -116,6 +116,23 @@ describe("At a reload #gc", function()
     assert.are.equal("new 2", ask(late, "2"))
   end)
 
+  it("a connection's idle time-out of one direction stays, and so does what it has counted", function()
+    local body = [[
+      function person:readyRead()
+        self:write(("%d %s\n"):format(self:idleTimeout()) .. self:readAll())
+      end
+      local timer = moonport.Timer()
+      function timer.timeout() for socket in server:connections() do socket:write "." end end
+      timer:start(20)
+    ]]
+    start(body .. [[ server:setIdleTimeout(400, "read") ]])
+    local client = service:connect()
+    client:send "1\n"
+    service:reload(body .. [[ server:setIdleTimeout(0) ]])
+    client:waitForEnd() -- bytes are sent to it all the time, of both runs
+    assert.is_truthy(client.unread:find("400 read", 1, true))
+  end)
+
   it("a connection belongs to the server that took over its listener", function()
     start(echo "old")
     local clients = { service:connect(), service:connect() }

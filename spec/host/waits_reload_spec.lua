@@ -2,6 +2,7 @@
 -- Semaphores, conditions, channels and deadlines over a reload: tasks of the run before end and leave everything in
 -- order, handlers of connections go on.
 
+local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 local ask = reload.ask
 
@@ -88,6 +89,68 @@ describe("At a reload #gc", function()
     assert.equal("first\n", client:receiveLine())
     assert.equal("second", ask(service:connect(), "receive"))
     assert.is_nil(service.program:stderr():find "old task goes on")
+  end)
+
+  it("a condition that persists keeps its waiting handlers; old tasks take no notification", function()
+    start [[
+      local condition = moonport.persist("condition", moonport.Condition())
+      for _ = 1, 3 do moonport.spawn(function() condition:wait() error "an old task goes on" end) end
+      function person:readyRead()
+        self:readAll()
+        self:write "waits\n"
+        self:write(tostring(condition:wait()) .. "\n")
+      end
+    ]]
+    local first, second = service:connect(), service:connect()
+    assert.equal("waits", ask(first, "wait"))
+    assert.equal("waits", ask(second, "wait"))
+    service:reload [[
+      local condition = moonport.persist "condition"
+      function person:readyRead()
+        if self:readAll() == "one\n" then condition:notify() else condition:notifyAll() end
+        self:write(tostring(condition) .. "\n")
+      end
+    ]]
+    local client = service:connect()
+    assert.equal("Condition(awaited)", ask(client, "one"))
+    assert.equal("true\n", first:receiveLine())
+    assert.is_false(second:fill())
+    ask(client, "all")
+    assert.equal("true\n", second:receiveLine())
+    assert.is_nil(service.program:stderr():find "old task goes on")
+    for _, one in ipairs { first, second, client } do one:close() end
+  end)
+
+  it("a condition of one run ends with it: its tasks are cancelled, and their variables close", function()
+    start [[
+      local condition = moonport.Condition()
+      moonport.spawn(function()
+        local _ <close> = setmetatable({}, { __close = function() moonport.log.info "closed" end })
+        condition:wait()
+        moonport.log.error "an old task goes on"
+      end)
+    ]]
+    service:reload ""
+    helper.eventually(function() return service.program:stderr():find "closed" end)
+    assert.is_nil(service.program:stderr():find "old task goes on")
+  end)
+
+  it("the clocks go on: hrtime and epoch of the new code are no less than those of the old", function()
+    local body = [[
+      function person:readyRead()
+        self:readAll()
+        self:write(("%d %d %d\n"):format(moonport.now(), moonport.hrtime(), moonport.epoch()))
+      end
+    ]]
+    start(body)
+    local client = service:connect()
+    local now, fine, epoch = ask(client, "?"):match "^(%d+) (%d+) (%d+)$"
+    service:reload(body)
+    local later, finer, after = ask(client, "?"):match "^(%d+) (%d+) (%d+)$"
+    assert.is_true(math.tointeger(later) >= math.tointeger(now))
+    assert.is_true(math.tointeger(finer) > math.tointeger(fine))
+    assert.is_true(math.abs(math.tointeger(after) - math.tointeger(epoch)) < 60000)
+    client:close()
   end)
 
   it("a script that fails while it loads gives back what its main chunk holds", function()

@@ -77,4 +77,13 @@ describe("moonport.now", function()
     assert.is_true(before <= fine // 1000000 and fine // 1000000 <= after)
     assert.equal(tostring(before), ("%d"):format(before))
   end)
+
+  it("is not epoch, which is the system's time in milliseconds; none of them takes arguments", function()
+    local before, epoch, after = os.time(), moonport.epoch(), os.time()
+    assert.equal("integer", math.type(epoch))
+    assert.is_true(before <= epoch // 1000 and epoch // 1000 <= after)
+    for _, name in ipairs { "now", "hrtime", "epoch" } do
+      assert.error_matches(function() moonport[name](1) end, "one too many")
+    end
+  end)
 end)
