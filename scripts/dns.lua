@@ -1,17 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- Name server for a machine or a network: answers from a hosts file, and asks others for the rest, once for all.
 --   moonport dns.lua [port [address [upstreams [hosts]]]]      5300 of 127.0.0.1, those of resolv.conf, /etc/hosts
--- Upstreams are addresses with or without ports, separated by commas: 192.0.2.1,192.0.2.2:5353,[2001:db8::1]:53. Try it
+-- Upstreams are addresses with or without ports, separated by commas: 192.0.2.1,192.0.2.2:5353,[2001:db8::1]:53.
+-- unix:/path may take the place of both port and address, and be an upstream; it is a stream, as DNS over TCP. Try it
 -- with
 --   dig @127.0.0.1 -p 5300 example.org
 -- SIGHUP reads the hosts file again, and keeps what was learned. Answers may be larger than questions, and the senders
 -- of datagrams can't be trusted: keep it on an address that only your machines reach.
 local moonport = require "moonport"
 local message = require "dns_message"
+local where = require "where"
 local log, types, errors = moonport.log, message.types, message.errors
 
-local port, address = math.tointeger(tonumber(arg[1] or 5300)), arg[2] or "127.0.0.1"
-if not port or port < 0 or port > 65535 then error("not a port: " .. arg[1], 0) end
+local place, more = where.from(arg, 5300)
 
 local most = 20000      -- answers that are kept
 local longest = 86400   -- seconds
@@ -22,8 +23,9 @@ local hostsTtl = 60
 
 -- Upstreams ----------------------------------------------------------------------------------------------------------
 
--- "192.0.2.1:53" -> { address, port }
+-- "192.0.2.1:53" -> { address, port }; "unix:/path" -> { "unix:/path" }
 local function upstream(text)
+  if where.isPath(text) then return { text } end
   local host, number = text:match "^%[([%x:.%%%w]+)%]:(%d+)$"
   if not host then host, number = text:match "^([%d.]+):(%d+)$" end
   host = host or text
@@ -45,7 +47,7 @@ local function upstreams(text)
   return list
 end
 
-local servers = upstreams(arg[3])
+local servers = upstreams(more[1])
 
 local random = assert(io.open("/dev/urandom", "rb"))
 
@@ -91,7 +93,7 @@ local function readHosts(path)
   return names
 end
 
-local hosts = readHosts(arg[4] or "/etc/hosts")
+local hosts = readHosts(more[2] or "/etc/hosts")
 
 -- A name of the file has no other addresses than those there.
 local function fromHosts(query)
@@ -161,8 +163,8 @@ local function askByUdp(server, text, question)
   until not received or moonport.now() >= deadline
 end
 
--- The same by TCP, for answers that are too long.
-local function askByTcp(server, text, question)
+-- The same by a stream, for answers that are too long.
+local function askByStream(server, text, question)
   local socket <close> = moonport.TcpSocket()
   socket:connectToHost(server[1], server[2])
   if not socket:waitForConnected(patience) then return nil end
@@ -178,10 +180,10 @@ local pending = {} -- key -> those that wait for the same answer
 
 -- The best answer that the upstreams have. -> text, answer | nil
 local function ask(text, question, byTcp)
-  local way = byTcp and askByTcp or askByUdp
   local received, answer
   for _ = 1, rounds do
     for _, server in ipairs(servers) do
+      local way = (byTcp or not server[2]) and askByStream or askByUdp
       received, answer = way(server, text, question)
       if answer and answer.code ~= errors.server and answer.code ~= errors.refused then return received, answer end
     end
@@ -262,12 +264,12 @@ function server:newConnection()
 end
 
 server:setMaxConnections(200)
-assert(server:listen(address, port))
-assert(socket:bind(address, server:serverPort()))
+assert(server:listen(table.unpack(place)))
+if not where.isPath(place[1]) then assert(socket:bind(place[1], server:serverPort())) end
 
 moonport.onQuit(function()
   log.info("dns: %d questions: %d from hosts, %d from what was kept, %d without an answer", counts.asked, counts.hosts,
     counts.kept, counts.failed)
 end)
 
-log.info("dns: listening on %s port %d, asking %s", address, socket:localPort(), servers[1][1])
+log.info("dns: listening on %s, asking %s", where.of(server), servers[1][1])

@@ -1,19 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- Takes log messages (RFC 3164 and 5424) by UDP, TCP and a Unix-domain socket, and writes them to files that rotate.
 --   moonport syslog.lua FOLDER [port [address [unix:/path]]]        5514 of 127.0.0.1
+--   moonport syslog.lua FOLDER unix:/path                           no UDP and no TCP
 -- Try it with
 --   logger --server 127.0.0.1 --port 5514 --udp "hello"
 -- A line of FOLDER/messages.log is a message: time, host, facility.severity, program, text. Whoever can send may fill
 -- the folder, up to `files` files of `largest` bytes.
 local moonport = require "moonport"
+local where = require "where"
 local log = moonport.log
 
-local folder, port, address = arg[1], math.tointeger(tonumber(arg[2] or 5514)), arg[3] or "127.0.0.1"
-local here = arg[4] -- "unix:/run/syslog"
+local folder, place, words = arg[1], where.from(table.move(arg, 2, #arg, 1, {}), 5514)
+local here = where.isPath(place[1]) and place[1] or words[1] -- "unix:/run/syslog"
 if not folder or here and not here:find "^unix:." then
   error("usage: moonport syslog.lua FOLDER [port [address [unix:/path]]]", 0)
 end
-if not port or port < 0 or port > 65535 then error("not a port: " .. arg[2], 0) end
 
 local largest = math.tointeger(tonumber(os.getenv "SYSLOG_FILE_SIZE" or 10 << 20)) -- bytes of a file
 local files = 5           -- beside the one that is written
@@ -156,7 +157,7 @@ end
 
 -- Receiving ----------------------------------------------------------------------------------------------------------
 
-local socket, server = moonport.UdpSocket(), moonport.TcpServer()
+local socket = moonport.UdpSocket()
 
 function socket:datagramReceived(data, from)
   take(trimmed(data, "\n\0"), from)
@@ -203,17 +204,19 @@ local function serve(self)
   client:disconnectFromHost()
 end
 
-server.newConnection = serve
-server:setMaxConnections(500)
-assert(server:listen(address, port))
-assert(socket:bind(address, server:serverPort()))
-socket:setSocketOption("ReceiveBufferSizeSocketOption", 4 << 20)
+local function listen(...)
+  local server = moonport.TcpServer()
+  server.newConnection = serve
+  server:setMaxConnections(500)
+  assert(server:listen(...))
+  return server
+end
 
-if here then
-  local streams = moonport.TcpServer()
-  streams.newConnection = serve
-  streams:setMaxConnections(500)
-  assert(streams:listen(here))
+local server = listen(table.unpack(place))
+if not where.isPath(place[1]) then
+  assert(socket:bind(place[1], server:serverPort()))
+  socket:setSocketOption("ReceiveBufferSizeSocketOption", 4 << 20)
+  if here then listen(here) end
 end
 
 moonport.onQuit(function()
@@ -221,4 +224,4 @@ moonport.onQuit(function()
   log.info("syslog: %d messages, %d dropped by the system", waiting.taken, socket:datagramsDropped())
 end)
 
-log.info("syslog: listening on %s port %d, writing to %s", address, socket:localPort(), path)
+log.info("syslog: listening on %s, writing to %s", where.of(server), path)

@@ -3,6 +3,7 @@
 
 local helper = require "spec.helper"
 local lfs = require "lfs"
+local moonport = require "moonport"
 
 describe("At a Unix-domain socket #gc", function()
   local folder
@@ -113,6 +114,46 @@ describe("At a Unix-domain socket #gc", function()
     client:waitForLine "^PONG$"
     client:signal "TERM"
     assert.are.equal(0, mock:wait())
+  end)
+
+  it("dns.lua answers there as over TCP, and asks another one there", function()
+    helper.rewrite(path "hosts", "192.0.2.77 printer.home\n")
+    local inner = start("dns.lua", "inner", "unix:" .. path "inner", "192.0.2.1", path "hosts")
+    local outer = start("dns.lua", "outer", "unix:" .. path "outer", "unix:" .. path "inner", path "none")
+    -- printer.home A, with the id 7
+    local query = string.pack(">I2I2I2I2I2I2s1s1BI2I2", 7, 0x100, 1, 0, 0, 0, "printer", "home", 0, 1, 1)
+    for _, name in ipairs { "inner", "outer" } do
+      local socket <close> = moonport.LocalSocket()
+      socket:connectToServer(path(name))
+      assert(socket:waitForConnected(5000))
+      for _ = 1, 2 do
+        socket:write(string.pack(">s2", query))
+        local answer = assert(socket:receive(string.unpack(">I2", assert(socket:receive(2, 5000))), 5000))
+        assert.are.same({ 7, 1 }, { (string.unpack(">I2", answer)), (string.unpack(">I2", answer, 7)) })
+        assert.are.equal("\192\0\2\77", answer:sub(-4))
+      end
+    end
+    stop(outer, "outer")
+    stop(inner, "inner")
+    for words, expected in pairs { ["65536"] = "not a port: 65536", ["0 a.b"] = "not an address: a.b",
+      ["unix:"] = "listen unix:" } do
+      local list = {}
+      for one in words:gmatch "%S+" do list[#list + 1] = one end
+      local program = helper.program { script = "scripts/dns.lua", args = list }
+      assert.are.equal(1, program:wait())
+      assert.is_truthy(program:stderr():find(expected, 1, true), program:stderr())
+    end
+  end)
+
+  it("syslog.lua takes messages there alone", function()
+    local log = start("syslog.lua", "log", folder, "unix:" .. path "log")
+    local client = helper.spawn { "nc", "-NU", path "log" }
+    client:write("<13>Oct 11 22:14:15 box app: by nc\n", true)
+    helper.eventually(function()
+      local file <close> = io.open(path "messages.log")
+      return file and file:read "a":find("box user.notice app: by nc", 1, true)
+    end)
+    stop(log, "log")
   end)
 
   it("a service fails to start where another one listens, and says where", function()
