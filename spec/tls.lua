@@ -35,4 +35,20 @@ end
 --- action, ...). -> the program
 function tls.peer(...) return helper.spawn { "python3", "spec/tls_peer.py", ... } end
 
+local Peers = {}
+Peers.__index = Peers
+
+--- Peers of tls.peer, one after the other in one process, which starts much slower than they do. start takes what
+--- tls.peer takes.
+function tls.peers() return setmetatable({ program = tls.peer "many" }, Peers) end
+
+--- Starts the next. -> the process, for waitForLine and write; "done" is its last line
+function Peers:start(...)
+  self.program:write(table.concat({ ... }, "\t") .. "\n")
+  return self.program
+end
+
+--- The port of a server that has started.
+function Peers:port(msec) return tonumber((self.program:waitForLine("^port (%d+)$", msec))) end
+
 return tls

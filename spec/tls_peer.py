@@ -3,7 +3,8 @@
 # A TLS peer that does what no polite one would, by OpenSSL between two buffers of memory (ctypes), so that the
 # bytes on the wire are its own affair. It takes one action after the other from its arguments, and prints a line
 # for what it sees. A spec starts it: tls_peer.py client PORT ACTION..., or tls_peer.py server ACTION..., which
-# prints its port first.
+# prints its port first. tls_peer.py many is one such peer after the other in one process: each line of stdin has the
+# arguments of one, with tabs between them, and "done" is what each prints last.
 #
 #   small           before anything else: little room in the system for what it sends, or doesn't read
 #   min=0x0303 max=0x0304 cert=FILE key=FILE ca=FILE alpn=NAME name=NAME ciphers=LIST frag=BYTES    before hello
@@ -11,6 +12,8 @@
 #   handshake       goes on until it is done: "encrypted VERSION", or "failed REASON"
 #   steps=N         the same, but keeps what would be sent behind N flights
 #   write=TEXT fill=N ones=TEXT keyupdates=N renegotiate notify garble raw=HEX    makes bytes
+#   keep            keeps the session for the next peer of "many"; resume=N offers it, as if it allowed for N bytes
+#   early=TEXT      of data before the handshake, which hello is in front of; facts: "resumed 1 early rejected"
 #   send            sends them; pieces: each byte on its own; stuff: what the peer takes; head=N: the first N
 #   exchange        sends them, and reads meanwhile what the peer has to say
 #   cut=N           forgets all but the first N of them
@@ -30,7 +33,7 @@ import sys
 libssl = ctypes.CDLL("libssl.so.3")
 crypto = ctypes.CDLL("libcrypto.so.3")
 for library, names in (
-    (libssl, "TLS_client_method TLS_server_method SSL_CTX_new SSL_new SSL_get_version"),
+    (libssl, "TLS_client_method TLS_server_method SSL_CTX_new SSL_new SSL_get_version SSL_get1_session"),
     (crypto, "BIO_new BIO_s_mem ERR_reason_error_string"),
 ):
     for name in names.split():
@@ -76,6 +79,7 @@ class Peer:
 
     def free(self):
         if self.ssl:
+            libssl.SSL_set_shutdown(self.ssl, 3)  # or its session is of no use
             libssl.SSL_free(self.ssl)
         libssl.SSL_CTX_free(self.context)
 
@@ -186,6 +190,19 @@ def act(peer, name, value):
         libssl.SSL_renegotiate(peer.ssl)
         libssl.SSL_do_handshake(peer.ssl)
         peer.collect()
+    elif name == "keep":
+        Peer.kept = P(libssl.SSL_get1_session(peer.ssl))
+    elif name == "resume":
+        peer.begin()
+        libssl.SSL_SESSION_set_max_early_data(Peer.kept, ctypes.c_uint32(int(value)))
+        libssl.SSL_set_session(peer.ssl, Peer.kept)
+    elif name == "early":
+        size = ctypes.c_size_t(len(value))
+        libssl.SSL_write_early_data(peer.ssl, value.encode(), size, ctypes.byref(ctypes.c_size_t()))
+        peer.collect()
+    elif name == "facts":
+        early = ("not sent", "rejected", "accepted")[libssl.SSL_get_early_data_status(peer.ssl)]
+        say("resumed", libssl.SSL_session_reused(peer.ssl), "early", early)
     elif name == "notify":
         libssl.SSL_shutdown(peer.ssl)
         peer.collect()
@@ -255,26 +272,36 @@ def act(peer, name, value):
         sys.exit(f"no action {name}")
 
 
-def main():
-    server = sys.argv[1] == "server"
+def run(words):
+    server = words[0] == "server"
     if server:
         listener = socket.create_server(("127.0.0.1", 0))
         say("port", listener.getsockname()[1])
-        connection, actions = listener.accept()[0], sys.argv[2:]
+        connection, actions = listener.accept()[0], words[1:]
+        listener.close()
     else:
-        connection, actions = socket.socket(), sys.argv[3:]
+        connection, actions = socket.socket(), words[2:]
         if actions[0] == "small":
             del actions[0]
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-        connection.connect(("127.0.0.1", int(sys.argv[2])))
+        connection.connect(("127.0.0.1", int(words[1])))
     connection.settimeout(30)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     peer = Peer(server, connection)
     for word in actions:
         name, _, value = word.partition("=")
         act(peer, name, value)
+    connection.close()
+    peer.free()
     say("done")
+
+
+def main():
+    if sys.argv[1] != "many":
+        return run(sys.argv[1:])
+    while line := sys.stdin.readline():
+        run(line.rstrip("\n").split("\t"))
 
 
 if __name__ == "__main__":

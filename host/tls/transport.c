@@ -92,6 +92,11 @@ static mp_transport_result concluded(mp_stream *stream) {
     return (mp_transport_result){.outcome = outcome, .wants = wanted(session_of(stream))};
 }
 
+static mp_transport_result hung_up(mp_stream *stream) {
+    mp_tls_set_text(stream, "The peer closed the connection during the handshake");
+    return ended(MP_TRANSPORT_BROKEN, MP_FAULT_REMOTE_CLOSED);
+}
+
 static mp_transport_result shaken(mp_stream *stream, int result) {
     mp_tls_session *session = session_of(stream);
     mp_ssl_extras *extras = mp_ssl_extras_of(stream);
@@ -99,10 +104,8 @@ static mp_transport_result shaken(mp_stream *stream, int result) {
         return concluded(stream);
     switch (SSL_get_error(session->ssl, result)) {
     case SSL_ERROR_WANT_READ:
-        if (!session->ended)
-            return again(session, EV_READ);
-        mp_tls_set_text(stream, "The peer closed the connection during the handshake");
-        return ended(MP_TRANSPORT_BROKEN, MP_FAULT_REMOTE_CLOSED);
+        return session->ended ? hung_up(stream) : again(session, EV_READ);
+    case SSL_ERROR_ZERO_RETURN: return hung_up(stream); /* by close_notify */
     case SSL_ERROR_WANT_RETRY_VERIFY:
         mp_object_defer(&stream->object, STEP_JUDGE);
         return (mp_transport_result){.outcome = MP_TRANSPORT_SUSPENDED};

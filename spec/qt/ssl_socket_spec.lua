@@ -7,6 +7,7 @@
 local helper = require "spec.helper"
 local moonport = require "moonport"
 local sockets = require "spec.qt.sockets"
+local tls = require "spec.tls"
 local trace = require "spec.qt.trace"
 
 local ssl = require("spec.qt.ssl_sockets").use()
@@ -412,18 +413,26 @@ describe("SslServer:", function()
   end
 
   it("a ticket from a name without client certificates opens no name that wants them", function()
-    local inner = ssl.authority:certificate { names = { "inner.example" } }
+    local inner, peers, told = ssl.authority:certificate { names = { "inner.example" } }, tls.peers(), {}
     local server = sslServer { serverNames = { ["inner.example"] = {
       certificate = inner.certificate, key = inner.key, peerVerifyMode = "VerifyPeer",
       caCertificates = ssl.authority.caCertificates,
     } } }
-    local first, peer = pair(server)
-    peer:write "x"
-    first:receive(1, helper.timeout)
-    local socket = sslSocket { maximumProtocol = "TlsV1_2" }
-    socket:setSessionTicket(first:sessionTicket())
-    socket:connectToHostEncrypted("127.0.0.1", server:serverPort(), "inner.example")
-    assert.is_nil((socket:waitForEncrypted(helper.timeout)))
+    function server.connection:readyRead() self:write(self:readAll()) end
+    function server:errorOccurred(peer) told[#told + 1] = peer:errorString() end
+    local function connect(version, name, ...)
+      return peers:start("client", server:serverPort(), "max=" .. version, "name=" .. name, ...)
+    end
+    for i, version in ipairs { "0x0303", "0x0304" } do
+      local program = connect(version, "localhost", "handshake", "write=x", "send", "read=1", "keep")
+      program:waitForLine("^done$", 4 * helper.timeout)
+      connect(version, "localhost", "resume=0", "handshake", "facts"):waitForLine "^resumed 1 "
+      program:waitForLine "^done$"
+      connect(version, "inner.example", "resume=0", "handshake", "facts"):waitForLine "^resumed 0 "
+      program:waitForLine "^done$"
+      helper.eventually(function() return #told == i end)
+      assert.equal("Error during SSL handshake: peer did not return a certificate", told[i])
+    end
   end)
 
   it("pre-shared keys need no certificate", function()
