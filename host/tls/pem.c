@@ -57,12 +57,22 @@ static bool is_end(void) {
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
+/* Without a passphrase, OpenSSL would ask on the terminal for that of whatever is encrypted. */
+static int give_passphrase(char *buffer, int size, int writing, void *passphrase) {
+    (void)writing;
+    size_t length = passphrase ? strlen(passphrase) : 0;
+    if (!passphrase || length > (size_t)size)
+        return -1;
+    memcpy(buffer, passphrase, length); // NOLINT(bugprone-not-null-terminated-result)
+    return (int)length;
+}
+
 bool mp_tls_use_chain(SSL_CTX *context, const char *source, mp_tls_message *message) {
     mp_tls_content content;
     BIO *bio = open_source("certificate", source, &content, message);
     if (!bio)
         return false;
-    X509 *leaf = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL), *more;
+    X509 *leaf = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, NULL), *more;
     const char *wrong = NULL;
     if (!leaf)
         wrong = is_end() ? "has no certificate in PEM" : "has a certificate that can't be read";
@@ -71,7 +81,7 @@ bool mp_tls_use_chain(SSL_CTX *context, const char *source, mp_tls_message *mess
                     ? "has a key that is too small"
                     : "has a certificate that can't be used";
     X509 *before = leaf;
-    while (!wrong && (more = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+    while (!wrong && (more = PEM_read_bio_X509(bio, NULL, give_passphrase, NULL))) {
         if (X509_NAME_cmp(X509_get_issuer_name(before), X509_get_subject_name(more)) != 0)
             wrong = "has its chain out of order: each certificate must have issued the one before it";
         else if (SSL_CTX_add0_chain_cert(context, more) != 1)
@@ -86,16 +96,6 @@ bool mp_tls_use_chain(SSL_CTX *context, const char *source, mp_tls_message *mess
     close_source(bio, &content);
     ERR_clear_error();
     return !wrong || fail(message, "certificate", source, wrong);
-}
-
-/* Without a passphrase none is asked for on the terminal. */
-static int give_passphrase(char *buffer, int size, int writing, void *passphrase) {
-    (void)writing;
-    size_t length = passphrase ? strlen(passphrase) : 0;
-    if (!passphrase || length > (size_t)size)
-        return -1;
-    memcpy(buffer, passphrase, length); // NOLINT(bugprone-not-null-terminated-result)
-    return (int)length;
 }
 
 bool mp_tls_reuse_key(SSL_CTX *context, EVP_PKEY *key, const char *source, const char *certificate,
@@ -138,7 +138,7 @@ bool mp_tls_use_authorities(SSL_CTX *context, X509_STORE *store, const char *sou
     X509 *one;
     int count = 0;
     bool kept = true;
-    while (kept && (one = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL))) {
+    while (kept && (one = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, NULL))) {
         kept = X509_STORE_add_cert(store, one) == 1 && SSL_CTX_add_client_CA(context, one) == 1;
         X509_free(one);
         count++;
@@ -146,7 +146,7 @@ bool mp_tls_use_authorities(SSL_CTX *context, X509_STORE *store, const char *sou
     bool whole = kept && is_end();
     close_source(bio, &content);
     ERR_clear_error();
-    if (count == 0)
+    if (whole && count == 0)
         return fail(message, "caCertificates", source, "has no certificate in PEM");
     return whole || fail(message, "caCertificates", source, "has a certificate that can't be read");
 }
@@ -159,7 +159,7 @@ bool mp_tls_use_revoked(X509_STORE *store, const char *source, mp_tls_message *m
     X509_CRL *one;
     int count = 0;
     bool kept = true;
-    while (kept && (one = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL))) {
+    while (kept && (one = PEM_read_bio_X509_CRL(bio, NULL, give_passphrase, NULL))) {
         kept = X509_STORE_add_crl(store, one) == 1;
         X509_CRL_free(one);
         count++;
@@ -167,7 +167,7 @@ bool mp_tls_use_revoked(X509_STORE *store, const char *source, mp_tls_message *m
     bool whole = kept && is_end();
     close_source(bio, &content);
     ERR_clear_error();
-    if (count == 0)
+    if (whole && count == 0)
         return fail(message, "crl", source, "has no list of revoked certificates in PEM");
     if (!whole)
         return fail(message, "crl", source, "has a list that can't be read");
