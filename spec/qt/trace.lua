@@ -17,6 +17,7 @@ local signals = {
   },
 }
 signals.SslSocket = table.move(signals.TcpSocket, 1, #signals.TcpSocket, 4, { "modeChanged", "encrypted", "sslErrors" })
+signals.SslServer = signals.TcpServer
 
 local function short(value)
   return (tostring(value):gsub("State$", ""):gsub("Error$", ""))
