@@ -145,11 +145,13 @@ static void give(mp_stream *stream, mp_tls_configuration *configuration) {
     mp_object_check(&stream->object);
 }
 
-/* stream, what the handler gave -> */
+/* stream, the first two that the handler gave -> ; nil, message is what could not be done for the name */
 static int use_answer(lua_State *L) {
     mp_stream *stream = lua_touserdata(L, 1);
     mp_tls_message message;
     mp_tls_configuration *configuration = NULL;
+    if (lua_isnil(L, 2) && lua_type(L, 3) == LUA_TSTRING)
+        return lua_error(L);
     if (lua_isnil(L, 2)) {
         mp_ssl_server_answer_default(stream);
         return 0;
@@ -170,9 +172,9 @@ static void answered(binding_task *task, int status, int count) {
     if (status == LUA_OK && count > 0) {
         lua_pushcfunction(L, use_answer);
         lua_pushlightuserdata(L, stream);
-        lua_pushvalue(task->co, -count);
-        lua_xmove(task->co, L, 1);
-        if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        lua_settop(task->co, lua_gettop(task->co) - count + 2);
+        lua_xmove(task->co, L, 2);
+        if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
             mp_log(state->loop->log_level, MP_LOG_ERROR, "serverNameRequested: %s",
                    lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error");
             lua_pop(L, 1);

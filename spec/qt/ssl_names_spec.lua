@@ -1,0 +1,76 @@
+-- The name that a client asks for: which of several entries answers it, and what becomes of a client whose
+-- serverNameRequested doesn't.
+--
+-- SPDX-License-Identifier: MIT
+
+local helper = require "spec.helper"
+local moonport = require "moonport"
+local sockets = require "spec.qt.sockets"
+
+local ssl = require("spec.qt.ssl_sockets").use()
+
+describe("The name that a client asks for:", function()
+  after_each(sockets.close)
+
+  -- The first name of the certificate that the server shows, or nil and a message.
+  local function shown(server, name)
+    local socket = ssl.socket { peerVerifyMode = "QueryPeer" }
+    assert(socket:connectToHostEncrypted("127.0.0.1", server:serverPort(), name))
+    local encrypted, message = socket:waitForEncrypted(helper.timeout)
+    return encrypted and socket:peerCertificate():subjectAlternativeNames().DnsEntry[1], message
+  end
+
+  it("an exact entry comes before a star, in whatever order the table has them, and case doesn't count", function()
+    local exact, star, deeper = {}, {}, {}
+    for kind, names in pairs { [exact] = { "exact.test" }, [star] = { "star.test" }, [deeper] = { "deeper.test" } } do
+      local certificate = ssl.authority:certificate { names = names }
+      kind.certificate, kind.key = certificate.certificate, certificate.key
+    end
+    -- A table's order depends on all that is in it: many names have many orders.
+    for count = 1, 12 do
+      local names = { ["*.B.example"] = star, ["*.c.b.example"] = deeper }
+      for i = 1, count do names[("N%d.b.example"):format(i)] = exact end
+      local server = ssl.server { serverNames = names }
+      assert.equal("exact.test", (shown(server, ("n%d.b.example"):format(count))))
+      assert.equal("exact.test", (shown(server, "N1.B.EXAMPLE")))
+      assert.equal("star.test", (shown(server, ("n%d.b.example"):format(count + 1))))
+      assert.equal("deeper.test", (shown(server, "n1.c.b.example")))
+      assert.equal("localhost", (shown(server, "b.example")))
+      assert.equal("localhost", (shown(server, "n1.d.b.example")))
+      server:close()
+    end
+  end)
+
+  it("a handler that raises, or says why it can't, refuses that client alone, and the server knows of both", function()
+    local server, told, late = ssl.server(), {}, ssl.authority:certificate { names = { "late.test" } }
+    function server:errorOccurred(peer, code) told[#told + 1] = code .. ": " .. peer:errorString() end
+    local stuck, failed = nil, "SslHandshakeFailedError: "
+    for what, handler in pairs {
+      ["raises at once"] = function() error "on purpose" end,
+      ["raises behind a wait"] = function()
+        moonport.sleep(2)
+        error({})
+      end,
+      ["gives nil and a message"] = function() return moonport.SslConfiguration { certificate = "/nowhere" } end,
+      ["gives what a deadline gives"] = function() return moonport.deadline(2, moonport.sleep, -1) end,
+      ["waits for a task that is cancelled"] = function()
+        stuck = moonport.spawn(moonport.sleep, -1)
+        return stuck:join()
+      end,
+    } do
+      told, stuck = {}, nil
+      server.serverNameRequested = handler
+      moonport.singleShot(10, function() return stuck and stuck:cancel() end)
+      local name, message = shown(server, "late.test")
+      assert.same({ what, "waitForEncrypted: Error during SSL handshake: tlsv1 alert internal error" },
+        { what, name or message })
+      helper.eventually(function() return #told > 0 end)
+      assert.same({ what, failed .. "serverNameRequested gave no configuration for the name 'late.test'" },
+        { what, table.unpack(told) })
+      assert.equal("localhost", (shown(server, "localhost")))
+    end
+    function server:serverNameRequested() return { certificate = late.certificate, key = late.key } end
+    assert.equal("late.test", (shown(server, "late.test")))
+    helper.eventually(function() return server:handshakeCount() == 0 end)
+  end)
+end)
