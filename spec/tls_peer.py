@@ -14,6 +14,7 @@
 #   write=TEXT fill=N ones=TEXT keyupdates=N renegotiate notify garble raw=HEX    makes bytes
 #   keep            keeps the session for the next peer of "many"; resume=N offers it, as if it allowed for N bytes
 #   early=TEXT      of data before the handshake, which hello is in front of; facts: "resumed 1 early rejected"
+#   export=LABEL    20 bytes of keying material (RFC 5705), or export=LABEL/CONTEXT: "exported HEX"
 #   send            sends them; pieces: each byte on its own; stuff: what the peer takes; head=N: the first N
 #   exchange        sends them, and reads meanwhile what the peer has to say
 #   cut=N           forgets all but the first N of them
@@ -200,6 +201,14 @@ def act(peer, name, value):
         size = ctypes.c_size_t(len(value))
         libssl.SSL_write_early_data(peer.ssl, value.encode(), size, ctypes.byref(ctypes.c_size_t()))
         peer.collect()
+    elif name == "export":
+        label, slash, context = value.encode().partition(b"/")
+        key = ctypes.create_string_buffer(20)
+        sizes = ctypes.c_size_t(len(label)), ctypes.c_size_t(len(context))
+        libssl.SSL_export_keying_material(
+            peer.ssl, key, ctypes.c_size_t(20), label, sizes[0], context, sizes[1], bool(slash)
+        )
+        say("exported", key.raw.hex())
     elif name == "facts":
         early = ("not sent", "rejected", "accepted")[libssl.SSL_get_early_data_status(peer.ssl)]
         say("resumed", libssl.SSL_session_reused(peer.ssl), "early", early)

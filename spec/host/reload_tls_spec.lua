@@ -5,6 +5,7 @@
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
 local sockets = require "spec.qt.sockets"
+local tls = require "spec.tls"
 
 local ssl = require("spec.qt.ssl_sockets").use()
 
@@ -89,6 +90,34 @@ describe("At a reload with TLS #gc", function()
     end)
     client:write "through\n"
     assert.matches("^[%d ]+through$", ends.kept:receive("line", helper.timeout))
+  end)
+
+  it("new handshakes get the new script's certificate, and those in flight end well", function()
+    local fresh = ssl.authority:certificate { names = { "localhost", "fresh.test" } }
+    start(answering)
+    -- One has sent a part of its first message, one lacks its last one; each goes on behind the reload.
+    local hello = tls.peer("client", service.port, "name=localhost", "hello", "head=100", "line", "handshake",
+      "write=a", "send", "read=4")
+    local last = tls.peer("client", service.port, "name=localhost", "max=0x0303", "steps=1", "line", "send",
+      "handshake", "write=b", "send", "read=4")
+    last:waitForLine("^left$", 4 * helper.timeout)
+    local before = connecting "localhost"
+    assert.equal("1 hello", ask(before, "hello"))
+    again(answering .. ('assert(server:setSslConfiguration { certificate = "%s", key = "%s" })'):format(
+      fresh.certificate, fresh.key))
+    for _, name in ipairs { "localhost", "fresh.test" } do
+      local socket = connecting(name)
+      assert(socket:waitForEncrypted(helper.timeout))
+      assert.equal("fresh.test", socket:peerCertificate():subjectAlternativeNames().DnsEntry[2])
+      assert.equal("2 hello", ask(socket, "hello"))
+    end
+    for letter, program in pairs { a = hello, b = last } do
+      program:write "\n"
+      program:waitForLine("^encrypted", 4 * helper.timeout)
+      program:waitForLine("^read 2 " .. letter)
+    end
+    assert.equal("2 still", ask(before, "still"))
+    assert.not_equal("fresh.test", before:peerCertificate():subjectAlternativeNames().DnsEntry[2])
   end)
 
   it("a handshake waits on for the old serverNameRequested, and the new script gets the connection", function()
