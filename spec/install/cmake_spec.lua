@@ -58,7 +58,7 @@ describe("The Debian package", function()
   it("depends on the libraries it is linked with, and names its author and licence", function()
     local deb, root = package(), installed.folder()
     local control = installed.run { "dpkg-deb", "-f", deb }
-    for _, library in ipairs { "libev4", "libc%-ares2", "liblua5%.4%-0", "libc6" } do
+    for _, library in ipairs { "libev4", "libc%-ares2", "liblua5%.4%-0", "libssl3", "libc6" } do
       assert.matches("\nDepends:[^\n]*" .. library .. " %(>= [%d.:]+%)", "\n" .. control)
     end
     assert.matches("\nVersion: " .. installed.version():gsub("%p", "%%%0") .. "\n", control)
