@@ -67,10 +67,17 @@ describe("A server that isn't to be trusted:", function()
           "sslv3 alert unsupported certificate" },
         { "revoked, says a list", revoked, "certificate revoked", "CertificateRevoked",
           "sslv3 alert certificate revoked", { crl = authority:crl() } },
+        { "for which the authority has no list", authority:certificate(), "unable to get certificate CRL",
+          "UnspecifiedError", "tlsv1 alert unknown ca", { crl = stranger:crl() } },
+        { "for which the list has expired", authority:certificate(), "CRL has expired", "UnspecifiedError",
+          "sslv3 alert certificate expired", { crl = authority:crl { expired = true } } },
         { "revoked, says OCSP", revoked, "certificate revoked", "CertificateRevoked",
           "tlsv1 bad certificate status response", { ocspStapling = true },
           { ocspResponse = authority:ocspResponse(revoked) } },
       }
+      -- The list that refuses one lets others in.
+      local listed = ssl.socket { crl = authority:crl() }
+      ssl.pair(ssl.server(), listed)
       local good = ssl.server()
       function good.connection:readyRead() self:write(self:readAll()) end
       for _, case in ipairs(cases) do

@@ -91,6 +91,7 @@ describe("A hostile client:", function()
         or "tlsv13 alert certificate required" },
       selfSigned = { "The certificate is self-signed, and untrusted", "tlsv1 alert unknown ca" },
       expired = { "The certificate has expired", "sslv3 alert certificate expired" },
+      revoked = { "certificate revoked", "sslv3 alert certificate revoked" },
       server = { "The supplied certificate is unsuitable for this purpose", "sslv3 alert unsupported certificate" },
     } do
       cases[#cases + 1] = { ("a certificate (%s) in version %s"):format(what, version), "max=" .. version,
@@ -102,9 +103,12 @@ describe("A hostile client:", function()
   it("each ends with its own error, one, and is told why; others are served", function()
     local good, peers, done = ssl.authority:certificate { client = true }, tls.peers(), {}
     local certificates = { selfSigned = ssl.authority:certificate { client = true, selfSigned = true },
-      expired = ssl.authority:certificate { client = true, expired = true }, server = ssl.certificate }
+      expired = ssl.authority:certificate { client = true, expired = true }, server = ssl.certificate,
+      revoked = ssl.authority:certificate { client = true, commonName = "revoked" } }
+    ssl.authority:revoke(certificates.revoked)
+    local crl = ssl.authority:crl()
     for i, case in ipairs(cases) do
-      local options = { caCertificates = ssl.authority.caCertificates }
+      local options = { caCertificates = ssl.authority.caCertificates, crl = crl }
       for name, value in pairs(case.options or {}) do options[name] = value end
       local server, errors = sslServer(options)
       local actions, shown = { "client", server:serverPort() }, certificates[case.certificate]
