@@ -44,7 +44,7 @@ describe("The name that a client asks for:", function()
   it("a handler that raises, or says why it can't, refuses that client alone, and the server knows of both", function()
     local server, told, late = ssl.server(), {}, ssl.authority:certificate { names = { "late.test" } }
     function server:errorOccurred(peer, code) told[#told + 1] = code .. ": " .. peer:errorString() end
-    local stuck, failed = nil, "SslHandshakeFailedError: "
+    local failed = "SslHandshakeFailedError: "
     for what, handler in pairs {
       ["raises at once"] = function() error "on purpose" end,
       ["raises behind a wait"] = function()
@@ -54,13 +54,13 @@ describe("The name that a client asks for:", function()
       ["gives nil and a message"] = function() return moonport.SslConfiguration { certificate = "/nowhere" } end,
       ["gives what a deadline gives"] = function() return moonport.deadline(2, moonport.sleep, -1) end,
       ["waits for a task that is cancelled"] = function()
-        stuck = moonport.spawn(moonport.sleep, -1)
+        local stuck = moonport.spawn(moonport.sleep, -1)
+        moonport.singleShot(2, function() stuck:cancel() end)
         return stuck:join()
       end,
     } do
-      told, stuck = {}, nil
+      told = {}
       server.serverNameRequested = handler
-      moonport.singleShot(10, function() return stuck and stuck:cancel() end)
       local name, message = shown(server, "late.test")
       assert.same({ what, "waitForEncrypted: Error during SSL handshake: tlsv1 alert internal error" },
         { what, name or message })
