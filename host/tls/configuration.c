@@ -197,6 +197,22 @@ void mp_tls_configuration_unreference(mp_tls_configuration *configuration) {
     free_configuration(configuration);
 }
 
+mp_tls_configuration *mp_tls_usual_configuration(mp_network *network, mp_tls_message *message) {
+    mp_tls_shared *shared = network->tls;
+    mp_tls_options defaults;
+    if (!shared || !shared->usual) {
+        mp_tls_default_options(&defaults);
+        mp_tls_configuration *made = mp_tls_configuration_new(network, &defaults, message);
+        if (!made)
+            return NULL;
+        shared = made->shared;
+        shared->usual = made;
+        shared->let_go = mp_tls_configuration_unreference;
+    }
+    mp_tls_configuration_reference(shared->usual);
+    return shared->usual;
+}
+
 enum mp_tls_reading mp_tls_configuration_reread(mp_tls_configuration *configuration, const char *passphrase,
                                                 mp_tls_message *message) {
     mp_tls_options options = configuration->options;

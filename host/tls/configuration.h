@@ -81,6 +81,9 @@ void mp_tls_default_options(mp_tls_options *options);
 mp_tls_configuration *mp_tls_configuration_new(mp_network *network, const mp_tls_options *options,
                                                mp_tls_message *message);
 
+/* The one of the defaults, which is made once; the same results. */
+mp_tls_configuration *mp_tls_usual_configuration(mp_network *network, mp_tls_message *message);
+
 void mp_tls_configuration_reference(mp_tls_configuration *configuration);
 void mp_tls_configuration_unreference(mp_tls_configuration *configuration);
 

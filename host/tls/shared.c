@@ -12,6 +12,9 @@
 
 static void free_shared(mp_network *network) {
     mp_tls_shared *shared = network->tls;
+    shared->files_changed = NULL;
+    if (shared->usual)
+        shared->let_go(shared->usual);
     assert(mp_ring_is_empty(&shared->configurations));
     mp_delay_stop(&shared->daily, &network->loop);
     mp_delay_stop(&shared->renewal.again, &network->loop);

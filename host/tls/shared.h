@@ -64,6 +64,8 @@ typedef struct mp_tls_shared {
     BIO_METHOD *bio; /* see session.c */
     bool whole;      /* OpenSSL has what it needs; see library.h */
     mp_ring configurations;
+    struct mp_tls_configuration *usual; /* kept for sockets that have none; NULL: none has begun yet */
+    void (*let_go)(struct mp_tls_configuration *usual);
     void (*files_changed)(void *observer); /* see mp_tls_observe_files; NULL: nobody watches them */
     void *observer;
     mp_tls_renewal renewal;

@@ -232,14 +232,12 @@ static enum mp_fault attach(mp_stream *stream, enum mp_ssl_mode mode, mp_tls_mes
     mp_network *network = mp_stream_network(stream);
     mp_tls_shared *shared = mp_tls_shared_of(network);
     mp_ssl_extras *extras = need_extras(stream);
-    mp_tls_options defaults;
     if (!shared || !extras)
         return MP_FAULT_RESOURCE;
     mp_tls_configuration *configuration = extras->configuration;
-    mp_tls_default_options(&defaults);
     if (configuration)
         mp_tls_configuration_reference(configuration);
-    else if (!(configuration = mp_tls_configuration_new(network, &defaults, message)))
+    else if (!(configuration = mp_tls_usual_configuration(network, message)))
         return MP_FAULT_SSL_USER_DATA;
     if (mode == MP_SSL_SERVER_MODE && !mp_tls_configuration_can_serve(configuration)) {
         mp_tls_say(message, "a server needs a certificate");

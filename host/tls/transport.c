@@ -103,8 +103,7 @@ static mp_transport_result shaken(mp_stream *stream, int result) {
     if (result == 1)
         return concluded(stream);
     switch (SSL_get_error(session->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-        return session->ended ? hung_up(stream) : again(session, EV_READ);
+    case SSL_ERROR_WANT_READ: return session->ended ? hung_up(stream) : again(session, EV_READ);
     case SSL_ERROR_ZERO_RETURN: return hung_up(stream); /* by close_notify */
     case SSL_ERROR_WANT_RETRY_VERIFY:
         mp_object_defer(&stream->object, STEP_JUDGE);
