@@ -199,7 +199,7 @@ describe("SslSocket ends, by", function()
     end
   end)
 
-  for _, version in ipairs { "0x0303", "0x0304" } do
+  it("its peer, behind data, in each way", function()
     local ends = {
       -- what the peer does behind data; the error that is seen; what else is seen on the wire
       { "notify", "send", "end", error = "RemoteHostClosedError", line = "^closed$" },
@@ -209,29 +209,28 @@ describe("SslSocket ends, by", function()
       { "garble", "send", "end", error = "SslInternalError", line = "^alert .*bad record mac" },
       { "raw=1703034800", "fill=20000", "send", "end", error = "SslInternalError", line = "^alert .*record overflow" },
     }
-    for _, case in ipairs(ends) do
-      it(("its peer in version %s: %s"):format(version, table.concat(case, " ")), function()
-        local server, peer, seen = sslServer(), nil, nil
-        function server:newConnection() -- the peer goes on by itself
-          peer = sockets.closing(self:nextPendingConnection())
-          seen = sockets.record(peer)
-        end
-        local actions = { "client", server:serverPort(), "max=" .. version, "min=" .. version, "handshake",
-          "write=data" }
-        table.move(case, 1, #case, #actions + 1, actions)
-        local program = tls.peer(table.unpack(actions))
-        helper.eventually(function() return peer end)
+    local server, peers, peer, seen = sslServer(), tls.peers(), nil, nil
+    function server:newConnection() -- the peer goes on by itself
+      peer = sockets.closing(self:nextPendingConnection())
+      seen = sockets.record(peer)
+    end
+    for _, version in ipairs { "0x0303", "0x0304" } do
+      for _, case in ipairs(ends) do
+        local what = ("version %s: %s"):format(version, table.concat(case, " "))
+        peer = nil
+        local program = peers:start("client", server:serverPort(), "max=" .. version, "min=" .. version, "handshake",
+          "write=data", table.unpack(case))
+        helper.eventually(function() return peer end, what, 4 * helper.timeout)
         sockets.eventuallyAvailable(peer, 4)
         if case[2] == "line" then program:write "\n" end
         expectEnd(peer, seen, true)
-        assert.equal("data", peer:readAll())
-        assert.equal(case.error, peer:error())
-        assert.equal(1, sockets.count(seen, "errorOccurred"))
+        assert.same({ what, "data", case.error, 1 },
+          { what, peer:readAll(), peer:error(), sockets.count(seen, "errorOccurred") })
         if case.line then program:waitForLine(case.line) end
         program:waitForLine "^done$"
-      end)
+      end
     end
-  end
+  end)
 
   it("its server, with clients in every phase of a handshake", function()
     local server, told, answered = sslServer(), {}, nil

@@ -134,8 +134,9 @@ describe("A hostile client:", function()
 
   it("a client's first flight in bytes, and records of one byte", function()
     local server, errors = sslServer()
+    local peers = tls.peers()
     for _, version in ipairs { "0x0303", "0x0304" } do
-      local program = tls.peer("client", server:serverPort(), "max=" .. version, "hello", "pieces", "handshake",
+      local program = peers:start("client", server:serverPort(), "max=" .. version, "hello", "pieces", "handshake",
         "ones=one by one", "pieces", "ones=and again", "send", "read=19")
       program:waitForLine("^read one by oneand again", patience)
     end
