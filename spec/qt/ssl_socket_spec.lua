@@ -337,57 +337,6 @@ describe("SslServer:", function()
     end)
   end)
 
-  describe("names:", function()
-    local function connect(server, name, options)
-      local socket = sslSocket(options)
-      socket:connectToHostEncrypted("127.0.0.1", server:serverPort(), name)
-      local ok, message = socket:waitForEncrypted(helper.timeout)
-      return ok and socket, message
-    end
-
-    it("exact before wildcard, then the default certificate, then the handler", function()
-      local a = ssl.authority:certificate { names = { "a.example" } }
-      local wild = ssl.authority:certificate { names = { "*.b.example" } }
-      local late = ssl.authority:certificate { names = { "late.test" } }
-      local server = sslServer { serverNames = {
-        ["a.example"] = { certificate = a.certificate, key = a.key },
-        ["*.b.example"] = { certificate = wild.certificate, key = wild.key },
-      } }
-      local asked = {}
-      function server:serverNameRequested(name)
-        asked[#asked + 1] = name
-        moonport.sleep(10)
-        return { certificate = late.certificate, key = late.key }
-      end
-      assert.truthy(connect(server, "a.example"))
-      assert.truthy(connect(server, "x.b.example"))
-      assert.truthy(connect(server, "localhost"))
-      assert.same({}, asked)
-      assert.truthy(connect(server, "late.test"))
-      assert.same({ "late.test" }, asked)
-    end)
-
-    it("a handler that fails, or gives nonsense, is an internal error for that client alone", function()
-      local server = sslServer()
-      function server:serverNameRequested() return { certificate = "/nowhere", key = "/nowhere" } end
-      local socket, message = connect(server, "late.test")
-      assert.is_nil(socket or nil)
-      assert.truthy(message:find "internal error", message)
-      function server:serverNameRequested() return nil end
-      socket, message = connect(server, "late.test")
-      assert.is_nil(socket or nil)
-      assert.truthy(message:find "host name did not match", message)
-      pair(server)
-    end)
-
-    it("requireServerName refuses who asks for none that is known", function()
-      local server = sslServer { requireServerName = true }
-      assert.truthy(connect(server, "localhost"))
-      local _, message = connect(server, "unknown.example")
-      assert.truthy(message:find "unrecognized name", message)
-    end)
-  end)
-
   it("protocols: the server's order decides, and none in common is an alert", function()
     local server = sslServer { allowedNextProtocols = { "b", "a" } }
     local client = pair(server, sslSocket { allowedNextProtocols = { "a", "b" } })
