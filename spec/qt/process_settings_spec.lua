@@ -92,6 +92,43 @@ describe("QProcess", function()
     os.remove(folder)
   end)
 
+  it("P33 setStandardOutputProcess: three programs in a row, also with a detached one at the end", function()
+    -- What one says goes to the next, as fast as that takes it.
+    local function join(one, other)
+      return moonport.spawn(function()
+        while one:waitForReadyRead(-1) or one:bytesAvailable() > 0 do
+          assert(other:write(one:readAll()))
+          while other:bytesToWrite() > 100000 do assert(other:waitForBytesWritten(-1)) end
+        end
+        other:closeWriteChannel()
+      end)
+    end
+    local source <close> = Process()
+    local middle <close> = Process()
+    local sink <close> = Process()
+    local folder = helper.folder()
+    start(sink, "tr a-z A-Z | tail -n 1")
+    start(middle, "exec sed s/one/two/")
+    start(source, "i=0; while [ $i -lt 2000 ]; do echo one line; i=$((i+1)); done; echo the last one")
+    local tasks = { join(source, middle), join(middle, sink) }
+    assert.equal("THE LAST TWO\n", sink:receive("all", timeout))
+    for _, task in ipairs(tasks) do task:join() end
+    for _, one in ipairs { source, middle, sink } do finish(one) end
+    -- The end of the row may be no child of ours: it reads a pipe with a name.
+    local fifo = folder .. "/pipe"
+    assert.equal(0, (helper.run { "mkfifo", fifo }))
+    local writer <close> = Process()
+    local script = "tr a-z A-Z <'%s' >'%s/out'; mv '%s/out' '%s/done'"
+    assert(Process.startDetached("sh", { "-c", script:format(fifo, folder, folder, folder) }))
+    start(writer, 'exec echo detached >"$1"', fifo)
+    finish(writer)
+    helper.eventually(function()
+      local file <close> = io.open(folder .. "/done")
+      return file and file:read "a" == "DETACHED\n"
+    end)
+    os.execute(("rm -r '%s'"):format(folder))
+  end)
+
   it("P34 fileWriterProcess", function()
     local path = helper.file ""
     for _ = 1, 3 do

@@ -372,6 +372,33 @@ describe("QUdpSocket", function()
     end)
   end
 
+  for _, case in ipairs {
+    { "ipv4", "0.0.0.0", "127.0.0.9", "127.0.0.9" }, { "ipv4 on a dual-stack socket", "any", "127.0.0.9", "127.0.0.9" },
+    { "ipv6", "::", "::1", "::1" }, { "ipv4-multicast", "0.0.0.0", "239.255.43.22" },
+  } do
+    local name, address, asked, answers = table.unpack(case)
+    it("U33 an answer goes back to the sender, from the address that was asked or, of a group, an own one: " .. name,
+      function()
+        local server, client = udp.bound(address), udp.bound(address == "any" and "0.0.0.0" or address)
+        if not answers then
+          assert(server:joinMulticastGroup(asked, "lo"))
+          assert(client:setMulticastInterface "lo")
+        end
+        function server:datagramReceived(data, from, port, info)
+          assert.equal(asked, info.localAddress)
+          self:writeDatagram(data .. " by itself", from, port)
+          self:writeDatagram(data .. " as it says", from, port, answers and info or nil)
+        end
+        client:writeDatagram("answer", asked, server:localPort())
+        for _, text in ipairs { "answer by itself", "answer as it says" } do
+          local data, from, port, info = udp.receive(client)
+          assert.same({ text, server:localPort() }, { data, port })
+          if answers then assert.equal(answers, from) else assert.is_nil(from:find "^239%.") end
+          assert.equal(64, info.hopLimit)
+        end
+      end)
+  end
+
   for _, way in ipairs { "writeDatagram", "write" } do
     it("U26 gets its echo: " .. way, function()
       local echo, socket = udp.bound(), udp.socket()
