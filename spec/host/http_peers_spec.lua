@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- moonport.http with other HTTP programs: nginx in front of a server and behind http.request, and Python's http.client.
+-- moonport.http with other HTTP programs: nginx in front of a server and behind http.request, HAProxy on both sides,
+-- and Python's http.client.
 
 local helper = require "spec.helper"
 local web = require "spec.scripts.web"
@@ -53,6 +54,81 @@ describe("moonport.http", function()
     local long = helper.file(("x"):rep(3000000))
     assert.are.equal("the body is too long\n 413", curl("--data-binary", "@" .. long, "http://a/"))
     proxy:signal "TERM"
+    service:signal "TERM"
+    assert.are.equal(0, service:wait())
+  end)
+
+  it("serves behind nginx and HAProxy, and asks through HAProxy, all at Unix-domain sockets, over a reload", function()
+    local folder = web.folder {}
+    local source = ([[
+      local moonport = require "moonport"
+      local http = require "moonport.http"
+      local server = http.server(function(request)
+        if request.path == "/count" then return 200, nil, tostring(moonport.stats().accepted) end
+        if request.path == "/ask" then
+          local response, why, code = http.request { url = "unix:%s/haproxy.sock:/", method = request.method,
+            body = request.body, headers = { Host = "asked" } }
+          return response and response.status or 502, nil, response and "through " .. response.body or why .. code
+        end
+        return 200, nil, ("%%s %%d %%s %%s"):format(request.method, #request.body, request.peer, request.headers.host)
+      end, { body = 100000 })
+      assert(server:listen "unix:%s/ours.sock")
+      moonport.log.info "ready"
+    ]]):format(folder, folder)
+    helper.rewrite(folder .. "/server.lua", source)
+    local service = helper.program { script = folder .. "/server.lua", environment = web.environment }
+    service:waitForLine "ready"
+    local haproxy = helper.spawn { "/usr/sbin/haproxy", "-db", "-f", helper.file(([[
+global
+  maxconn 100
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 20s
+  timeout server 20s
+listen http
+  bind unix@%s/haproxy.sock
+  http-reuse always
+  server ours unix@%s/ours.sock
+listen tcp
+  mode tcp
+  bind unix@%s/tcp.sock
+  server ours unix@%s/ours.sock
+]]):format(folder, folder, folder, folder), "haproxy.cfg") }
+    local proxy = nginx(folder, ([[
+      upstream ours { server unix:%s/ours.sock; keepalive 4; }
+      server {
+        listen unix:%s/nginx.sock; client_max_body_size 0; proxy_request_buffering off; proxy_http_version 1.1;
+        location / { proxy_set_header Connection ""; proxy_set_header Host $host; proxy_pass http://ours; }
+      }
+    ]]):format(folder, folder))
+    local function curl(name, ...)
+      local status, out, err = helper.run { "curl", "-sS", "-w", " %{http_code}", "--unix-socket",
+        ("%s/%s.sock"):format(folder, name), ... }
+      assert.are.equal(0, status, err)
+      return out
+    end
+    helper.eventually(function()
+      return (helper.run { "curl", "-s", "--unix-socket", folder .. "/tcp.sock", "-o", "/dev/null", "http://a/" }) == 0
+    end)
+    local file, long = helper.file(("x"):rep(90000)), helper.file(("x"):rep(3000000))
+    local function all()
+      for _, name in ipairs { "nginx", "haproxy", "tcp" } do
+        assert.are.equal("GET 0 unix a 200", curl(name, "http://a/"), name)
+        assert.are.equal("POST 90000 unix a 200", curl(name, "--data-binary", "@" .. file, "http://a/"), name)
+        assert.are.equal("through POST 90000 unix asked 200", curl(name, "--data-binary", "@" .. file, "http://a/ask"),
+          name)
+        assert.are.equal("the body is too long\n 413", curl(name, "--data-binary", "@" .. long, "http://a/"), name)
+      end
+    end
+    all()
+    local before = tonumber(curl("nginx", "http://a/count"):match "^%d+")
+    for _ = 1, 10 do assert.are.equal("GET 0 unix a 200", curl("nginx", "http://a/")) end
+    assert.are.equal(before, tonumber(curl("nginx", "http://a/count"):match "^%d+"))
+    service:signal "HUP"
+    service:waitForLine "reloaded .* generation 2"
+    all()
+    for _, one in ipairs { haproxy, proxy } do one:signal "TERM" end
     service:signal "TERM"
     assert.are.equal(0, service:wait())
   end)
