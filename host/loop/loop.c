@@ -5,7 +5,6 @@
  */
 #include "loop/loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -175,7 +174,6 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
 }
 
 void mp_loop_destroy(mp_loop *loop) {
-    assert(loop->objects == 0 && !loop->settling);
     ev_idle_stop(loop->ev, &loop->again);
     for (int i = 0; i < MP_CHORE_TIMES; i++)
         ev_idle_stop(loop->ev, &loop->chores[i].watcher);

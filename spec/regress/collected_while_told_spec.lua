@@ -76,13 +76,13 @@ describe("An outgoing connection of an older run whose last reference goes while
           co = coroutine.running()
           local socket = upstream
           upstream = nil
-          socket:receive("line", 50)
+          socket:receive("line", 1000)
         end,
         tell = function(self)
           coroutine.close(co)
           collect()
           self:write "told\n"
-          moonport.sleep(100)
+          moonport.sleep(1100)
           self:write "done\n"
         end,
       }
