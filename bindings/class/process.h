@@ -11,12 +11,18 @@
 
 enum { BINDING_MOST_RESOURCES = 16 };
 
+/* What the program gives to a process of its own kind, see mp_spawn. */
+typedef struct binding_given {
+    int passed, channel, parting;
+} binding_given;
+
 /* A process, and how scripts have set it up. */
 typedef struct binding_process {
     mp_process process;                       /* first */
     uint8_t channel_mode, input_mode, append; /* append: a bit for each standard descriptor */
     int settings; /* reference of a table with the rest; LUA_NOREF: there is none. See process_settings.c */
-    mp_resource_limit *limits; /* room for BINDING_MOST_RESOURCES, or NULL */
+    const binding_given *given; /* what a worker of the program gets beside; NULL: nothing */
+    mp_resource_limit *limits;  /* room for BINDING_MOST_RESOURCES, or NULL */
     size_t limit_count;
 } binding_process;
 
@@ -88,6 +94,10 @@ void binding_forward_all(binding_process *self);
 /* Starts it as the settings say; it is at index 1. Pushes true, or nil, message, code. Returns their number.
    */
 int binding_start_process(lua_State *L, binding_process *self, const char *what, int open_mode);
+
+/* The process at `index` gets this when it is started, in this process' own group. `given` stays the
+   caller's. */
+void binding_give_process(lua_State *L, int index, const binding_given *given);
 
 /* Starts it without being its parent. Pushes its pid, or nil, message, code. */
 int binding_start_detached(lua_State *L, binding_process *self);

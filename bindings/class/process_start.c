@@ -111,7 +111,18 @@ static void push_start(lua_State *L, binding_process *self, int open_mode, mp_pr
         start->standard[i] = push_standard(L, self, i, open_mode);
     start->spawn.limits = self->limits;
     start->spawn.limit_count = self->limit_count;
-    start->spawn.own_group = start->standard[0].kind != MP_STANDARD_FORWARDED;
+    start->spawn.own_group = start->standard[0].kind != MP_STANDARD_FORWARDED && !self->given;
+    if (self->given) {
+        start->spawn.passed = self->given->passed;
+        start->spawn.channel = self->given->channel;
+        start->spawn.parting = self->given->parting;
+    }
+}
+
+void binding_give_process(lua_State *L, int index, const binding_given *given) {
+    binding_box *box = binding_test_box(L, index, MP_PROCESS);
+    luaL_argcheck(L, box, index, "a process expected");
+    ((binding_process *)binding_object(box))->given = given;
 }
 
 /* --- the start ------------------------------------------------------------------------------------------ */

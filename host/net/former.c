@@ -20,6 +20,7 @@
 struct mp_former {
     ev_io watcher;
     ev_timer end;
+    bool shared;
 };
 
 int mp_listener_expect_former(mp_listener *listener) {
@@ -43,7 +44,7 @@ void mp_listener_end_former(mp_listener *listener) {
     ev_io_stop(ev, &former->watcher);
     ev_timer_stop(ev, &former->end);
     if (former->watcher.fd >= 0)
-        mp_descriptor_close(listener->network, former->watcher.fd);
+        mp_listener_close_descriptor(listener->network, former->watcher.fd, former->shared);
     free(former);
     listener->former = NULL;
 }
@@ -91,6 +92,9 @@ void mp_listener_exchange(mp_listener *listener, mp_listener *with) {
     listener->port = with->port;
     listener->former = former;
     with->former = NULL;
+    former->shared = listener->shared;
+    listener->shared = with->shared;
+    with->shared = false;
     (void)mp_system_ignore_new_clients(fd);
     ev_io_init(&former->watcher, on_former, fd, EV_READ);
     ev_timer_init(&former->end, on_end, FORMER_SECONDS, 0.);

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "net/descriptor.h"
+
 mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loop *, ev_io *, int)) {
     mp_listener *listener = calloc(1, sizeof *listener);
     if (!listener)
@@ -24,6 +26,12 @@ mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loo
     ev_io_init(&listener->watcher, on_ready, -1, 0);
     listener->watcher.data = listener;
     return listener;
+}
+
+void mp_listener_close_descriptor(mp_network *network, int fd, bool shared) {
+    if (shared)
+        network->source->closed(network, fd);
+    mp_descriptor_close(network, fd);
 }
 
 /* True if the members agree with each other; for assertions. */

@@ -36,12 +36,18 @@ struct mp_listener {
                                      prototype: only its place */
     uint8_t metatable_kind;       /* owner: the kind of those connections */
     void *counts;                 /* owner: of malloc's memory, freed with the listener; NULL: none */
-    struct mp_former *former;     /* its previous descriptor while clients may still arrive there; or NULL */
+    bool shared;                  /* the descriptor is of the network's source */
+    struct mp_lent *lent;         /* descriptors of others; NULL: none */
+    void (*lent_ready)(struct ev_loop *, ev_io *, int); /* the server's, of their watchers */
+    struct mp_former *former; /* its previous descriptor while clients may still arrive there; or NULL */
     void (*room)(mp_listener *listener); /* the server's: a connection ended, so there is room */
 };
 
 /* Makes a listener that doesn't listen yet, with one reference; NULL if there is no memory. */
 mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loop *, ev_io *, int));
+
+/* Closes a descriptor that listens, `shared` as in the structure: its source learns of it. */
+void mp_listener_close_descriptor(mp_network *network, int fd, bool shared);
 
 /* Releases a reference. */
 void mp_listener_unreference(mp_listener *listener);

@@ -9,6 +9,8 @@
 #ifndef MP_NETWORK_H
 #define MP_NETWORK_H
 
+#include "data/address.h"
+#include "data/error.h"
 #include "data/ring.h"
 #include "data/write_queue.h"
 #include "loop/loop.h"
@@ -19,6 +21,8 @@ typedef struct mp_tcp_server mp_tcp_server;
 typedef struct mp_buffer mp_buffer;
 typedef struct mp_lingering mp_lingering;
 typedef struct mp_resolver mp_resolver;
+struct mp_local_access;
+struct mp_local_name;
 struct mp_udp_shared;
 struct mp_udp_socket;
 typedef struct mp_kernel_pipe mp_kernel_pipe;
@@ -54,6 +58,19 @@ typedef struct mp_network_upcalls {
     void (*datagrams)(struct mp_udp_socket *socket);
 } mp_network_upcalls;
 
+/* Where the listening sockets of a process come from that shares them with others; one static table. */
+typedef struct mp_network_source {
+    /* A non-blocking, close-on-exec socket that is bound to the address and doesn't listen, in *fd. With
+       `beside`, other listeners of the program at the port don't count as taken. */
+    enum mp_fault (*bind)(mp_network *network, const mp_address *address, uint16_t port, bool beside,
+                          int *fd);
+    /* The same with a Unix-domain socket that listens; with *fd NULL says only whether there could be one. */
+    enum mp_fault (*listen_local)(mp_network *network, const struct mp_local_name *name,
+                                  const struct mp_local_access *access, int backlog, int *fd);
+    /* The script has closed the server of this socket, which is about to be closed. */
+    void (*closed)(mp_network *network, int fd);
+} mp_network_source;
+
 /* Received bytes of a stream whose handler has not run yet: the input buffer's data[start, start + size). */
 typedef struct mp_arrival {
     mp_stream *stream; /* NULL: it has closed its descriptor since then */
@@ -70,6 +87,7 @@ typedef struct mp_starving {
 struct mp_network {
     mp_loop loop; /* first: a loop of this kind is a network */
     const mp_network_upcalls *upcalls;
+    const mp_network_source *source; /* NULL: this process makes its sockets itself */
     struct {
         uint64_t bytes_read, bytes_sent;
         uint64_t accepted, connected; /* connections, incoming and outgoing; none of these is ever reset */

@@ -13,6 +13,8 @@
 #include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "net/former.h"
+#include "net/lent.h"
+#include "net/port.h"
 #include "net/stream.h"
 #include "net/tcp_socket.h"
 #include "system/adoption.h"
@@ -72,8 +74,10 @@ static void close_listener(mp_tcp_server *server) {
     server->requested.local = NULL;
     if (fd >= 0) {
         ev_io_set(&listener->watcher, -1, 0);
-        mp_descriptor_close(listener->network, fd);
+        mp_listener_close_descriptor(listener->network, fd, listener->shared);
     }
+    listener->shared = false;
+    mp_listener_end_lent(listener);
     if (listener->kept >= 0)
         mp_descriptor_close(listener->network, listener->kept);
     listener->kept = -1;
@@ -167,30 +171,19 @@ static int bind_and_listen(int fd, const mp_address *address, uint16_t port, int
 /* With `beside`, our own listeners at the address don't count as taken. */
 static enum mp_fault open_listener(mp_listener *listener, const mp_address *address, uint16_t port,
                                    int backlog, bool beside, int *out) {
-    bool v4 = address->protocol == MP_PROTOCOL_IPV4 || address->protocol == MP_PROTOCOL_UNKNOWN;
     enum mp_attempt attempt = MP_ATTEMPT_SOCKET;
-    mp_address v4_any;
     if (!mp_reserve_is_whole())
         return MP_FAULT_RESOURCE;
-    int result, fd = mp_system_socket(v4 ? AF_INET : AF_INET6);
-    if (fd == -EAFNOSUPPORT && address->protocol == MP_PROTOCOL_ANY) {
-        mp_address_set_null(&v4_any);
-        address = &v4_any;
-        v4 = true;
-        fd = mp_system_socket(AF_INET);
-    }
+    mp_address bound = *address;
+    int fd = mp_port_socket(&bound), result = 0;
     if (fd < 0)
         return mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd);
-    result = mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (result == 0 && !v4)
-        result = mp_system_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address->protocol != MP_PROTOCOL_ANY);
     /* On Linux, accepted connections inherit it, which saves a call for each. */
-    if (result == 0)
-        result = mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    result = mp_system_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (beside)
         share_port(listener->network, fd, port, true);
     if (result == 0)
-        result = bind_and_listen(fd, address, port, backlog, &attempt);
+        result = bind_and_listen(fd, &bound, port, backlog, &attempt);
     if (beside)
         share_port(listener->network, fd, port, false);
     if (result == 0)
@@ -203,13 +196,36 @@ static enum mp_fault open_listener(mp_listener *listener, const mp_address *addr
     return MP_FAULT_NONE;
 }
 
+/* The same with a socket of the network's source, which is bound. */
+static enum mp_fault open_shared(mp_listener *listener, const mp_address *address, uint16_t port, int backlog,
+                                 bool beside, int *out) {
+    mp_network *network = listener->network;
+    if (!mp_reserve_is_whole())
+        return MP_FAULT_RESOURCE;
+    enum mp_fault fault = network->source->bind(network, address, port, beside, out);
+    if (fault != MP_FAULT_NONE)
+        return fault;
+    int result = find_address(listener, *out);
+    if (result == 0)
+        result = mp_system_set_option(*out, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (result == 0 && backlog >= 0)
+        result = mp_system_listen(*out, backlog);
+    listener->shared = result == 0;
+    if (result == 0)
+        return MP_FAULT_NONE;
+    network->source->closed(network, *out);
+    mp_system_close(*out);
+    return mp_fault_from_errno(MP_ATTEMPT_LISTEN, -result);
+}
+
 static enum mp_fault listen_beside(mp_tcp_server *server, const mp_address *address, uint16_t port,
                                    bool beside) {
     int fd = -1;
     if (mp_tcp_server_is_listening(server))
         return MP_FAULT_ALREADY_LISTENING;
     int backlog = server->staged ? -1 : server->backlog;
-    enum mp_fault fault = open_listener(server->listener, address, port, backlog, beside, &fd);
+    enum mp_fault fault = (server->listener->network->source ? open_shared : open_listener)(
+        server->listener, address, port, backlog, beside, &fd);
     if (fault != MP_FAULT_NONE) {
         server->fault = (uint8_t)fault;
         mp_object_check(&server->object);
@@ -243,6 +259,11 @@ enum mp_fault mp_tcp_server_open(mp_tcp_server *server) {
         return MP_FAULT_NONE;
     if (server->listener->local)
         return mp_tcp_server_open_local(server);
+    if (server->listener->shared) {
+        int listens = mp_system_listen(fd, server->backlog);
+        server->bound = listens < 0;
+        return listens < 0 ? mp_fault_from_errno(MP_ATTEMPT_LISTEN, -listens) : MP_FAULT_NONE;
+    }
     share_port(server->listener->network, fd, server->listener->port, true);
     int result = mp_system_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0)

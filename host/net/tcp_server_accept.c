@@ -8,6 +8,7 @@
 
 #include "loop/reserve.h"
 #include "net/descriptor.h"
+#include "net/lent.h"
 #include "net/stream.h"
 #include "net/tcp_server.h"
 #include "net/tcp_socket.h"
@@ -37,6 +38,7 @@ void mp_tcp_server_update(mp_tcp_server *server) {
     bool accept = may_accept(server);
     if (accept == (ev_is_active(&listener->watcher) != 0))
         return;
+    mp_listener_watch_lent(listener, accept);
     if (!accept) {
         ev_io_stop(listener->network->loop.ev, &listener->watcher);
         return;
@@ -239,6 +241,30 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents) {
     }
 }
 
+/* The same on a lent descriptor. A client that is accepted there becomes the listener's next one. */
+static void on_lent(struct ev_loop *ev, ev_io *watcher, int revents) {
+    mp_listener *listener = watcher->data;
+    mp_loop *loop = &listener->network->loop;
+    bool goes_on = !(revents & EV_ERROR);
+    (void)ev;
+    listener->references++;
+    if (!goes_on)
+        rest(listener->server, ENOMEM);
+    for (int i = 0; goes_on && i < MOST_ACCEPTS; i++) {
+        int fd = listener->kept >= 0
+                     ? -EAGAIN
+                     : mp_system_accept(watcher->fd, &listener->kept_peer, &listener->kept_port);
+        if (fd >= 0)
+            listener->kept = fd;
+        else if (fd != -EAGAIN && !is_gone(-fd))
+            rest(listener->server, -fd);
+        goes_on = fd >= 0 && mp_tcp_server_accept_one(listener->server);
+        mp_loop_settle(loop);
+        goes_on = goes_on && listener->server && listener->lent && ev_is_active(&listener->watcher);
+    }
+    mp_listener_unreference(listener);
+}
+
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 static void on_room(mp_listener *listener) {
@@ -251,6 +277,7 @@ int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network) {
         return -ENOMEM;
     listener->server = server;
     listener->room = on_room;
+    listener->lent_ready = on_lent;
     server->listener = listener;
     server->starving.freed = on_freed;
     ev_timer_init(&server->retry, on_retry, 0., 0.);

@@ -25,7 +25,30 @@ static enum mp_fault open_place(mp_tcp_server *server, mp_local_place *place, in
     return result < 0 ? mp_fault_from_errno(MP_ATTEMPT_LISTEN, -result) : MP_FAULT_NONE;
 }
 
+/* The same with a socket of the network's source, which listens. */
+static enum mp_fault open_shared(mp_tcp_server *server, const mp_local_name *name, int *fd) {
+    mp_network *network = server->listener->network;
+    return network->source->listen_local(network, name, &server->access, server->backlog, fd);
+}
+
+/* The socket that a staged server has had in place of the shared one is exchanged for that. */
+static enum mp_fault exchange(mp_tcp_server *server) {
+    mp_listener *listener = server->listener;
+    int fd = -1;
+    enum mp_fault fault = open_shared(server, &listener->local->name, &fd);
+    server->bound = fault != MP_FAULT_NONE;
+    if (fault != MP_FAULT_NONE)
+        return fault;
+    mp_descriptor_close(listener->network, listener->watcher.fd);
+    ev_io_set(&listener->watcher, fd, EV_READ);
+    mp_descriptor_own(listener->network, fd);
+    listener->shared = true;
+    return MP_FAULT_NONE;
+}
+
 enum mp_fault mp_tcp_server_open_local(mp_tcp_server *server) {
+    if (server->listener->network->source)
+        return exchange(server);
     enum mp_fault fault = open_place(server, server->listener->local, server->listener->watcher.fd);
     server->bound = fault != MP_FAULT_NONE;
     return fault;
@@ -36,8 +59,10 @@ static enum mp_fault open_local(mp_tcp_server *server, const mp_local_name *name
     mp_local_place *place = mp_reserve_is_whole() ? mp_local_place_new(name) : NULL;
     if (!place)
         return MP_FAULT_RESOURCE;
-    int fd = mp_system_socket(AF_UNIX);
-    enum mp_fault fault = fd < 0           ? mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd)
+    bool shared = server->listener->network->source != NULL;
+    int fd = shared && !server->staged ? -1 : mp_system_socket(AF_UNIX);
+    enum mp_fault fault = shared           ? open_shared(server, name, server->staged ? NULL : &fd)
+                          : fd < 0         ? mp_fault_from_errno(MP_ATTEMPT_SOCKET, -fd)
                           : server->staged ? mp_local_name_probe(name)
                                            : open_place(server, place, fd);
     if (fault != MP_FAULT_NONE) {
@@ -47,6 +72,7 @@ static enum mp_fault open_local(mp_tcp_server *server, const mp_local_name *name
         return fault;
     }
     server->listener->local = place;
+    server->listener->shared = shared && !server->staged;
     mp_address_set_null(&server->listener->address);
     server->listener->port = 0;
     server->requested = (mp_endpoint){.local = &place->name};

@@ -6,10 +6,12 @@
 #include "system/file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,4 +155,26 @@ int mp_system_write_file(int folder, const char *path, bool runs, const char *te
     if (fd >= 0 && close(fd) < 0 && result == 0)
         result = -errno;
     return result;
+}
+
+int mp_system_unnamed_file(const char *purpose) {
+#ifdef MFD_CLOEXEC
+    return RETRY(memfd_create(purpose, MFD_CLOEXEC));
+#else
+    (void)purpose;
+    return -ENOSYS;
+#endif
+}
+
+int mp_system_read_whole(int fd, void *data, size_t size, int64_t at) {
+    char *to = data;
+    while (size > 0) {
+        ssize_t n = RETRY(pread(fd, to, size, at));
+        if (n <= 0)
+            return n < 0 ? (int)n : -ENODATA;
+        to += n;
+        size -= (size_t)n;
+        at += n;
+    }
+    return 0;
 }

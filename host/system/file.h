@@ -73,4 +73,11 @@ int mp_system_open_folder(const char *path);
 /* Makes a file below `folder` and writes it. -EEXIST if it exists. */
 int mp_system_write_file(int folder, const char *path, bool runs, const char *text, size_t size);
 
+/* A new file without a name, to read and to write. Copies of its descriptor in other processes are the same
+   file. -> the descriptor */
+int mp_system_unnamed_file(const char *purpose);
+
+/* Reads `size` bytes from this place on, whoever else reads. -> 0; -ENODATA: there aren't so many */
+int mp_system_read_whole(int fd, void *data, size_t size, int64_t at);
+
 #endif

@@ -102,3 +102,9 @@ void mp_system_die(int number) {
     (void)mp_system_handle_signal(number, SIG_DFL);
     (void)raise(number);
 }
+
+void mp_system_end_in(unsigned seconds) {
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    (void)sigaction(SIGALRM, &standard, NULL);
+    (void)alarm(seconds);
+}

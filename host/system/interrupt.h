@@ -41,6 +41,9 @@ int mp_system_set_cpu_timer(double msec);
 /* Milliseconds of CPU time that the calling thread has used. A signal handler may call it. */
 double mp_system_thread_cpu_time(void);
 
+/* Ends the process in so many seconds, whatever it does. A signal handler may call it. */
+void mp_system_end_in(unsigned seconds);
+
 /* Ends the process now; adopted descriptors block again (adoption.h). A signal handler may call this function
    and the next. */
 _Noreturn void mp_system_exit(int status);

@@ -135,6 +135,13 @@ int mp_system_lock_folder_of(const char *path) {
     return result;
 }
 
+int mp_system_pair(int fds[2]) {
+    int result = RETRY(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+    if (result == 0)
+        (void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    return result;
+}
+
 int mp_system_duplicate(int fd) {
     return RETRY(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }

@@ -44,6 +44,9 @@ int mp_system_find_group(const char *name, gid_t *group);
    moment, and is waited for; -EAGAIN: for too long. -> a descriptor, to close */
 int mp_system_lock_folder_of(const char *path);
 
+/* Two connected stream sockets, close-on-exec; the first doesn't block. */
+int mp_system_pair(int fds[2]);
+
 /* Another descriptor of the same file, close-on-exec. */
 int mp_system_duplicate(int fd);
 

@@ -23,6 +23,7 @@ typedef struct mp_log_field {
 typedef struct mp_log_event {
     struct timespec time;
     pid_t pid;
+    int worker; /* 0: the process is none */
     const char *level;
     const char *prefix; /* "<3>" for the journal, or "" */
     const char *text, *trace;

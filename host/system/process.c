@@ -97,22 +97,30 @@ static void reset_signals(void) {
             (void)sigaction(number, &standard, NULL);
 }
 
-/* Closes all but the standard descriptors as the program begins. An old system lacks the call: then ours are
+/* Closes all descriptors from `first` as the program begins. An old system lacks the call: then ours are
    close-on-exec anyway. */
-static void close_others(void) {
-    enum { FIRST = STDERR_FILENO + 1, MOST = 65536 };
+static void close_others(int first) {
+    enum { MOST = 65536 };
     struct rlimit most;
-    if (syscall(SYS_close_range, FIRST, ~0U, 0) == 0 || getrlimit(RLIMIT_NOFILE, &most) < 0)
+    if (syscall(SYS_close_range, first, ~0U, 0) == 0 || getrlimit(RLIMIT_NOFILE, &most) < 0)
         return;
-    for (int fd = FIRST; fd < MOST && (rlim_t)fd < most.rlim_cur; fd++)
+    for (int fd = first; fd < MOST && (rlim_t)fd < most.rlim_cur; fd++)
         (void)close(fd);
 }
 
-static int place_descriptors(const int standard[3]) {
+/* dup2 leaves a descriptor that is there already as it is: close-on-exec. */
+static int place_channel(int channel, int place) {
+    return channel == place ? fcntl(place, F_SETFD, 0) : dup2(channel, place);
+}
+
+static int place_descriptors(const mp_spawn *spawn) {
+    int next = STDERR_FILENO + 1 + spawn->passed;
     for (int i = 0; i < 3; i++)
-        if (standard[i] >= 0 && dup2(standard[i], i) < 0)
+        if (spawn->standard[i] >= 0 && dup2(spawn->standard[i], i) < 0)
             return errno;
-    close_others();
+    if (spawn->channel > 0 && place_channel(spawn->channel, next++) < 0)
+        return errno;
+    close_others(next);
     return 0;
 }
 
@@ -162,13 +170,13 @@ static int become(child *self) {
     mp_spawn *spawn = self->spawn;
     reset_signals();
     if (!spawn->detached) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)prctl(PR_SET_PDEATHSIG, spawn->parting > 0 ? spawn->parting : SIGKILL);
         if (getppid() != self->parent)
             return fail(self, "fork", ESRCH); /* it ended just before */
     }
     if (spawn->own_group && !spawn->detached)
         (void)setpgid(0, 0);
-    int error = place_descriptors(spawn->standard);
+    int error = place_descriptors(spawn);
     if (error != 0)
         return fail(self, "dup2", error);
     if (spawn->folder && chdir(spawn->folder) < 0)

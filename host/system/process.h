@@ -36,14 +36,17 @@ typedef struct mp_spawn {
     size_t limit_count;
     bool own_group;     /* it leads a process group */
     bool detached;      /* it lives on, in a session of its own, and is nobody's child */
+    int passed;         /* so many descriptors above the standard ones are this process' own, too */
+    int channel;        /* becomes the next one behind those; 0: there is none */
+    int parting;        /* the signal that it gets when this process ends; 0: SIGKILL */
     const char *failed; /* out: the name of the call that has failed */
 } mp_spawn;
 
 /*
  * Starts a program. This process waits until it runs, or can't; its memory isn't copied. The program gets the
- * three descriptors and no others, all signals as the system has them by default, and unless it is detached,
- * it ends (SIGKILL) when this process does. Fills in the pid, and unless it is detached a descriptor that is
- * readable when it ends. Returns 0 or -errno.
+ * three descriptors and those that are passed, all signals as the system has them by default, and unless it
+ * is detached, a signal when this process ends. Fills in the pid, and unless it is detached a descriptor that
+ * is readable when it ends. Returns 0 or -errno.
  */
 int mp_system_spawn(mp_spawn *spawn, pid_t *pid, int *process);
 

@@ -32,3 +32,14 @@ bool mp_system_socket_owner(int fd, int *process, int *user) {
     *user = (int)uid;
     return true;
 }
+
+uint64_t mp_system_socket_cookie(int fd) {
+#ifdef SO_COOKIE
+    uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+#else
+    (void)fd;
+    return 0;
+#endif
+}

@@ -121,6 +121,15 @@ ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, b
     return RETRY(sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
+int mp_system_wait(int fd, bool to_write, int msec) {
+    struct pollfd poll_fd = {.fd = fd, .events = to_write ? POLLOUT : POLLIN};
+    return RETRY(poll(&poll_fd, 1, msec));
+}
+
+int mp_system_shutdown(int fd) {
+    return RETRY(shutdown(fd, SHUT_RDWR));
+}
+
 int mp_system_shutdown_write(int fd) {
     return RETRY(shutdown(fd, SHUT_WR));
 }

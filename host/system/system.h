@@ -46,7 +46,13 @@ ssize_t mp_system_receive(int fd, void *data, size_t size, bool plain);
 ssize_t mp_system_send(int fd, const void *data, size_t size, bool plain);
 ssize_t mp_system_send_vectors(int fd, const struct iovec *vectors, int count, bool plain);
 
+/* Waits until the descriptor has something to read, or room to write. -> 1; 0: not in time */
+int mp_system_wait(int fd, bool to_write, int msec);
+
 int mp_system_shutdown_write(int fd);
+
+/* Ends the socket, whoever else has a descriptor of it. */
+int mp_system_shutdown(int fd);
 
 /* Closes a descriptor. Standard input, output and error stay open, on /dev/null. An adopted descriptor blocks
    again if it did before (adoption.h). */
