@@ -135,6 +135,15 @@ static int module_stats(lua_State *L) {
     return 1;
 }
 
+/* moonport.worker() -> number of this process, how many there are: 1, 1 without --workers */
+static int module_worker(lua_State *L) {
+    binding_takes(L, 0);
+    const binding_state *state = binding_state_of(L);
+    lua_pushinteger(L, state->workers > 0 ? state->worker : 1);
+    lua_pushinteger(L, state->workers > 0 ? state->workers : 1);
+    return 2;
+}
+
 /* moonport.quit([status = 0]) */
 static int module_quit(lua_State *L) {
     binding_takes(L, 1);
@@ -225,6 +234,8 @@ void binding_push_module(lua_State *L, binding_state *state, int generation) {
         {"onReload", module_on_reload},
         {"onQuit", module_on_quit},
         {"reload", module_reload},
+        {"worker", module_worker},
+        {"worker", module_worker},
         {NULL, NULL},
     };
     const luaL_Reg *const parts[] = {functions,

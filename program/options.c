@@ -14,12 +14,11 @@
 #include "ctl/ctl.h"
 #include "new.h"
 #include "share.h"
+#include "system/service.h"
 
 static const char help[] =
-    "usage: moonport [options] script.lua [arguments]\n"
-    "       moonport new NAME, moonport ctl COMMAND  (they have their own --help)\n"
-    "Runs a Lua script as a network service, until nothing is left to wait for. The\n"
-    "script \"-\" is standard input; the arguments are in arg and .... Options:\n"
+    "usage: moonport [options] script.lua [arguments]  (or new --help, ctl --help)\n"
+    "Runs a Lua script (\"-\": standard input); arg and ... are its arguments. Options:\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
     "  --check            compile the script and its modules only, say what is wrong\n"
     "  --watch            reload when the script or a module beside it changes\n"
@@ -27,6 +26,8 @@ static const char help[] =
     "  --handler-kill MS      end the process if a handler runs longer (off)\n"
     "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
+    "  --workers N|auto   run the script in N processes that share its ports (off)\n"
+    "  --max-memory SIZE  memory of Lua, as 512M; what needs more fails (off)\n"
     "  --grace MS         time to finish when told to stop (5000)\n"
     "  --work-threads N   threads for moonport.work (4)\n"
     "  --work-memory MIB  memory that each of them may use (64)\n"
@@ -49,7 +50,10 @@ static const char help[] =
 void program_complain(const char *text) {
     static const char heading[] = "\nstack traceback:\n";
     if (!mp_log_is_for_programs()) {
-        fprintf(stderr, "moonport: %s\n", text);
+        if (mp_log_worker() > 0)
+            fprintf(stderr, "moonport: [%d] %s\n", mp_log_worker(), text);
+        else
+            fprintf(stderr, "moonport: %s\n", text);
         return;
     }
     /* The message may have such a line, too. */
@@ -64,6 +68,19 @@ void program_complain(const char *text) {
 static int misused(const char *option, const char *why) {
     fprintf(stderr, "moonport: %s: %s (see moonport --help)\n", option, why);
     return 2;
+}
+
+/* "1048576", "1024K", "512M", "2G" */
+static bool take_size(const char *value, double *bytes) {
+    static const char units[] = "KMG";
+    char *end;
+    *bytes = strtod(value, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == value || (*end && (!unit || end[1])))
+        return false;
+    if (unit)
+        *bytes *= (double)(1 << (10 * (unit - units + 1)));
+    return *bytes >= 1 << 20 && *bytes <= 1e15;
 }
 
 /* Handles the option at argv[*i], which needs a value. */
@@ -81,6 +98,16 @@ static int take_value(program_options *options, const char *name, const char *va
         options->rollback_errors = strtod(value, &end);
         if (end == value || *end || !(options->rollback_errors >= 0) || options->rollback_errors > 100)
             return misused(name, "needs a percentage from 0 to 100");
+    } else if (strcmp(name, "--workers") == 0) {
+        long number = strtol(value, &end, 10);
+        if (strcmp(value, "auto") == 0)
+            number = mp_system_processors();
+        else if (end == value || *end || number < 1 || number > PROGRAM_MOST_WORKERS)
+            return misused(name, "needs a number of processes, 1 to 256, or auto");
+        options->workers = (int)(number < PROGRAM_MOST_WORKERS ? number : PROGRAM_MOST_WORKERS);
+    } else if (strcmp(name, "--max-memory") == 0) {
+        if (!take_size(value, &options->max_memory))
+            return misused(name, "needs a size of at least 1M, as 512M or 2G");
     } else if (strcmp(name, "--log-format") == 0) {
         int format = mp_log_format_from_name(value);
         if (format < 0)
@@ -108,6 +135,16 @@ static int take_value(program_options *options, const char *name, const char *va
     return PROGRAM_GO_ON;
 }
 
+/* What a master puts in front of its own words: moonport --as-worker NUMBER/COUNT:DESCRIPTOR moonport …
+   -> how many words that are */
+static int take_worker(program_options *options, int argc, char **argv) {
+    char end;
+    if (argc < 4 || strcmp(argv[1], "--as-worker") != 0 ||
+        sscanf(argv[2], "%d/%d:%d%c", &options->worker, &options->worker_count, &options->channel, &end) != 3)
+        return 0;
+    return 3;
+}
+
 int program_parse_options(program_options *options, int argc, char **argv) {
     static const char *const with_value[] = {"-e",
                                              "--grace",
@@ -119,9 +156,13 @@ int program_parse_options(program_options *options, int argc, char **argv) {
                                              "--work-memory",
                                              "--keylog",
                                              "--control",
+                                             "--workers",
+                                             "--max-memory",
                                              "--log-level",
                                              "--log-format"};
-    int i;
+    int i = take_worker(options, argc, argv);
+    argv += i;
+    argc -= i;
     options->arguments = argv;
     options->argument_count = argc;
     options->code = calloc((size_t)argc + 1, sizeof *options->code);
@@ -164,6 +205,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
     }
     options->script_index = i;
     options->script = i < argc ? argv[i] : NULL;
+    if (options->worker > 0 || options->check)
+        options->workers = 0;
     if (!options->script && (options->check || options->code_count == 0)) {
         fputs("moonport: no script given (see moonport --help)\n", stderr);
         return 2;

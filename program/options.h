@@ -21,6 +21,9 @@
 #define PROGRAM_WORK_THREADS 4
 #define PROGRAM_WORK_MEMORY 64
 
+/* Of --workers. */
+#define PROGRAM_MOST_WORKERS 256
+
 /* --rollback-errors: off */
 #define PROGRAM_NO_PROBATION (-1.0)
 
@@ -44,6 +47,11 @@ typedef struct program_options {
     const char *control; /* a path, "off", or NULL: see operate/place.h */
     bool check;
     bool watch;
+    int workers;       /* processes that this one is the master of; 0: none */
+    double max_memory; /* bytes of the Lua state; 0: no bound */
+    int worker;        /* the number of this process among them; 0: it is none */
+    int worker_count;
+    int channel; /* a worker's descriptor to its master */
 } program_options;
 
 /* Reads the command line, and handles the options that need no script. Returns PROGRAM_GO_ON or an exit

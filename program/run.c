@@ -15,6 +15,7 @@
 
 #include "class/work.h"
 #include "collector.h"
+#include "memory/bound.h"
 #include "memory/input.h"
 #include "memory/pool.h"
 #include "moonport.h"
@@ -28,11 +29,13 @@
 #include "script/globals.h"
 #include "script/lua_file.h"
 #include "script/text.h"
+#include "workers/master.h"
 
 /* --- what the bindings ask of the program --------------------------------------------------------------- */
 
 static void on_quit(binding_state *state) {
     program *self = state->program;
+    program_quit_workers(&self->worker, state->driver->quit_status);
     program_begin_stop(&self->stop);
 }
 
@@ -45,6 +48,8 @@ static void on_failed(binding_state *state, const binding_generation *generation
                       const binding_failure *failure) {
     program *self = state->program;
     program_note_failure(&self->reload.probation, generation, failure->message, failure->peer);
+    if (program_is_short_of_memory(failure->message, mp_loop_now()))
+        program_give_up_worker(&self->worker);
     program_keep_failure(&self->failures, mp_loop_turn_time(state->loop), generation->number, failure);
 }
 
@@ -154,12 +159,17 @@ static int open_libraries(lua_State *L) {
     program_hold_descriptor();
     binding_state *state = self->state = binding_open(L);
     program_keep_lost(L, state);
+    program_bound_memory(L, self->options.max_memory);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);
     binding_limit_work(state, (unsigned)self->options.work_threads, (size_t)self->options.work_memory << 20);
     if (self->options.handler_timeout > 0 || self->options.handler_kill > 0)
         binding_watch_coroutines(L, state);
     binding_watch_messages(L, state);
+    if (self->options.workers > 0) {
+        const program_options all = self->options;
+        program_open_master(L, &self->options, &all);
+    }
     state->watch.raises = self->options.handler_timeout > 0;
     if (collects_eagerly())
         binding_collect_eagerly(L);
@@ -237,12 +247,16 @@ int program_run(program *self) {
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
     self->started = mp_loop_now();
+    if (self->options.worker > 0 && !self->failed && !program_start_worker(&self->worker, self))
+        fail(self, "--as-worker: there is no master");
     if (!self->failed)
-        program_start_control(&self->control, self->state, self->options.control);
+        program_start_control(&self->control, self->state,
+                              self->options.worker > 0 ? "off" : self->options.control);
     if (!self->failed)
         program_start_script(&self->reload, &self->bell, module);
     if (!self->failed)
         mp_loop_run(self->state->loop);
+    program_leave_worker(&self->worker);
     program_stop_control(&self->control);
     program_stop_drain(&self->drain);
     program_free_failures(&self->failures);
@@ -250,6 +264,7 @@ int program_run(program *self) {
     program_stop_reload(&self->reload);
     program_unwatch_stop(&self->stop);
     program_unwatch_signals(&self->signals);
+    program_stop_worker(&self->worker);
     program_stop_log_reader(&self->log_reader);
     mp_bell_stop(&self->bell);
     self->state->host = &ended;

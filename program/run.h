@@ -18,6 +18,7 @@
 #include "signals.h"
 #include "stop.h"
 #include "watchdog.h"
+#include "workers/worker.h"
 
 typedef struct program {
     program_options options;
@@ -30,6 +31,7 @@ typedef struct program {
     program_signals signals;
     program_watchdog watchdog;
     program_reload reload;
+    program_worker worker;
     double started; /* mp_loop_now */
     program_control control;
     program_drain drain;

@@ -136,6 +136,7 @@ struct binding_state {
     struct binding_datagrams *datagrams; /* signal/datagram.c */
     struct binding_collector *collector; /* collector.c */
     struct binding_work *work;           /* class/work.c */
+    unsigned worker, workers;            /* which of how many processes this one is; 0: it is the only one */
     const binding_hooks *hooks;
     const binding_host *host; /* NULL in a plain Lua */
     void *program;            /* the host's own data */

@@ -2388,6 +2388,10 @@ function moonport.onQuit(fn) end
 ---@param fn fun(name: string)
 function moonport.onSignal(name, fn) end
 
+---Which of the processes that run the script this one is, from 1, and how many there are; 1, 1 without --workers.
+---@return integer number, integer count
+function moonport.worker() end
+
 ---The number of the run to which the calling code belongs, from 1.
 ---@return integer
 function moonport.generation() end

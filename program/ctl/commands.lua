@@ -10,7 +10,7 @@ local safe, bytes, duration = show.safe, show.bytes, show.duration
 
 -- status ----------------------------------------------------------------------------------------------------
 
-function shows.status(objects)
+function shows.status(objects, options)
   local s = objects[1]
   local traffic, lag, reload = s.connections, s.lag, s.reload
   local limit = s.descriptors.limit < 0 and "no limit" or ("of %d"):format(s.descriptors.limit)
@@ -32,6 +32,15 @@ function shows.status(objects)
     { "reloads", ("%d, %d failed%s"):format(reload.count, reload.failures, last) },
     { "log level", s.logLevel },
   }
+  if s.workers then
+    local rows = {}
+    for i, w in ipairs(s.workers) do
+      rows[i] = { tostring(w.worker), tostring(w.pid or "-"), w.state, w.uptime and duration(w.uptime) or "-",
+        tostring(w.generation or "-"), tostring(w.connections or "-"), tostring(w.errors or "-"),
+        w.resident and bytes(w.resident) or "-" }
+    end
+    show.rows({ ">worker", ">process", "state", ">up", ">gen", ">open", ">errors", ">memory" }, rows, options.columns)
+  end
   if reload.lastError then print("the last failed reload:\n" .. reload.lastError:gsub("[^\n]+", safe)) end
   return true
 end

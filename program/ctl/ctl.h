@@ -7,6 +7,7 @@
 #ifndef PROGRAM_CTL_H
 #define PROGRAM_CTL_H
 
+#include <lua.h>
 #include <stddef.h>
 
 typedef struct program_ctl_module {
@@ -21,5 +22,8 @@ extern const program_ctl_module program_ctl_modules[];
 
 /* Runs the command with these words. Returns an exit status. */
 int program_ctl(int count, char **words);
+
+/* Pushes the chunk of one of ctl's modules. Raises if there is none. */
+void program_push_ctl_module(lua_State *L, const char *name);
 
 #endif

@@ -20,6 +20,7 @@ local arguments = {
 local known = {
   sort = { "connections", function(text) return sorts[text] end, "id, age, idle, unread, unsent, read or sent" },
   server = { "connections", isNumber, "the port of a server" },
+  worker = { nil, isNumber, "the number of a worker" },
   timeout = { "console", function(text) return isNumber(text) and tonumber(text) > 0 end, "milliseconds" },
 }
 
@@ -91,6 +92,12 @@ local function find(name)
   return nil, 1
 end
 
+-- From now on the client asks this worker. -> true | nil, why
+local function choose(client, worker)
+  local ok, why = client:ask("worker " .. worker .. "\n", function() end)
+  return ok, why == "there is no such command" and "it has no workers" or why
+end
+
 -- Asks, and shows the answer; as JSON while it comes. -> true | nil, why, exit status
 local function ask(client, options, command)
   local argument = arguments[command] and arguments[command].needed and options[1] or nil
@@ -111,7 +118,8 @@ local function mistake(command, rest, options)
   if #rest > (wanted and 1 or 0) then return rest[#rest] .. ": too many arguments" end
   if wanted and wanted.needed and not wanted.needed(rest[1]) then return command .. " needs " .. wanted.what end
   for name, option in pairs(known) do
-    if options[name] and option[1] ~= command then return ("--%s is an option of %s"):format(name, option[1]) end
+    local of = option[1]
+    if options[name] and of and of ~= command then return ("--%s is an option of %s"):format(name, of) end
   end
   if options.json and command == "console" then return "--json is no option of console" end
 end
@@ -138,7 +146,9 @@ local function run(words)
   options.columns = host.isTerminal(1) and math.max(host.columns() or 80, 40) or nil
   local client, status = find(name)
   if not client then return status end
-  local ok, why = (command == "console" and console or ask)(client, options, command)
+  local ok, why = true, nil
+  if options.worker then ok, why = choose(client, options.worker) end
+  if ok then ok, why = (command == "console" and console or ask)(client, options, command) end
   if ok then return 0 end
   return why and failed(why) or 1
 end

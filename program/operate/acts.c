@@ -78,12 +78,15 @@ static void on_drained(program_drain *drain) {
     program_begin_stop(&self->stop);
 }
 
-static void begin_drain(program_visitor *visitor) {
-    program *self = program_of(visitor);
+void program_drain_now(program *self) {
     if (!self->drain.active)
         mp_log(self->state->loop->log_level, MP_LOG_INFO, "draining");
     program_close_reload(&self->reload);
     program_begin_drain(&self->drain, self->state, on_drained, self);
+}
+
+static void begin_drain(program_visitor *visitor) {
+    program_drain_now(program_of(visitor));
     program_end_answer(visitor, NULL);
 }
 

@@ -30,4 +30,9 @@ extern const program_command program_reload_command, program_rollback_command, p
 /* console.c */
 extern const program_command program_eval_command, program_complete_command;
 
+struct program;
+
+/* Closes the listeners, and stops the program when its last connection has ended. */
+void program_drain_now(struct program *program);
+
 #endif

@@ -37,7 +37,7 @@ static void refuse(int fd, const char *why) {
     mp_system_close(fd);
 }
 
-static void admit(program_control *self, int fd) {
+void program_admit_visitor(program_control *self, int fd) {
     pid_t process;
     uid_t user;
     gid_t group;
@@ -67,7 +67,7 @@ static void on_client(mp_readable *clients) {
     uint16_t port;
     int fd = clients->deaf ? -ENOMEM : mp_system_accept(self->fd, &peer, &port);
     if (fd >= 0) {
-        admit(self, fd);
+        program_admit_visitor(self, fd);
     } else if (fd != -EAGAIN && fd != -ECONNABORTED) { /* no descriptor, or no memory */
         mp_readable_stop(clients);
         mp_delay_start(&self->again, self->state->loop, AGAIN, on_again);

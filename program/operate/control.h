@@ -26,6 +26,9 @@ typedef struct program_control {
    gets a warning, and the program runs without one. */
 void program_start_control(program_control *self, binding_state *state, const char *wish);
 
+/* Takes a client that has come another way, unless it may not ask. */
+void program_admit_visitor(program_control *self, int fd);
+
 /* Ends it, and removes its file. */
 void program_stop_control(program_control *self);
 

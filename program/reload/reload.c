@@ -34,6 +34,8 @@ static void set_timeout(program_reload *self, double msec, void (*over)(mp_delay
 }
 
 static void update_watch(program_reload *self) {
+    if (self->options->worker > 1) /* the first watches for all */
+        return;
     program_update_watch(&self->watch, self->state->L, self->environment, self->next.environment);
 }
 
@@ -56,10 +58,11 @@ static void end_next(program_reload *self) {
 
 void program_prepare_reload(program_reload *self) {
     assert(self->stage < RELOAD_LOADING && !self->next.task && !self->closed);
-    int from = self->restore_wanted    ? self->probation.environment
+    int from = self->master            ? self->given
+               : self->restore_wanted  ? self->probation.environment
                : self->rollback_wanted ? self->previous
                                        : LUA_NOREF;
-    self->restores = from != LUA_NOREF;
+    self->restores = self->master ? self->restore_wanted : from != LUA_NOREF;
     self->wanted = self->restore_wanted = self->rollback_wanted = false;
     self->stage = RELOAD_LOADING;
     program_warn_of_c_modules(self->state->L, self->state->loop->log_level);
@@ -156,24 +159,49 @@ static void let_first_go_on(program_reload *self) {
         self->environment = take_environment(&self->first);
 }
 
+static const char refused[] = "another worker has failed";
+
+/* The load of the next generation ended. */
+static void end_loading(program_reload *self) {
+    const char *why = self->next.outcome == LOAD_SUCCEEDED && !self->master ? why_not(self) : NULL;
+    if (self->decision == RELOAD_REFUSED && !why)
+        why = refused;
+    if (self->next.outcome != LOAD_SUCCEEDED || why) {
+        program_give_up_reload(self, why);
+        if (self->master)
+            self->master->gave_up(self);
+        return;
+    }
+    self->stage = RELOAD_READY;
+    if (self->master)
+        self->master->ready(self);
+}
+
+static void take_over(program_reload *self) {
+    const char *why = self->master ? why_not(self) : NULL;
+    if (why) {
+        self->master->stuck(self, why);
+        return;
+    }
+    program_commit_reload(self);
+    if (self->master)
+        self->master->committed(self);
+}
+
 /* Between two events: nothing is delivered or queued. */
 static void on_turn(mp_soon *turn) {
     program_reload *self = MP_CONTAINER(turn, program_reload, turn);
     mp_loop *loop = self->state->loop;
-    const char *why = NULL;
     mp_loop_settle(loop);
     if (!mp_loop_is_settled(loop)) {
         mp_soon_start(turn, loop, on_turn);
         return;
     }
     if (self->stage == RELOAD_LOADING && self->next.outcome != LOAD_RUNS) {
-        if (self->next.outcome == LOAD_SUCCEEDED && !(why = why_not(self)))
-            self->stage = RELOAD_READY;
-        else
-            program_give_up_reload(self, why);
+        end_loading(self);
     }
-    if (self->stage == RELOAD_READY)
-        program_commit_reload(self);
+    if (self->stage == RELOAD_READY && (!self->master || self->decision == RELOAD_AGREED))
+        take_over(self);
     mp_loop_settle(loop);
     if (self->wanted && !self->closed && self->stage < RELOAD_LOADING) {
         let_first_go_on(self);
@@ -195,6 +223,8 @@ static void on_first_ended(program_load *load) {
         self->environment = take_environment(load);
         self->stage = RELOAD_NONE;
         update_watch(self);
+        if (self->master)
+            self->master->serves(self);
     }
 }
 
@@ -208,6 +238,8 @@ bool program_want_reload(program_reload *self) {
     const char *script = self->options->script;
     if (!script || strcmp(script, "-") == 0 || self->closed)
         return false;
+    if (self->master)
+        return self->master->wanted(self, false);
     self->wanted = true;
     if (self->stage == RELOAD_LOADING && self->next.task) {
         /* A slow main chunk gives way to newer code. */
@@ -220,10 +252,47 @@ bool program_want_reload(program_reload *self) {
 }
 
 bool program_want_rollback(program_reload *self) {
+    if (self->master)
+        return !self->closed && self->master->wanted(self, true);
     if (self->previous == LUA_NOREF || self->closed)
         return false;
     self->rollback_wanted = true;
     return program_want_reload(self);
+}
+
+/* --- in a worker ---------------------------------------------------------------------------------------- */
+
+void program_stage_reload(program_reload *self, unsigned number, int given, bool back) {
+    if (self->closed || self->stage >= RELOAD_LOADING)
+        return;
+    luaL_unref(self->state->L, LUA_REGISTRYINDEX, self->given);
+    self->given = given;
+    self->wanted = true;
+    self->decision = RELOAD_OPEN;
+    self->report.silent = false;
+    self->restore_wanted = back;
+    self->state->generations.count = number - 1;
+    mp_soon_start(&self->turn, self->state->loop, on_turn);
+}
+
+/* Nothing is staged here. */
+static void tell_of_failure(program_reload *self, const char *why) {
+    program_report_failure(&self->report, mp_loop_now(), why, strlen(why));
+    program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
+}
+
+void program_decide_reload(program_reload *self, const char *why) {
+    bool staged = self->stage == RELOAD_READY || self->stage == RELOAD_LOADING;
+    self->decision = why ? RELOAD_REFUSED : RELOAD_AGREED;
+    self->report.silent = why != NULL;
+    self->wanted = false;
+    if (self->stage == RELOAD_LOADING && why && self->next.task)
+        program_cut_load(&self->next, refused);
+    else if (self->stage == RELOAD_READY && why)
+        program_give_up_reload(self, why);
+    else if (why && !staged)
+        tell_of_failure(self, why);
+    mp_soon_start(&self->turn, self->state->loop, on_turn);
 }
 
 static void on_certificates_refreshed(void *owner) {
@@ -232,10 +301,13 @@ static void on_certificates_refreshed(void *owner) {
         mp_log(self->state->loop->log_level, MP_LOG_WARNING, "reload: there is no script file to load");
 }
 
-static void on_hangup(mp_interrupt *hangup) {
-    program_reload *self = MP_CONTAINER(hangup, program_reload, hangup);
+void program_hang_up(program_reload *self, bool reloads) {
     if (!binding_signal_raised(self->state, SIGHUP))
-        program_refresh_certificates(&self->certificates, true);
+        program_refresh_certificates(&self->certificates, reloads);
+}
+
+static void on_hangup(mp_interrupt *hangup) {
+    program_hang_up(MP_CONTAINER(hangup, program_reload, hangup), true);
 }
 
 static void on_files_changed(program_watch *watch, program_changes changes) {
@@ -248,6 +320,10 @@ static void on_files_changed(program_watch *watch, program_changes changes) {
 
 static void on_probation_failed(program_probation *probation) {
     program_reload *self = probation->owner;
+    if (self->master) {
+        (void)self->master->wanted(self, true);
+        return;
+    }
     self->restore_wanted = true;
     (void)program_want_reload(self);
 }
@@ -260,6 +336,7 @@ void program_init_reload(program_reload *self, binding_state *state, const progr
                              .options = options,
                              .environment = LUA_NOREF,
                              .previous = LUA_NOREF,
+                             .given = LUA_NOREF,
                              .failed = failed,
                              .owner = owner};
     program_init_load(&self->first, state, options, on_first_ended, self);
@@ -269,7 +346,8 @@ void program_init_reload(program_reload *self, binding_state *state, const progr
 }
 
 void program_start_script(program_reload *self, mp_bell *bell, int module) {
-    mp_interrupt_start(&self->hangup, bell, SIGHUP, on_hangup);
+    if (!self->master)
+        mp_interrupt_start(&self->hangup, bell, SIGHUP, on_hangup);
     if (self->options->watch)
         program_start_watch(&self->watch, self->state->loop, on_files_changed, self);
     if (!program_start_certificates(&self->certificates, mp_network_of(self->state->loop),
@@ -278,9 +356,14 @@ void program_start_script(program_reload *self, mp_bell *bell, int module) {
         mp_log(self->state->loop->log_level, MP_LOG_WARNING,
                "--watch: out of memory: no certificate is watched");
     self->stage = RELOAD_FIRST;
-    program_load_first(&self->first, module);
-    if (self->stage == RELOAD_FIRST) /* it waits; the files that it has loaded may change already */
+    program_load_first(&self->first, module, self->given);
+    if (self->stage != RELOAD_FIRST ||
+        self->closed) /* otherwise it waits; the files that it has loaded may change already */
+        return;
+    if (self->options->worker <= 1)
         program_update_watch(&self->watch, self->state->L, self->first.environment, LUA_NOREF);
+    if (self->master)
+        self->master->serves(self);
 }
 
 void program_close_reload(program_reload *self) {
@@ -290,7 +373,8 @@ void program_close_reload(program_reload *self) {
 void program_stop_reload(program_reload *self) {
     mp_soon_stop(&self->turn);
     mp_delay_stop(&self->timeout, self->state->loop);
-    mp_interrupt_stop(&self->hangup);
+    if (!self->master)
+        mp_interrupt_stop(&self->hangup);
     program_stop_certificates(&self->certificates);
     program_stop_watch(&self->watch);
     program_end_probation(&self->probation);

@@ -27,7 +27,21 @@ enum program_reload_stage {
     RELOAD_COMMITTING /* it takes over */
 };
 
-typedef struct program_reload {
+typedef struct program_reload program_reload;
+
+/* What a worker process does in place of deciding by itself; one static table. Each is called from the
+   loop. */
+typedef struct program_reload_master {
+    /* Newer code is wanted; or with `back` the code before. False: never any more. */
+    bool (*wanted)(program_reload *reload, bool back);
+    void (*serves)(program_reload *reload);    /* the first main chunk ended, or waits */
+    void (*ready)(program_reload *reload);     /* the next generation can take over: waits for the decision */
+    void (*gave_up)(program_reload *reload);   /* it can't, as the report says */
+    void (*committed)(program_reload *reload); /* it serves */
+    void (*stuck)(program_reload *reload, const char *why); /* it can't, although it must */
+} program_reload_master;
+
+struct program_reload {
     binding_state *state;
     const program_options *options;
     enum program_reload_stage stage;
@@ -49,8 +63,11 @@ typedef struct program_reload {
     program_reload_report report;
     /* Called when the first main chunk has failed, and the program with it. */
     void (*failed)(struct program_reload *reload, const char *error);
-    void *owner; /* of `failed` */
-} program_reload;
+    void *owner;                         /* of `failed` */
+    const program_reload_master *master; /* NULL: this process decides */
+    int given;                           /* sources for the first run, and for the next: registry reference */
+    enum { RELOAD_OPEN, RELOAD_AGREED, RELOAD_REFUSED } decision; /* of the master, on what is staged */
+};
 
 void program_init_reload(program_reload *self, binding_state *state, const program_options *options,
                          void (*failed)(program_reload *reload, const char *error), void *owner);
@@ -58,6 +75,10 @@ void program_init_reload(program_reload *self, binding_state *state, const progr
 /* Runs the script for the first time; newer code can be requested from then on. `module`: see
    program_load_first. */
 void program_start_script(program_reload *self, mp_bell *bell, int module);
+
+/* SIGHUP: the script handles it, or its files of TLS are read again, and then it is reloaded, unless another
+   worker asks for that. */
+void program_hang_up(program_reload *self, bool reloads);
 
 /* Reloads the script in the next turn. False: there is no file to load, or the program is stopping. */
 bool program_want_reload(program_reload *self);
@@ -72,6 +93,14 @@ void program_commit_reload(program_reload *self);
 
 /* `why`: NULL if the load has the reason. */
 void program_give_up_reload(program_reload *self, const char *why);
+
+/* In a worker: begins to load generation `number`, from the sources that `given` refers to, or from its files
+   (LUA_NOREF). `back`: they were served before. */
+void program_stage_reload(program_reload *self, unsigned number, int given, bool back);
+
+/* In a worker: what has been staged takes over, or doesn't for this reason, which the log of another worker
+   has. Without anything staged, tells the script that a reload has failed. */
+void program_decide_reload(program_reload *self, const char *why);
 
 /* The program stops: no generation takes over any more. */
 void program_close_reload(program_reload *self);

@@ -90,7 +90,8 @@ void program_report_failure(program_reload_report *report, double started, const
     report->last_error = why ? strdup(why) : NULL;
     report->failed = true;
     report->failures++;
-    log_failure(report, message);
+    if (!report->silent)
+        log_failure(report, message);
 }
 
 /* --- onReload ------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ typedef struct program_reload_report {
     const char *script; /* its name, without folders */
     unsigned reloads, failures;
     bool failed;          /* the last one */
+    bool silent;          /* failures aren't logged: another process does it */
     char *last_error;     /* NULL: none has failed, or there was no memory for it */
     double last_duration; /* milliseconds */
     double last_time;     /* seconds since the epoch; 0: none ended yet */

@@ -258,6 +258,8 @@ static int watch_sources(lua_State *L) {
             continue;
         lua_getfield(L, i, PROGRAM_SOURCES);
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            if (strcmp(lua_tostring(L, -2), "-") == 0) /* standard input */
+                continue;
             program_watched_file *file = find_watched(watch, lua_tostring(L, -2), false);
             if (file)
                 file->used = true;

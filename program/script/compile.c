@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <string.h>
 
 #include "loop/loop.h"
 
@@ -26,7 +27,8 @@ bool program_compile_text(lua_State *L, const char *path, const char *mode) {
         return false;
     }
     const char *start = program_text_start(text, &length);
-    const char *name = lua_pushfstring(L, "@%s", path);
+    const char *name = strcmp(path, "-") == 0 ? lua_pushliteral(L, "=stdin")
+                                              : lua_pushfstring(L, "@%s", path);
     bool compiled = luaL_loadbufferx(L, start, length, name, mode) == LUA_OK;
     lua_remove(L, -2);
     return compiled;

@@ -22,6 +22,7 @@
 #define PROGRAM_SOURCES                                                                                      \
     "sources" /* path -> text of each file it was made from; false: it is missing; true: not read */
 #define PROGRAM_PIPE "pipe"         /* the script, where that may be no file but a pipe */
+#define PROGRAM_KEEPS_INPUT "keeps" /* true: a script from standard input is one of the sources */
 #define PROGRAM_REQUIRE "require"   /* Lua's own */
 #define PROGRAM_COMPILER "compiler" /* of its modules at a reload; a light userdata */
 #define PROGRAM_STANDARD "standard" /* Lua's own modules; also a registry key */

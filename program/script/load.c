@@ -95,6 +95,10 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
         lua_setfield(L, environment, PROGRAM_SOURCES);
         lua_pop(L, 1);
     }
+    if (load->options->worker > 0) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, environment, PROGRAM_KEEPS_INPUT);
+    }
     if (load->generation->staging) {
         lua_pushlightuserdata(L, &load->slices.compiler);
         lua_setfield(L, environment, PROGRAM_COMPILER);
@@ -306,11 +310,11 @@ static void begin(program_load *load, int arguments) {
     }
 }
 
-void program_load_first(program_load *load, int module) {
+void program_load_first(program_load *load, int module, int from) {
     lua_State *L = load->state->L;
     lua_pushcfunction(L, prepare);
     lua_pushlightuserdata(L, load);
-    lua_pushinteger(L, LUA_NOREF);
+    lua_pushinteger(L, from);
     lua_rawgeti(L, LUA_REGISTRYINDEX, module);
     luaL_unref(L, LUA_REGISTRYINDEX, module);
     begin(load, 3);

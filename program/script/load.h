@@ -40,8 +40,8 @@ void program_init_load(program_load *load, binding_state *state, const program_o
                        void (*ended)(program_load *load), void *owner);
 
 /* Begins to run the script as the current generation, which is new; releases `module`, a reference to its
-   `moonport`. The chunk may end at once; then `ended` has been called. */
-void program_load_first(program_load *load, int module);
+   `moonport`. `from`: see below. The chunk may end at once; then `ended` has been called. */
+void program_load_first(program_load *load, int module, int from);
 
 /* Begins to run it as a staged generation. `from` is a reference to the environment with its text, or
    LUA_NOREF. */

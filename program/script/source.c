@@ -24,7 +24,7 @@ static program_text *push_source(lua_State *L, const char *path, int environment
         bool pipes = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), path) == 0;
         lua_pop(L, 1);
         text = program_push_text(L);
-        int result = program_open_text(text, path, pipes);
+        int result = program_open_text(text, strcmp(path, "-") == 0 ? "/dev/stdin" : path, pipes);
         if (result < 0) {
             program_push_text_error(L, path, result);
             lua_replace(L, -2);
@@ -59,10 +59,17 @@ static enum program_compiled take(lua_State *L, const char *path, int environmen
     return compiled ? set_globals(L, environment) : PROGRAM_WRONG;
 }
 
+static bool keeps_input(lua_State *L, int environment) {
+    lua_getfield(L, environment, PROGRAM_KEEPS_INPUT);
+    bool keeps = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return keeps;
+}
+
 enum program_compiled program_compile(lua_State *L, const char *path, int environment,
                                       program_compiler *compiler) {
     environment = lua_absindex(L, environment);
-    if (strcmp(path, "-") == 0)
+    if (strcmp(path, "-") == 0 && !keeps_input(L, environment))
         return luaL_loadfilex(L, NULL, "t") == LUA_OK ? set_globals(L, environment) : PROGRAM_WRONG;
     if (!push_source(L, path, environment))
         return PROGRAM_WRONG;

@@ -20,7 +20,7 @@ _moonport_ctl() {
   for ((i = 2; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --sort | --server | --timeout) ((i++)) ;;
+      --sort | --server | --timeout | --worker) ((i++)) ;;
       -*) ;;
       *)
         if [ -z "$command" ] && [[ $word =~ ^[a-z]+$ ]] && _moonport_is_command "$program" "$word"; then
@@ -33,15 +33,15 @@ _moonport_ctl() {
   done
   case $previous in
     --sort) words='id age idle unread unsent read sent' ;;
-    --server | --timeout) return ;;
+    --server | --timeout | --worker) return ;;
     log) words='debug info warning error none' ;;
     close) words=$("$program" ctl ${which:+"$which"} connections </dev/null 2>/dev/null | cut -f 1) ;;
     *)
       if [[ $current == -* ]]; then
-        words='--json --help'
+        words='--json --worker --help'
         case $command in
           connections) words+=' --sort --server' ;;
-          console) words='--timeout --help' ;;
+          console) words='--timeout --worker --help' ;;
         esac
       elif [ -z "$command" ]; then
         words=$("$program" ctl --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
@@ -72,13 +72,14 @@ _moonport() {
   fi
   case $previous in
     --log-level) words='debug info warning error none' ;;
+    --workers) words=auto ;;
     --control) words=off ;;&
     --control | --keylog)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
       return
       ;;
-    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-*) return ;;
+    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --max-memory) return ;;
     *)
       if [[ $current == -* ]]; then
         words=$("$program" --help | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')

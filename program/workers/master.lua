@@ -1,0 +1,398 @@
+-- The master of --workers: starts the workers, and starts them again; gives them their sockets; counts the votes of a
+-- reload; stops them. It serves no clients. Its decisions are in the files beside this one.
+-- SPDX-License-Identifier: MIT
+
+local moonport = require "moonport"
+local host = require "moonport.program.host"
+local control = require "moonport.program.control"
+local launch = require "moonport.program.launch"
+local pauses = require "moonport.program.pauses"
+local service = require "moonport.program.service"
+local words = require "moonport.program.words"
+local Loans = require "moonport.program.loans"
+local Ports = require "moonport.program.ports"
+local Succession = require "moonport.program.succession"
+
+local log = moonport.log
+
+local LATE = 1000 -- milliseconds that a worker has to serve, before others take its clients
+local MARGIN = 1000 -- behind --grace, until those that still run are killed
+
+local master = { host = host, workers = {}, count = host.workers // 1, started = moonport.now() }
+local ports = Ports.new(host, moonport)
+local loans, succession
+
+-- Time ------------------------------------------------------------------------------------------------------
+
+-- -> a function that cancels it
+local function after(msec, fn)
+  local timer = moonport.Timer()
+  timer:setSingleShot(true)
+  function timer:timeout() fn() end
+  timer:start(msec)
+  return function() timer:stop() end
+end
+
+local function cancel(worker, name)
+  if worker[name] then worker[name]() end
+  worker[name] = nil
+end
+
+-- Words to workers ------------------------------------------------------------------------------------------
+
+--- Sends a line to a worker, with a descriptor or without.
+function master.tell(worker, line, fd)
+  if not worker.channel then return end
+  if fd then
+    worker.channel:sendDescriptor(fd, "+" .. line .. "\n")
+  else
+    worker.channel:write(line .. "\n")
+  end
+end
+
+local tell = master.tell
+
+--- Those whose process runs.
+function master.living()
+  local list = {}
+  for _, worker in ipairs(master.workers) do
+    if worker.process then list[#list + 1] = worker end
+  end
+  return list
+end
+
+-- The end ---------------------------------------------------------------------------------------------------
+
+local function finish_if_alone()
+  for _, worker in ipairs(master.workers) do
+    if worker.process or (not master.stopping and worker.stage ~= "done") then return end
+  end
+  if next(master.leaving) and not master.stopping then return end
+  for process in pairs(master.leaving) do process:kill() end
+  control.close()
+  ports:close()
+  moonport.quit(master.status)
+end
+
+--- Stops all workers: as by SIGTERM, or whatever their scripts do with that ("end"). The first status counts.
+function master.stop(status, how)
+  if master.stopping then return end
+  master.stopping, master.status = true, status or 0
+  service.stopping()
+  for _, worker in ipairs(master.workers) do
+    cancel(worker, "restart")
+    cancel(worker, "late")
+    tell(worker, how or "end")
+  end
+  after(host.grace + MARGIN, function()
+    for _, worker in ipairs(master.living()) do
+      log.error("worker %d did not stop in time: it is killed", worker.index)
+      worker.process:kill()
+    end
+  end)
+  finish_if_alone()
+end
+
+-- Workers ---------------------------------------------------------------------------------------------------
+
+local start -- of a worker
+
+local function describe(code, status, name)
+  return status == "CrashExit" and "was ended by " .. (name or code) or ("ended with status %d"):format(code)
+end
+
+local function nobody_serves()
+  for _, worker in ipairs(master.workers) do
+    if worker.stage == "serving" or worker.stage == "behind" then return false end
+  end
+  return true
+end
+
+-- `served`: it had begun to
+local function start_again(worker, served)
+  local now = moonport.now()
+  local pause = pauses.after(worker.history, worker.started, now)
+  worker.stage = "down"
+  if nobody_serves() then pause = math.min(pause, pauses.last(served, worker.started, now)) end
+  if pause == 0 then return start(worker) end
+  log.info("worker %d is started again in %.14g s", worker.index, pause / 1000)
+  worker.restart = after(pause, function()
+    worker.restart = nil
+    start(worker)
+  end)
+end
+
+-- Until all of them have served once, who fails has failed for all.
+local function fails_at_first(worker) return worker.stage == "starting" and not master.complete end
+
+local function ended(worker, code, status, name)
+  local why, killed, stage = describe(code, status, name), worker.killed, worker.stage
+  cancel(worker, "late")
+  worker.process, worker.channel, worker.killed = nil, nil, nil
+  if not master.stopping and fails_at_first(worker) then
+    if status == "CrashExit" then log.error("worker %d %s", worker.index, why) end
+    worker.stage = "done"
+    return master.stop(status == "CrashExit" and 128 + code or code)
+  end
+  if stage == "done" or master.stopping or master.draining then
+    worker.stage = "done"
+    ports:left(worker.index)
+    loans:takeBack(worker)
+    succession:died(worker.index, why)
+    return finish_if_alone()
+  end
+  if not killed then log.error("worker %d %s", worker.index, why) end
+  worker.stage = "down"
+  loans:lendAnew(worker)
+  loans:lend(worker) -- its clients wait no longer than others, however long the start takes
+  if killed == "old" then
+    start(worker) -- no fault of its own
+  else
+    start_again(worker, stage == "serving")
+  end
+  if not killed then succession:died(worker.index, why) end
+end
+
+local function hear(worker, channel, list, fd)
+  if worker.channel == channel then
+    master.heard(worker, list, fd)
+  elseif fd then
+    host.close(fd)
+  end
+end
+
+function start(worker)
+  worker.started = moonport.now()
+  local process, channel = launch(worker.index, master.count, function(...) hear(worker, ...) end,
+    function(process, ...)
+      if worker.process == process then return ended(worker, ...) end
+      master.leaving[process] = nil
+      finish_if_alone()
+    end)
+  if not process then
+    log.error("worker %d can't be started: %s", worker.index, channel)
+    return start_again(worker)
+  end
+  worker.process, worker.channel, worker.stage = process, channel, "starting"
+  worker.number = succession.number
+  ports:begun(worker.index)
+  tell(worker, ("start %d %d"):format(succession.number, succession.attempts), succession:sourcesOf(worker.index))
+  worker.late = after(LATE, function()
+    worker.late = nil
+    loans:lend(worker)
+  end)
+end
+
+-- Another process takes its place; this one ends when its last connection does.
+local function replace(worker)
+  log.warning("worker %d has too little memory: another process takes its place", worker.index)
+  tell(worker, "leave")
+  master.leaving[worker.process] = worker.channel
+  worker.process, worker.channel = nil, nil
+  loans:lendAnew(worker)
+  start(worker)
+end
+
+-- What workers say ------------------------------------------------------------------------------------------
+
+local heard = {}
+
+local function answer(worker, serial, fd, fault)
+  tell(worker, ("answer %s %d"):format(serial, fd and 0 or fault), fd)
+end
+
+function heard.listen(worker, list)
+  answer(worker, list[2], ports:listen(worker.index, list[3], tonumber(list[4]), list[5] == "1"))
+end
+
+heard["local"] = function(worker, list)
+  answer(worker, list[2], ports:listenAt(worker.index, words.to(list[3]), list[4] == "1", list[5],
+    tonumber(list[6]), tonumber(list[7])))
+end
+
+function heard.closed(worker, list) ports:closed(worker.index, list[2]) end
+
+local function look_whether_all_serve()
+  for _, worker in ipairs(master.workers) do
+    if worker.stage ~= "serving" and worker.stage ~= "done" then return end
+  end
+  master.complete = true
+  service.ready()
+end
+
+-- It has begun with code that others have left meanwhile: it serves, and changes by itself.
+local function catch_up(worker)
+  worker.stage, worker.next = "behind", succession.number
+  tell(worker, ("stage %d new"):format(worker.next), succession:sourcesOf(worker.index))
+end
+
+function heard.serving(worker, _, fd)
+  cancel(worker, "late")
+  worker.stage, worker.pong = "serving", true
+  if not succession:serves(worker.index, worker.number, fd) then catch_up(worker) end
+  loans:takeBack(worker)
+  ports:served(worker.index)
+  loans:lendRest()
+  if not master.began then
+    master.began = true
+    for i = 2, master.count do start(master.workers[i]) end
+  end
+  look_whether_all_serve()
+end
+
+function heard.ready(worker, _, fd)
+  if worker.stage ~= "behind" then return succession:ready(worker.index, fd) end
+  if fd then host.close(fd) end
+  tell(worker, "commit")
+end
+
+function heard.failed(worker, list)
+  if worker.stage ~= "behind" then return succession:failed(worker.index, words.to(list[2] or "%")) end
+  worker.process:kill() -- it begins anew, with that code
+end
+
+function heard.committed(worker)
+  if worker.stage ~= "behind" then
+    worker.number = succession.number
+    return succession:committed(worker.index)
+  end
+  worker.number, worker.stage = worker.next, "serving"
+  if worker.number ~= succession.number then return catch_up(worker) end
+  look_whether_all_serve()
+end
+
+function heard.reload() succession:begin "new" end
+function heard.rollback() succession:begin "back" end
+function heard.quit(_, list) master.stop(tonumber(list[2])) end
+function heard.pong(worker) worker.pong = true end
+function heard.full(worker) replace(worker) end
+
+function heard.done(worker)
+  worker.stage = "done"
+  if not master.began and worker.index == 1 then heard.serving(worker) end
+  worker.stage = "done"
+  look_whether_all_serve()
+end
+
+function master.heard(worker, list, fd)
+  local fn = heard[list[1]]
+  if fn and not (master.stopping and list[1] ~= "quit" and list[1] ~= "closed") then
+    return fn(worker, list, fd)
+  end
+  if fd then host.close(fd) end
+  if list[1] == "listen" or list[1] == "local" then answer(worker, list[2], nil, host.fault "OperationError") end
+end
+
+-- Reloads ---------------------------------------------------------------------------------------------------
+
+local actions = { close = host.close, after = after, now = moonport.now }
+
+function actions.voters()
+  local list = {}
+  for _, worker in ipairs(master.workers) do
+    if worker.stage == "serving" and worker.process then list[#list + 1] = worker.index end
+  end
+  return list
+end
+
+function actions.stage(index, number, fd, back)
+  tell(master.workers[index], ("stage %d %s"):format(number, back and "back" or "new"), fd)
+end
+
+function actions.commit(index) tell(master.workers[index], "commit") end
+function actions.giveUp(index, why) tell(master.workers[index], "giveup " .. words.from(why)) end
+
+function actions.kill(index, why)
+  local worker = master.workers[index]
+  log.error("worker %d is killed: %s", index, why)
+  worker.killed = "old"
+  worker.process:kill()
+  succession:committed(index)
+end
+
+-- All are down: they begin with the new code, one that reads it first.
+function actions.afresh()
+  for _, worker in ipairs(master.workers) do
+    if worker.process then
+      worker.killed = "old"
+      worker.process:kill()
+    elseif worker.restart then
+      cancel(worker, "restart")
+      start(worker)
+    end
+  end
+end
+
+function actions.changed(what, why)
+  ports:tidy()
+  if what == "undone" then log.error("%s within the probation of new code: going back to the code before", why) end
+  if what == "committing" then
+    for _, worker in ipairs(master.living()) do
+      if worker.stage == "starting" and moonport.now() - worker.started > host.reloadTimeout then -- it may never end
+        worker.killed = "old"
+        worker.process:kill()
+      end
+    end
+    return
+  end
+  if what == "reloading" then service.reloading() else service.reloaded() end
+end
+
+-- ctl and signals -------------------------------------------------------------------------------------------
+
+--- "new" or "back" -> whether there is something to load
+function master.reload(kind)
+  if master.stopping or master.draining or (kind == "new" and host.fromInput) then return false end
+  return succession:begin(kind)
+end
+
+--- No new clients; the end comes with that of the last connection.
+function master.drain()
+  if master.draining or master.stopping then return end
+  log.info "draining"
+  master.draining = true
+  for _, worker in ipairs(master.workers) do
+    if not worker.process then
+      cancel(worker, "restart")
+      worker.stage = "done"
+    end
+    tell(worker, "drain")
+  end
+  finish_if_alone()
+end
+
+-- The scripts handle it, or the first that serves asks for a reload.
+local function hang_up()
+  local lead = actions.voters()[1]
+  if not lead then master.reload "new" end
+  for _, worker in ipairs(master.living()) do tell(worker, worker.index == lead and "hangup 1" or "hangup 0") end
+end
+
+local function take_signals()
+  for _, name in ipairs { "SIGTERM", "SIGINT" } do
+    moonport.onSignal(name, function()
+      log.info "stopping"
+      master.stop(0, "stop")
+    end)
+  end
+  moonport.onSignal("SIGHUP", hang_up)
+  for name, number in pairs { SIGUSR1 = 10, SIGUSR2 = 12 } do
+    moonport.onSignal(name, function()
+      for _, worker in ipairs(master.living()) do tell(worker, "signal " .. number) end
+    end)
+  end
+end
+
+function master.run()
+  master.leaving = {}
+  loans = Loans.new(master.workers, ports, master.tell)
+  succession = Succession.new(actions, host.reloadTimeout, host.probation)
+  master.succession = succession
+  take_signals()
+  for i = 1, master.count do master.workers[i] = { index = i, history = {}, stage = "down" } end
+  service.open(master)
+  control.open(master)
+  start(master.workers[1])
+end
+
+return master
