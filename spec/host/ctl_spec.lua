@@ -160,7 +160,7 @@ describe("moonport ctl", function()
       assert.equal("x", person:receive(1))
     end
     local _, out = ctl(path, "status", "--json")
-    assert.is_true(cjson.decode(out).lag.longest >= 60, out)
+    assert.is_true(cjson.decode(out).lag.longest >= 50, out) -- by another clock than the script's
   end)
 
   it("reloads, and prints a mistake", function()
