@@ -23,8 +23,8 @@ commands (moonport ctl COMMAND --help explains one and its columns):
   close ID           close a connection
   log LEVEL          debug, info, warning, error or none
 options:
-  --worker N         ask one of several workers; without it status and errors add
-                     them up, and what changes the program is for all
+  --worker N         ask one of several workers; else status and errors add all
+                     up, and what changes the program is for all
   --json             print the answer as JSON, a line for each thing
   --help             print this
 exit status: 0 done, 1 the program says no or can't be asked, 2 wrong usage

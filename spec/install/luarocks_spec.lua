@@ -76,8 +76,8 @@ describe("The rock", function()
     assert.equal(folder .. "/build/rock/moonport-scm-1.src.rock", packed)
     installed.run { "mv", packed, other }
     installed.run { "rm", "-rf", folder }
-    installed.run({ "luarocks", "--lua-version", "5.4", "--tree", tree, "install", other .. "/moonport-scm-1.src.rock" },
-      environment(other, "Ninja")) -- the other rock is made with make
+    local rock = other .. "/moonport-scm-1.src.rock" -- made with Ninja, and the other with make
+    installed.run({ "luarocks", "--lua-version", "5.4", "--tree", tree, "install", rock }, environment(other, "Ninja"))
     check(tree)
     luarocks(other, tree, "remove", "moonport")
     checkGone(tree)

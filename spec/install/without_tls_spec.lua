@@ -9,8 +9,8 @@ describe("A build with -D MOONPORT_TLS=OFF", function()
 
   setup(function()
     local folder = installed.folder()
-    installed.run { "cmake", "-G", "Ninja", "-S", ".", "-B", folder, "-D", "MOONPORT_TLS=OFF", "-D", "MOONPORT_WERROR=ON",
-      "-D", "CMAKE_BUILD_TYPE=None" }
+    installed.run { "cmake", "-G", "Ninja", "-S", ".", "-B", folder, "-D", "MOONPORT_TLS=OFF",
+      "-D", "MOONPORT_WERROR=ON", "-D", "CMAKE_BUILD_TYPE=None" }
     installed.run { "cmake", "--build", folder, "--parallel", "2", "--target", "moonport" }
     program = folder .. "/moonport"
   end)

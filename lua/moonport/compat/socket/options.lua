@@ -26,8 +26,8 @@ local taken = {
   end,
 }
 
---- known: name -> { moonport's name, kind }. What is "ours" LuaSocket sets and nothing here needs: it is remembered, and
---- is so or changes nothing.
+--- known: name -> { moonport's name, kind }. What is "ours" LuaSocket sets and nothing here needs: it is remembered,
+--- and is so or changes nothing.
 function Options.set(self, known, name, value)
   local option, kind = table.unpack(known[name] or {})
   if not option or kind == "error" then
