@@ -48,7 +48,8 @@ end
 -- -> true | nil: the client disconnected
 local function writeFile(socket, status, headers, body, kept, minor, silent)
   local file, offset = body.file, body.offset or 0
-  local length, text = body.length or size(file) - offset, nil
+  local length = body.length or size(file) - offset
+  local text
   text, kept = head.response(status, headers, length, kept, minor)
   socket:write(text)
   if silent or sendFile(socket, file, offset, length) then return kept end
