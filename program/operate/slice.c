@@ -7,19 +7,23 @@
 
 #include <lauxlib.h>
 
-#define PLACES 500 /* that one slice looks at */
+/* Milliseconds of a slice, and the places between two looks at the clock. */
+#define SLICE 1.
+#define PLACES 16
 
 /* visitor, address of what is done -> */
 static int look_at_some(lua_State *L) {
     program_visitor *visitor = lua_touserdata(L, 1);
     program_look *look = *(program_look **)lua_touserdata(L, 2);
-    lua_Integer end = visitor->next + PLACES, places = program_places(visitor->state);
+    lua_Integer places = program_places(visitor->state);
+    double end = mp_loop_now() + SLICE;
     int top = lua_gettop(L);
     luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
-    while (visitor->next < end && visitor->next <= places && !program_is_behind(visitor)) {
+    while (visitor->next <= places && !program_is_behind(visitor)) {
         look(visitor, program_look_at(visitor->state, visitor->next));
         lua_settop(L, top);
-        visitor->next++;
+        if (visitor->next++ % PLACES == 0 && mp_loop_now() >= end)
+            break;
     }
     return 0;
 }
