@@ -9,9 +9,9 @@
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ctl/line_reader.h"
+#include "embedded.h"
 #include "open.h"
 #include "operate/place.h"
 #include "system/process.h"
@@ -47,16 +47,6 @@ static int sockets(lua_State *L) {
     return 1;
 }
 
-void program_push_ctl_module(lua_State *L, const char *name) {
-    const program_ctl_module *it = program_ctl_modules;
-    while (it->name && strcmp(it->name, name) != 0)
-        it++;
-    if (!it->name)
-        luaL_error(L, "no module %s", name);
-    else if (luaL_loadbufferx(L, (const char *)it->text, it->size, it->chunk_name, "t") != LUA_OK)
-        lua_error(L);
-}
-
 /* name -> what the module gives */
 static int require_module(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
@@ -64,7 +54,7 @@ static int require_module(lua_State *L) {
     if (lua_getfield(L, -1, name) != LUA_TNIL)
         return 1;
     lua_pop(L, 1);
-    program_push_ctl_module(L, name);
+    program_push_module_named(L, program_ctl_modules, name);
     lua_call(L, 0, 1);
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "class/process.h"
-#include "ctl/ctl.h"
 #include "data/error.h"
+#include "embedded.h"
 #include "net/port.h"
 #include "operate/place.h"
 #include "system/local.h"
@@ -172,7 +172,8 @@ static void set_number(lua_State *L, const char *name, double value) {
 /* Pushes the module moonport.program.host. */
 static void push_host(lua_State *L, const program_options *all) {
     luaL_newlib(L, functions);
-    set_number(L, "workers", all->workers);
+    lua_pushinteger(L, all->workers);
+    lua_setfield(L, -2, "workers");
     set_number(L, "grace", all->grace);
     set_number(L, "reloadTimeout", all->reload_timeout);
     lua_pushboolean(L, all->rollback_errors >= 0);
@@ -207,9 +208,7 @@ static int load_host(lua_State *L) {
 }
 
 static int load_module(lua_State *L) {
-    const program_master_module *module = lua_touserdata(L, lua_upvalueindex(1));
-    if (luaL_loadbufferx(L, (const char *)module->text, module->size, module->chunk_name, "t") != LUA_OK)
-        return lua_error(L);
+    program_push_module(L, lua_touserdata(L, lua_upvalueindex(1)));
     lua_call(L, 0, 1);
     return 1;
 }
@@ -219,9 +218,9 @@ void program_open_master(lua_State *L, program_options *options, const program_o
     push_host(L, all);
     lua_pushcclosure(L, load_host, 1);
     lua_setfield(L, -2, "moonport.program.host");
-    program_push_ctl_module(L, "ctl.json");
+    program_push_module_named(L, program_ctl_modules, "ctl.json");
     lua_setfield(L, -2, "moonport.program.json");
-    for (const program_master_module *it = program_master_modules; it->name; it++) {
+    for (const program_module *it = program_workers_modules; it->name; it++) {
         lua_pushlightuserdata(L, (void *)(uintptr_t)it);
         lua_pushcclosure(L, load_module, 1);
         lua_setfield(L, -2, it->name);

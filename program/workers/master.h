@@ -13,15 +13,6 @@
 
 #include "options.h"
 
-typedef struct program_master_module {
-    const char *name, *chunk_name;
-    const unsigned char *text;
-    size_t size;
-} program_master_module;
-
-/* Ends with a NULL name. */
-extern const program_master_module program_master_modules[];
-
 /* Lets this Lua state `require` the master's modules, and has the options run it in place of the script:
    `options` becomes what the master's own process does, `all` stays what was asked for. May raise. */
 void program_open_master(lua_State *L, program_options *options, const program_options *all);

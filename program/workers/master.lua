@@ -18,7 +18,7 @@ local log = moonport.log
 local LATE = 1000 -- milliseconds that a worker has to serve, before others take its clients
 local MARGIN = 1000 -- behind --grace, until those that still run are killed
 
-local master = { host = host, workers = {}, count = host.workers // 1, started = moonport.now() }
+local master = { host = host, workers = {}, count = host.workers, started = moonport.now() }
 local ports = Ports.new(host, moonport)
 local loans, succession
 

@@ -89,7 +89,6 @@ static void closed(mp_network *network, int fd) {
 
 static const mp_network_source source = {.bind = bind_port, .listen_local = listen_local, .closed = closed};
 
-void program_share_sockets(program_worker *worker, mp_network *network) {
-    (void)worker;
+void program_share_sockets(mp_network *network) {
     network->source = &source;
 }

@@ -15,6 +15,6 @@
 #define MP_PARTING SIGIO
 
 /* From now on the network's servers get their sockets from the master. */
-void program_share_sockets(program_worker *worker, mp_network *network);
+void program_share_sockets(mp_network *network);
 
 #endif

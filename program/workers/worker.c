@@ -241,7 +241,7 @@ bool program_start_worker(program_worker *self, program *owner) {
     owner->reload.master = &reload_master;
     owner->reload.given = take_sources(self, first);
     program_free_message(first);
-    program_share_sockets(self, mp_network_of(state->loop));
+    program_share_sockets(mp_network_of(state->loop));
     program_listen_to_channel(&self->channel, state->loop, on_received, on_parted, self);
     return true;
 }

@@ -1,0 +1,26 @@
+/*
+ * The program's own modules in Lua, which the build puts into it; no script can load them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PROGRAM_EMBEDDED_H
+#define PROGRAM_EMBEDDED_H
+
+#include <lua.h>
+#include <stddef.h>
+
+typedef struct program_module {
+    const char *name;       /* as in require */
+    const char *chunk_name; /* as luaL_loadbuffer takes it */
+    const unsigned char *text;
+    size_t size;
+} program_module;
+
+/* Those of ctl/ and workers/; program/embed.cmake makes these lists. The last one has no name. */
+extern const program_module program_ctl_modules[], program_workers_modules[];
+
+/* Pushes the chunk of a module, by the module or by its name in a list. Raises if there is none. */
+void program_push_module(lua_State *L, const program_module *module);
+void program_push_module_named(lua_State *L, const program_module *list, const char *name);
+
+#endif
