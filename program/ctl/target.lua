@@ -3,7 +3,7 @@
 
 local moonport = require "moonport"
 local host = require "ctl.host"
-local json = require "ctl.json"
+local request = require "ctl.request"
 
 local target = {}
 
@@ -12,15 +12,9 @@ Client.__index = Client
 
 --- Sends a command and calls `each` with every object of the answer. -> true, or nil and the error
 function Client:ask(command, each)
-  if not self.socket:write(command) then return nil, "the program has closed the connection" end
-  while true do
-    local line = self.socket:receive("line", -1)
-    if not line then return nil, "the program has closed the connection" end
-    local object = json(line)
-    if object.error then return nil, object.error end
-    if object.done then return true end
-    each(object, line)
-  end
+  local ok, why = request(self.socket, command, -1, each)
+  if ok then return true end
+  return nil, why or "the program has closed the connection"
 end
 
 -- -> client | nil, why, code

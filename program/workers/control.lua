@@ -3,7 +3,7 @@
 
 local moonport = require "moonport"
 local host = require "moonport.program.host"
-local json = require "moonport.program.json"
+local request = require "ctl.request"
 local sums = require "moonport.program.sums"
 local words = require "moonport.program.words"
 
@@ -29,17 +29,11 @@ end
 -- -> the objects of the worker's answer | nil, why
 local function ask(worker, command)
   local socket <close> = visit(worker)
-  local objects = {}
   if not socket then return nil, "no descriptor" end
-  socket:write(command .. "\n")
-  while true do
-    local line = socket:receive("line", PATIENCE)
-    if not line then return nil, ("worker %d does not answer"):format(worker.index) end
-    local object = json(line)
-    if object.error then return nil, object.error end
-    if object.done then return objects end
-    objects[#objects + 1] = object
-  end
+  local objects = {}
+  local ok, why = request(socket, command .. "\n", PATIENCE, function(object) objects[#objects + 1] = object end)
+  if ok then return objects end
+  return nil, why or ("worker %d does not answer"):format(worker.index)
 end
 
 -- Commands: -> objects | nil, why ---------------------------------------------------------------------------

@@ -214,12 +214,15 @@ static int load_module(lua_State *L) {
 }
 
 void program_open_master(lua_State *L, program_options *options, const program_options *all) {
+    static const char *const of_ctl[] = {"ctl.json", "ctl.request"};
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     push_host(L, all);
     lua_pushcclosure(L, load_host, 1);
     lua_setfield(L, -2, "moonport.program.host");
-    program_push_module_named(L, program_ctl_modules, "ctl.json");
-    lua_setfield(L, -2, "moonport.program.json");
+    for (size_t i = 0; i < sizeof of_ctl / sizeof *of_ctl; i++) {
+        program_push_module_named(L, program_ctl_modules, of_ctl[i]);
+        lua_setfield(L, -2, of_ctl[i]);
+    }
     for (const program_module *it = program_workers_modules; it->name; it++) {
         lua_pushlightuserdata(L, (void *)(uintptr_t)it);
         lua_pushcclosure(L, load_module, 1);
