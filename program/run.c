@@ -247,8 +247,10 @@ int program_run(program *self) {
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
     self->started = mp_loop_now();
-    if (self->options.worker > 0 && !self->failed && !program_start_worker(&self->worker, self))
-        fail(self, "--as-worker: there is no master");
+    const char *why =
+        self->options.worker > 0 && !self->failed ? program_start_worker(&self->worker, self) : NULL;
+    if (why)
+        fail(self, why);
     if (!self->failed)
         program_start_control(&self->control, self->state,
                               self->options.worker > 0 ? "off" : self->options.control);

@@ -33,10 +33,23 @@ static void set_timeout(program_reload *self, double msec, void (*over)(mp_delay
     mp_delay_start(&self->timeout, self->state->loop, msec, over);
 }
 
+static int serving_environment(const program_reload *self) {
+    return self->environment == LUA_NOREF ? self->first.environment : self->environment;
+}
+
 static void update_watch(program_reload *self) {
     if (self->options->worker > 1) /* the first watches for all */
         return;
-    program_update_watch(&self->watch, self->state->L, self->environment, self->next.environment);
+    program_update_watch(&self->watch, self->state->L, serving_environment(self), self->next.environment);
+}
+
+static void on_late_module(mp_soon *soon) {
+    program_reload *self = MP_CONTAINER(soon, program_reload, late.soon);
+    if (self->stage >= RELOAD_LOADING)
+        return; /* its end looks at all modules */
+    update_watch(self);
+    if (self->master)
+        self->master->loaded(self);
 }
 
 /* The load, which ended or continues without us, is now that of the serving generation. */
@@ -70,25 +83,6 @@ void program_prepare_reload(program_reload *self) {
     program_load_next(&self->next, from);
 }
 
-/* environment -> a reference to a table with its sources alone */
-static int refer_to_sources(lua_State *L) {
-    lua_newtable(L);
-    lua_getfield(L, 1, PROGRAM_SOURCES);
-    lua_setfield(L, -2, PROGRAM_SOURCES);
-    lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
-    return 1;
-}
-
-/* Keeps the text of the code that serves, for a rollback to it. Without memory there is none. */
-static void keep_sources(program_reload *self) {
-    lua_State *L = self->state->L;
-    luaL_unref(L, LUA_REGISTRYINDEX, self->previous);
-    lua_pushcfunction(L, refer_to_sources);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, self->environment);
-    self->previous = lua_pcall(L, 1, 1, 0) == LUA_OK ? (int)lua_tointeger(L, -1) : LUA_NOREF;
-    lua_pop(L, 1);
-}
-
 void program_commit_reload(program_reload *self) {
     assert(self->stage == RELOAD_READY && self->next.outcome == LOAD_SUCCEEDED);
     binding_generation *old = self->state->generations.current, *new = self->next.generation;
@@ -98,7 +92,8 @@ void program_commit_reload(program_reload *self) {
     int function = old->on_reload;
     self->stage = RELOAD_COMMITTING;
     binding_reference(old);
-    keep_sources(self);
+    luaL_unref(self->state->L, LUA_REGISTRYINDEX, self->previous);
+    self->previous = program_refer_to_sources(self->state->L, self->environment);
     self->environment = take_environment(&self->next);
     binding_commit_generation(new, &report);
     program_serve_globals(self->state->L, new->number);
@@ -163,18 +158,19 @@ static const char refused[] = "another worker has failed";
 
 /* The load of the next generation ended. */
 static void end_loading(program_reload *self) {
-    const char *why = self->next.outcome == LOAD_SUCCEEDED && !self->master ? why_not(self) : NULL;
+    bool succeeded = self->next.outcome == LOAD_SUCCEEDED;
+    const char *why = succeeded && !self->master ? why_not(self) : NULL;
     if (self->decision == RELOAD_REFUSED && !why)
         why = refused;
-    if (self->next.outcome != LOAD_SUCCEEDED || why) {
+    if (succeeded && !why && self->master)
+        why = self->master->ready(self);
+    if (!succeeded || why) {
         program_give_up_reload(self, why);
         if (self->master)
             self->master->gave_up(self);
         return;
     }
     self->stage = RELOAD_READY;
-    if (self->master)
-        self->master->ready(self);
 }
 
 static void take_over(program_reload *self) {
@@ -275,8 +271,18 @@ void program_stage_reload(program_reload *self, unsigned number, int given, bool
     mp_soon_start(&self->turn, self->state->loop, on_turn);
 }
 
-/* Nothing is staged here. */
-static void tell_of_failure(program_reload *self, const char *why) {
+int program_environment_of(const program_reload *self, unsigned number) {
+    const binding_generation *next = self->next.generation;
+    if (next && next->number == number)
+        return self->next.environment;
+    return self->state->generations.current->number == number ? serving_environment(self) : LUA_NOREF;
+}
+
+void program_note_sources(program_reload *self) {
+    update_watch(self);
+}
+
+void program_refuse_reload(program_reload *self, const char *why) {
     program_report_failure(&self->report, mp_loop_now(), why, strlen(why));
     program_tell_of_reload(&self->report, NULL, self->state->generations.current->on_reload);
 }
@@ -284,14 +290,14 @@ static void tell_of_failure(program_reload *self, const char *why) {
 void program_decide_reload(program_reload *self, const char *why) {
     bool staged = self->stage == RELOAD_READY || self->stage == RELOAD_LOADING;
     self->decision = why ? RELOAD_REFUSED : RELOAD_AGREED;
-    self->report.silent = why != NULL;
+    self->report.silent = true;
     self->wanted = false;
     if (self->stage == RELOAD_LOADING && why && self->next.task)
         program_cut_load(&self->next, refused);
     else if (self->stage == RELOAD_READY && why)
         program_give_up_reload(self, why);
     else if (why && !staged)
-        tell_of_failure(self, why);
+        program_refuse_reload(self, why);
     mp_soon_start(&self->turn, self->state->loop, on_turn);
 }
 
@@ -339,8 +345,9 @@ void program_init_reload(program_reload *self, binding_state *state, const progr
                              .given = LUA_NOREF,
                              .failed = failed,
                              .owner = owner};
-    program_init_load(&self->first, state, options, on_first_ended, self);
-    program_init_load(&self->next, state, options, on_next_ended, self);
+    self->late = (program_late_modules){.loop = state->loop, .run = on_late_module};
+    program_init_load(&self->first, state, options, &self->late, on_first_ended, self);
+    program_init_load(&self->next, state, options, &self->late, on_next_ended, self);
     program_init_probation(&self->probation, state, options->rollback_errors, on_probation_failed, self);
     program_init_report(&self->report, state, options->script);
 }
@@ -360,8 +367,7 @@ void program_start_script(program_reload *self, mp_bell *bell, int module) {
     if (self->stage != RELOAD_FIRST ||
         self->closed) /* otherwise it waits; the files that it has loaded may change already */
         return;
-    if (self->options->worker <= 1)
-        program_update_watch(&self->watch, self->state->L, self->first.environment, LUA_NOREF);
+    update_watch(self);
     if (self->master)
         self->master->serves(self);
 }
@@ -372,6 +378,7 @@ void program_close_reload(program_reload *self) {
 
 void program_stop_reload(program_reload *self) {
     mp_soon_stop(&self->turn);
+    mp_soon_stop(&self->late.soon);
     mp_delay_stop(&self->timeout, self->state->loop);
     if (!self->master)
         mp_interrupt_stop(&self->hangup);

@@ -35,9 +35,11 @@ typedef struct program_reload_master {
     /* Newer code is wanted; or with `back` the code before. False: never any more. */
     bool (*wanted)(program_reload *reload, bool back);
     void (*serves)(program_reload *reload);    /* the first main chunk ended, or waits */
-    void (*ready)(program_reload *reload);     /* the next generation can take over: waits for the decision */
+    /* The next generation can take over, and waits for the decision. -> why it fails after all, or NULL */
+    const char *(*ready)(program_reload *reload);
     void (*gave_up)(program_reload *reload);   /* it can't, as the report says */
     void (*committed)(program_reload *reload); /* it serves */
+    void (*loaded)(program_reload *reload);    /* code that serves may have loaded a module */
     void (*stuck)(program_reload *reload, const char *why); /* it can't, although it must */
 } program_reload_master;
 
@@ -55,6 +57,7 @@ struct program_reload {
     char why[160];        /* a generation may not take over */
     bool closed;          /* no other one takes over any more */
     mp_soon turn;         /* does the next step between two events */
+    program_late_modules late;
     mp_delay timeout;
     mp_interrupt hangup;
     program_watch watch;
@@ -98,9 +101,18 @@ void program_give_up_reload(program_reload *self, const char *why);
    (LUA_NOREF). `back`: they were served before. */
 void program_stage_reload(program_reload *self, unsigned number, int given, bool back);
 
+/* In a worker: it can't begin to load a generation. */
+void program_refuse_reload(program_reload *self, const char *why);
+
 /* In a worker: what has been staged takes over, or doesn't for this reason, which the log of another worker
    has. Without anything staged, tells the script that a reload has failed. */
 void program_decide_reload(program_reload *self, const char *why);
+
+/* The environment of the generation with this number, if that serves or is being loaded: registry reference. */
+int program_environment_of(const program_reload *self, unsigned number);
+
+/* The sources of such an environment have become more: they are watched. */
+void program_note_sources(program_reload *self);
 
 /* The program stops: no generation takes over any more. */
 void program_close_reload(program_reload *self);

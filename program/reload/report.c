@@ -26,35 +26,36 @@ void program_free_report(program_reload_report *report) {
 
 /* --- log lines ------------------------------------------------------------------------------------------ */
 
-/* The number of connections with handlers of older generations; *holder: the place of one such handler. */
-static unsigned count_older(const binding_state *state, const char **holder) {
-    unsigned count = 0, most = 0;
+static void note_result(program_reload_report *report, const binding_commit *commit) {
+    const binding_state *state = report->state;
+    unsigned most = 0;
+    report->result = (program_reload_result){
+        .commit = *commit, .connections = mp_network_of(state->loop)->traffic.connections, .holder = ""};
     for (const binding_generation *it = state->generations.first; it; it = it->next) {
         if (it == state->generations.current || it == state->generations.staging)
             continue;
-        count += it->sockets;
+        report->result.older += it->sockets;
         if (it->sockets > most) {
             most = it->sockets;
-            *holder = it->holder;
+            report->result.holder = it->holder;
         }
     }
-    return count;
 }
 
-static void log_success(const program_reload_report *report, const binding_commit *commit) {
+static void log_success(const program_reload_report *report) {
     const binding_state *state = report->state;
-    unsigned long long connections = mp_network_of(state->loop)->traffic.connections;
-    const char *holder = "";
-    unsigned older = count_older(state, &holder);
+    const program_reload_result *result = &report->result;
+    const binding_commit *commit = &result->commit;
     char tail[160] = "";
-    if (older > 0)
-        snprintf(tail, sizeof tail, ", %u with handlers of older generations (%s)", older, holder);
+    if (result->older > 0)
+        snprintf(tail, sizeof tail, ", %u with handlers of older generations (%s)", result->older,
+                 result->holder);
     mp_log(
         state->loop->log_level, MP_LOG_INFO,
         "reloaded %s: generation %u, %.0f ms; %u listener%s kept, %u added, %u closed; %llu connection%s%s",
         report->script, state->generations.current->number, report->last_duration, commit->kept,
-        commit->kept == 1 ? "" : "s", commit->added, commit->closed, connections, connections == 1 ? "" : "s",
-        tail);
+        commit->kept == 1 ? "" : "s", commit->added, commit->closed, result->connections,
+        result->connections == 1 ? "" : "s", tail);
 }
 
 static void log_failure(const program_reload_report *report, size_t message) {
@@ -81,7 +82,9 @@ void program_report_success(program_reload_report *report, double started, const
     note_time(report, started);
     report->failed = false;
     report->reloads++;
-    log_success(report, commit);
+    note_result(report, commit);
+    if (!report->silent)
+        log_success(report);
 }
 
 void program_report_failure(program_reload_report *report, double started, const char *why, size_t message) {

@@ -8,12 +8,21 @@
 
 #include "generation/succession.h"
 
+/* What a reload has done here. */
+typedef struct program_reload_result {
+    binding_commit commit;
+    unsigned long long connections;
+    unsigned older;     /* connections with handlers of older generations, */
+    const char *holder; /* and the place of one such handler */
+} program_reload_result;
+
 typedef struct program_reload_report {
     binding_state *state;
     const char *script; /* its name, without folders */
     unsigned reloads, failures;
     bool failed;          /* the last one */
-    bool silent;          /* failures aren't logged: another process does it */
+    bool silent;          /* nothing is logged: another process does it */
+    program_reload_result result; /* of the last one that succeeded */
     char *last_error;     /* NULL: none has failed, or there was no memory for it */
     double last_duration; /* milliseconds */
     double last_time;     /* seconds since the epoch; 0: none ended yet */

@@ -179,3 +179,20 @@ void program_keep_standard(lua_State *L) {
     lua_pop(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, PROGRAM_STANDARD);
 }
+
+/* environment -> reference */
+static int refer_to_sources(lua_State *L) {
+    lua_newtable(L);
+    lua_getfield(L, 1, PROGRAM_SOURCES);
+    lua_setfield(L, -2, PROGRAM_SOURCES);
+    lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
+    return 1;
+}
+
+int program_refer_to_sources(lua_State *L, int environment) {
+    lua_pushcfunction(L, refer_to_sources);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, environment);
+    int reference = lua_pcall(L, 1, 1, 0) == LUA_OK ? (int)lua_tointeger(L, -1) : LUA_NOREF;
+    lua_pop(L, 1);
+    return reference;
+}

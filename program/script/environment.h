@@ -25,10 +25,15 @@
 #define PROGRAM_KEEPS_INPUT "keeps" /* true: a script from standard input is one of the sources */
 #define PROGRAM_REQUIRE "require"   /* Lua's own */
 #define PROGRAM_COMPILER "compiler" /* of its modules at a reload; a light userdata */
+#define PROGRAM_LATE "late"         /* who learns of modules that are loaded later; a light userdata */
 #define PROGRAM_STANDARD "standard" /* Lua's own modules; also a registry key */
 
 /* Notes which modules are Lua's own; once, after luaL_openlibs. May raise. */
 void program_keep_standard(lua_State *L);
+
+/* -> a reference to a table that has the sources of the environment, a reference too, as that has them; or
+   LUA_NOREF: there is no memory. */
+int program_refer_to_sources(lua_State *L, int environment);
 
 /* Pushes a fresh environment whose `moonport` is the table at index `module`. May raise. */
 void program_push_environment(lua_State *L, const program_options *options, int module);

@@ -99,6 +99,8 @@ static void push_environment(lua_State *L, program_load *load, int module, int f
         lua_pushboolean(L, 1);
         lua_setfield(L, environment, PROGRAM_KEEPS_INPUT);
     }
+    lua_pushlightuserdata(L, load->late);
+    lua_setfield(L, environment, PROGRAM_LATE);
     if (load->generation->staging) {
         lua_pushlightuserdata(L, &load->slices.compiler);
         lua_setfield(L, environment, PROGRAM_COMPILER);
@@ -263,9 +265,10 @@ void program_refuse(lua_State *L, const char *name) {
 /* --- the load ------------------------------------------------------------------------------------------- */
 
 void program_init_load(program_load *load, binding_state *state, const program_options *options,
-                       void (*ended)(program_load *load), void *owner) {
+                       program_late_modules *late, void (*ended)(program_load *load), void *owner) {
     *load = (program_load){.state = state,
                            .options = options,
+                           .late = late,
                            .environment = LUA_NOREF,
                            .speaker_reference = LUA_NOREF,
                            .ended = ended,
@@ -277,7 +280,7 @@ void program_end_load(program_load *load) {
     program_end_slices(&load->slices);
     luaL_unref(load->state->L, LUA_REGISTRYINDEX, load->speaker_reference);
     free(load->error);
-    program_init_load(load, load->state, load->options, load->ended, load->owner);
+    program_init_load(load, load->state, load->options, load->late, load->ended, load->owner);
 }
 
 /* Stack: what prepare takes, `arguments` values. */

@@ -11,6 +11,7 @@
 
 #include "loop/watcher.h"
 #include "run/task.h"
+#include "script/require.h"
 #include "script/slices.h"
 #include "options.h"
 
@@ -30,14 +31,15 @@ struct program_load {
     int speaker_reference; /* in the registry */
     double started;        /* clock, milliseconds */
     program_slices slices; /* of the main chunk, beside a generation that serves */
+    program_late_modules *late; /* of the owner */
     /* The main chunk ended; called from within the loop, while its task is ending. */
     void (*ended)(program_load *load);
     void *owner; /* of `ended` */
 };
 
-/* An idle load. */
+/* An idle load. `late` learns of each module that the run loads. */
 void program_init_load(program_load *load, binding_state *state, const program_options *options,
-                       void (*ended)(program_load *load), void *owner);
+                       program_late_modules *late, void (*ended)(program_load *load), void *owner);
 
 /* Begins to run the script as the current generation, which is new; releases `module`, a reference to its
    `moonport`. `from`: see below. The chunk may end at once; then `ended` has been called. */

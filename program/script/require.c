@@ -231,6 +231,15 @@ static bool begin_shared(lua_State *L, program_compiler *compiler) {
     return begun;
 }
 
+/* Stack as program_require's. */
+static void tell_of_request(lua_State *L) {
+    lua_getfield(L, 3, PROGRAM_LATE);
+    program_late_modules *late = lua_touserdata(L, -1);
+    if (late)
+        mp_soon_start(&late->soon, late->loop, late->run);
+    lua_pop(L, 1);
+}
+
 int program_require(lua_State *L) {
     luaL_checkstring(L, 1);
     lua_settop(L, 1);
@@ -260,6 +269,7 @@ int program_require(lua_State *L) {
         return run_module(L);
     }
     lua_settop(L, 4);
+    tell_of_request(L);
     program_compiler *compiler = awaited_compiler(L);
     lua_pushvalue(L, 1);
     bool own = program_push_module_path(L, 3);

@@ -18,6 +18,7 @@ typedef struct program_text {
     char *bytes; /* followed by a NUL; NULL: there is none yet */
     size_t size;
     size_t capacity;
+    bool shared; /* other processes of the program have it */
 } program_text;
 
 /* Reserves a descriptor for when no other is left. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "loop/loop.h"
+#include "script/text.h"
 #include "system/adoption.h"
 #include "system/local.h"
 #include "system/system.h"
@@ -80,6 +81,7 @@ static bool add_line(program_channel *self, const char *line, size_t size) {
         return false;
     memcpy(message->text, line + brings, size - brings);
     message->fd = brings ? take_descriptor(self) : -1;
+    message->lost = brings && message->fd < 0;
     char *rest = NULL;
     for (char *word = strtok_r(message->text, " ", &rest); word && message->count < PROGRAM_MESSAGE_WORDS;
          word = strtok_r(NULL, " ", &rest))
@@ -125,9 +127,11 @@ static bool split_lines(program_channel *self) {
     return true;
 }
 
-/* Receives what there is. Without memory the master is as good as gone. */
+/* Receives what there is. Without memory the master is as good as gone. There is room for a descriptor, also
+   if the script has used up all others. */
 static void receive(program_channel *self) {
     ssize_t n = 1;
+    program_lend_descriptor();
     while (n > 0 && !self->ended) {
         int count = PROGRAM_CHANNEL_DESCRIPTORS - self->fd_count;
         n = make_room(self) ? mp_system_receive_descriptors(self->fd, self->in + self->size, PIECE,
@@ -139,11 +143,13 @@ static void receive(program_channel *self) {
         }
         self->ended = (n <= 0 && n != -EAGAIN) || (n > 0 && !split_lines(self));
     }
+    program_hold_descriptor();
 }
 
 static void deliver(program_channel *self) {
     while (self->first && self->loop)
         self->received(self, take_message(self, NULL));
+    program_hold_descriptor(); /* those that messages brought are closed by now */
     if (self->ended && self->loop) {
         mp_readable_stop(&self->input);
         self->parted(self);

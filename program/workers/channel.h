@@ -14,7 +14,8 @@
 
 typedef struct program_message {
     struct program_message *next;
-    int fd; /* that it brought, the receiver's; -1: none */
+    int fd;    /* that it brought, the receiver's; -1: none */
+    bool lost; /* it brought one, but this process has no room for it */
     unsigned count;
     char *words[PROGRAM_MESSAGE_WORDS];
     char text[];

@@ -4,6 +4,7 @@
 
 local moonport = require "moonport"
 local host = require "moonport.program.host"
+local actions_of = require "moonport.program.actions"
 local control = require "moonport.program.control"
 local launch = require "moonport.program.launch"
 local pauses = require "moonport.program.pauses"
@@ -20,18 +21,20 @@ local MARGIN = 1000 -- behind --grace, until those that still run are killed
 
 local master = { host = host, workers = {}, count = host.workers, started = moonport.now() }
 local ports = Ports.new(host, moonport)
-local loans, succession
+local loans, actions, succession
 
 -- Time ------------------------------------------------------------------------------------------------------
 
 -- -> a function that cancels it
-local function after(msec, fn)
+function master.after(msec, fn)
   local timer = moonport.Timer()
   timer:setSingleShot(true)
   function timer:timeout() fn() end
   timer:start(msec)
   return function() timer:stop() end
 end
+
+local after = master.after
 
 local function cancel(worker, name)
   if worker[name] then worker[name]() end
@@ -51,6 +54,12 @@ function master.tell(worker, line, fd)
 end
 
 local tell = master.tell
+
+--- The same behind sources for what it says.
+function master.tellWith(worker, sources, line)
+  for _, fd in ipairs(sources) do tell(worker, "sources", fd) end
+  tell(worker, line)
+end
 
 --- Those whose process runs.
 function master.living()
@@ -176,11 +185,17 @@ function start(worker)
   worker.process, worker.channel, worker.stage = process, channel, "starting"
   worker.number = succession.number
   ports:begun(worker.index)
-  tell(worker, ("start %d %d"):format(succession.number, succession.attempts), succession:sourcesOf(worker.index))
+  master.tellWith(worker, succession.sources, ("start %d %d"):format(succession.number, succession.attempts))
   worker.late = after(LATE, function()
     worker.late = nil
     loans:lend(worker)
   end)
+end
+
+--- Starts it before its pause is over.
+function master.startNow(worker)
+  cancel(worker, "restart")
+  start(worker)
 end
 
 -- Another process takes its place; this one ends when its last connection does.
@@ -223,7 +238,7 @@ end
 -- It has begun with code that others have left meanwhile: it serves, and changes by itself.
 local function catch_up(worker)
   worker.stage, worker.next = "behind", succession.number
-  tell(worker, ("stage %d new"):format(worker.next), succession:sourcesOf(worker.index))
+  master.tellWith(worker, succession.sources, ("stage %d new"):format(worker.next))
 end
 
 function heard.serving(worker, _, fd)
@@ -240,10 +255,19 @@ function heard.serving(worker, _, fd)
   look_whether_all_serve()
 end
 
-function heard.ready(worker, _, fd)
-  if worker.stage ~= "behind" then return succession:ready(worker.index, fd) end
-  if fd then host.close(fd) end
-  tell(worker, "commit")
+function heard.loaded(worker, list, fd)
+  if fd then succession:loaded(worker.index, tonumber(list[2]), fd) end
+end
+
+function heard.ready(worker, list, fd)
+  if worker.stage == "behind" then
+    if fd then succession:loaded(worker.index, worker.next, fd) end
+    tell(worker, "commit")
+  elseif list[2] == "1" and not fd then
+    succession:lost(worker.index)
+  else
+    succession:ready(worker.index, fd)
+  end
 end
 
 function heard.failed(worker, list)
@@ -251,9 +275,10 @@ function heard.failed(worker, list)
   worker.process:kill() -- it begins anew, with that code
 end
 
-function heard.committed(worker)
+function heard.committed(worker, list)
   if worker.stage ~= "behind" then
     worker.number = succession.number
+    actions.committed(list)
     return succession:committed(worker.index)
   end
   worker.number, worker.stage = worker.next, "serving"
@@ -281,61 +306,6 @@ function master.heard(worker, list, fd)
   end
   if fd then host.close(fd) end
   if list[1] == "listen" or list[1] == "local" then answer(worker, list[2], nil, host.fault "OperationError") end
-end
-
--- Reloads ---------------------------------------------------------------------------------------------------
-
-local actions = { close = host.close, after = after, now = moonport.now }
-
-function actions.voters()
-  local list = {}
-  for _, worker in ipairs(master.workers) do
-    if worker.stage == "serving" and worker.process then list[#list + 1] = worker.index end
-  end
-  return list
-end
-
-function actions.stage(index, number, fd, back)
-  tell(master.workers[index], ("stage %d %s"):format(number, back and "back" or "new"), fd)
-end
-
-function actions.commit(index) tell(master.workers[index], "commit") end
-function actions.giveUp(index, why) tell(master.workers[index], "giveup " .. words.from(why)) end
-
-function actions.kill(index, why)
-  local worker = master.workers[index]
-  log.error("worker %d is killed: %s", index, why)
-  worker.killed = "old"
-  worker.process:kill()
-  succession:committed(index)
-end
-
--- All are down: they begin with the new code, one that reads it first.
-function actions.afresh()
-  for _, worker in ipairs(master.workers) do
-    if worker.process then
-      worker.killed = "old"
-      worker.process:kill()
-    elseif worker.restart then
-      cancel(worker, "restart")
-      start(worker)
-    end
-  end
-end
-
-function actions.changed(what, why)
-  ports:tidy()
-  if what == "undone" then log.error("%s within the probation of new code: going back to the code before", why) end
-  if what == "committing" then
-    for _, worker in ipairs(master.living()) do
-      if worker.stage == "starting" and moonport.now() - worker.started > host.reloadTimeout then -- it may never end
-        worker.killed = "old"
-        worker.process:kill()
-      end
-    end
-    return
-  end
-  if what == "reloading" then service.reloading() else service.reloaded() end
 end
 
 -- ctl and signals -------------------------------------------------------------------------------------------
@@ -386,6 +356,7 @@ end
 function master.run()
   master.leaving = {}
   loans = Loans.new(master.workers, ports, master.tell)
+  master.ports, actions = ports, actions_of(master)
   succession = Succession.new(actions, host.reloadTimeout, host.probation)
   master.succession = succession
   take_signals()

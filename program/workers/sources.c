@@ -36,52 +36,42 @@ static int write_one(int fd, const char *path, const program_text *text, bool un
     return result;
 }
 
-/* environment, fd -> 0 or -errno, number of texts; fd -1: only counts */
-static int pack(lua_State *L) {
-    int fd = (int)lua_tointeger(L, 2), result = 0;
-    lua_Integer texts = 0;
+/* True if there is one that the others don't have. Stack: environment */
+static bool has_news(lua_State *L) {
+    bool found = false;
     lua_getfield(L, 1, PROGRAM_SOURCES);
-    for (lua_pushnil(L); result == 0 && lua_next(L, 3); lua_pop(L, 1)) {
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         const program_text *text = program_to_text(L, -1);
-        bool whole = text && program_is_whole_text(text);
-        texts += whole;
-        if (fd >= 0)
-            result = write_one(fd, lua_tostring(L, -2), whole ? text : NULL, lua_toboolean(L, -1));
+        found = found || (text && program_is_whole_text(text) && !text->shared);
     }
-    lua_pushinteger(L, result);
-    lua_pushinteger(L, texts);
-    return 2;
+    lua_pop(L, 1);
+    return found;
 }
 
-/* -> 0 or -errno */
-static int call_pack(lua_State *L, int environment, int fd, unsigned *texts) {
-    int result = -ENOMEM;
-    *texts = 0;
+/* environment -> descriptor or -errno. A text that the others have is left out. */
+static int pack(lua_State *L) {
+    int fd = has_news(L) ? mp_system_unnamed_file("moonport sources") : -ENODATA, result = 0;
+    lua_getfield(L, 1, PROGRAM_SOURCES);
+    for (lua_pushnil(L); fd >= 0 && result == 0 && lua_next(L, 2); lua_pop(L, 1)) {
+        program_text *text = program_to_text(L, -1);
+        bool whole = text && program_is_whole_text(text);
+        if (!whole || !text->shared)
+            result = write_one(fd, lua_tostring(L, -2), whole ? text : NULL, lua_toboolean(L, -1));
+        if (whole && result == 0)
+            text->shared = true;
+    }
+    if (result < 0)
+        mp_system_close(fd);
+    lua_pushinteger(L, result < 0 ? result : fd);
+    return 1;
+}
+
+int program_pack_sources(lua_State *L, int environment) {
     lua_pushcfunction(L, pack);
     lua_rawgeti(L, LUA_REGISTRYINDEX, environment);
-    lua_pushinteger(L, fd);
-    if (lua_istable(L, -2) && lua_pcall(L, 2, 2, 0) == LUA_OK) {
-        result = (int)lua_tointeger(L, -2);
-        *texts = (unsigned)lua_tointeger(L, -1);
-        lua_pop(L, 2);
-    } else {
-        lua_settop(L, lua_gettop(L) - (lua_isfunction(L, -3) ? 3 : 1));
-    }
+    int result = lua_pcall(L, 1, 1, 0) == LUA_OK ? (int)lua_tointeger(L, -1) : -ENOMEM;
+    lua_pop(L, 1);
     return result;
-}
-
-int program_pack_sources(lua_State *L, int environment, unsigned *texts) {
-    int fd = mp_system_unnamed_file("moonport sources");
-    int result = fd < 0 ? fd : call_pack(L, environment, fd, texts);
-    if (result < 0 && fd >= 0)
-        mp_system_close(fd);
-    return result < 0 ? result : fd;
-}
-
-unsigned program_count_texts(lua_State *L, int environment) {
-    unsigned texts;
-    (void)call_pack(L, environment, -1, &texts);
-    return texts;
 }
 
 /* --- reading -------------------------------------------------------------------------------------------- */
@@ -94,43 +84,64 @@ static void push_text(lua_State *L, int fd, size_t size, int64_t at) {
         luaL_error(L, "out of memory");
     text->bytes[size] = '\0';
     text->size = text->capacity = size;
+    text->shared = true;
 }
 
-/* fd -> table, reference */
+/* fd, environment */
 static int unpack(lua_State *L) {
     int fd = (int)lua_tointeger(L, 1);
     int64_t at = 0;
     source_head head;
-    char *path;
-    lua_newtable(L);
-    lua_newtable(L);
+    lua_getfield(L, 2, PROGRAM_SOURCES);
     while (mp_system_read_whole(fd, &head, sizeof head, at) == 0) {
         at += (int64_t)sizeof head;
-        path = lua_newuserdatauv(L, head.path + 1, 0);
+        char *path = lua_newuserdatauv(L, head.path + 1, 0);
         if (mp_system_read_whole(fd, path, head.path, at) < 0)
             luaL_error(L, "the sources are cut");
         lua_pushlstring(L, path, head.path);
         at += head.path;
-        if (head.kind == WHOLE)
+        lua_pushvalue(L, -1);
+        lua_rawget(L, 3);
+        if (head.kind == WHOLE && !program_to_text(L, -1)) {
+            lua_pushvalue(L, -2);
             push_text(L, fd, head.text, at);
-        else
+            lua_rawset(L, 3);
+        } else if (lua_isnil(L, -1)) {
+            lua_pushvalue(L, -2);
             lua_pushboolean(L, head.kind == UNREAD);
+            lua_rawset(L, 3);
+        }
         at += head.text;
-        lua_rawset(L, 3);
-        lua_pop(L, 1);
+        lua_settop(L, 3);
     }
-    lua_setfield(L, 2, PROGRAM_SOURCES);
+    return 0;
+}
+
+/* -> reference to a table with no sources */
+static int new_sources(lua_State *L) {
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_setfield(L, -2, PROGRAM_SOURCES);
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     return 1;
 }
 
-int program_unpack_sources(lua_State *L, int fd) {
-    int reference = LUA_NOREF;
-    lua_pushcfunction(L, unpack);
-    lua_pushinteger(L, fd);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
-        reference = (int)lua_tointeger(L, -1);
-    lua_pop(L, 1);
+int program_unpack_sources(lua_State *L, int *environment, int fd) {
+    int status = LUA_OK;
+    if (*environment == LUA_NOREF) {
+        lua_pushcfunction(L, new_sources);
+        status = lua_pcall(L, 0, 1, 0);
+        *environment = status == LUA_OK ? (int)lua_tointeger(L, -1) : LUA_NOREF;
+        lua_pop(L, 1);
+    }
+    if (status == LUA_OK) {
+        lua_pushcfunction(L, unpack);
+        lua_pushinteger(L, fd);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, *environment);
+        status = lua_pcall(L, 2, 0, 0);
+        if (status != LUA_OK)
+            lua_pop(L, 1);
+    }
     mp_system_close(fd);
-    return reference;
+    return status == LUA_OK ? 0 : -ENOMEM;
 }

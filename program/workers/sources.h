@@ -9,15 +9,12 @@
 
 #include <lua.h>
 
-/* Writes the sources of an environment, a registry reference, to a new file. `texts`: how many of them there
-   are as text. -> descriptor or -errno */
-int program_pack_sources(lua_State *L, int environment, unsigned *texts);
+/* Writes those sources of an environment, a registry reference, that the others don't have to a new file.
+   -> descriptor; -ENODATA: they have all; or -errno */
+int program_pack_sources(lua_State *L, int environment);
 
-/* How many of the environment's sources are there as text. */
-unsigned program_count_texts(lua_State *L, int environment);
-
-/* Reads such a file, and closes it. -> a reference to a table that has the sources as an environment has
-   them, or LUA_NOREF: there is no memory for them */
-int program_unpack_sources(lua_State *L, int fd);
+/* Reads such a file, closes it, and adds the sources that the environment hasn't. LUA_NOREF becomes a
+   reference to a new table that has them as an environment has them. -> 0 or -errno */
+int program_unpack_sources(lua_State *L, int *environment, int fd);
 
 #endif

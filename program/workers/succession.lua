@@ -1,9 +1,11 @@
 -- A reload of all workers: one of them loads the new code, then the others do from its sources; if all can, it takes
--- over everywhere, otherwise nowhere. This file counts the votes, and keeps the sources that serve and those before.
+-- over everywhere, otherwise nowhere. This file counts the votes, and keeps the sources that serve and those before:
+-- lists of descriptors, the first worker's, and what others have loaded beside these.
 --
 -- `actions` has what the votes lead to: now(), voters() -> numbers of the workers that serve,
--- stage(worker, number, fd, back), commit(worker), giveUp(worker, why), kill(worker, why), close(fd),
--- after(msec, fn) -> cancel, afresh(), changed(what).
+-- stage(worker, number, sources, back), share(from, number, fd): the other workers get what one has loaded,
+-- commit(worker), giveUp(worker, why), kill(worker, why), close(fd), after(msec, fn) -> cancel, afresh(),
+-- changed(what, why, told), `told`: a worker has logged it.
 -- SPDX-License-Identifier: MIT
 
 local Succession = {}
@@ -19,11 +21,21 @@ end
 
 -- Sources ---------------------------------------------------------------------------------------------------
 
---- The sources that serve, as a descriptor, for a worker. nil: it reads its files.
-function Succession:sourcesOf(worker) return self.sources[worker] or self.sources.all end
-
 local function drop(self, sources)
-  for _, fd in pairs(sources or {}) do self.actions.close(fd) end
+  for _, fd in ipairs(sources or {}) do self.actions.close(fd) end
+end
+
+-- The others get them, too, unless they get them with their stage.
+local function add(self, sources, worker, number, fd)
+  sources[#sources + 1] = fd
+  if #sources > 1 then self.actions.share(worker, number, fd) end
+end
+
+--- A worker has loaded a module in this generation, which serves or is being loaded.
+function Succession:loaded(worker, number, fd)
+  if number == self.number then return add(self, self.sources, worker, number, fd) end
+  if number == self.attempts and self.next then return add(self, self.next, worker, number, fd) end
+  self.actions.close(fd)
 end
 
 -- The end of a reload ---------------------------------------------------------------------------------------
@@ -33,12 +45,12 @@ local function set_timer(self, msec, fn)
   self.cancel = msec and self.actions.after(msec, fn)
 end
 
-local function finish(self, why)
+local function finish(self, why, told)
   set_timer(self)
   self.stage, self.error, self.ended = "none", why, self.actions.now()
   self.waiting = nil
   if why then self.failures = self.failures + 1 else self.reloads = self.reloads + 1 end
-  self.actions.changed(why and "failed" or "reloaded", why)
+  self.actions.changed(why and "failed" or "reloaded", why, told)
   local wanted = self.wanted
   self.wanted = nil
   if wanted then self:begin(wanted) end
@@ -51,10 +63,11 @@ local function give_up(self, why, failed)
   for _, worker in ipairs(self.actions.voters()) do
     if worker ~= failed then self.actions.giveUp(worker, why) end
   end
-  finish(self, why)
+  finish(self, why, failed ~= nil)
 end
 
 local function commit(self)
+  self.actions.changed "committing"
   if not self.back then drop(self, self.previous) end
   self.previous, self.sources, self.next = self.sources, self.next, nil
   self.number, self.stage = self.attempts, "commit"
@@ -66,7 +79,6 @@ local function commit(self)
     self.waiting[worker] = true
     self.actions.commit(worker)
   end
-  self.actions.changed "committing"
   set_timer(self, self.timeout, function()
     for worker in pairs(self.waiting) do
       self.actions.kill(worker, "it did not change to the new code in time")
@@ -80,9 +92,9 @@ local function late(self)
   give_up(self, "not all workers have loaded the new code in time")
 end
 
-local function begin_stage(self, worker, fd)
+local function begin_stage(self, worker)
   self.waiting[worker], self.voters[worker] = true, true
-  self.actions.stage(worker, self.attempts, fd, self.back)
+  self.actions.stage(worker, self.attempts, self.next, self.back)
 end
 
 --- A reload from the files ("new") or to the sources before ("back"). During a reload it follows that one. -> whether
@@ -98,16 +110,16 @@ function Succession:begin(kind)
   self.waiting, self.voters = {}, {}
   self.actions.changed "reloading"
   if not voters[1] then
-    local sources = self.sources
-    self.previous, self.sources = sources, self.back and self.previous or {}
+    if not self.back then drop(self, self.previous) end
+    self.previous, self.sources = self.sources, self.back and self.previous or {}
     self.number = self.attempts
     self.actions.afresh()
-    finish(self)
+    finish(self, nil, true)
     return true
   end
   self.stage, self.lead = "lead", voters[1]
   self.next = self.back and self.previous or {}
-  begin_stage(self, voters[1], self.next[voters[1]] or self.next.all)
+  begin_stage(self, voters[1])
   set_timer(self, self.timeout + MARGIN, function() late(self) end)
   return true
 end
@@ -118,7 +130,7 @@ local function count(self)
   if self.stage == "lead" then
     self.stage = "rest"
     for _, worker in ipairs(self.actions.voters()) do
-      if worker ~= self.lead then begin_stage(self, worker, self.next[worker] or self.next.all) end
+      if worker ~= self.lead then begin_stage(self, worker) end
     end
     if next(self.waiting) then
       return set_timer(self, self.timeout + MARGIN, function() late(self) end)
@@ -127,21 +139,22 @@ local function count(self)
   commit(self)
 end
 
---- A worker has loaded the new code; `fd`: its sources, if they aren't those that it was given
+--- A worker has loaded the new code; `fd`: the sources that it hasn't been given
 function Succession:ready(worker, fd)
   local counts = (self.stage == "lead" or self.stage == "rest") and self.waiting[worker]
-  if fd then
-    local key = worker
-    if self.stage == "lead" and not self.back then key = "all" end
-    if not counts or self.back then
-      self.actions.close(fd)
-    else
-      self.next[key] = fd
-    end
+  if not counts then
+    if fd then self.actions.close(fd) end
+    return
   end
-  if not counts then return end
+  if fd then add(self, self.next, worker, self.attempts, fd) end
   self.waiting[worker] = nil
   count(self)
+end
+
+--- Its sources are needed, and didn't arrive.
+function Succession:lost(worker)
+  if self.stage == "none" or self.stage == "commit" or not self.waiting[worker] then return end
+  give_up(self, ("there is no descriptor for the sources of worker %d"):format(worker))
 end
 
 function Succession:failed(worker, why)
@@ -160,7 +173,7 @@ function Succession:died(worker, why)
     self.waiting[worker] = nil -- it begins anew, with the new code
     count(self)
   elseif (self.stage == "lead" or self.stage == "rest") and self.voters[worker] then
-    give_up(self, ("worker %d %s while it loaded the new code"):format(worker, why), worker)
+    give_up(self, ("worker %d %s while it loaded the new code"):format(worker, why))
   elseif self.trialEnds and self.actions.now() < self.trialEnds then
     self.trialEnds = nil
     self.actions.changed("undone", ("worker %d %s"):format(worker, why))
@@ -168,18 +181,11 @@ function Succession:died(worker, why)
   end
 end
 
---- A worker's first run serves. The first of all gives the sources. -> false: it runs other code than the others
+--- A worker's first run serves; `fd`: the sources that it hasn't been given. -> false: it runs other code than the
+--- others
 function Succession:serves(worker, number, fd)
-  if number ~= self.number then
-    if fd then self.actions.close(fd) end
-    return false
-  end
-  if fd then
-    local key = self.sources.all and worker or "all"
-    if self.sources[key] then self.actions.close(self.sources[key]) end
-    self.sources[key] = fd
-  end
-  return true
+  if fd then self:loaded(worker, number, fd) end
+  return number == self.number
 end
 
 return Succession

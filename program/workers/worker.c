@@ -5,6 +5,8 @@
  */
 #include "workers/worker.h"
 
+#include <errno.h>
+#include <lauxlib.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,9 @@
 #define MOST_ERROR 16384   /* bytes of an error that the others get */
 #define LAST_SECONDS 2     /* behind --grace, for a worker without a master */
 
+static const char no_master[] = "--as-worker: there is no master";
+static const char no_room[] = "the sources: there is not enough memory, or no descriptor is free";
+
 static program_worker *worker_of(const program_reload *reload) {
     return &((program *)reload->state->program)->worker;
 }
@@ -35,25 +40,40 @@ static bool on_wanted(program_reload *reload, bool back) {
     return program_send_message(&self->channel, -1, back ? "rollback" : "reload");
 }
 
-/* Says that the generation in this environment is there, and adds its sources if the master doesn't have all
-   of them. */
-static void report(program_worker *self, const char *what, int environment) {
-    lua_State *L = self->program->L;
-    unsigned texts = program_count_texts(L, environment);
-    int fd = texts != self->texts ? program_pack_sources(L, environment, &texts) : -1;
-    (void)program_send_message(&self->channel, fd, "%s", what);
-    self->texts = texts;
+/* Says so, and adds the sources that the others don't have. -> false: there is no room for these */
+static bool report(program_worker *self, const char *what, int environment) {
+    int fd = program_pack_sources(self->program->L, environment);
+    if (fd < 0 && fd != -ENODATA)
+        return false;
+    (void)program_send_message(&self->channel, fd, "%s %d", what, fd >= 0);
     if (fd >= 0)
         mp_system_close(fd);
+    return true;
+}
+
+static int serving_environment(const program_reload *reload) {
+    return program_environment_of(reload, reload->state->generations.current->number);
 }
 
 static void on_serves(program_reload *reload) {
-    report(worker_of(reload), "serving",
-           reload->stage == RELOAD_FIRST ? reload->first.environment : reload->environment);
+    program_worker *self = worker_of(reload);
+    if (report(self, "serving", serving_environment(reload)))
+        return;
+    mp_log(reload->state->loop->log_level, MP_LOG_WARNING, "%s, to keep the sources", no_room);
+    (void)program_send_message(&self->channel, -1, "serving 0");
 }
 
-static void on_ready(program_reload *reload) {
-    report(worker_of(reload), "ready", reload->next.environment);
+static const char *on_ready(program_reload *reload) {
+    return report(worker_of(reload), "ready", reload->next.environment) ? NULL : no_room;
+}
+
+static void on_loaded(program_reload *reload) {
+    program_worker *self = worker_of(reload);
+    int fd = program_pack_sources(self->program->L, serving_environment(reload));
+    if (fd < 0)
+        return;
+    (void)program_send_message(&self->channel, fd, "loaded %u", reload->state->generations.current->number);
+    mp_system_close(fd);
 }
 
 static void on_gave_up(program_reload *reload) {
@@ -64,7 +84,12 @@ static void on_gave_up(program_reload *reload) {
 }
 
 static void on_committed(program_reload *reload) {
-    (void)program_send_message(&worker_of(reload)->channel, -1, "committed");
+    const program_reload_result *result = &reload->report.result;
+    char *holder = program_to_word(result->holder, strlen(result->holder), MOST_ERROR);
+    (void)program_send_message(&worker_of(reload)->channel, -1, "committed %u %u %u %llu %u %s",
+                               result->commit.kept, result->commit.added, result->commit.closed,
+                               result->connections, result->older, holder ? holder : "%");
+    free(holder);
 }
 
 /* The others have the new code: this process begins anew, with that. */
@@ -78,17 +103,8 @@ static const program_reload_master reload_master = {.wanted = on_wanted,
                                                     .ready = on_ready,
                                                     .gave_up = on_gave_up,
                                                     .committed = on_committed,
+                                                    .loaded = on_loaded,
                                                     .stuck = on_stuck};
-
-/* Takes the sources that a message has brought. */
-static int take_sources(program_worker *self, program_message *message) {
-    lua_State *L = self->program->L;
-    int fd = message->fd;
-    message->fd = -1;
-    int sources = fd >= 0 ? program_unpack_sources(L, fd) : LUA_NOREF;
-    self->texts = sources == LUA_NOREF ? 0 : program_count_texts(L, sources);
-    return sources;
-}
 
 /* --- messages ------------------------------------------------------------------------------------------- */
 
@@ -96,10 +112,47 @@ static unsigned number_of(const char *word) {
     return (unsigned)strtoul(word, NULL, 10);
 }
 
+/* Sources for what comes next. */
+static void on_sources(program_worker *self, program_message *message) {
+    int fd = message->fd;
+    message->fd = -1;
+    if (fd < 0 || program_unpack_sources(self->program->L, &self->sources, fd) < 0)
+        self->lost = true;
+}
+
+/* -> a reference to what it has been given, or LUA_NOREF; it has nothing any more */
+static int take_sources(program_worker *self) {
+    int sources = self->sources;
+    self->sources = LUA_NOREF;
+    self->lost = false;
+    return sources;
+}
+
 static void on_stage(program_worker *self, program_message *message) {
-    int sources = take_sources(self, message);
-    program_stage_reload(&self->program->reload, number_of(message->words[1]), sources,
-                         strcmp(message->words[2], "back") == 0);
+    program_reload *reload = &self->program->reload;
+    bool lost = self->lost;
+    int sources = take_sources(self);
+    if (!lost) {
+        program_stage_reload(reload, number_of(message->words[1]), sources,
+                             strcmp(message->words[2], "back") == 0);
+        return;
+    }
+    luaL_unref(self->program->L, LUA_REGISTRYINDEX, sources);
+    reload->report.silent = false;
+    program_refuse_reload(reload, no_room);
+    on_gave_up(reload);
+}
+
+/* Another worker has loaded a module. */
+static void on_sources_of_others(program_worker *self, program_message *message) {
+    program_reload *reload = &self->program->reload;
+    int fd = message->fd, environment = program_environment_of(reload, number_of(message->words[1]));
+    message->fd = -1;
+    if (fd >= 0 && environment != LUA_NOREF)
+        (void)program_unpack_sources(self->program->L, &environment, fd); /* or it reads the file itself */
+    else if (fd >= 0)
+        mp_system_close(fd);
+    program_note_sources(reload);
 }
 
 static void on_commit(program_worker *self, program_message *message) {
@@ -170,11 +223,11 @@ static const struct {
     const char *name;
     unsigned words; /* with itself */
     void (*received)(program_worker *self, program_message *message);
-} table[] = {{"stage", 3, on_stage}, {"commit", 1, on_commit}, {"giveup", 2, on_give_up},
-             {"stop", 1, on_stop},   {"end", 1, on_end},       {"signal", 2, on_signal},
-             {"ping", 1, on_ping},   {"lend", 2, on_lend},     {"unlend", 2, on_unlend},
-             {"visit", 1, on_visit}, {"drain", 1, on_drain},   {"hangup", 2, on_hang_up},
-             {"leave", 1, on_leave}};
+} table[] = {{"stage", 3, on_stage}, {"commit", 1, on_commit},   {"giveup", 2, on_give_up},
+             {"stop", 1, on_stop},   {"end", 1, on_end},         {"signal", 2, on_signal},
+             {"ping", 1, on_ping},   {"lend", 2, on_lend},       {"unlend", 2, on_unlend},
+             {"visit", 1, on_visit}, {"drain", 1, on_drain},     {"hangup", 2, on_hang_up},
+             {"leave", 1, on_leave}, {"sources", 1, on_sources}, {"loaded", 2, on_sources_of_others}};
 
 static void on_received(program_channel *channel, program_message *message) {
     program_worker *self = channel->owner;
@@ -217,11 +270,17 @@ static bool is_first(const program_message *message, const void *context) {
     return message->count == 3 && strcmp(message->words[0], "start") == 0;
 }
 
-bool program_start_worker(program_worker *self, program *owner) {
+static bool is_sources(const program_message *message, const void *context) {
+    (void)context;
+    return message->count == 1 && strcmp(message->words[0], "sources") == 0;
+}
+
+const char *program_start_worker(program_worker *self, program *owner) {
     binding_state *state = owner->state;
     const program_options *options = &owner->options;
     static const int ignored[] = {SIGTERM, SIGINT, SIGHUP};
     self->program = owner;
+    self->sources = LUA_NOREF;
     mp_log_set_worker(options->worker);
     mp_system_inherit_service();
     last_seconds = (unsigned)ceil(fmin(options->grace, 1e8) / 1e3) + LAST_SECONDS;
@@ -230,20 +289,26 @@ bool program_start_worker(program_worker *self, program *owner) {
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         (void)mp_system_handle_signal(ignored[i], do_nothing);
     if (program_open_channel(&self->channel, options->channel) < 0)
-        return false;
+        return no_master;
     program_message *first = program_await_message(&self->channel, is_first, NULL, FIRST_WORD);
     if (!first)
-        return false;
+        return no_master;
     state->worker = (unsigned)options->worker;
     state->workers = (unsigned)options->worker_count;
     state->generations.current->number = number_of(first->words[1]);
     state->generations.count = number_of(first->words[2]);
     owner->reload.master = &reload_master;
-    owner->reload.given = take_sources(self, first);
     program_free_message(first);
+    for (program_message *it; (it = program_await_message(&self->channel, is_sources, NULL, 0));) {
+        on_sources(self, it); /* they came before the first word */
+        program_free_message(it);
+    }
+    if (self->lost)
+        return no_room;
+    owner->reload.given = take_sources(self);
     program_share_sockets(mp_network_of(state->loop));
     program_listen_to_channel(&self->channel, state->loop, on_received, on_parted, self);
-    return true;
+    return NULL;
 }
 
 void program_leave_worker(program_worker *self) {

@@ -15,13 +15,14 @@ typedef struct program_worker {
     program *program; /* NULL: the process is no worker */
     program_channel channel;
     unsigned long serial; /* of the last question to the master */
-    unsigned texts;       /* of the sources that it was given last */
+    int sources;          /* that it has been given for what comes next: registry reference */
+    bool lost;            /* not all of them, for want of memory or descriptors */
     bool leaves;          /* another process has its place, and its sockets */
 } program_worker;
 
-/* Takes its place: waits for the master's first word. The state is open, and no script runs yet. False: there
-   is no master. */
-bool program_start_worker(program_worker *self, program *owner);
+/* Takes its place: waits for the master's first word. The state is open, and no script runs yet. -> NULL, or why
+   it can't */
+const char *program_start_worker(program_worker *self, program *owner);
 
 /* The loop ended: tells the master why. */
 void program_leave_worker(program_worker *self);

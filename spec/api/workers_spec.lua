@@ -69,10 +69,10 @@ describe("the votes of a reload", function()
       return function() timer.fn = nil end
     end
     function actions.changed(what) said[#said + 1] = what end
-    for _, name in ipairs { "stage", "commit", "giveUp", "kill", "afresh" } do
+    for _, name in ipairs { "stage", "share", "commit", "giveUp", "kill", "afresh" } do
       actions[name] = function(...)
         local text = table.pack(name, ...)
-        for i = 1, text.n do text[i] = tostring(text[i]) end
+        for i = 1, text.n do text[i] = type(text[i]) == "table" and table.concat(text[i], "+") or tostring(text[i]) end
         said[#said + 1] = table.concat(text, " ")
       end
     end
@@ -105,14 +105,14 @@ describe("the votes of a reload", function()
 
   it("have the first worker load the files, and the others its sources", function()
     assert.is_true(succession:begin "new")
-    assert.are.equal("reloading, stage 1 2 nil false", heard())
+    assert.are.equal("reloading, stage 1 2  false", heard())
     succession:ready(1, 60)
     assert.are.equal("stage 2 2 60 false, stage 3 2 60 false", heard())
     succession:ready(3)
     assert.are.equal("", heard())
     succession:ready(2)
-    assert.are.equal("commit 1, commit 2, commit 3, committing", heard())
-    assert.are.equal(60, succession:sourcesOf(2))
+    assert.are.equal("committing, commit 1, commit 2, commit 3", heard())
+    assert.are.same({ 60 }, succession.sources)
     succession:committed(2)
     succession:committed(1)
     assert.are.equal("", heard())
@@ -121,13 +121,30 @@ describe("the votes of a reload", function()
     assert.are.same({}, closed)
   end)
 
-  it("keep what a worker has loaded beyond the first's", function()
+  it("keep what a worker has loaded beyond the first's, and give it to the others", function()
     succession:begin "new"
     succession:ready(1, 60)
+    heard()
     succession:ready(2, 61)
+    assert.are.equal("share 2 2 61", heard())
+    succession:loaded(3, 1, 51) -- of the code that serves
+    assert.are.equal("share 3 1 51", heard())
     succession:ready(3)
-    assert.are.equal(61, succession:sourcesOf(2))
-    assert.are.equal(60, succession:sourcesOf(3))
+    assert.are.same({ 60, 61 }, succession.sources)
+    succession:loaded(1, 2, 62)
+    assert.are.same({ 60, 61, 62 }, succession.sources)
+    succession:loaded(1, 1, 63) -- too late
+    assert.are.same({ 63 }, closed)
+    assert.are.same({ 50, 51 }, succession.previous)
+  end)
+
+  it("fail if the sources of a worker don't arrive", function()
+    succession:begin "new"
+    succession:ready(1, 60)
+    heard()
+    succession:lost(2)
+    assert.matches("^giveUp 1 there is no descriptor for the sources of worker 2, .-, failed$", heard())
+    assert.are.same({ 60 }, closed)
   end)
 
   it("stop at the first worker if that fails: the others load nothing", function()
@@ -136,7 +153,7 @@ describe("the votes of a reload", function()
     succession:failed(1, "a traceback")
     assert.are.equal("giveUp 2 a traceback, giveUp 3 a traceback, failed", heard())
     assert.are.equal(1, succession.number)
-    assert.are.equal(50, succession:sourcesOf(1))
+    assert.are.same({ 50 }, succession.sources)
   end)
 
   it("undo it everywhere if one of the others fails", function()
@@ -175,7 +192,7 @@ describe("the votes of a reload", function()
     assert.are.equal("kill 3 it did not change to the new code in time", heard())
     succession:committed(3)
     assert.are.equal("reloaded", heard())
-    assert.are.equal(60, succession:sourcesOf(2))
+    assert.are.same({ 60 }, succession.sources)
   end)
 
   it("fold wishes during a reload into one", function()
@@ -184,7 +201,7 @@ describe("the votes of a reload", function()
     succession:begin "new"
     heard()
     succession:failed(1, "no")
-    assert.are.equal("giveUp 2 no, giveUp 3 no, failed, reloading, stage 1 3 nil false", heard())
+    assert.are.equal("giveUp 2 no, giveUp 3 no, failed, reloading, stage 1 3  false", heard())
     succession:failed(1, "no")
     assert.are.equal("giveUp 2 no, giveUp 3 no, failed", heard())
   end)
@@ -196,7 +213,7 @@ describe("the votes of a reload", function()
     assert.are.equal("reloading, stage 1 3 50 true", heard())
     for i = 1, 3 do succession:ready(i) end
     for i = 1, 3 do succession:committed(i) end
-    assert.are.equal(50, succession:sourcesOf(1))
+    assert.are.same({ 50 }, succession.sources)
     heard()
     succession:begin "back"
     assert.are.equal("reloading, stage 1 4 60 true", heard())
@@ -223,7 +240,7 @@ describe("the votes of a reload", function()
     serving = {}
     succession:begin "new"
     assert.are.equal("reloading, afresh, reloaded", heard())
-    assert.is_nil(succession:sourcesOf(1))
+    assert.are.same({}, succession.sources)
   end)
 
   it("don't count a worker that has begun with the code before", function()
@@ -231,6 +248,41 @@ describe("the votes of a reload", function()
     assert.is_false(succession:serves(2, 1, 70))
     assert.are.same({ 70 }, closed)
     assert.is_true(succession:serves(2, 2))
+  end)
+end)
+
+describe("the log's line of a reload", function()
+  local Report = module "report"
+  local report, lines
+
+  before_each(function()
+    lines = {}
+    local function add(...) lines[#lines + 1] = string.format(...) end
+    report = Report.new({ info = add, error = add }, "/srv/chat.lua", 2)
+    report:begin()
+  end)
+
+  local function add(connections, older, holder)
+    report:add { kept = "1", added = "0", closed = "0", connections = connections, older = older, holder = holder }
+  end
+
+  it("adds up the connections of all workers", function()
+    add("2", "0", "")
+    add("3", "1", "chat.lua:7")
+    report:succeeded(4, 12.3)
+    assert.are.same({ "reloaded chat.lua: generation 4, 12 ms, 2 workers; 1 listener kept, 0 added, 0 closed; "
+      .. "5 connections, 1 with handlers of older generations (chat.lua:7)" }, lines)
+  end)
+
+  it("says how many there were, if one is down", function()
+    add("1", "0", "")
+    report:succeeded(4, 12.3)
+    assert.matches("12 ms, 1 of 2 workers; .* 1 connection$", lines[1])
+  end)
+
+  it("says what only the master knows of a failure", function()
+    report:failed(3, "worker 2 was ended by SIGSEGV")
+    assert.are.same({ "reload of chat.lua failed, generation 3 goes on: worker 2 was ended by SIGSEGV" }, lines)
   end)
 end)
 

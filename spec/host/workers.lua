@@ -106,12 +106,8 @@ function Service:reload(body)
   self.program:signal "HUP"
 end
 
---- Waits for the line of each worker. -> their generation
-function Service:reloaded()
-  local generation
-  for _ = 1, self.count do generation = self.program:waitForLine "reloaded main%.lua: generation (%d+)" end
-  return tonumber(generation)
-end
+--- Waits for the one line of a reload. -> the generation
+function Service:reloaded() return tonumber((self.program:waitForLine "reloaded main%.lua: generation (%d+)")) end
 
 --- Waits for the one line of a failed reload. -> the error
 function Service:failed()
