@@ -59,6 +59,17 @@ static int host_close(lua_State *L) {
     return 0;
 }
 
+/* send(socket, text, fd) -> boolean: sends the text with the descriptor at once, or nothing. Needs no other
+   descriptor. */
+static int host_send(lua_State *L) {
+    size_t size;
+    int socket = check_descriptor(L, 1);
+    const char *text = luaL_checklstring(L, 2, &size);
+    const struct iovec vector = {(void *)(uintptr_t)text, size};
+    lua_pushboolean(L, mp_system_send_descriptor(socket, &vector, 1, check_descriptor(L, 3)) == (ssize_t)size);
+    return 1;
+}
+
 /* shutdown(fd): nobody can connect to it any more, in whichever process it is */
 static int host_shutdown(lua_State *L) {
     (void)mp_system_shutdown(check_descriptor(L, 1));
@@ -162,7 +173,8 @@ static const luaL_Reg functions[] = {
     {"pair", host_pair},     {"close", host_close},     {"shutdown", host_shutdown},
     {"cookie", host_cookie}, {"listens", host_listens}, {"reserve", host_reserve},
     {"share", host_share},   {"fault", host_fault},     {"give", host_give},
-    {"notify", host_notify}, {"place", host_place},     {NULL, NULL}};
+    {"notify", host_notify}, {"place", host_place},     {"send", host_send},
+    {NULL, NULL}};
 
 static void set_number(lua_State *L, const char *name, double value) {
     lua_pushnumber(L, value);

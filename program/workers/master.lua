@@ -45,11 +45,13 @@ end
 
 --- Sends a line to a worker, with a descriptor or without.
 function master.tell(worker, line, fd)
-  if not worker.channel then return end
-  if fd then
-    worker.channel:sendDescriptor(fd, "+" .. line .. "\n")
-  else
-    worker.channel:write(line .. "\n")
+  local channel = worker.channel
+  if not channel then return end
+  if not fd then return channel:write(line .. "\n") end
+  line = "+" .. line .. "\n"
+  channel:flush()
+  if channel:bytesToWrite() > 0 or not host.send(channel:socketDescriptor(), line, fd) then
+    channel:sendDescriptor(fd, line) -- waits for room, for which it needs a descriptor more
   end
 end
 

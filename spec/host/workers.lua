@@ -26,7 +26,7 @@ end
 function Service:replace(body) self:write("main.lua", head .. body .. echo .. tail) end
 
 --- Starts the program with a script; options.options, options.files (name -> text), options.plain (no head and tail),
---- options.count (2), options.environment.
+--- options.count (2), options.environment, options.group (a process group of its own).
 local function start(body, options)
   options = options or {}
   local self = setmetatable({ folder = helper.folder(), count = options.count or 2 }, Service)
@@ -35,8 +35,14 @@ local function start(body, options)
   self.path = self.folder .. "/control"
   local words = { "--workers", self.count, "--control", self.path }
   table.move(options.options or {}, 1, #(options.options or {}), #words + 1, words)
-  self.program = helper.program { options = words, script = options.script or self.folder .. "/main.lua",
-    args = options.args, environment = options.environment }
+  local script = options.script or self.folder .. "/main.lua"
+  if options.group then
+    words[#words + 1] = script
+    self.program = helper.spawn { "setsid", os.getenv "MOONPORT" or "build/asan/moonport", table.unpack(words) }
+  else
+    self.program = helper.program { options = words, script = script, args = options.args,
+      environment = options.environment }
+  end
   if not options.plain then
     for _ = 1, self.count do self.port = self.program:waitForLine "listening on (%d+)" end
   end
