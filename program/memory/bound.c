@@ -20,10 +20,17 @@ static struct {
     bool told;
 } bound;
 
-/* Without a block, `old` is the kind of object that is made. */
+/*
+ * Without a block, `old` is the kind of object that is made. If that fails, Lua collects and tries again. It
+ * doesn't for the memory in which its libraries build strings, and this function can't tell that from what
+ * grows in an object. So what is no new object may exceed the bound by a half: the next object fails in its
+ * place, if a collection doesn't help.
+ */
 static void *allocate(void *context, void *block, size_t old, size_t size) {
-    size_t held = block ? old : 0;
-    if (size > held && size - held > bound.most - (bound.used < bound.most ? bound.used : bound.most))
+    size_t held = block ? old : 0, most = bound.most;
+    if (block || old == 0)
+        most += most / 2;
+    if (size > held && size - held > most - (bound.used < most ? bound.used : most))
         return NULL;
     void *moved = bound.next(context, block, old, size);
     if (moved || size == 0)

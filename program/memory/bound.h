@@ -1,6 +1,7 @@
 /*
  * --max-memory: a bound of what Lua allocates. Over it, and after a collection, an allocation fails, and with
- * it the handler that wanted it.
+ * it the handler that wanted it. For a moment, while a string is built or a table grows, it may be half as
+ * much again.
  *
  * SPDX-License-Identifier: MIT
  */
