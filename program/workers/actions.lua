@@ -42,14 +42,30 @@ function actions.kill(index, why)
   master.succession:committed(index)
 end
 
--- All are down: they begin with the new code, one that reads it first.
+function actions.awaits(hasten)
+  for _, worker in ipairs(master.workers) do
+    if worker.stage == "starting" and worker.late then return true end
+  end
+  for _, worker in ipairs(master.workers) do
+    if hasten and worker.restart then
+      master.startNow(worker)
+      return true
+    end
+  end
+  return false
+end
+
+-- None can serve with the code that there is: all begin with the new one, a first one alone.
 function actions.afresh()
+  local first
+  master.fresh = true
   log.info "reload: no worker serves: all begin with the new code"
   for _, worker in ipairs(master.workers) do
     if worker.process then
       worker.killed = "old"
       worker.process:kill()
-    elseif worker.restart then
+    elseif worker.restart and not first then
+      first = worker
       master.startNow(worker)
     end
   end

@@ -136,6 +136,13 @@ end
 -- Until all of them have served once, who fails has failed for all.
 local function fails_at_first(worker) return worker.stage == "starting" and not master.complete end
 
+-- The first that serves asks for a reload, unless its script handles the signal.
+local function tell_lead()
+  master.lead = actions.voters()[1]
+  if not master.lead then return master.reload "new" end
+  tell(master.workers[master.lead], "hangup 1")
+end
+
 local function ended(worker, code, status, name)
   local why, killed, stage = describe(code, status, name), worker.killed, worker.stage
   cancel(worker, "late")
@@ -162,6 +169,8 @@ local function ended(worker, code, status, name)
     start_again(worker, stage == "serving")
   end
   if not killed then succession:died(worker.index, why) end
+  if master.lead == worker.index then tell_lead() end
+  succession:look()
 end
 
 local function hear(worker, channel, list, fd)
@@ -191,6 +200,7 @@ function start(worker)
   worker.late = after(LATE, function()
     worker.late = nil
     loans:lend(worker)
+    succession:look()
   end)
 end
 
@@ -243,6 +253,14 @@ local function catch_up(worker)
   master.tellWith(worker, succession.sources, ("stage %d new"):format(worker.next))
 end
 
+-- One serves with new code that nobody had: the others needn't wait any more.
+local function start_the_rest()
+  master.fresh = nil
+  for _, worker in ipairs(master.workers) do
+    if worker.restart then master.startNow(worker) end
+  end
+end
+
 function heard.serving(worker, _, fd)
   cancel(worker, "late")
   worker.stage, worker.pong = "serving", true
@@ -254,7 +272,9 @@ function heard.serving(worker, _, fd)
     master.began = true
     for i = 2, master.count do start(master.workers[i]) end
   end
+  if master.fresh then start_the_rest() end
   look_whether_all_serve()
+  succession:look()
 end
 
 function heard.loaded(worker, list, fd)
@@ -291,6 +311,7 @@ end
 function heard.reload() succession:begin "new" end
 function heard.rollback() succession:begin "back" end
 function heard.quit(_, list) master.stop(tonumber(list[2])) end
+function heard.hungup(worker) if master.lead == worker.index then master.lead = nil end end
 function heard.pong(worker) worker.pong = true end
 function heard.full(worker) replace(worker) end
 
@@ -333,11 +354,12 @@ function master.drain()
   finish_if_alone()
 end
 
--- The scripts handle it, or the first that serves asks for a reload.
+-- All their scripts may handle it.
 local function hang_up()
-  local lead = actions.voters()[1]
-  if not lead then master.reload "new" end
-  for _, worker in ipairs(master.living()) do tell(worker, worker.index == lead and "hangup 1" or "hangup 0") end
+  tell_lead()
+  for _, worker in ipairs(master.living()) do
+    if worker.index ~= master.lead then tell(worker, "hangup 0") end
+  end
 end
 
 local function take_signals()

@@ -4,7 +4,8 @@
 --
 -- `actions` has what the votes lead to: now(), voters() -> numbers of the workers that serve,
 -- stage(worker, number, sources, back), share(from, number, fd): the other workers get what one has loaded,
--- commit(worker), giveUp(worker, why), kill(worker, why), close(fd), after(msec, fn) -> cancel, afresh(),
+-- commit(worker), giveUp(worker, why), kill(worker, why), close(fd), after(msec, fn) -> cancel,
+-- awaits(hasten) -> whether a worker is about to serve, which it starts if it should `hasten`, afresh(),
 -- changed(what, why, told), `told`: a worker has logged it.
 -- SPDX-License-Identifier: MIT
 
@@ -51,9 +52,15 @@ local function finish(self, why, told)
   self.waiting = nil
   if why then self.failures = self.failures + 1 else self.reloads = self.reloads + 1 end
   self.actions.changed(why and "failed" or "reloaded", why, told)
+  self:look()
+end
+
+--- A worker serves, doesn't in time, or has ended: begins the reload that has waited for that.
+function Succession:look()
   local wanted = self.wanted
+  if not wanted or self.stage ~= "none" then return end
   self.wanted = nil
-  if wanted then self:begin(wanted) end
+  self:begin(wanted)
 end
 
 -- `failed`: the worker that has said so, and undone it itself
@@ -106,6 +113,11 @@ function Succession:begin(kind)
     return true
   end
   local voters = self.actions.voters()
+  if not voters[1] and self.actions.awaits(not self.hastened) then -- the code that serves may be good
+    self.wanted, self.hastened = kind, true
+    return true
+  end
+  self.hastened = false
   self.attempts, self.back, self.began = self.attempts + 1, kind == "back", self.actions.now()
   self.waiting, self.voters = {}, {}
   self.actions.changed "reloading"

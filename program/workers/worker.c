@@ -182,6 +182,7 @@ static void on_signal(program_worker *self, program_message *message) {
 
 static void on_hang_up(program_worker *self, program_message *message) {
     program_hang_up(&self->program->reload, number_of(message->words[1]) > 0);
+    (void)program_send_message(&self->channel, -1, "hungup");
 }
 
 static void on_ping(program_worker *self, program_message *message) {

@@ -57,11 +57,13 @@ end)
 
 describe("the votes of a reload", function()
   local Succession = module "succession"
-  local succession, said, serving, closed, timers, now
+  local succession, said, serving, closed, timers, now, waits
 
   before_each(function()
     said, serving, closed, timers, now = {}, { 1, 2, 3 }, {}, {}, 0
-    local actions = { close = function(fd) closed[#closed + 1] = fd end, now = function() return now end }
+    waits = {}
+    local actions = { awaits = function(hasten) return waits[hasten] or false end,
+      close = function(fd) closed[#closed + 1] = fd end, now = function() return now end }
     function actions.voters() return serving end
     function actions.after(_, fn)
       local timer = { fn = fn }
@@ -236,11 +238,25 @@ describe("the votes of a reload", function()
     assert.are.equal("", heard())
   end)
 
-  it("are none if nobody serves: all begin with the files", function()
-    serving = {}
+  it("wait for a worker that is about to serve, so that code which doesn't load changes nothing", function()
+    serving, waits = {}, { [true] = true, [false] = true }
+    assert.is_true(succession:begin "new")
+    succession:look() -- another one has ended
+    assert.are.equal("", heard())
+    serving = { 2 }
+    succession:look()
+    assert.are.equal("reloading, stage 2 2  false", heard())
+    assert.are.same({ 50 }, succession.sources)
+  end)
+
+  it("are none if nobody can serve: all begin with the files", function()
+    serving, waits = {}, { [true] = true }
     succession:begin "new"
+    assert.are.equal("", heard())
+    succession:look() -- the one that was started has ended
     assert.are.equal("reloading, afresh, reloaded", heard())
     assert.are.same({}, succession.sources)
+    assert.are.equal(2, succession.number)
   end)
 
   it("don't count a worker that has begun with the code before", function()

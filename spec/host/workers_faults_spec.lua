@@ -119,6 +119,29 @@ describe("Workers", function()
     end)
   end)
 
+  it("that are all down keep the code that served, whatever the files say by then", function()
+    start "function answer() return 'old\\n' end"
+    service:replace "this is broken"
+    for _ = 1, 2 do
+      for number = 1, 2 do service.kill((victim(number))) end
+      service.program:signal "HUP"
+    end
+    service:failed()
+    service:settled()
+    for number = 1, 2 do assert.are.equal("old", service.ask(service:of(number), "x")) end
+  end)
+
+  it("that all die of their code begin with the new one that a reload brings", function()
+    start [[if io.open((arg[0]:gsub("main.lua", "die"))) then os.exit(7) end]]
+    service:write("die", "")
+    for number = 1, 2 do service.kill((victim(number))) end
+    service.program:waitForLine "is started again in 1 s"
+    service:reload "function answer() return 'new\\n' end"
+    service.program:waitForLine "no worker serves: all begin with the new code"
+    service:settled()
+    for number = 1, 2 do assert.are.equal("new", service.ask(service:of(number), "x")) end
+  end)
+
   describe("that hang", function()
     it("in C delay a reload no longer than its time, and nothing changes", function()
       start([[function answer() return ("a"):rep(40):find(("a*"):rep(40) .. "b") end]],
