@@ -88,6 +88,26 @@ describe("Workers", function()
     assert.is_nil(io.open(service.folder .. "/place"))
   end)
 
+  it("don't share a UDP port: the first has it, the second's bind fails", function()
+    service = workers.start [[
+      local socket = moonport.UdpSocket()
+      function socket:datagramReceived(data, address, port) self:writeDatagram(data, address, port) end
+      if worker == 1 then
+        assert(socket:bind("127.0.0.1", 0))
+        local file <close> = io.open(arg[0]:gsub("main.lua", "port"), "w")
+        file:write(socket:localPort())
+      else
+        local file <close> = io.open((arg[0]:gsub("main.lua", "port")))
+        local port = file:read "n"
+        moonport.log.info("second at %d: %s", port, select(3, socket:bind("127.0.0.1", port)))
+      end]]
+    local port = tonumber((service.program:stderr():match "second at (%d+): AddressInUseError"))
+    local client = require "moonport".UdpSocket()
+    client:writeDatagram("hello", "127.0.0.1", port)
+    assert.are.equal("hello", (helper.eventually(function() return client:receiveDatagram() end)))
+    client:close()
+  end)
+
   it("share a listener from systemd, which each finds as its own", function()
     local script = helper.file([[
       local moonport = require "moonport"
