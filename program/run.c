@@ -247,8 +247,8 @@ int program_run(program *self) {
     if (!lua_checkstack(L, BINDING_STACK))
         fail(self, NULL);
     self->started = mp_loop_now();
-    const char *why =
-        self->options.worker > 0 && !self->failed ? program_start_worker(&self->worker, self) : NULL;
+    const char *why = self->options.worker > 0 && !self->failed ? program_start_worker(&self->worker, self)
+                                                                : NULL;
     if (why)
         fail(self, why);
     if (!self->failed)

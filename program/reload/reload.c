@@ -43,11 +43,16 @@ static void update_watch(program_reload *self) {
     program_update_watch(&self->watch, self->state->L, serving_environment(self), self->next.environment);
 }
 
+void program_note_sources(program_reload *self) {
+    if (self->options->worker <= 1)
+        program_watch_more(&self->watch, self->state->L, serving_environment(self));
+}
+
 static void on_late_module(mp_soon *soon) {
     program_reload *self = MP_CONTAINER(soon, program_reload, late.soon);
     if (self->stage >= RELOAD_LOADING)
         return; /* its end looks at all modules */
-    update_watch(self);
+    program_note_sources(self);
     if (self->master)
         self->master->loaded(self);
 }
@@ -276,10 +281,6 @@ int program_environment_of(const program_reload *self, unsigned number) {
     if (next && next->number == number)
         return self->next.environment;
     return self->state->generations.current->number == number ? serving_environment(self) : LUA_NOREF;
-}
-
-void program_note_sources(program_reload *self) {
-    update_watch(self);
 }
 
 void program_refuse_reload(program_reload *self, const char *why) {

@@ -34,12 +34,12 @@ typedef struct program_reload program_reload;
 typedef struct program_reload_master {
     /* Newer code is wanted; or with `back` the code before. False: never any more. */
     bool (*wanted)(program_reload *reload, bool back);
-    void (*serves)(program_reload *reload);    /* the first main chunk ended, or waits */
+    void (*serves)(program_reload *reload); /* the first main chunk ended, or waits */
     /* The next generation can take over, and waits for the decision. -> why it fails after all, or NULL */
     const char *(*ready)(program_reload *reload);
-    void (*gave_up)(program_reload *reload);   /* it can't, as the report says */
-    void (*committed)(program_reload *reload); /* it serves */
-    void (*loaded)(program_reload *reload);    /* code that serves may have loaded a module */
+    void (*gave_up)(program_reload *reload);                /* it can't, as the report says */
+    void (*committed)(program_reload *reload);              /* it serves */
+    void (*loaded)(program_reload *reload);                 /* code that serves may have loaded a module */
     void (*stuck)(program_reload *reload, const char *why); /* it can't, although it must */
 } program_reload_master;
 
@@ -108,10 +108,11 @@ void program_refuse_reload(program_reload *self, const char *why);
    has. Without anything staged, tells the script that a reload has failed. */
 void program_decide_reload(program_reload *self, const char *why);
 
-/* The environment of the generation with this number, if that serves or is being loaded: registry reference. */
+/* The environment of the generation with this number, if that serves or is being loaded: registry reference, or
+   LUA_NOREF. */
 int program_environment_of(const program_reload *self, unsigned number);
 
-/* The sources of such an environment have become more: they are watched. */
+/* The sources of the generation that serves have become more: they are watched. */
 void program_note_sources(program_reload *self);
 
 /* The program stops: no generation takes over any more. */

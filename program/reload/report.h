@@ -20,12 +20,12 @@ typedef struct program_reload_report {
     binding_state *state;
     const char *script; /* its name, without folders */
     unsigned reloads, failures;
-    bool failed;          /* the last one */
-    bool silent;          /* nothing is logged: another process does it */
+    bool failed;                  /* the last one */
+    bool silent;                  /* nothing is logged: another process does it */
     program_reload_result result; /* of the last one that succeeded */
-    char *last_error;     /* NULL: none has failed, or there was no memory for it */
-    double last_duration; /* milliseconds */
-    double last_time;     /* seconds since the epoch; 0: none ended yet */
+    char *last_error;             /* NULL: none has failed, or there was no memory for it */
+    double last_duration;         /* milliseconds */
+    double last_time;             /* seconds since the epoch; 0: none ended yet */
 } program_reload_report;
 
 /* `script`: its path, or NULL. */

@@ -318,20 +318,31 @@ static void watch_anew(program_watch *watch) {
     look_soon(watch);
 }
 
-void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading) {
-    if (!watch->loop)
-        return;
-    mark_unused(watch, false);
+/* Adds the files of environments, references. False: not all of them, for want of memory. */
+static bool add_files(program_watch *watch, lua_State *L, int serving, int loading) {
     lua_pushcfunction(L, watch_sources);
     lua_pushlightuserdata(L, watch);
     lua_rawgeti(L, LUA_REGISTRYINDEX, serving);
     lua_rawgeti(L, LUA_REGISTRYINDEX, loading);
-    if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
-        mp_log(watch->loop->log_level, MP_LOG_WARNING, "--watch: %s: some files are not watched",
-               lua_tostring(L, -1));
-        lua_pop(L, 1);
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK)
+        return true;
+    mp_log(watch->loop->log_level, MP_LOG_WARNING, "--watch: %s: some files are not watched",
+           lua_tostring(L, -1));
+    lua_pop(L, 1);
+    return false;
+}
+
+void program_watch_more(program_watch *watch, lua_State *L, int environment) {
+    if (watch->loop && add_files(watch, L, environment, LUA_NOREF) && watch->stray)
+        watch_anew(watch);
+}
+
+void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading) {
+    if (!watch->loop)
         return;
-    }
+    mark_unused(watch, false);
+    if (!add_files(watch, L, serving, loading))
+        return;
     forget_unused(watch);
     if (watch->stray)
         watch_anew(watch);

@@ -46,6 +46,9 @@ void program_start_watch(program_watch *watch, mp_loop *loop,
    serves, and of the one that is being loaded. */
 void program_update_watch(program_watch *watch, lua_State *L, int serving, int loading);
 
+/* Watches the files of this environment, too. */
+void program_watch_more(program_watch *watch, lua_State *L, int environment);
+
 /* Watches the files that `add` names by program_watch_tls_file as those of TLS, and no others. */
 void program_update_tls_watch(program_watch *watch, void (*add)(program_watch *watch));
 

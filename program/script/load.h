@@ -23,14 +23,14 @@ struct program_load {
     binding_generation *generation; /* NULL: nothing is being loaded */
     binding_task *task;             /* the main chunk; NULL: it ended */
     enum { LOAD_RUNS, LOAD_SUCCEEDED, LOAD_FAILED, LOAD_CANCELLED } outcome;
-    bool unreadable;       /* the script couldn't be compiled: its error says where */
-    char *error;           /* with its traceback where there is one */
-    size_t message;        /* the length of its first part, without the traceback */
-    int environment;       /* registry reference */
-    lua_State *speaker;    /* a coroutine that makes the texts of errors, */
-    int speaker_reference; /* in the registry */
-    double started;        /* clock, milliseconds */
-    program_slices slices; /* of the main chunk, beside a generation that serves */
+    bool unreadable;            /* the script couldn't be compiled: its error says where */
+    char *error;                /* with its traceback where there is one */
+    size_t message;             /* the length of its first part, without the traceback */
+    int environment;            /* registry reference */
+    lua_State *speaker;         /* a coroutine that makes the texts of errors, */
+    int speaker_reference;      /* in the registry */
+    double started;             /* clock, milliseconds */
+    program_slices slices;      /* of the main chunk, beside a generation that serves */
     program_late_modules *late; /* of the owner */
     /* The main chunk ended; called from within the loop, while its task is ending. */
     void (*ended)(program_load *load);

@@ -66,7 +66,8 @@ static int host_send(lua_State *L) {
     int socket = check_descriptor(L, 1);
     const char *text = luaL_checklstring(L, 2, &size);
     const struct iovec vector = {(void *)(uintptr_t)text, size};
-    lua_pushboolean(L, mp_system_send_descriptor(socket, &vector, 1, check_descriptor(L, 3)) == (ssize_t)size);
+    lua_pushboolean(L,
+                    mp_system_send_descriptor(socket, &vector, 1, check_descriptor(L, 3)) == (ssize_t)size);
     return 1;
 }
 
@@ -169,12 +170,19 @@ static int host_place(lua_State *L) {
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 
-static const luaL_Reg functions[] = {
-    {"pair", host_pair},     {"close", host_close},     {"shutdown", host_shutdown},
-    {"cookie", host_cookie}, {"listens", host_listens}, {"reserve", host_reserve},
-    {"share", host_share},   {"fault", host_fault},     {"give", host_give},
-    {"notify", host_notify}, {"place", host_place},     {"send", host_send},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"pair", host_pair},
+                                     {"close", host_close},
+                                     {"shutdown", host_shutdown},
+                                     {"cookie", host_cookie},
+                                     {"listens", host_listens},
+                                     {"reserve", host_reserve},
+                                     {"share", host_share},
+                                     {"fault", host_fault},
+                                     {"give", host_give},
+                                     {"notify", host_notify},
+                                     {"place", host_place},
+                                     {"send", host_send},
+                                     {NULL, NULL}};
 
 static void set_number(lua_State *L, const char *name, double value) {
     lua_pushnumber(L, value);

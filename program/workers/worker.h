@@ -20,8 +20,8 @@ typedef struct program_worker {
     bool leaves;          /* another process has its place, and its sockets */
 } program_worker;
 
-/* Takes its place: waits for the master's first word. The state is open, and no script runs yet. -> NULL, or why
-   it can't */
+/* Takes its place: waits for the master's first word. The state is open, and no script runs yet. -> NULL, or
+   why it can't */
 const char *program_start_worker(program_worker *self, program *owner);
 
 /* The loop ended: tells the master why. */

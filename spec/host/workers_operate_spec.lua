@@ -180,12 +180,12 @@ describe("Workers", function()
   end)
 
   it("bound memory behind a collection, also of what C builds", function()
-    local one = helper.program { options = { "--max-memory", "16M" }, source = [[
+    local one = helper.program { options = { "--max-memory", "4M" }, source = [[
       collectgarbage "stop"
-      for i = 1, 8 do local garbage = ("x"):rep(3 << 20) end
-      for i = 1, 12 do local garbage = table.concat({ ("x"):rep(1 << 20), ("y"):rep(1 << 20) }, "+") end
-      for i = 1, 8 do local garbage = ("x"):rep(3 << 20):upper() end
-      print(pcall(string.rep, "x", 12 << 20))]] }
+      for i = 1, 8 do local garbage = ("x"):rep(3 << 18) end
+      for i = 1, 12 do local garbage = table.concat({ ("x"):rep(1 << 18), ("y"):rep(1 << 18) }, "+") end
+      for i = 1, 8 do local garbage = ("x"):rep(3 << 18):upper() end
+      print(pcall(string.rep, "x", 3 << 20))]] }
     assert.are.equal(0, one:wait())
     assert.are.equal("false\tnot enough memory\n", one:stdout())
   end)
