@@ -80,8 +80,10 @@ int program_pack_sources(lua_State *L, int environment) {
 static void push_text(lua_State *L, int fd, size_t size, int64_t at) {
     program_text *text = program_push_text(L);
     text->bytes = malloc(size + 1);
-    if (!text->bytes || mp_system_read_whole(fd, text->bytes, size, at) < 0)
+    if (!text->bytes || mp_system_read_whole(fd, text->bytes, size, at) < 0) {
         luaL_error(L, "out of memory");
+        return;
+    }
     text->bytes[size] = '\0';
     text->size = text->capacity = size;
     text->shared = true;
