@@ -46,8 +46,9 @@ void program_from_word(char *word) {
     if (strcmp(word, "%") == 0)
         *word = '\0';
     for (const char *at = word; *at; at++) {
-        unsigned byte;
-        if (*at == '%' && sscanf(at + 1, "%2x", &byte) == 1) {
+        char digits[3] = {at[1], at[1] ? at[2] : '\0'}, *end;
+        unsigned long byte = strtoul(digits, &end, 16);
+        if (*at == '%' && end == digits + 2) {
             *to++ = (char)byte;
             at += 2;
         } else {

@@ -39,23 +39,23 @@ typedef struct program_channel {
 } program_channel;
 
 /* Takes over the descriptor. Returns 0 or -errno. */
-int program_open_channel(program_channel *channel, int fd);
+int program_open_channel(program_channel *self, int fd);
 
 /* From now on the loop receives; the channel doesn't keep it running. */
-void program_listen_to_channel(program_channel *channel, mp_loop *loop,
+void program_listen_to_channel(program_channel *self, mp_loop *loop,
                                void (*received)(program_channel *channel, program_message *message),
                                void (*parted)(program_channel *channel), void *owner);
 
-void program_close_channel(program_channel *channel);
+void program_close_channel(program_channel *self);
 
 /* Sends a line, without its end, and a descriptor (-1: none), which stays the caller's. Waits a moment for
    room. False: it is lost. */
-bool program_send_message(program_channel *channel, int fd, const char *format, ...)
+bool program_send_message(program_channel *self, int fd, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Waits for the first message for which `wanted` is true; others stay. NULL: it is late, or the master is
    gone. */
-program_message *program_await_message(program_channel *channel,
+program_message *program_await_message(program_channel *self,
                                        bool (*wanted)(const program_message *message, const void *context),
                                        const void *context, double msec);
 
