@@ -272,8 +272,11 @@ local function reap(self)
   return self.how
 end
 
+local asanOptions = os.getenv "MOONPORT_SPEC_ASAN_OPTIONS" -- of child processes
+
 local function spawn(arguments, environment)
   local variables = { "LD_PRELOAD" } -- the in-process specs' libasan is not for child processes
+  variables[#variables + 1] = asanOptions and "ASAN_OPTIONS=" .. asanOptions
   for name, value in pairs(environment or {}) do
     variables[#variables + 1] = value and name .. "=" .. value or name
   end

@@ -35,6 +35,11 @@ function installed.shell(line, ...)
   return installed.run { "sh", "-ec", line, "sh", ... }
 end
 
+-- Where a clone finds what is committed already, instead of writing it once more.
+local function objects()
+  return installed.shell "git rev-parse --path-format=absolute --git-path objects":match "[^\n]+"
+end
+
 --- Makes a clone of the files in this folder, committed or not. -> its path
 function installed.clone()
   local folder = installed.folder() .. "/a clone"
@@ -43,8 +48,9 @@ function installed.clone()
       tar -cf - -T - | tar -xf - -C "$1"
     cd "$1"
     git init -q
+    echo "$2" >.git/objects/info/alternates
     git add -A
-    git -c user.name=spec -c user.email=spec@localhost commit -qm spec]], folder)
+    git -c user.name=spec -c user.email=spec@localhost commit -qm spec]], folder, objects())
   return folder
 end
 
