@@ -231,20 +231,20 @@ describe("Workers", function()
     end)
 
     it("comes to one that doesn't turn its loop, too #slow", function()
-      service = workers.start([[function answer() while true do end end]], { options = { "--grace", "100" } })
+      service = workers.start([[function answer() moonport.log.info "hangs" while true do end end]], { options = { "--grace", "100" } })
       local client, _, pid = service:of(1)
       client:send "x\n"
-      helper.settle(50)
+      service.program:waitForLine "hangs"
       service.program:signal "KILL"
       service.program:wait()
       helper.eventually(function() return not service.runs(pid) end, "the hanging worker ended", 8000)
     end)
 
     it("comes behind --grace to one that doesn't turn its loop #slow", function()
-      service = workers.start([[function answer() while true do end end]], { options = { "--grace", "100" } })
+      service = workers.start([[function answer() moonport.log.info "hangs" while true do end end]], { options = { "--grace", "100" } })
       local client = service:of(1)
       client:send "x\n"
-      helper.settle(50)
+      service.program:waitForLine "hangs"
       service.program:signal "TERM"
       assert.are.equal(0, service.program:wait(8000))
       assert.matches("worker 1 did not stop in time", service.program:stderr())
