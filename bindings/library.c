@@ -9,6 +9,14 @@
 #include <string.h>
 
 #include "class/http_head.h"
+#include "class/resp.h"
+
+/* Modules in C that those in Lua use. */
+static const luaL_Reg in_c[] = {
+    {"moonport.http.head", luaopen_moonport_http_head},
+    {"moonport.resp", luaopen_moonport_resp},
+    {NULL, NULL},
+};
 
 static void push_chunk(lua_State *L, const binding_library_module *module) {
     if (luaL_loadbuffer(L, (const char *)module->text, module->length, module->chunk_name) != LUA_OK)
@@ -21,8 +29,7 @@ void binding_preload_library(lua_State *L, const binding_library_module *modules
         lua_pushcfunction(L, module->open);
         lua_setfield(L, -2, module->name);
     }
-    lua_pushcfunction(L, luaopen_moonport_http_head);
-    lua_setfield(L, -2, "moonport.http.head");
+    luaL_setfuncs(L, in_c, 0);
     lua_pop(L, 1);
 }
 

@@ -68,6 +68,7 @@ local classes = {
   { "test", "Client", "Client", require "moonport.test.client", { connect = true, timeout = true, giveWay = true } },
   { "test", "Authority", "Authority", require "moonport.test.authority", { open = true } },
   { "http", "Module", "http", require "moonport.http" },
+  { "resp", "Module", "resp", require "moonport.resp" },
   { "compat_socket", "Module", "socket", require "moonport.compat.socket" },
   { "compat_socket", "tcp", "tcp", require "moonport.compat.socket.tcp", hide() },
   { "compat_socket", "udp", "udp", require "moonport.compat.socket.udp",
