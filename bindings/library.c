@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "class/http_head.h"
+#include "class/keyspace.h"
 #include "class/resp.h"
 
 /* Modules in C that those in Lua use. */
 static const luaL_Reg in_c[] = {
     {"moonport.http.head", luaopen_moonport_http_head},
     {"moonport.resp", luaopen_moonport_resp},
+    {"moonport.store.keyspace", luaopen_moonport_store_keyspace},
+    {"moonport.store.sync", luaopen_moonport_store_sync},
     {NULL, NULL},
 };
 

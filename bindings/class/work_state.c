@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class/keyspace.h"
+
 #define MOST_CODES 256 /* that are kept compiled */
 
 typedef struct work_state {
@@ -164,6 +166,8 @@ static int start_program(lua_State *L) {
 /* require(name). Upvalue: Lua's own */
 static int require(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
+    if (strcmp(name, "moonport.store.sync") == 0)
+        return luaopen_moonport_store_sync(L);
     if (strcmp(name, "moonport") == 0 || strncmp(name, "moonport.", 9) == 0)
         return luaL_error(L, "module '%s' is not in moonport.work: its functions run beside the loop", name);
     lua_pushvalue(L, lua_upvalueindex(1));

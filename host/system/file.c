@@ -145,6 +145,15 @@ void mp_system_list_folder(const char *path,
     (void)closedir(folder);
 }
 
+int mp_system_sync_file(const char *path) {
+    int fd = RETRY(open(path, O_RDONLY | O_CLOEXEC));
+    if (fd < 0)
+        return fd;
+    int result = RETRY(fsync(fd));
+    close(fd);
+    return result;
+}
+
 int mp_system_open_folder(const char *path) {
     return RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }

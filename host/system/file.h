@@ -55,6 +55,9 @@ int mp_system_open_to_add(const char *path);
 /* Writes all of it, to a file that was opened to write. */
 int mp_system_add_to_file(int fd, const char *data, size_t size);
 
+/* Waits until the disk has all of a file, or the names of a folder. */
+int mp_system_sync_file(const char *path);
+
 /* Makes a folder, like mkdir, below `folder` (-1: the working directory). -EEXIST if it exists. */
 int mp_system_make_folder(int folder, const char *path);
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #ifdef __linux__
 #include <linux/filter.h>
 #endif
@@ -299,6 +300,15 @@ ssize_t mp_system_write_stderr(const char *data, size_t size) {
     if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
         return write_anew(STDERR_FILENO, data, size);
     return RETRY(write(STDERR_FILENO, data, size));
+}
+
+void mp_system_random(void *bytes, size_t size) {
+    if (getrandom(bytes, size, GRND_NONBLOCK) == (ssize_t)size)
+        return;
+    struct timespec now; /* early at the system's start */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)bytes)[i] = (unsigned char)((uint64_t)now.tv_nsec >> (i % 4 * 8));
 }
 
 int64_t mp_system_epoch(void) {

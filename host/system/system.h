@@ -103,6 +103,9 @@ void mp_system_keep_freed(size_t size);
 /* Returns freed memory to the system, if the allocator can. */
 void mp_system_trim(void);
 
+/* Fills it with bytes that nobody can guess. */
+void mp_system_random(void *bytes, size_t size);
+
 /* Whole milliseconds since 1970, of the clock that may be set. */
 int64_t mp_system_epoch(void);
 

@@ -1,0 +1,43 @@
+-- What the commands of moonport.store share: replies that are always the same, and reading numbers.
+-- SPDX-License-Identifier: MIT
+
+local resp = require "moonport.resp"
+
+local failure = resp.error
+
+local replies = {
+  ok = "+OK\r\n", queued = "+QUEUED\r\n", zero = ":0\r\n", one = ":1\r\n", none = "*0\r\n",
+  null = { [2] = "$-1\r\n", [3] = "_\r\n" }, -- of a version
+  syntax = failure "ERR syntax error",
+  notInteger = failure "ERR value is not an integer or out of range",
+  notPositive = failure "ERR value is out of range, must be positive",
+  wrongType = failure "WRONGTYPE Operation against a key holding the wrong kind of value",
+  largest = 64 << 20, -- bytes of a reply
+}
+
+replies.tooLarge = failure(("ERR the reply is larger than %d bytes"):format(replies.largest))
+replies.longGlob = failure "ERR a pattern has at most 1024 bytes"
+
+function replies.arity(name)
+  return failure(("ERR wrong number of arguments for '%s' command"):format(name))
+end
+
+--- For a second word of a command that there isn't, or that has other arguments.
+function replies.subcommand(name, list)
+  return failure(("ERR unknown subcommand or wrong number of arguments for '%s'. Try %s HELP."):format(
+    list[1]:sub(1, 128), name))
+end
+
+--- What Redis takes as an integer: without blanks, a plus or leading zeros. -> integer | nil
+function replies.whole(word)
+  return (word:find "^-?[1-9]%d*$" or word == "0") and math.tointeger(tonumber(word)) or nil
+end
+
+--- A list as an array. One request could take all memory, so it has a bound.
+function replies.array(session, list)
+  local size = 0
+  for i = 1, #list do size = size + (list[i] and #list[i] or 0) + 16 end
+  return size > replies.largest and replies.tooLarge or resp.array(list, session.version)
+end
+
+return replies

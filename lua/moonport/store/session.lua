@@ -1,0 +1,117 @@
+-- A client's connection to a moonport.store: its commands are answered in order, a millisecond at a time.
+--
+-- A session is a plain table, which is kept over reloads: socket, reader, keys, store, number; version (of the
+-- protocol), authenticated, name; subscriptions (their number), channels, patterns; queue (of a transaction).
+-- SPDX-License-Identifier: MIT
+
+local moonport = require "moonport"
+local resp = require "moonport.resp"
+local commands = require "moonport.store.commands"
+local pubsub = require "moonport.store.pubsub"
+
+local answer, find, now = commands.answer, commands.find, moonport.now
+
+-- Bytes that may wait to be sent: over that, a client's next command isn't served until half of it is sent.
+local most = 1 << 20
+local slice = 1    -- milliseconds that a client is served before others are
+local between = 32 -- commands between two looks at the clock
+
+local session = {}
+
+-- Sends `count` replies, the first of which is `first`; all are in `list` if there are several. -> whether the client
+-- may go on
+local function send(self, first, list, count)
+  local socket = self.socket
+  self.store.commands = self.store.commands + count
+  if first and not socket:write(list and table.concat(list, "", 1, count) or first) then self.leaving = true end
+  if self.leaving then
+    socket:disconnectFromHost()
+    return false
+  end
+  return true
+end
+
+local serve
+
+-- The client doesn't take its replies: goes on when half of them are sent.
+local function block(self)
+  self.blocked = true
+  function self.socket.bytesWritten(socket)
+    if socket:bytesToWrite() > most // 2 then return end
+    socket.bytesWritten, self.blocked = nil, nil
+    self.reader:feed(socket:readAll())
+    serve(self)
+  end
+end
+
+-- Answers what the reader has.
+function serve(self)
+  local socket, reader = self.socket, self.reader
+  local first, list, count, size, since, left = nil, nil, 0, 0, nil, between
+  self.busy = true
+  while not self.leaving do
+    local name, given, a, b, c = reader:next()
+    local reply
+    if name then
+      local command = find(name)
+      if command and command.waits and first then
+        if not send(self, first, list, count) then break end
+        first, list, count, size = nil, nil, 0, 0
+      end
+      reply = answer(self, command, name, given, a, b, c)
+    elseif given then
+      reply = resp.error("ERR Protocol error: " .. given)
+      self.leaving = true
+    else
+      break
+    end
+    count, size, left = count + 1, size + #reply, left - 1
+    if count == 1 then
+      first = reply
+    else
+      list = list or { first }
+      list[count] = reply
+    end
+    if size > most or left == 0 then
+      left = between
+      since = since or now()
+      local over = now() - since > slice
+      if over or size > most then
+        if not send(self, first, list, count) then break end
+        first, list, count, size = nil, nil, 0, 0
+        if socket:bytesToWrite() > most then
+          self.busy = nil
+          return block(self)
+        end
+        if over then
+          moonport.sleep(0)
+          reader:feed(socket:readAll())
+          since = now()
+        end
+      end
+    end
+  end
+  self.busy = nil
+  if first then send(self, first, list, count) end
+end
+
+function session.readyRead(socket)
+  local self = socket.session
+  if self.busy or self.blocked then return end
+  self.reader:feed(socket:readAll())
+  serve(self)
+end
+
+function session.disconnected(socket)
+  pubsub.leave(socket.session)
+end
+
+function session.open(store, socket)
+  store.clients = store.clients + 1
+  socket.session = {
+    socket = socket, reader = resp.commands(), keys = store.keys, store = store, number = store.clients, version = 2,
+    authenticated = store.password == nil, subscriptions = 0,
+  }
+end
+
+return session
