@@ -20,6 +20,7 @@ void mp_keyspace_free(mp_keyspace *space) {
     mp_keyspace_clear(space);
     while (mp_keyspace_sweep(space, UINT32_MAX))
         ;
+    mp_dictionary_clear(&space->keys);
     free(space->expiring);
     mp_keyspace_init(space, space->seed);
 }

@@ -81,7 +81,7 @@ void mp_keyspace_remove_expired(mp_keyspace *space, int64_t now, unsigned most);
 /* Frees so many of the entries that were removed. False: there are no more. */
 bool mp_keyspace_sweep(mp_keyspace *space, unsigned most);
 
-/* Begins a save; there must be none. */
+/* Begins a save; there must be none. What was removed before is freed at once: sweep first. */
 void mp_keyspace_begin_save(mp_keyspace *space, int64_t now);
 
 /* Goes on until `saved` has so many bytes, or so many entries were looked at. False: all is written. */

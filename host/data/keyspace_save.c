@@ -122,14 +122,14 @@ void mp_keyspace_preserve_all(mp_keyspace *space, mp_entry *key) {
 
 void mp_keyspace_begin_save(mp_keyspace *space, int64_t now) {
     assert(!space->saving);
+    while (mp_keyspace_sweep(space, UINT32_MAX)) /* what was removed before isn't in it */
+        ;
     space->saving = true;
     space->save++;
     space->save_began = now;
     space->save_count = 0;
     space->save_place = space->keys.count;
     space->save_key = NULL;
-    while (mp_keyspace_sweep(space, UINT32_MAX))
-        ;
 }
 
 static uint32_t below(uint32_t place, const mp_dictionary *dictionary) {

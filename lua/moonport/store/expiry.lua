@@ -87,7 +87,8 @@ local function left(unit, relative)
     local expires = session.keys:expires(key)
     if not expires then return integer(-2) end
     if expires == 0 then return integer(-1) end
-    return integer((expires - (relative and expiry.now() or 0) + unit // 2) // unit)
+    local time = expires - (relative and expiry.now() or 0)
+    return integer(time // unit + (unit > 1 and time % unit * 2 >= unit and 1 or 0))
   end }
 end
 

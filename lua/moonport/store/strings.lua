@@ -46,7 +46,7 @@ local function setWithOptions(session, list)
       get = true
     elseif option == "KEEPTTL" and not unit then
       keep = true
-    elseif expiry.units[option] and list[i + 1] and not keep and not unit then
+    elseif expiry.units[option] and list[i + 1] and not keep and (not unit or unit == expiry.units[option]) then
       unit, time, i = expiry.units[option], list[i + 1], i + 1
     else
       return syntax
@@ -102,18 +102,19 @@ commands.GETDEL = { arity = 2, run = function(session, key)
 end }
 
 commands.GETEX = { arity = -2, many = function(session, list)
-  local key, option, expires = list[1], list[2] and list[2]:upper(), nil
+  local key, option, persist = list[1], list[2] and list[2]:upper(), false
   if option == "PERSIST" and not list[3] then
-    expires = 0
+    persist = true
   elseif option and (not expiry.units[option] or not list[3] or list[4]) then
     return syntax
-  elseif option then
-    local problem
-    expires, problem = expiry.at(list[3], expiry.units[option], "getex")
-    if not expires then return problem end
   end
   local value = session.keys:get(key)
-  if value and expires then expiry.set(session.keys, key, expires) end
+  if value and option then
+    local expires, problem = 0, nil
+    if not persist then expires, problem = expiry.at(list[3], expiry.units[option], "getex") end
+    if not expires then return problem end
+    expiry.set(session.keys, key, expires)
+  end
   return reply(session, value)
 end }
 
@@ -160,9 +161,9 @@ commands.GETRANGE = { arity = 4, run = function(session, key, first, last)
   if value == false then return wrongType end
   value = value or ""
   if first < 0 and last < 0 and first > last then return bulk "" end
-  first = first < 0 and math.max(#value + first, 0) or first
-  last = last < 0 and math.max(#value + last, 0) or last
-  return bulk(value:sub(first + 1, math.min(last, #value) + 1))
+  first = first < 0 and math.max(#value + first, 0) or math.min(first, #value)
+  last = last < 0 and math.max(#value + last, 0) or math.min(last, #value)
+  return bulk(value:sub(first + 1, last + 1))
 end }
 commands.SUBSTR = commands.GETRANGE
 
