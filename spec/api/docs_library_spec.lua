@@ -69,6 +69,7 @@ local classes = {
   { "test", "Authority", "Authority", require "moonport.test.authority", { open = true } },
   { "http", "Module", "http", require "moonport.http" },
   { "resp", "Module", "resp", require "moonport.resp" },
+  { "store", "Module", "store", require "moonport.store" },
   { "compat_socket", "Module", "socket", require "moonport.compat.socket" },
   { "compat_socket", "tcp", "tcp", require "moonport.compat.socket.tcp", hide() },
   { "compat_socket", "udp", "udp", require "moonport.compat.socket.udp",

@@ -39,24 +39,28 @@ local function block(self)
   function self.socket.bytesWritten(socket)
     if socket:bytesToWrite() > most // 2 then return end
     socket.bytesWritten, self.blocked = nil, nil
-    self.reader:feed(socket:readAll())
-    serve(self)
+    serve(self, true)
   end
 end
 
--- Answers what the reader has.
-function serve(self)
+-- Answers what the reader has; only then what has arrived meanwhile, if this has waited.
+function serve(self, waited)
   local socket, reader = self.socket, self.reader
   local first, list, count, size, since, left = nil, nil, 0, 0, nil, between
   self.busy = true
   while not self.leaving do
     local name, given, a, b, c = reader:next()
+    if not (name or given) and waited then
+      waited = false
+      reader:feed(socket:readAll())
+      name, given, a, b, c = reader:next()
+    end
     local reply
     if name then
       local command = find(name)
-      if command and command.waits and first then
-        if not send(self, first, list, count) then break end
-        first, list, count, size = nil, nil, 0, 0
+      if command and command.waits then
+        if first and not send(self, first, list, count) then break end
+        first, list, count, size, waited = nil, nil, 0, 0, true
       end
       reply = answer(self, command, name, given, a, b, c)
     elseif given then
@@ -85,8 +89,7 @@ function serve(self)
         end
         if over then
           moonport.sleep(0)
-          reader:feed(socket:readAll())
-          since = now()
+          since, waited = now(), true
         end
       end
     end
