@@ -1,6 +1,6 @@
 /*
- * moonport.store.keyspace: what moonport.store leaves to C. Its keys and values are no objects of Lua, so that the
- * collector has nothing to do with how many there are. Times are milliseconds since 1970; 0: never.
+ * moonport.store.keyspace: strings, keys of any kind, and saves. Times are milliseconds since 1970; 0:
+ * never.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/glob.h"
 #include "system/system.h"
 
 static const char *const kinds[] = {"string", "hash", "set"};
@@ -170,13 +169,14 @@ static int keyspace_remove_expired(lua_State *L) {
 
 /* --- the save ------------------------------------------------------------------------------------------- */
 
-/* space:beginSave() */
+/* space:beginSave() -> its number */
 static int keyspace_begin_save(lua_State *L) {
     mp_keyspace *space = binding_check_keyspace(L);
     if (space->saving)
         return luaL_error(L, "a save is running");
     mp_keyspace_begin_save(space, mp_system_epoch());
-    return 0;
+    lua_pushinteger(L, space->save);
+    return 1;
 }
 
 /* space:saveSome(bytes, most) -> commands, whether there are more; looks at so many entries at most */
@@ -194,89 +194,33 @@ static int keyspace_save_some(lua_State *L) {
     return 2;
 }
 
-/* space:endSave() -> how many keys it has written */
+/* space:endSave([number]): that one, or any -> how many keys it has written | nil: it isn't running */
 static int keyspace_end_save(lua_State *L) {
     mp_keyspace *space = binding_check_keyspace(L);
+    if (!space->saving || luaL_optinteger(L, 2, space->save) != space->save)
+        return 0;
     mp_keyspace_end_save(space);
     lua_pushinteger(L, (lua_Integer)space->save_count);
     return 1;
 }
 
-/* --- the module ----------------------------------------------------------------------------------------- */
-
-/* keyspace.matches(glob, text) -> boolean */
-static int matches(lua_State *L) {
-    size_t glob_size, size;
-    const char *glob = luaL_checklstring(L, 1, &glob_size), *text = luaL_checklstring(L, 2, &size);
-    luaL_argcheck(L, glob_size <= MP_GLOB_SIZE, 1, "too long");
-    lua_pushboolean(L, mp_glob_matches(glob, glob_size, text, size));
-    return 1;
-}
-
-/* keyspace.now() -> milliseconds since 1970 */
-static int now(lua_State *L) {
-    lua_pushinteger(L, mp_system_epoch());
-    return 1;
-}
-
-static int keyspace_collect(lua_State *L) {
-    mp_keyspace_free(lua_touserdata(L, 1));
-    return 0;
-}
-
-/* keyspace.new() -> an empty one */
-static int new_keyspace(lua_State *L) {
-    uint64_t seed[2];
-    mp_system_random(seed, sizeof seed);
-    mp_keyspace *space = lua_newuserdatauv(L, sizeof *space, 0);
-    mp_keyspace_init(space, seed);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_setmetatable(L, -2);
-    return 1;
-}
-
-static void add_methods(lua_State *L, const luaL_Reg *methods) {
-    for (; methods->name; methods++) {
-        lua_pushvalue(L, -2); /* the metatable */
-        lua_pushcclosure(L, methods->func, 1);
-        lua_setfield(L, -2, methods->name);
-    }
-}
-
-int luaopen_moonport_store_keyspace(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"get", keyspace_get},
-        {"bulk", keyspace_bulk},
-        {"set", keyspace_set},
-        {"kind", keyspace_kind},
-        {"expires", keyspace_expires},
-        {"expireAt", keyspace_expire_at},
-        {"remove", keyspace_remove},
-        {"rename", keyspace_rename},
-        {"clear", keyspace_clear},
-        {"count", keyspace_count},
-        {"bytes", keyspace_bytes},
-        {"changes", keyspace_changes},
-        {"sweep", keyspace_sweep},
-        {"removeExpired", keyspace_remove_expired},
-        {"beginSave", keyspace_begin_save},
-        {"saveSome", keyspace_save_some},
-        {"endSave", keyspace_end_save},
-        {NULL, NULL},
-    };
-    static const luaL_Reg functions[] = {{"matches", matches}, {"now", now}, {NULL, NULL}};
-    luaL_newlib(L, functions);
-    lua_newtable(L);
-    lua_newtable(L);
-    add_methods(L, methods);
-    add_methods(L, binding_keyspace_members);
-    add_methods(L, binding_keyspace_scan);
-    lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_pushcfunction(L, keyspace_collect);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcclosure(L, new_keyspace, 1);
-    lua_setfield(L, -2, "new");
-    return 1;
-}
+const luaL_Reg binding_keyspace_methods[] = {
+    {"get", keyspace_get},
+    {"bulk", keyspace_bulk},
+    {"set", keyspace_set},
+    {"kind", keyspace_kind},
+    {"expires", keyspace_expires},
+    {"expireAt", keyspace_expire_at},
+    {"remove", keyspace_remove},
+    {"rename", keyspace_rename},
+    {"clear", keyspace_clear},
+    {"count", keyspace_count},
+    {"bytes", keyspace_bytes},
+    {"changes", keyspace_changes},
+    {"sweep", keyspace_sweep},
+    {"removeExpired", keyspace_remove_expired},
+    {"beginSave", keyspace_begin_save},
+    {"saveSome", keyspace_save_some},
+    {"endSave", keyspace_end_save},
+    {NULL, NULL},
+};

@@ -22,6 +22,9 @@ mp_keyspace *binding_check_keyspace(lua_State *L);
 /* The entry of the key at the index, or NULL; one that has expired is removed. */
 mp_entry *binding_find_key(lua_State *L, mp_keyspace *space, int index);
 
+/* The methods for strings, for keys of any kind, and for saves, in keyspace.c. */
+extern const luaL_Reg binding_keyspace_methods[];
+
 /* The methods for hashes and sets, in keyspace_members.c. */
 extern const luaL_Reg binding_keyspace_members[];
 

@@ -1,5 +1,6 @@
 /*
- * moonport.store.keyspace: hashes and sets. A kind is "hash" or "set"; a key that is of another one gives false.
+ * moonport.store.keyspace: hashes and sets. A kind is "hash" or "set"; a key that is of another one gives
+ * false.
  *
  * SPDX-License-Identifier: MIT
  */

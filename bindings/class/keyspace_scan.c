@@ -1,8 +1,8 @@
 /*
  * moonport.store.keyspace: what looks at many keys or members.
  *
- * A scan goes down the places, some at each call. So it sees all that is there from its first call to its last, and
- * some perhaps twice.
+ * A scan goes down the places, some at each call. So it sees all that is there from its first call to its
+ * last, and some perhaps twice.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -69,8 +69,8 @@ static bool members_of(lua_State *L, const mp_dictionary **members) {
     return !entry || entry->kind == (*luaL_checkstring(L, 2) == 'h' ? MP_ENTRY_HASH : MP_ENTRY_SET);
 }
 
-/* space:scanMembers(kind, key, cursor, count[, glob]) -> the next cursor, or 0, a list of members, each followed by its
-   value if it is a hash | false */
+/* space:scanMembers(kind, key, cursor, count[, glob]) -> the next cursor, or 0, a list of members, each
+   followed by its value if it is a hash | false */
 static int keyspace_scan_members(lua_State *L) {
     const mp_dictionary *members;
     if (!members_of(L, &members)) {
@@ -121,8 +121,8 @@ static size_t put_members(char *out, const mp_dictionary *members, bool keys, bo
     return size;
 }
 
-/* space:members(kind, key, "keys" | "values" | "both", most) -> their number, all as strings of a reply in a row
-   | nil: they are more than `most` bytes | false */
+/* space:members(kind, key, "keys" | "values" | "both", most) -> their number, all as strings of a reply
+   in a row | nil: they are more than `most` bytes | false */
 static int keyspace_members(lua_State *L) {
     static const char *const parts[] = {"keys", "values", "both", NULL};
     const mp_dictionary *members;

@@ -131,8 +131,7 @@ static void take(lua_State *L, const char *bytes, size_t size, size_t *at, mp_re
         luaL_error(L, "the reader was fed while it gave a value");
 }
 
-/* --- commands
-   ------------------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------------------- */
 
 /* Makes the table of an inline command's words, from 0 on. -> whether its quotes are right */
 static bool set_words(lua_State *L, resp_reader *reader, const char *line, size_t size) {
@@ -231,8 +230,7 @@ static int command_arguments(lua_State *L) {
     return 1;
 }
 
-/* --- replies
-   -------------------------------------------------------------------------------------------- */
+/* --- replies -------------------------------------------------------------------------------------------- */
 
 static void push_value(lua_State *L, const char *bytes, size_t size, size_t *at);
 
@@ -307,20 +305,14 @@ static int next_reply(lua_State *L) {
     return push_reply(L, bytes, start, reader->start);
 }
 
-/* --- making readers
-   ------------------------------------------------------------------------------------- */
-
-typedef struct bound {
-    const char *name;
-    lua_Integer otherwise, most;
-} bound;
+/* --- making readers ------------------------------------------------------------------------------------- */
 
 #define MOST_SIZE ((lua_Integer)1 << 40)
 #define MOST_COUNT ((lua_Integer)1 << 26)
 #define MOST_LINE ((lua_Integer)1 << 30)
 #define REPLY_LINE ((lua_Integer)64 << 10)
 
-static const bound of_commands[] = {
+static const binding_bound of_commands[] = {
     {"maxSize", 32 << 20, MOST_SIZE},
     {"maxCount", 1 << 20, MOST_COUNT},
     {"maxArgument", 16 << 20, MOST_SIZE},
@@ -328,36 +320,11 @@ static const bound of_commands[] = {
     {NULL, 0, 0},
 };
 
-static const bound of_replies[] = {
+static const binding_bound of_replies[] = {
     {"maxSize", 512 << 20, MOST_SIZE},
     {"maxElements", 1 << 20, MOST_COUNT},
     {NULL, 0, 0},
 };
-
-static int index_of(const bound *bounds, const char *name) {
-    int i = 0;
-    while (bounds[i].name && strcmp(bounds[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-/* Reads the options at index 1, which may be left out. */
-static void read_bounds(lua_State *L, const bound *bounds, lua_Integer *values) {
-    for (int i = 0; bounds[i].name; i++)
-        values[i] = bounds[i].otherwise;
-    if (lua_isnoneornil(L, 1))
-        return;
-    luaL_checktype(L, 1, LUA_TTABLE);
-    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-        int is_integer, i = index_of(bounds, name);
-        if (!bounds[i].name)
-            luaL_error(L, "there is no option %s", name);
-        values[i] = lua_tointegerx(L, -1, &is_integer);
-        if (!is_integer || values[i] < 1 || values[i] > bounds[i].most)
-            luaL_error(L, "the option %s is not a whole number from 1 to %I", name, bounds[i].most);
-    }
-}
 
 static resp_reader *push_reader(lua_State *L) {
     resp_reader *reader = lua_newuserdatauv(L, sizeof *reader, 2);
@@ -370,7 +337,7 @@ static resp_reader *push_reader(lua_State *L) {
 /* resp.commands([options]) -> a reader of what clients send */
 static int new_commands(lua_State *L) {
     lua_Integer values[4];
-    read_bounds(L, of_commands, values);
+    binding_read_bounds(L, of_commands, values);
     push_reader(L)->limits = (mp_resp_limits){.size = (uint64_t)values[0],
                                               .count = (uint32_t)values[1],
                                               .string = (uint64_t)values[2],
@@ -381,7 +348,7 @@ static int new_commands(lua_State *L) {
 /* resp.replies([options]) -> a reader of what servers send */
 static int new_replies(lua_State *L) {
     lua_Integer values[2];
-    read_bounds(L, of_replies, values);
+    binding_read_bounds(L, of_replies, values);
     uint32_t line = values[0] < REPLY_LINE ? (uint32_t)values[0] : REPLY_LINE;
     push_reader(L)->limits = (mp_resp_limits){.size = (uint64_t)values[0],
                                               .count = (uint32_t)values[1],

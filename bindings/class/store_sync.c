@@ -1,6 +1,6 @@
 /*
- * moonport.store.sync(path) -> true | nil, message: waits until the disk has the file, or the names of the folder. The
- * loop would wait, too: moonport.work calls it.
+ * moonport.store.sync(path) -> true | nil, message: waits until the disk has the file, or the names of the
+ * folder. The loop would wait, too: moonport.work calls it.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,11 +1,11 @@
 /*
- * Keys of any bytes and what they stand for: a string, or the members of a hash or a set, in a dictionary of
- * their own. No call takes longer because there are many: the table grows and shrinks by one bucket at a time
- * (linear hashing).
+ * Keys of any bytes and what they stand for: a string, or the members of a hash or a set, in a dictionary
+ * of their own. No call takes longer because there are many: the table grows and shrinks by one bucket at
+ * a time (linear hashing).
  *
- * Each entry also has a place in an array, which the last one takes when it leaves. So who looks at the places
- * from the last down to the first sees each entry that is there all the time, whatever comes and goes
- * meanwhile.
+ * Each entry also has a place in an array, which the last one takes when it leaves. So who looks at the
+ * places from the last down to the first sees each entry that is there all the time, whatever comes and
+ * goes meanwhile.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * See glob.h. Of several stars only the last one may have to give up what it has taken: the parts in front of it have
- * matched as early as they can.
+ * See glob.h. Of several stars only the last one may have to give up what it has taken: the parts in front
+ * of it have matched as early as they can.
  *
  * SPDX-License-Identifier: MIT
  */

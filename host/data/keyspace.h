@@ -1,9 +1,10 @@
 /*
- * The keys of a store: strings, hashes and sets, which may expire, and the snapshot that a save takes of them.
+ * The keys of a store: strings, hashes and sets, which may expire, and the snapshot that a save takes of
+ * them.
  *
  * A save writes what was there when it began, a little at each call. Who changes or removes what it hasn't
- * written yet has it written first. So nobody waits for a save, and nothing is copied for it. What is removed,
- * however large, is freed a little at a time, too.
+ * written yet has it written first. So nobody waits for a save, and nothing is copied for it. What is
+ * removed, however large, is freed a little at a time, too.
  *
  * Times are milliseconds since 1970.
  *
@@ -90,8 +91,8 @@ bool mp_keyspace_save_some(mp_keyspace *space, size_t bytes, unsigned most);
 /* Ends it, done or not. */
 void mp_keyspace_end_save(mp_keyspace *space);
 
-/* For keyspace.c: writes what the save may not have yet, before it changes. A key with members: the key's own
-   part; a member belongs to `key`. */
+/* In keyspace_preserve.c: writes what the save may not have yet, before it changes. A key with members:
+   the key's own part; a member belongs to `key`. */
 void mp_keyspace_preserve(mp_keyspace *space, mp_entry *key);
 void mp_keyspace_preserve_member(mp_keyspace *space, const mp_entry *key, mp_entry *member);
 void mp_keyspace_preserve_all(mp_keyspace *space, mp_entry *key);

@@ -110,8 +110,7 @@ enum mp_resp_outcome mp_resp_take(const char *text, size_t size, size_t *at, mp_
     return take(text, size, at, &searched, item);
 }
 
-/* --- commands
-   ------------------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------------------- */
 
 static enum mp_resp_outcome refuse(mp_resp_command *command, const char *why) {
     command->why = why;
@@ -241,8 +240,7 @@ enum mp_resp_outcome mp_resp_word(const char *text, size_t size, size_t *at, cha
     return MP_RESP_DONE;
 }
 
-/* --- replies
-   -------------------------------------------------------------------------------------------- */
+/* --- replies -------------------------------------------------------------------------------------------- */
 
 static enum mp_resp_outcome refuse_reply(mp_resp_reply *reply, const char *why) {
     reply->why = why;

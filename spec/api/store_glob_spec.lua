@@ -41,7 +41,7 @@ describe("A glob of moonport.store", function()
       ["[a-c]x"] = { bx = true, dx = false }, ["[c-a]x"] = { bx = true, dx = false }, ["[]"] = { ["]"] = false },
       ["[^]"] = { x = true }, ["[\\]]"] = { ["]"] = true, ["\\"] = false }, ["[a"] = { a = true, b = false },
       ["["] = { ["["] = false }, ["\\*"] = { ["*"] = true, a = false }, ["\\"] = { ["\\"] = true },
-      ["[a-]"] = { a = true, ["-"] = true, b = false }, ["*[b]*"] = { abc = true, ac = false },
+      ["[a-]"] = { a = true, ["^"] = true, ["-"] = false, b = false }, ["*[b]*"] = { abc = true, ac = false },
       ["a\0*"] = { ["a\0b"] = true, ab = false }, ["[^\255]"] = { ["\255"] = false, ["\254"] = true },
     } do
       for text, wanted in pairs(texts) do

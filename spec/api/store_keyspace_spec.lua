@@ -139,7 +139,8 @@ describe("A keyspace", function()
     for round = 1, 300 do
       for _ = 1, math.random(100) do change(space, model) end
       while math.random(4) > 1 and space:sweep(10) do end
-      space:beginSave()
+      local number = space:beginSave()
+      assert.is_nil(space:endSave(number - 1))
       local wanted, parts, count = copy(model), {}, 0
       local text, more
       repeat
@@ -148,7 +149,7 @@ describe("A keyspace", function()
         for _ = 1, more and math.random(0, 4) or 0 do change(space, model) end
       until not more
       for _ in pairs(wanted) do count = count + 1 end
-      assert.equal(count, space:endSave(), "round " .. round)
+      assert.equal(count, space:endSave(number), "round " .. round)
       assert.same(wanted, read(table.concat(parts)), "round " .. round)
     end
     assert.same(model, contents(space))

@@ -23,17 +23,18 @@ end
 
 -- Writing ------------------------------------------------------------------------------------------------------------
 
--- A save that isn't done. However its task ends, nothing of it stays.
+-- A save that isn't done. However its task ends, nothing of it stays. One that ended with the run before may be
+-- collected when the next save is running, which it leaves alone.
 local Attempt = {}
 
-function Attempt.give(attempt)
+function Attempt.giveUp(attempt)
   if attempt.done then return end
   attempt.done = true
-  attempt.keys:endSave()
   attempt.file:close()
-  os.remove(attempt.path)
+  local own = attempt.written or not attempt.number or attempt.keys:endSave(attempt.number)
+  if own then os.remove(attempt.path) end
 end
-Attempt.__close, Attempt.__gc = Attempt.give, Attempt.give
+Attempt.__close, Attempt.__gc = Attempt.giveUp, Attempt.giveUp
 
 -- The disk may take long; a thread waits for it.
 local function settle(path)
@@ -46,7 +47,7 @@ local function writeKeys(attempt)
   local keys, file, since = attempt.keys, attempt.file, moonport.now()
   while keys:sweep(entries) do since = pause(since) end
   attempt.changes = keys:changes()
-  keys:beginSave()
+  attempt.number = keys:beginSave()
   local text, more, done, why
   repeat
     text, more = keys:saveSome(bytes, entries)
@@ -54,7 +55,8 @@ local function writeKeys(attempt)
     if not done then return nil, why end
     if more then since = pause(since) end
   until not more
-  local count = keys:endSave()
+  local count = keys:endSave(attempt.number)
+  attempt.written = true
   done, why = file:write(resp.command("ECHO", count .. " keys"))
   if done then done, why = file:close() end
   return done and count, why
