@@ -67,7 +67,8 @@ static int keyspace_bulk(lua_State *L) {
     char *out = luaL_buffinitsize(L, &buffer, size + 32);
     size_t head = (size_t)snprintf(out, 32, "$%zu\r\n", size);
     memcpy(out + head, entry->value, size);
-    memcpy(out + head + size, "\r\n", 2);
+    out[head + size] = '\r';
+    out[head + size + 1] = '\n';
     luaL_pushresultsize(&buffer, head + size + 2);
     return 1;
 }

@@ -81,7 +81,7 @@ static int keyspace_scan_members(lua_State *L) {
     lua_Integer found = 0;
     lua_settop(L, 6);
     lua_newtable(L);
-    while (scan.place > scan.stop) {
+    while (members && scan.place > scan.stop) {
         const mp_entry *member = members->entries[--scan.place];
         if (!fits(&scan, member))
             continue;
@@ -103,7 +103,8 @@ static size_t put_bulk(char *out, const char *text, size_t size) {
     if (out) {
         memcpy(out, header, head);
         memcpy(out + head, text, size);
-        memcpy(out + head + size, "\r\n", 2);
+        out[head + size] = '\r';
+        out[head + size + 1] = '\n';
     }
     return head + size + 2;
 }

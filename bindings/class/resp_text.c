@@ -42,20 +42,19 @@ static char *put_number(char *end, lua_Integer value) {
     return end;
 }
 
-/* "$5\r\n" in the last bytes of header[HEADER]. -> its size */
-static size_t header_of(char *header, char type, lua_Integer value) {
-    char *end = header + HEADER;
+/* "$5\r\n" in front of `end`. -> where it begins */
+static char *put_header_before(char *end, char type, lua_Integer value) {
     *--end = '\n';
     *--end = '\r';
     end = put_number(end, value);
     *--end = type;
-    return (size_t)(header + HEADER - end);
+    return end;
 }
 
 static void put_header(lua_State *L, output *out, char type, lua_Integer value) {
-    char header[HEADER];
-    size_t size = header_of(header, type, value);
-    put(L, out, header + HEADER - size, size);
+    char header[HEADER], *end = header + sizeof header;
+    const char *begin = put_header_before(end, type, value);
+    put(L, out, begin, (size_t)(end - begin));
 }
 
 static void put_bulk(lua_State *L, output *out, const char *text, size_t size) {
@@ -125,26 +124,32 @@ static int resp_command(lua_State *L) {
 
 /* --- replies -------------------------------------------------------------------------------------------- */
 
+static void put_end(char *out) {
+    out[0] = '\r';
+    out[1] = '\n';
+}
+
 /* resp.bulk(text) -> a string */
 static int resp_bulk(lua_State *L) {
     size_t size;
     const char *text = luaL_checklstring(L, 1, &size);
-    char header[HEADER];
-    size_t head = header_of(header, '$', (lua_Integer)size);
+    char header[HEADER], *end = header + sizeof header;
+    const char *begin = put_header_before(end, '$', (lua_Integer)size);
+    size_t head = (size_t)(end - begin);
     luaL_Buffer buffer;
     char *out = luaL_buffinitsize(L, &buffer, head + size + 2);
-    memcpy(out, header + HEADER - head, head);
+    memcpy(out, begin, head);
     memcpy(out + head, text, size);
-    memcpy(out + head + size, "\r\n", 2);
+    put_end(out + head + size);
     luaL_pushresultsize(&buffer, head + size + 2);
     return 1;
 }
 
 /* resp.integer(n) -> an integer */
 static int resp_integer(lua_State *L) {
-    char header[HEADER];
-    size_t size = header_of(header, ':', luaL_checkinteger(L, 1));
-    lua_pushlstring(L, header + HEADER - size, size);
+    char header[HEADER], *end = header + sizeof header;
+    const char *begin = put_header_before(end, ':', luaL_checkinteger(L, 1));
+    lua_pushlstring(L, begin, (size_t)(end - begin));
     return 1;
 }
 
@@ -156,7 +161,7 @@ static int push_line(lua_State *L, char type) {
     out[0] = type;
     for (size_t i = 0; i < size; i++)
         out[i + 1] = (char)(text[i] == '\r' || text[i] == '\n' ? ' ' : text[i]);
-    memcpy(out + size + 1, "\r\n", 2);
+    put_end(out + size + 1);
     luaL_pushresultsize(&buffer, size + 3);
     return 1;
 }

@@ -20,7 +20,8 @@ static size_t entry_bytes(const mp_entry *entry) {
 }
 
 void mp_dictionary_init(mp_dictionary *dictionary, const uint64_t *seed, size_t *bytes) {
-    *dictionary = (mp_dictionary){.seed = seed, .bytes = bytes};
+    *dictionary = (mp_dictionary){.seed = seed};
+    dictionary->bytes = bytes;
 }
 
 void mp_dictionary_clear(mp_dictionary *dictionary) {
