@@ -11,10 +11,12 @@
 #include "class/http_head.h"
 #include "class/keyspace.h"
 #include "class/resp.h"
+#include "lasting.h"
 
 /* Modules in C that those in Lua use. */
 static const luaL_Reg in_c[] = {
     {"moonport.http.head", luaopen_moonport_http_head},
+    {"moonport.lasting", luaopen_moonport_lasting},
     {"moonport.resp", luaopen_moonport_resp},
     {"moonport.store.keyspace", luaopen_moonport_store_keyspace},
     {"moonport.store.sync", luaopen_moonport_store_sync},

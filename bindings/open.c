@@ -33,6 +33,7 @@
 #include "generation/resumption.h"
 #include "generation/retirement.h"
 #include "generation/succession.h"
+#include "lasting.h"
 #include "library.h"
 #include "moonport.h"
 #include "object/count.h"
@@ -165,7 +166,12 @@ static void push_argument(lua_State *L, int kind_of_argument, const mp_object *o
         binding_push_ssl_argument(L, kind_of_argument, object, argument);
 }
 
-static const binding_hooks hooks = {&spawned, binding_collect_soon, push_argument, follow_up};
+static void succeeded(binding_state *state) {
+    binding_collect_soon(state);
+    binding_tell_lasting(state);
+}
+
+static const binding_hooks hooks = {&spawned, succeeded, push_argument, follow_up};
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 

@@ -287,6 +287,7 @@ void binding_commit_generation(binding_generation *generation, binding_commit *r
     binding_retire(old);
     for_members(generation, start_member);
     binding_unreference(old);
+    state->generations.successions++;
     state->hooks->succeeded(state);
 }
 
@@ -322,6 +323,7 @@ void binding_rollback_generation(binding_generation *generation) {
     for_members(generation, undo_member);
     forget_all_persisted(generation);
     state->generations.staging = NULL;
+    state->generations.successions++;
     state->hooks->succeeded(state);
     binding_unreference(generation);
 }

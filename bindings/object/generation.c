@@ -36,7 +36,7 @@ static int handle_gc(lua_State *L) {
     return 0;
 }
 
-binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
+static binding_generation *push_generation(lua_State *L, binding_state *state) {
     binding_generation **handle = lua_newuserdatauv(L, sizeof *handle, 0);
     *handle = NULL;
     if (luaL_newmetatable(L, "moonport.Generation")) {
@@ -56,12 +56,22 @@ binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
     generation->members = generation->persisted = generation->on_error = generation->on_reload =
         generation->on_quit = generation->system_signals = LUA_NOREF;
     *handle = generation;
-    generation->number = ++state->generations.count;
     binding_push_weak_table(L, "k");
     generation->members = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     generation->persisted = luaL_ref(L, LUA_REGISTRYINDEX);
     return generation;
+}
+
+binding_generation *binding_new_generation(lua_State *L, binding_state *state) {
+    binding_generation *generation = push_generation(L, state);
+    generation->number = ++state->generations.count;
+    return generation;
+}
+
+binding_generation *binding_new_lasting_generation(lua_State *L, binding_state *state) {
+    assert(!state->generations.lasting);
+    return state->generations.lasting = push_generation(L, state);
 }
 
 /* --- who made what -------------------------------------------------------------------------------------- */
@@ -72,7 +82,9 @@ void binding_made(lua_State *L, int index) {
     binding_box *box = lua_touserdata(L, index);
     assert(!box->generation && binding_object(box)->loop == state->loop);
     index = lua_absindex(L, index);
-    box->of_run = !state->running || state->running->of_run;
+    bool lasting = generation == state->generations.lasting;
+    box->of_run = !lasting && (!state->running || state->running->of_run);
+    binding_object(box)->background = lasting;
     if (box->of_run) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, generation->members);
         lua_pushvalue(L, index);

@@ -40,6 +40,10 @@ struct binding_generation {
    memory. */
 binding_generation *binding_new_generation(lua_State *L, binding_state *state);
 
+/* The same for the lasting one, number 0: it serves for ever, beside the others. What it makes belongs to no
+   run, and doesn't keep the loop running. */
+binding_generation *binding_new_lasting_generation(lua_State *L, binding_state *state);
+
 /* The generation that the running code belongs to. */
 binding_generation *binding_running_generation(const binding_state *state);
 
@@ -59,6 +63,12 @@ static inline void binding_unreference(binding_generation *generation) {
     assert(!generation || generation->references > 0);
     if (generation && --generation->references == 0)
         binding_free_generation(generation);
+}
+
+/* True if it is of the past: neither of those that may become or are the serving one, nor the lasting one. */
+static inline bool binding_is_older(const binding_generation *generation) {
+    const binding_generations *all = &generation->state->generations;
+    return generation != all->current && generation != all->staging && generation != all->lasting;
 }
 
 /* True if newer code has taken over from it. */

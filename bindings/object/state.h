@@ -111,8 +111,10 @@ typedef struct binding_classes {
 typedef struct binding_generations {
     binding_generation *current; /* the one that serves */
     binding_generation *staging; /* the one that is being loaded, or NULL */
+    binding_generation *lasting; /* the library's own, which no other follows, or NULL; see lasting.h */
     binding_generation *first;   /* of all that exist */
     uint32_t count;              /* that were ever made */
+    uint32_t successions;        /* commits and roll-backs */
     uint32_t retiring;           /* whose runs still have objects to end */
     uint32_t pass;               /* over all tasks, which that needs */
 } binding_generations;

@@ -38,7 +38,13 @@ void mp_object_init(mp_object *object, mp_loop *loop, const mp_behaviour *behavi
 void mp_object_hold(mp_object *object, int32_t anchor) {
     assert(object->anchor == 0 && anchor != 0);
     object->anchor = anchor;
-    mp_loop_ref(object->loop);
+    if (!object->background)
+        mp_loop_ref(object->loop);
+}
+
+static void unref(const mp_object *object) {
+    if (!object->background)
+        mp_loop_unref(object->loop);
 }
 
 /* Lets the owner release an object to which nothing can happen any more. */
@@ -47,7 +53,7 @@ static void release_if_idle(mp_object *object) {
         object->behaviour->is_active(object))
         return;
     assert(!object->delivering);
-    mp_loop_unref(object->loop);
+    unref(object);
     object->loop->upcalls->release(object);
 }
 
@@ -62,7 +68,7 @@ void mp_object_destroy(mp_object *object) {
         }
     }
     if (object->anchor != 0)
-        mp_loop_unref(loop);
+        unref(object);
     object->anchor = 0;
     assert(loop->objects > 0);
     loop->objects--;

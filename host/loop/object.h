@@ -29,15 +29,16 @@ typedef struct mp_behaviour {
 struct mp_object {
     const mp_behaviour *behaviour;
     mp_loop *loop;
-    int32_t anchor;   /* owner: the reference that holds the object; 0 = none */
-    uint32_t epoch;   /* owner: a server's generation; the last one that a connection was told */
-    uint32_t queued;  /* its signals and steps in the queue */
-    uint32_t holds;   /* the owner's reasons to hold it (a suspended handler, a wait) */
-    uint32_t at_work; /* suspended handlers at work on it (D4) */
-    bool awaited;     /* owner: a task waits for signals of this object */
-    bool delivering;  /* one of its queued signals is being delivered */
-    bool blocked;     /* owner: handlers don't see its signals */
-    bool muted;       /* the signal being delivered was emitted while blocked: only waits see it */
+    int32_t anchor;      /* owner: the reference that holds the object; 0 = none */
+    uint32_t epoch;      /* owner: a server's generation; the last one that a connection was told */
+    uint32_t queued;     /* its signals and steps in the queue */
+    uint32_t holds;      /* the owner's reasons to hold it (a suspended handler, a wait) */
+    uint32_t at_work;    /* suspended handlers at work on it (D4) */
+    bool awaited : 1;    /* owner: a task waits for signals of this object */
+    bool background : 1; /* it doesn't keep the loop running; set before it is held, for good */
+    bool delivering;     /* one of its queued signals is being delivered */
+    bool blocked;        /* owner: handlers don't see its signals */
+    bool muted;          /* the signal being delivered was emitted while blocked: only waits see it */
 };
 
 /* The undelivered signals and steps; a ring. */
@@ -46,7 +47,8 @@ typedef struct mp_queue {
     uint32_t head, count, capacity;
 } mp_queue;
 
-/* The owner has anchored `object`: it counts as alive until the release upcall. */
+/* The owner has anchored `object`: it counts as alive until the release upcall, unless it is in the
+   background. */
 void mp_object_hold(mp_object *object, int32_t anchor);
 
 /* Has the loop check whether `object` can be released; call it when a hold or a wait of the owner has

@@ -32,7 +32,7 @@ static void note_result(program_reload_report *report, const binding_commit *com
     report->result = (program_reload_result){
         .commit = *commit, .connections = mp_network_of(state->loop)->traffic.connections, .holder = ""};
     for (const binding_generation *it = state->generations.first; it; it = it->next) {
-        if (it == state->generations.current || it == state->generations.staging)
+        if (!binding_is_older(it))
             continue;
         report->result.older += it->sockets;
         if (it->sockets > most) {
@@ -150,8 +150,7 @@ static void push_older(const binding_state *state, lua_State *L) {
     lua_Integer n = 0;
     lua_newtable(L);
     for (const binding_generation *it = state->generations.first; it; it = it->next) {
-        if (it == state->generations.current || it == state->generations.staging ||
-            it->sockets + it->handlers == 0)
+        if (!binding_is_older(it) || it->sockets + it->handlers == 0)
             continue;
         lua_newtable(L);
         set_integer(L, "generation", it->number);
