@@ -29,6 +29,7 @@ static const char help[] =
     "  --workers N|auto   run the script in N processes that share its ports (off)\n"
     "  --max-memory SIZE  memory of Lua, as 512M; what needs more fails (off)\n"
     "  --grace MS         time to finish when told to stop (5000)\n"
+    "  --store URL        Redis that moonport.redis uses by default, as redis://host\n"
     "  --work-threads N   threads for moonport.work (4)\n"
     "  --work-memory MIB  memory that each of them may use (64)\n"
     "  --keylog FILE      add the secrets of TLS connections to FILE, to debug (off)\n"
@@ -92,6 +93,8 @@ static int take_value(program_options *options, const char *name, const char *va
         options->code[options->code_count++] = value;
     } else if (strcmp(name, "--keylog") == 0) {
         options->keylog = value;
+    } else if (strcmp(name, "--store") == 0) {
+        setenv("MOONPORT_STORE", value, 1);
     } else if (strcmp(name, "--control") == 0) {
         options->control = value;
     } else if (strcmp(name, "--rollback-errors") == 0) {
@@ -156,6 +159,7 @@ int program_parse_options(program_options *options, int argc, char **argv) {
                                              "--work-memory",
                                              "--keylog",
                                              "--control",
+                                             "--store",
                                              "--workers",
                                              "--max-memory",
                                              "--log-level",

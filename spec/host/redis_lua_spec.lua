@@ -3,21 +3,10 @@
 -- service.
 
 local helper = require "spec.helper"
+local redis = require "spec.redis"
 
 -- Debian installs it only for Lua 5.1 to 5.3, in one file that runs in 5.4 as well.
 local path = { LUA_PATH_5_4 = ";;/usr/share/lua/5.3/?.lua" }
-
-local function redis()
-  for _ = 1, 5 do
-    local listener = helper.listen()
-    local port = listener:port()
-    listener:close()
-    local server = helper.spawn { "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
-      "--appendonly", "no", "--dir", "/tmp" }
-    if pcall(server.waitForLine, server, "Ready to accept connections") then return server, port end
-  end
-  error "no redis-server came up"
-end
 
 -- An echo service and twenty tasks. Each task waits in Redis, without time-out, for an item of a list of its
 -- own.
@@ -59,7 +48,7 @@ end
 
 describe("lua-redis on moonport.compat.socket", function()
   it("waits in twenty tasks at once, while an echo service answers", function()
-    local _, port = redis()
+    local _, port = redis.start()
     local program = helper.program { source = source:format(install), args = { port }, environment = path }
     local echo = helper.connect(tonumber((program:waitForLine "listening on port (%d+)")))
     local client = helper.connect(port)
@@ -82,7 +71,7 @@ describe("lua-redis on moonport.compat.socket", function()
   end)
 
   it("blocks the loop with LuaSocket itself, so the spec above proves something", function()
-    local _, port = redis()
+    local _, port = redis.start()
     local program = helper.program { source = source:format "", args = { port }, environment = path }
     local echo = helper.connect(tonumber((program:waitForLine "listening on port (%d+)")))
     local client = helper.connect(port)
@@ -96,7 +85,7 @@ describe("lua-redis on moonport.compat.socket", function()
   -- Without pipelines: in Lua 5.3 and 5.4 they fail in lua-redis itself, with LuaSocket too. Transactions and
   -- subscriptions are coroutines of the library.
   it("does commands, transactions and subscriptions, and reports errors", function()
-    local _, port = redis()
+    local _, port = redis.start()
     local program = helper.program { environment = path, args = { port }, source = install .. [[
 
       local moonport = require "moonport"

@@ -43,6 +43,9 @@ function entries.result(entry)
   return nil, value, code or value:match "^(%u[%u%d_]*)" or "ERR"
 end
 
+--- Nobody uses stores any more.
+function entries.clear() spare, spares = {}, 0 end
+
 -- Queues --------------------------------------------------------------------------------------------------------------
 
 local Queue = {}

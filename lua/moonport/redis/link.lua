@@ -85,7 +85,7 @@ local function drop(self, message, code, malformed)
     return failWaiting(self, message, code)
   end
   if served and moonport.now() - self.since >= 1000 then self.pause = link.firstPause end
-  if was ~= "leaving" and (served or not self.failing) then
+  if not self.failing then
     log(self, "warning", served and "the connection was lost: %s" or "no connection: %s", self.problem)
   end
   self.failing = true
@@ -175,7 +175,7 @@ end
 --- Begins to connect, unless it has.
 function Link:open()
   if self.state ~= "down" or self.pausing then return end
-  self.state = "connecting"
+  self.state, self.used = "connecting", true
   local made, signal, code = socket.open(self.place, self.ssl)
   if not made then return drop(self, signal, code) end
   self.socket, self.reader = made, resp.replies { maxSize = self.limit }
@@ -186,8 +186,10 @@ function Link:open()
     self:receive() -- what came before the end
     if self.socket == made then drop(self, made:errorString(), what) end
   end
-  function made.disconnected()
-    if self.socket == made then drop(self, "the connection was closed", "RemoteHostClosedError") end
+  function made.disconnected() -- without an error: this program ends, and has closed it
+    if self.socket ~= made then return end
+    self.failing = true
+    drop(self, "the connection was closed", "RemoteHostClosedError")
   end
   function self.timer.timeout() late(self) end
   self.timer:start(link.connectTime)
@@ -214,6 +216,7 @@ end
 -- All commands are answered.
 local function rest(self)
   if self.state == "leaving" then
+    self.failing = true -- the log has nothing to say yet
     drop(self, "the server takes no writes", "RemoteHostClosedError")
   elseif self.shut and self.waiting:isEmpty() then
     self:abort()
@@ -222,7 +225,7 @@ end
 
 --- Takes what has arrived.
 function Link:receive()
-  local reader, push = self.reader, self.push
+  local reader, push, served = self.reader, self.push, self.state == "ready"
   local bytes = self.socket:readAll()
   if bytes == "" then return end
   self.received = moonport.now()
@@ -237,7 +240,9 @@ function Link:receive()
     end
     if not (push and ok and push(value)) then answered(self, ok, value) end
   end
-  if self.reader == reader and self.sent:isEmpty() then rest(self) end
+  if self.reader ~= reader then return end
+  if served then self.pause = link.firstPause end -- it answers
+  if self.sent:isEmpty() then rest(self) end
 end
 
 -- Commands ------------------------------------------------------------------------------------------------------------

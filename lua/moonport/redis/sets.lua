@@ -3,6 +3,7 @@
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport.lasting"
+local entries = require "moonport.redis.entries"
 local link = require "moonport.redis.link"
 local subscriptions = require "moonport.redis.subscriptions"
 
@@ -19,7 +20,7 @@ local function counts(store) return not store.closed and moonport.life(store.run
 
 -- All connections that were wanted are there again, with their subscriptions.
 local function back(self)
-  if not self.interrupted or self.main.state ~= "ready" and self.main.wanted then return end
+  if not self.interrupted or self.main.used and self.main.state ~= "ready" then return end
   if not self.subscribed:isEmpty() and (self.listening.state ~= "ready" or not self.subscribed:isConfirmed()) then
     return
   end
@@ -84,6 +85,7 @@ local function sweep()
     if not used[key] then unused[#unused + 1] = set end
   end
   for _, set in ipairs(unused) do close(set) end
+  if not next(open) then entries.clear() end
 end
 
 --- A store was made.
