@@ -87,6 +87,14 @@ function Queue:take()
   return entry
 end
 
+--- Takes the last one; for a queue from which none was removed.
+function Queue:takeLast()
+  local last = self.last
+  local entry = self[last]
+  self[last], self.last, self.count = nil, last - 1, self.count - 1
+  return entry
+end
+
 --- -> whether it was there
 function Queue:remove(entry)
   for i = self.first, self.last do

@@ -75,7 +75,7 @@ local function drop(self, message, code, malformed)
   local was = self.state
   if was == "down" or was == "closed" then return end
   local served, old = was == "ready" or was == "leaving", self.socket
-  self.socket, self.reader, self.state = nil, nil, "down"
+  self.socket, self.reader, self.texts, self.state = nil, nil, nil, "down"
   endTimer(self)
   if old then old:abort() end
   self.problem = malformed or message
@@ -247,15 +247,34 @@ end
 
 -- Commands ------------------------------------------------------------------------------------------------------------
 
---- Sends a command, or has it wait. `entry.told` is called with the answer. -> true | nil, message, code
-function Link:send(entry, text)
-  if self.state == "ready" then
-    if self.sent.count == 0 then self.asked = moonport.now() end
+-- Writes the commands of all handlers that run in this turn of the loop.
+local function flush(self, to, texts)
+  if self.socket ~= to then return end -- they have failed with their connection
+  self.texts = nil
+  local ok, message, code = to:write(table.concat(texts))
+  if ok then return end
+  for _ = 1, #texts do entries.settle(self.sent:takeLast(), false, message, code) end
+end
+
+-- Sends a command at once if none is under way, else with those of other handlers. -> true | nil, message, code
+local function sendNow(self, entry, text)
+  if self.sent.count == 0 then
+    self.asked = moonport.now()
     local ok, message, code = self.socket:write(text)
     if not ok then return nil, message, code end
-    self.sent:put(entry)
-    return true
+  elseif self.texts then
+    self.texts[#self.texts + 1] = text
+  else
+    self.texts = { text }
+    moonport.spawn(flush, self, self.socket, self.texts)
   end
+  self.sent:put(entry)
+  return true
+end
+
+--- Sends a command, or has it wait. `entry.told` is called with the answer. -> true | nil, message, code
+function Link:send(entry, text)
+  if self.state == "ready" then return sendNow(self, entry, text) end
   if self.state == "closed" then return nil, self.problem or "the connection is closed", "RemoteHostClosedError" end
   if self.waiting.count >= link.most then
     return nil, ("%d commands wait for a connection already"):format(link.most), "SocketResourceError"
