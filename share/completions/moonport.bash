@@ -79,7 +79,7 @@ _moonport() {
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
       return
       ;;
-    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --max-memory) return ;;
+    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --max-memory | --store) return ;;
     *)
       if [[ $current == -* ]]; then
         words=$("$program" --help | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')

@@ -62,6 +62,9 @@ end
 
 local common = "close getfd setfd settimeout gettimeout getstats setstats"
 
+local redisCommands = require "moonport.redis.commands"
+local storeClass = getmetatable(require("moonport.redis").connect "redis://localhost")
+
 local classes = {
   { "test", "Module", "test", require "moonport.test" },
   { "test", "Service", "Service", require "moonport.test.service", { start = true, opened = true } },
@@ -70,6 +73,8 @@ local classes = {
   { "http", "Module", "http", require "moonport.http" },
   { "resp", "Module", "resp", require "moonport.resp" },
   { "store", "Module", "store", require "moonport.store" },
+  { "redis", "Module", "redis", require "moonport.redis" },
+  { "redis", "Store", "store", storeClass, redisCommands.methods },
   { "compat_socket", "Module", "socket", require "moonport.compat.socket" },
   { "compat_socket", "tcp", "tcp", require "moonport.compat.socket.tcp", hide() },
   { "compat_socket", "udp", "udp", require "moonport.compat.socket.udp",

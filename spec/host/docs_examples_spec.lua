@@ -5,6 +5,7 @@
 --   certificates: a.example  files "a.example.pem", with its chain, and "a.example.key" are there, and "ca.pem", which
 --                            has signed them; likewise several names. "client" is a client's certificate
 --   logs errors              it logs errors or warnings
+--   redis                    a redis-server is there, and MOONPORT_STORE names it
 --   file: chat.lua           it is a file of the page's session, see docs_sessions_spec.lua
 --   other: luv               it is Lua for another system, and only has to compile
 --   fragment: why            it only compiles, for this reason
@@ -15,6 +16,7 @@
 local helper = require "spec.helper"
 local pages = require "spec.pages"
 local connect = require("moonport.test").connect
+local redis = require "spec.redis"
 local tls = require "spec.tls"
 
 -- Runs before an example that serves: prints the port of its first server.
@@ -79,9 +81,14 @@ local function quiet(block, text)
   end
 end
 
+local function environment(block)
+  if not block.marks.redis then return nil end
+  return { MOONPORT_STORE = "redis://127.0.0.1:" .. select(2, redis.start()) }
+end
+
 local function serve(block)
   local sent, answer = block.marks.serves:match "^(.-) => (.*)$"
-  local program = helper.program { options = { "-e", tellPort }, source = source(block) }
+  local program = helper.program { options = { "-e", tellPort }, source = source(block), environment = environment(block) }
   local client = connect { port = tonumber(program:waitForLine "^port (%d+)$"), timeout = helper.timeout,
     host = block.marks.certificates and "localhost", tls = block.marks.certificates and authority }
   client:send(sent .. "\n")
@@ -93,7 +100,7 @@ local function serve(block)
 end
 
 local function run(block)
-  local program = helper.program { source = source(block) }
+  local program = helper.program { source = source(block), environment = environment(block) }
   local status = program:wait(4 * helper.timeout)
   quiet(block, program:stderr())
   assert.equal(0, status)

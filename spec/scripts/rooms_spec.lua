@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: MIT
+-- scripts/rooms.lua: the same script in one process, in several, and on two machines, which are network namespaces.
+
+local helper = require "spec.helper"
+local redis = require "spec.redis"
+local test = require "moonport.test"
+
+-- Two machines, each with a master, two workers and a cable to this one, which has the Redis and the people.
+local machines = [[
+set -e
+ip link set lo up
+mount -t tmpfs none /run
+for machine in 2 3; do
+  ip netns add m$machine
+  ip link add cable$machine type veth peer name cable netns m$machine
+  ip addr add 10.77.$machine.1/24 dev cable$machine
+  ip link set cable$machine up
+  ip -n m$machine addr add 10.77.$machine.2/24 dev cable
+  ip -n m$machine link set cable up
+  ip -n m$machine link set lo up
+done
+redis-server --port 6379 --bind 0.0.0.0 --protected-mode no --save "" --appendonly no --dir /run >/run/redis.log &
+pids=
+for machine in 2 3; do
+  ip netns exec m$machine "$MOONPORT" --workers 2 --store redis://10.77.$machine.1 \
+    scripts/rooms.lua 7000 10.77.$machine.2 &
+  pids="$pids $!"
+done
+python3 spec/scripts/rooms.py 8 30 3 10.77.2.2:7000 10.77.3.2:7000 -- $pids
+kill $pids
+wait $pids
+]]
+
+local unshare = { "unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c" }
+
+local function reloads(text) return select(2, text:gsub("reloaded rooms.lua", "")) end
+
+describe("scripts/rooms.lua", function()
+  local port, store
+
+  before_each(function()
+    port = select(2, redis.start())
+    store = { "--store", "redis://127.0.0.1:" .. port }
+  end)
+
+  local function start()
+    return test.start { script = "scripts/rooms.lua", arguments = { 0 }, options = store,
+      environment = { LD_PRELOAD = false } }
+  end
+
+  it("lets people with nc talk, and keeps names apart", function()
+    local service <close> = start()
+    local ann <close> = service:connect()
+    ann:expectMatch "^%* Welcome, guest1%.[^\n]*\n"
+    ann:expectLine "* guest1 joined lobby"
+    local bob <close> = service:connect()
+    bob:expectMatch "^%* Welcome, guest2%.[^\n]*\n"
+    ann:expectLine "* guest2 joined lobby"
+    bob:expectLine "* guest2 joined lobby"
+    ann:send "/nick Ann\n"
+    bob:expectLine "* guest1 is now Ann"
+    ann:expectLine "* guest1 is now Ann"
+    bob:send "/nick ann\n/nick b c\n/nick bob\n"
+    bob:expectLine "* ann is taken"
+    bob:expectLine "* a name has 1 to 20 letters, digits, - and _"
+    bob:expectLine "* guest2 is now bob"
+    ann:expectLine "* guest2 is now bob"
+    ann:send(("x"):rep(3000) .. "\nhello\n")
+    bob:expectLine("Ann: " .. ("x"):rep(1000))
+    bob:expectLine "Ann: hello"
+    bob:send "/join kitchen\n/who\n"
+    bob:expectLine "* bob joined kitchen"
+    bob:expectLine "* bob"
+    ann:expectLine("Ann: " .. ("x"):rep(1000))
+    ann:expectLine "Ann: hello"
+    ann:expectLine "* bob went to kitchen"
+    ann:send "/quit\n"
+    ann:expectEnd()
+    helper.eventually(function() return redis.cli(port, "keys", "rooms:name:*") == "rooms:name:bob" end)
+    assert.equal(0, service:stop())
+    assert.is_nil(service:log():find " error ")
+  end)
+
+  it("says what is wrong when the store is gone, and goes on when it is back", function()
+    local service <close> = start()
+    local ann <close> = service:connect()
+    ann:expectMatch "%* guest1 joined lobby\n"
+    redis.cli(port, "shutdown", "nosave")
+    service:expectLog "the connection was lost"
+    redis.start(port)
+    ann:expectLine "* The rooms were apart for a moment: something may be missing."
+    ann:send "still here\n"
+    ann:expectLine "guest1: still here"
+  end)
+
+  it("brings each line once to everybody, in one process and in four, also over reloads", function()
+    for workers = 0, 4, 4 do
+      redis.cli(port, "flushall")
+      local options = { store[1], store[2], workers > 0 and "--workers" or nil, workers > 0 and workers or nil }
+      local program = helper.program { script = "scripts/rooms.lua", args = { 0 }, options = options }
+      local address = "127.0.0.1:" .. program:waitForLine "rooms: listening on 127%.0%.0%.1 port (%d+)"
+      local people = helper.spawn { "python3", "spec/scripts/rooms.py", 8, 30, 3, address, "--", program.pid }
+      assert.equal(0, people:wait(8 * helper.timeout), people:stderr())
+      assert.equal("once\n", people:stdout())
+      assert.is_true(reloads(program:stderr()) > 0)
+      program:signal "TERM"
+      assert.equal(0, program:wait())
+      assert.is_nil(program:stderr():find " error ")
+    end
+  end)
+
+  it("does so on two machines with two workers each #slow", function()
+    local arguments = table.move(unshare, 1, #unshare, 1, {})
+    if not pcall(helper.run, { table.unpack(unshare, 1, #unshare - 1), "-c", ":" }) then return pending "needs root" end
+    arguments[#arguments + 1] = machines
+    local program = helper.spawn(arguments, { MOONPORT = os.getenv "MOONPORT" or "build/asan/moonport" })
+    assert.equal(0, program:wait(12 * helper.timeout), program:stderr())
+    assert.equal("once\n", program:stdout())
+    assert.is_true(reloads(program:stderr()) >= 2)
+    assert.is_nil(program:stderr():find " error ")
+  end)
+end)
