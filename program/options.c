@@ -17,8 +17,7 @@
 #include "system/service.h"
 
 static const char help[] =
-    "usage: moonport [options] script.lua [arguments]  (or new --help, ctl --help)\n"
-    "Runs a Lua script (\"-\": standard input); arg and ... are its arguments. Options:\n"
+    "usage: moonport [options] script.lua [arguments]  (or -, new --help, ctl --help)\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
     "  --check            compile the script and its modules only, say what is wrong\n"
     "  --watch            reload when the script or a module beside it changes\n"

@@ -31,7 +31,13 @@ for _, class in ipairs { "TcpServer", "SslServer" } do
     return server
   end
 end
-moonport.singleShot(0, function() print("port " .. first:serverPort()) end)
+local timer = moonport.Timer()
+function timer:timeout()
+  if not first or not first:isListening() then return end
+  print("port " .. first:serverPort())
+  self:stop()
+end
+timer:start(1)
 ]]
 
 local inServer = {
