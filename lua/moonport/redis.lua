@@ -148,6 +148,7 @@ end
 local function borrow(store)
   local connections = sets.of(store)
   local link, permit, code = connections:borrow(store.options.timeout)
+  if link and store.staged and lasting.life(store.run) == "over" then connections:giveBack(link, permit, true) end
   return link, permit, code, connections
 end
 

@@ -18,8 +18,8 @@ local link = {
 local Link = {}
 Link.__index = Link
 
---- options: place, limit (bytes of an answer), ssl; once: it isn't made anew; and what is called: ready(link),
---- lost(link), push(link, value) -> true if the value is no answer.
+--- options: place, limit (bytes of an answer), ssl; once: it isn't made anew; and what is called: ready(),
+--- lost(), push(value) -> true if the value is no answer.
 function link.new(options)
   return setmetatable({
     place = options.place, limit = options.limit, ssl = options.ssl, once = options.once,
@@ -30,6 +30,7 @@ function link.new(options)
     pause = link.firstPause,
     since = 0, received = 0, asked = 0, -- when it was ready, when bytes came, when a command left behind the last answer
     timer = moonport.Timer(),           -- until the next attempt, or for this one
+    quiet = false, told = false,        -- whether the log needs no line of a loss, and whether it has one
   }, Link)
 end
 
@@ -85,12 +86,12 @@ local function drop(self, message, code, malformed)
     return failWaiting(self, message, code)
   end
   if served and moonport.now() - self.since >= 1000 then self.pause = link.firstPause end
-  if not self.failing then
+  if not self.quiet then
     log(self, "warning", served and "the connection was lost: %s" or "no connection: %s", self.problem)
+    self.quiet, self.told = true, true
   end
-  self.failing = true
   if was == "leaving" then self:open() else again(self) end
-  if served and self.lost then self:lost() end
+  if served and self.lost then self.lost() end
 end
 
 --- Ends the connection at once; what was sent and what waits fails.
@@ -113,7 +114,7 @@ end
 
 --- Makes the connection anew as soon as what was sent is answered.
 function Link:renew()
-  if self.state ~= "ready" or moonport.now() - self.since < 1000 then return end
+  if self.once or self.state ~= "ready" or moonport.now() - self.since < 1000 then return end
   self.state = "leaving"
 end
 
@@ -133,12 +134,12 @@ local function begin(self)
   endTimer(self)
   self.state, self.since, self.problem = "ready", moonport.now(), nil
   self.asked = self.since
-  if self.failing then log(self, "info", "connected again") end
-  self.failing = false
+  if self.told then log(self, "info", "connected again") end
+  self.quiet, self.told = false, false
   local waiting = self.waiting
   self.waiting = entries.queue()
   for entry in waiting:all() do write(self, entry, entry.text) end
-  if self.ready then self:ready() end
+  if self.ready then self.ready() end
 end
 
 -- Answers of a server that will serve later; others are for whoever waits.
@@ -188,7 +189,7 @@ function Link:open()
   end
   function made.disconnected() -- without an error: this program ends, and has closed it
     if self.socket ~= made then return end
-    self.failing = true
+    self.quiet = true
     drop(self, "the connection was closed", "RemoteHostClosedError")
   end
   function self.timer.timeout() late(self) end
@@ -216,7 +217,7 @@ end
 -- All commands are answered.
 local function rest(self)
   if self.state == "leaving" then
-    self.failing = true -- the log has nothing to say yet
+    self.quiet = true
     drop(self, "the server takes no writes", "RemoteHostClosedError")
   elseif self.shut and self.waiting:isEmpty() then
     self:abort()
