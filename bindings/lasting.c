@@ -14,8 +14,8 @@
 /* Registry keys: the module; the function that is told of successions. */
 static const char module_key = 0, told_key = 0;
 
-/* lasting.life(fn) -> "staged", "serving" or "over": the state of the run whose table of the module `moonport`
-   has the function */
+/* lasting.life(fn) -> "staged", "serving" or "over": the state of the run whose table of the module
+   `moonport` has the function */
 static int lasting_life(lua_State *L) {
     const binding_generations *all = &binding_state_of(L)->generations;
     binding_takes(L, 1);

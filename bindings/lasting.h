@@ -1,7 +1,7 @@
 /*
- * moonport.lasting: what modules of lua/moonport are made of whose connections outlive each run of the script. It
- * is a table of the module `moonport` for a generation that always serves: nothing that it makes belongs to a
- * run, ends with one, or keeps the loop running. It is private to the library.
+ * moonport.lasting: what modules of lua/moonport are made of whose connections outlive each run of the
+ * script. It is a table of the module `moonport` for a generation that always serves: nothing that it makes
+ * belongs to a run, ends with one, or keeps the loop running. It is private to the library.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,6 @@
--- Chat rooms over any number of workers and machines, which share a Redis.   moonport [--workers N] rooms.lua [port [address]]
--- The store is the one that --store URL or MOONPORT_STORE names. Connect with: nc 127.0.0.1 7000
+-- Chat rooms over any number of workers and machines, which share a Redis: the one that --store URL or MOONPORT_STORE
+-- names.   moonport [--workers N] rooms.lua [port [address]]
+-- unix:/path may take the place of both port and address. Connect with: nc 127.0.0.1 7000
 local moonport = require "moonport"
 local redis = require "moonport.redis"
 local where = require "where"
@@ -8,8 +9,8 @@ local longest = 1000 -- bytes of a line; the rest of it is dropped
 local stays = 30     -- seconds that a name is kept whose machine has vanished
 local help = "/nick NAME, /join ROOM, /who, /quit; anything else is said to the room"
 
--- In the store: rooms:guests counts guests, rooms:name:NAME belongs to whoever has that name, rooms:in:ROOM has the names
--- of its people with the time until which that holds, and what is said to a room is published to rooms:said:ROOM.
+-- In the store: rooms:guests counts guests, rooms:name:NAME belongs to whoever has that name, rooms:in:ROOM has the
+-- names of its people with the time until which that holds. What is said to a room is published to rooms:said:ROOM.
 local store = assert(redis.connect())
 local people = moonport.persist("people", {}) -- the set of this process' sockets; each has its name and room
 
@@ -99,7 +100,7 @@ end
 
 function server:newConnection()
   local socket = self:nextPendingConnection()
-  local number, why = nil, nil
+  local number, why
   repeat
     number, why = store:incr "rooms:guests"
   until not number or take("guest" .. number)

@@ -33,22 +33,21 @@ function redis.fake(answer)
   local moonport, resp = require "moonport", require "moonport.resp"
   local server = moonport.TcpServer()
   local self = { server = server, connections = 0 }
-  function server:newConnection()
-    local socket, reader = self:nextPendingConnection(), resp.commands()
-    self.of.connections, self.of.last = self.of.connections + 1, socket
-    function socket:readyRead()
-      reader:feed(self:readAll())
+  function server.newConnection()
+    local socket, reader = server:nextPendingConnection(), resp.commands()
+    self.connections, self.last = self.connections + 1, socket
+    function socket.readyRead()
+      reader:feed(socket:readAll())
       local name = reader:next()
       while name do
         local arguments = reader:arguments()
         local text = answer(name:upper(), table.unpack(arguments, 1, #arguments))
         if name:upper() == "PING" then text = text or "+PONG\r\n" end
-        if text then self:write(text) end
+        if text then socket:write(text) end
         name = reader:next()
       end
     end
   end
-  server.of = self
   assert(server:listen "127.0.0.1")
   self.port = server:serverPort()
   self.url = "redis://127.0.0.1:" .. self.port

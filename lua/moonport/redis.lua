@@ -1,5 +1,5 @@
--- A client of Redis and Valkey: redis.connect(url). See docs/reference/redis.md. A store belongs to the run that made it;
--- its connections belong to the process.
+-- A client of Redis and Valkey: redis.connect(url). See docs/reference/redis.md. A store belongs to the run that made
+-- it; its connections belong to the process.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -45,7 +45,7 @@ local function check(refuse, name, ...)
   return upper
 end
 
--- A transaction that is being put together --------------------------------------------------------------------------------
+-- A transaction that is being put together ---------------------------------------------------------------------------
 
 local Multi = { __name = "multi" }
 Multi.__index = Multi
@@ -66,7 +66,7 @@ local function transaction(fn)
   return encode "MULTI" .. table.concat(multi) .. encode "EXEC", #multi + 2
 end
 
--- A connection of one's own -----------------------------------------------------------------------------------------------
+-- A connection of one's own ------------------------------------------------------------------------------------------
 
 local Own = { __name = "dedicated" }
 Own.__index = Own
@@ -78,7 +78,7 @@ local function ownCall(self, name, blocks, text, replies)
 end
 
 local function ownRun(self, name, ...)
-  local trace = commands.trace(name, ...)
+  local trace = commands.trace(name)
   if trace == "clean" then self.open = false elseif trace == "until" then self.open = true end
   self.spoilt = self.spoilt or trace == "kept"
   return ownCall(self, name, commands.blocks(name, ...), encode(name, ...))
@@ -99,7 +99,7 @@ function Own:__close()
   actLater(self.store, connections.giveBack, connections, self.link, self.permit, not self.open and not self.spoilt)
 end
 
--- The store -----------------------------------------------------------------------------------------------------------------
+-- The store ----------------------------------------------------------------------------------------------------------
 
 local Store = { __name = "store" }
 Store.__index = Store
@@ -189,7 +189,7 @@ Store.__close = Store.close
 
 function Store:__tostring() return ("store(%s)"):format(self.options.place.name) end
 
--- connect -------------------------------------------------------------------------------------------------------------------
+-- connect ------------------------------------------------------------------------------------------------------------
 
 -- The same text for tables with the same contents.
 local function canonical(value)
@@ -223,6 +223,10 @@ function redis.connect(address, options)
   if not place then return nil, "connect: " .. why, "ProtocolUnknownError" end
   options.place = place
   options.ssl = options.ssl or place.ssl or {}
+  if place.tls then
+    local ok, message, code = moonport.SslConfiguration(options.ssl)
+    if not ok then return nil, "connect: " .. message, code end
+  end
   local store = setmetatable({
     options = options, key = ("%s %d %s"):format(address, options.limit, canonical(options.ssl)), run = moonport.spawn,
     staged = lasting.life(moonport.spawn) == "staged", closed = false,

@@ -35,7 +35,7 @@ describe("moonport.redis and a faulty server", function()
     store, fake = nil, nil
   end)
 
-  it("fails what was in flight when the connection is cut at any byte of an answer, and is back for the next", function()
+  it("fails what was in flight when the connection is cut at any byte of an answer, and is back", function()
     local whole = resp.array { "one", 2, { "three", false } } .. resp.bulk "after"
     local first = #resp.array { "one", 2, { "three", false } }
     local cut, asked = 0, 0
@@ -84,7 +84,9 @@ describe("moonport.redis and a faulty server", function()
   end)
 
   it("bounds an answer, and only it: others are asked again over a new connection", function()
-    fake = servers.fake(function(name) return name ~= "PING" and resp.bulk(("x"):rep(name == "LONG" and 5000 or 10)) or nil end)
+    fake = servers.fake(function(name)
+      return name ~= "PING" and resp.bulk(("x"):rep(name == "LONG" and 5000 or 10)) or nil
+    end)
     open(nil, { limit = 1000, timeout = helper.timeout })
     assert.equal("ProtocolFailure", code(store:command "LONG"))
     assert.equal(10, #store:command "SHORT")

@@ -60,7 +60,8 @@ describe("moonport.redis", function()
   it("refuses what would change or block the connection that all share", function()
     open()
     for _, words in ipairs { { "BLPOP", "a", 0 }, { "blmove", "a", "b", "LEFT", "LEFT", 0 }, { "brpop", "a", 0 },
-      { "bzpopmin", "a", 0 }, { "XREAD", "BLOCK", 0, "STREAMS", "a", "0" }, { "xread", "count", 1, "block", 0, "streams", "a", 0 },
+      { "bzpopmin", "a", 0 }, { "XREAD", "BLOCK", 0, "STREAMS", "a", "0" },
+      { "xread", "count", 1, "block", 0, "streams", "a", 0 },
       { "WAIT", 1, 0 }, { "MONITOR" }, { "SUBSCRIBE", "a" }, { "psubscribe", "a" }, { "SELECT", 1 }, { "auth", "x" },
       { "HELLO", 3 }, { "RESET" }, { "quit" }, { "CLIENT", "REPLY", "OFF" }, { "client", "reply", "skip" },
       { "CLIENT", "TRACKING", "ON" }, { "MULTI" }, { "exec" }, { "WATCH", "a" } } do
@@ -133,8 +134,12 @@ describe("moonport.redis", function()
 
   it("drops a borrowed connection with state, or with an answer outstanding, and keeps others", function()
     open()
-    local function id() return store:dedicated(function(own) return own:eval("return redis.call('incr','n')", 0) end) end
-    local function connections() return tonumber((servers.cli(port, "info", "stats"):match "total_connections_received:(%d+)")) end
+    local function id()
+      return store:dedicated(function(own) return own:eval("return redis.call('incr','n')", 0) end)
+    end
+    local function connections()
+      return tonumber((servers.cli(port, "info", "stats"):match "total_connections_received:(%d+)"))
+    end
     assert.equal(1, id())
     local before = connections()
     assert.equal(2, id())
@@ -204,7 +209,9 @@ describe("moonport.redis", function()
       inside = inside - 1
     end))
     local patterns = {}
-    local two = assert(store:psubscribe("ro*", function(message, channel) patterns[#patterns + 1] = channel .. message end))
+    local two = assert(store:psubscribe("ro*", function(message, channel)
+      patterns[#patterns + 1] = channel .. message
+    end))
     for i = 1, 50 do assert.equal(2, store:publish("room", i)) end
     helper.eventually(function() return #got == 50 and #patterns == 50 end)
     for i = 1, 50 do assert.equal("room " .. i, got[i]) end
@@ -256,8 +263,8 @@ describe("moonport.redis", function()
     open "redis://127.0.0.1:1" -- only to be replaced
     store:close()
     store = nil
-    local _, locked = servers.start(nil, "--requirepass", "se:c/r@t", "--user", "ann", "on", ">p", "~a*", "+@all", "-publish",
-      "&room")
+    local _, locked = servers.start(nil, "--requirepass", "se:c/r@t", "--user", "ann", "on", ">p", "~a*", "+@all",
+      "-publish", "&room")
     local host = "127.0.0.1:" .. locked
     open("redis://:se%3Ac%2Fr%40t@" .. host .. "/3")
     assert.equal("OK", store:set("a", "three"))
@@ -273,8 +280,8 @@ describe("moonport.redis", function()
     assert(ann:subscribe("room", print)):close()
     ann:close()
     for url, expected in pairs {
-      ["redis://:wrong@" .. host] = "WRONGPASS", ["redis://nobody:p@" .. host] = "WRONGPASS", ["redis://" .. host] = "NOAUTH",
-      ["redis://ann:p@" .. host .. "/999"] = "ERR",
+      ["redis://:wrong@" .. host] = "WRONGPASS", ["redis://nobody:p@" .. host] = "WRONGPASS",
+      ["redis://" .. host] = "NOAUTH", ["redis://ann:p@" .. host .. "/999"] = "ERR",
     } do
       local bad = assert(redis.connect(url))
       assert.equal(expected, (select(3, bad:get "a")), url)
@@ -306,8 +313,8 @@ describe("moonport.redis", function()
     listener:close()
     servers.start(nil, "--tls-port", secure, "--tls-cert-file", made.certificate, "--tls-key-file", made.key,
       "--tls-ca-cert-file", authority.caCertificates, "--tls-auth-clients", "yes")
-    open(("rediss://127.0.0.1:%d/1?ca=%s&certificate=%s&key=%s"):format(secure, authority.caCertificates, mine.certificate,
-      mine.key))
+    open(("rediss://127.0.0.1:%d/1?ca=%s&certificate=%s&key=%s"):format(secure, authority.caCertificates,
+      mine.certificate, mine.key))
     assert.equal("OK", store:set("a", ("x"):rep(100000)))
     assert.equal(100000, #store:get "a")
     store:close()
@@ -325,12 +332,14 @@ describe("moonport.redis", function()
     for url, why in pairs {
       ["http://a"] = "no URL of redis, rediss or unix", ["redis:a"] = "no URL of redis, rediss or unix",
       ["redis://a:0"] = "no port", ["redis://a:70000"] = "no port", ["redis://a/x"] = "the database is no number",
-      ["redis://a b"] = "a character that must be percent-encoded", ["redis://a?x=1"] = "an unknown field in the query, 'x'",
+      ["redis://a b"] = "a character that must be percent-encoded",
+      ["redis://a?x=1"] = "an unknown field in the query, 'x'",
       ["redis://ann@a"] = "a user without a password", ["unix:"] = "no URL of redis, rediss or unix",
       ["redis://a?ca=x"] = "certificates are for rediss", ["redis://[::1"] = "no host",
     } do
       assert.same({ nil, "connect: " .. why, "ProtocolUnknownError" }, { redis.connect(url) }, url)
     end
+    assert.equal("SslInvalidUserDataError", (select(3, redis.connect "rediss://a?ca=/nowhere.pem")))
     assert.has_error(function() redis.connect("redis://a", { timout = 1 }) end)
     assert.has_error(function() redis.connect("redis://a", { timeout = "1" }) end)
   end)

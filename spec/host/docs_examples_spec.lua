@@ -94,7 +94,8 @@ end
 
 local function serve(block)
   local sent, answer = block.marks.serves:match "^(.-) => (.*)$"
-  local program = helper.program { options = { "-e", tellPort }, source = source(block), environment = environment(block) }
+  local program = helper.program { options = { "-e", tellPort }, source = source(block),
+    environment = environment(block) }
   local client = connect { port = tonumber(program:waitForLine "^port (%d+)$"), timeout = helper.timeout,
     host = block.marks.certificates and "localhost", tls = block.marks.certificates and authority }
   client:send(sent .. "\n")

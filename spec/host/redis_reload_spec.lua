@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- moonport.redis over reloads, with a real redis-server: connections stay, subscriptions begin and end with their run, and
--- the end of the program.
+-- moonport.redis over reloads, with a real redis-server: connections stay, subscriptions begin and end with their run,
+-- and the end of the program.
 
 local helper = require "spec.helper"
 local reload = require "spec.host.reload"
@@ -253,8 +253,8 @@ describe("The end of a program with moonport.redis", function()
       print(require("moonport.redis").connect())
     ]] }
     assert.equal(0, program:wait())
-    assert.equal("nil\tconnect: no store: give a URL, or the program --store URL, or set MOONPORT_STORE\tOperationError\n",
-      program:stdout())
+    assert.equal("nil\tconnect: no store: give a URL, or the program --store URL, or set MOONPORT_STORE\t"
+      .. "OperationError\n", program:stdout())
     local _, port = servers.start()
     program = helper.program { options = { "--store", "redis://127.0.0.1:" .. port }, source = [[
       print(require("moonport.redis").connect():ping())

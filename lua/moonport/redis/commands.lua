@@ -29,7 +29,9 @@ commands.blocking = set [[
 ]]
 commands.guarding = set "unwatch watch"
 
-local never = set "HELLO MONITOR PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT RESET SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SYNC UNSUBSCRIBE"
+local never = set [[
+  HELLO MONITOR PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT RESET SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SYNC UNSUBSCRIBE
+]]
 local ofOne = set "ASKING AUTH DISCARD EXEC MULTI READONLY READWRITE SELECT UNWATCH WATCH"
 local clients = set "CACHING NO-EVICT NO-TOUCH REPLY TRACKING"
 
@@ -69,7 +71,7 @@ function commands.refusalOfOwn(name, ...)
 end
 
 --- What a command leaves behind on its connection: "kept" for good, "until" a later one, "clean" for that one; or nil.
-function commands.trace(name, ...)
+function commands.trace(name)
   if name == "MULTI" or name == "WATCH" then return "until" end
   if name == "EXEC" or name == "DISCARD" or name == "UNWATCH" then return "clean" end
   if ofOne[name] or name == "CLIENT" then return "kept" end

@@ -28,7 +28,7 @@ function link.new(options)
     sent = entries.queue(), waiting = entries.queue(),
     givenUp = 0,                        -- commands in `sent` for which nobody waits
     pause = link.firstPause,
-    since = 0, received = 0, asked = 0, -- when it was ready, when bytes came, when a command left behind the last answer
+    since = 0, received = 0, asked = 0, -- when it was ready, bytes came, a command left while none was under way
     timer = moonport.Timer(),           -- until the next attempt, or for this one
     quiet = false, told = false,        -- whether the log needs no line of a loss, and whether it has one
   }, Link)
@@ -38,7 +38,7 @@ local function log(self, level, text, ...)
   moonport.log[level]("redis: %s: " .. text, self.place.name, ...)
 end
 
--- The end -------------------------------------------------------------------------------------------------------------
+-- The end ------------------------------------------------------------------------------------------------------------
 
 local function failWaiting(self, message, code)
   local waiting = self.waiting
@@ -118,7 +118,7 @@ function Link:renew()
   self.state = "leaving"
 end
 
--- The beginning -------------------------------------------------------------------------------------------------------
+-- The beginning ------------------------------------------------------------------------------------------------------
 
 local function write(self, entry, text)
   local ok, message, code = self.socket:write(text)
@@ -196,7 +196,7 @@ function Link:open()
   self.timer:start(link.connectTime)
 end
 
--- Answers -------------------------------------------------------------------------------------------------------------
+-- Answers ------------------------------------------------------------------------------------------------------------
 
 -- One of several answers of an entry: an error is the reason of the last one's.
 local function noteEarlier(entry, ok, value)
@@ -246,7 +246,7 @@ function Link:receive()
   if self.sent:isEmpty() then rest(self) end
 end
 
--- Commands ------------------------------------------------------------------------------------------------------------
+-- Commands -----------------------------------------------------------------------------------------------------------
 
 -- Writes the commands of all handlers that run in this turn of the loop.
 local function flush(self, to, texts)

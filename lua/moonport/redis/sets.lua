@@ -1,5 +1,5 @@
--- The connections of this process to its stores: for each URL one for commands, one for subscriptions, and a few that are
--- borrowed. They live over reloads, as long as a store of a run that isn't over has the URL.
+-- The connections of this process to its stores: for each URL one for commands, one for subscriptions, and a few that
+-- are borrowed. They live over reloads, as long as a store of a run that isn't over has the URL.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport.lasting"
@@ -104,7 +104,7 @@ moonport.onSuccession(function()
   sweep()
 end)
 
--- Borrowed connections --------------------------------------------------------------------------------------------------
+-- Borrowed connections -----------------------------------------------------------------------------------------------
 
 --- Waits for a connection of one's own. -> link, permit | nil, message, code
 function Set:borrow(msec)

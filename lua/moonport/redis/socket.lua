@@ -13,10 +13,10 @@ local keepAlive = {
   KeepAliveOption = true, KeepAliveIdleOption = 15, KeepAliveIntervalOption = 5, KeepAliveCountOption = 3,
 }
 
---- Begins to connect. -> the socket | nil, message, code. Its signal `established` tells when commands can be sent.
+--- Begins to connect. -> the socket, its signal that tells when commands can be sent | nil, message, code
 function socket.open(place, ssl)
   local made = place.tls and moonport.SslSocket() or moonport.TcpSocket()
-  local ok, message, code = true, nil, nil
+  local ok, message, code
   if place.tls then
     ok, message, code = made:setSslConfiguration(ssl)
     if ok then ok, message, code = made:connectToHostEncrypted(place.host, place.port, place.host) end

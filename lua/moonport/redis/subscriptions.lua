@@ -1,6 +1,6 @@
--- The subscriptions of a store's connection, and how messages reach the handlers: those of one subscription in order, one
--- at a time. A subscription is of the run that made it. Behind a reload the n-th one to a channel of the new run goes on
--- where the n-th of the old run was, when that one's handler has returned.
+-- The subscriptions of a store's connection, and how messages reach the handlers: those of one subscription in order,
+-- one at a time. A subscription is of the run that made it. Behind a reload the n-th one to a channel of the new run
+-- goes on where the n-th of the old run was, when that one's handler has returned.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport.lasting"
@@ -18,7 +18,7 @@ local function hold(count)
   if (before > 0) ~= (held > 0) then moonport.hold(held > 0 and 1 or -1) end
 end
 
--- Messages ------------------------------------------------------------------------------------------------------------
+-- Messages -----------------------------------------------------------------------------------------------------------
 
 local Subscription = { __name = "subscription" }
 Subscription.__index = Subscription
@@ -97,7 +97,7 @@ function Subscription:pending() return self.last - self.first + 1 end
 --- How many messages were dropped because the queue was full.
 function Subscription:dropped() return self.lost end
 
--- Channels ------------------------------------------------------------------------------------------------------------
+-- Channels -----------------------------------------------------------------------------------------------------------
 
 local Subscriptions = {}
 Subscriptions.__index = Subscriptions
