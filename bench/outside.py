@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams, a number for moonport.work.
+"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams, numbers for moonport.work and moonport.redis.
 -> CPU time of the server, and of its loop's thread, for each answer."""
 
 import os
@@ -43,7 +43,16 @@ def work(_machine, server, calls, seconds):
     return int(calls)
 
 
-LOADS = {"wrk": wrk, "udp": udp, "work": work}
+def gets(_machine, server, handlers, count, _seconds):
+    """The server has its handlers GET a key that many times."""
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        client.sendall(f"{handlers} {count}\n".encode())
+        if client.recv(16) != b"done\n":
+            raise server.failure(f"{count} GETs: no answer")
+    return int(count)
+
+
+LOADS = {"wrk": wrk, "udp": udp, "work": work, "gets": gets}
 
 
 def turn(machine, server, arguments):

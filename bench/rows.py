@@ -30,6 +30,7 @@ PEERS = {
     "qt": [os.path.join(BUILT, "qt")],
     "nginx": ["nginx"],
     "haproxy": ["haproxy"],
+    "hiredis": [os.path.join(BUILT, "hiredis")],
 }
 
 HTTP_PEERS = {
@@ -39,6 +40,10 @@ HTTP_PEERS = {
 PROXY_PEERS = {
     "moonport": ["sh", peer_file("proxy.sh"), BUILT, MOONPORT, os.path.join(ROOT, "scripts", "proxy.lua")],
     "haproxy": ["sh", peer_file("haproxy.sh"), BUILT],
+}
+REDIS_PEERS = {
+    "moonport": ["sh", peer_file("redis.sh"), BUILT, *script("redis.lua")],
+    "hiredis": ["sh", peer_file("redis.sh"), BUILT, os.path.join(BUILT, "hiredis")],
 }
 UDP_PEERS = {
     "epoll": [os.path.join(BUILT, "udp_echo")],
@@ -115,6 +120,13 @@ def proxy_row(name, load, title):
     """A row whose server passes connections on to the echo server on bare epoll."""
     return Row(name, load, [Figure("cpu_ns", title, "µs", "haproxy", {"moonport": 1.0}, 1e-3)],
                peers=tuple(PROXY_PEERS), servers=PROXY_PEERS, turns=12)
+
+
+def redis_row(name, handlers, title, limit):
+    """A row of GETs, beside hiredis, which waits for each."""
+    return Row(name, ["gets", handlers, "10000", "1"], [
+        Figure("cpu_ns", title, "µs", "hiredis", {"moonport": limit}, 1e-3),
+    ], peers=tuple(REDIS_PEERS), servers=REDIS_PEERS, tool="outside", turns=8)
 
 
 ROWS = [
@@ -249,6 +261,8 @@ ROWS = [
                {"moonport": 15}, 1e-3),
         Figure("cpu_ns", "  with the threads", "µs", "", {}, 1e-3),
     ], peers=("moonport",), moonport="work.lua", tool="outside", turns=5),
+    redis_row("redis", "1", "moonport.redis, GET of one handler: CPU of the client each", 3.0),
+    redis_row("redis50", "50", "  of 50 handlers at once", 1.0),
     proxy_row("proxy64", ["echo", "-c", "50", "-s", "64", "-n", "15000"],
               "TCP proxy: echo 64 bytes, 50 connections: CPU per request"),
     proxy_row("proxybulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"],
