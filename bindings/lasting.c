@@ -51,6 +51,13 @@ static int lasting_can_wait(lua_State *L) {
     return 1;
 }
 
+/* lasting.queued() -> how many signals and steps are queued: handlers that run behind this one in the turn */
+static int lasting_queued(lua_State *L) {
+    binding_takes(L, 0);
+    lua_pushinteger(L, binding_state_of(L)->loop->queue.count);
+    return 1;
+}
+
 /* lasting.hold(1 or -1): one more, or one less, reason for the loop to go on */
 static int lasting_hold(lua_State *L) {
     binding_takes(L, 1);
@@ -86,6 +93,7 @@ int luaopen_moonport_lasting(lua_State *L) {
                                          {"successions", lasting_successions},
                                          {"onSuccession", lasting_on_succession},
                                          {"canWait", lasting_can_wait},
+                                         {"queued", lasting_queued},
                                          {"hold", lasting_hold},
                                          {NULL, NULL}};
     binding_state *state = binding_find(L);

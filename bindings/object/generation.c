@@ -134,8 +134,9 @@ void binding_handler_set(lua_State *L, binding_box *box, binding_generation *gen
     /* A finalised object can't release a reference any more: binding_forget has run. */
     if (!binding_object(box)->loop || !mp_kind_is(binding_object(box)->behaviour->kind, MP_TCP_SOCKET))
         return;
-    if (box->generation && box->generation == box->generation->state->generations.lasting)
-        generation = box->generation; /* whoever calls the library */
+    binding_generation *lasting = generation->state->generations.lasting;
+    if (lasting && box->generation == lasting)
+        generation = lasting; /* whoever calls the library */
     if (box->generation != generation || !box->has_handlers)
         binding_attribute(box, generation, true);
     if (generation == generation->state->generations.current && generation->holder[0])

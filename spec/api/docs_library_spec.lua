@@ -90,6 +90,23 @@ local classes = {
 }
 
 describe("The reference of the modules in Lua", function()
+  it("has every command that is a method of a store, and so have the types", function()
+    local listed, types = {}, {}
+    for list in ("\n" .. io.open("docs/reference/redis.md"):read "a"):gmatch "\n[^\n|]*`(%l+ [%l\n ]+)`" do
+      for name in list:gmatch "%l+" do listed[name] = true end
+    end
+    for line in io.lines "docs/types/redis.lua" do
+      local name = line:match "^%-%-%-@field (%l+) moonport.redis.Command$"
+      if name then types[name] = true end
+    end
+    local real = {}
+    for _, set in ipairs { redisCommands.methods, redisCommands.blocking, redisCommands.guarding } do
+      for name in pairs(set) do real[name] = true end
+    end
+    assert.same(keys(real), keys(listed))
+    assert.same(keys(real), keys(types))
+  end)
+
   for _, class in ipairs(classes) do
     local page, title, owner, real, hidden = table.unpack(class)
     it(("has every function of %s, %s, and no others, and so have the types"):format(page, title), function()

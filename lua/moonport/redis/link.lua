@@ -257,10 +257,12 @@ local function flush(self, to, texts)
   for _ = 1, #texts do entries.settle(self.sent:takeLast(), false, message, code) end
 end
 
--- Sends a command at once if none is under way, else with those of other handlers. -> true | nil, message, code
+-- Sends a command at once if none is under way and no handler follows in this turn; else with those of the others.
+-- -> true | nil, message, code
 local function sendNow(self, entry, text)
-  if self.sent.count == 0 then
-    self.asked = moonport.now()
+  local first = self.sent.count == 0
+  if first then self.asked = moonport.now() end
+  if first and moonport.queued() == 0 then
     local ok, message, code = self.socket:write(text)
     if not ok then return nil, message, code end
   elseif self.texts then
