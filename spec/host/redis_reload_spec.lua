@@ -8,8 +8,10 @@ local servers = require "spec.redis"
 local ask = reload.ask
 
 local head = [[
-local store = assert(require("moonport.redis").connect())
+local store = assert(require("moonport.redis").connect { queue = 10000 })
 ]]
+
+local messages = os.getenv "MOONPORT_GC" and 400 or 4000
 
 -- Counts the messages "1", "2", … and what is missing, doubled, or seen by code that doesn't serve.
 local counting = head .. [[
@@ -34,13 +36,13 @@ serves = true
 local publisher = [[
 local store = assert(require("moonport.redis").connect())
 local moonport = require "moonport"
-for i = 1, 4000 do
+for i = 1, tonumber(arg[1]) do
   moonport.spawn(store.publish, store, "flow", i)
   if i % 20 == 0 then moonport.sleep(5) end
 end
 ]]
 
-describe("moonport.redis over reloads", function()
+describe("moonport.redis over reloads #gc", function()
   local service, port, environment
 
   local function start(body, options)
@@ -62,7 +64,7 @@ describe("moonport.redis over reloads", function()
   it("loses, doubles and misleads no message, whether reloads succeed or fail", function()
     start(counting:format "")
     local client = service:connect()
-    local program = helper.program { source = publisher, environment = environment }
+    local program = helper.program { source = publisher, environment = environment, args = { messages } }
     local good, bad = 0, 0
     while program:running() or good < 5 do
       service:reload(counting:format "")
@@ -76,9 +78,9 @@ describe("moonport.redis over reloads", function()
     local state
     helper.eventually(function()
       state = ask(client, "state")
-      return state:find "^4000 "
+      return state:find(("^%d "):format(messages))
     end)
-    assert.equal("4000 0 0 0", state)
+    assert.equal(messages .. " 0 0 0", state)
     assert.is_true(good >= 5 and bad >= 5)
   end)
 

@@ -262,7 +262,7 @@ end
 local function sendNow(self, entry, text)
   local first = self.sent.count == 0
   if first then self.asked = moonport.now() end
-  if first and moonport.queued() == 0 then
+  if first and moonport.queued() <= 1 then -- one is the end of this handler's last wait
     local ok, message, code = self.socket:write(text)
     if not ok then return nil, message, code end
   elseif self.texts then
