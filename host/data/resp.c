@@ -253,7 +253,7 @@ static bool is_within(const mp_resp_reply *reply, const mp_resp_limits *limits, 
     size_t at = reply->at;
     int64_t length;
     if (text[at] == '+' || text[at] == '-')
-        return reply->searched <= at || reply->searched - at <= limits->line;
+        return reply->searched <= at || reply->searched - at - 1 <= limits->line;
     if (text[at] != '$' || take_number(text, size, &at, &length) != MP_RESP_DONE || length < 0)
         return at <= limits->size;
     return (uint64_t)length <= limits->string && at <= limits->size && (uint64_t)length <= limits->size - at;
