@@ -14,9 +14,9 @@ local function storePath()
   return folder .. "/kv.resp"
 end
 
-local function start(path, interval, script)
+local function start(path, interval, script, grace)
   local program = helper.program { script = script or "scripts/kv.lua", args = { 0, "127.0.0.1", path, interval or 0 },
-    options = { "--grace", 60000 } }
+    options = { "--grace", grace or 60000 } }
   return program, program:waitForLine "kv: listening on 127.0.0.1 port (%d+)"
 end
 
@@ -200,6 +200,21 @@ describe("scripts/kv.lua", function()
     assert.is_truthy(cli(port, "INFO", "persistence"):find("rdb_last_bgsave_status:err", 1, true))
     stop(program, 1)
     assert.are.equal(2, select(2, program:stderr():gsub("error kv: not saved", "")))
+  end)
+
+  it("ends with status 1 when the grace time is too short for the save, and leaves the file as it was", function()
+    local path = storePath()
+    local program, port = start(path, 0, nil, 0)
+    cli(port, "SET", "kept", "1")
+    cli(port, "SAVE")
+    local before = contents(path)
+    cli(port, "SET", "lost", "1")
+    stop(program, 1)
+    assert.are.equal(before, contents(path))
+    program, port = start(path)
+    assert.is_nil(contents(path .. ".tmp"))
+    assert.are.equal("1\n", cli(port, "DBSIZE"))
+    stop(program)
   end)
 
   it("keeps keys, connections and subscriptions when the code is reloaded, also during a save", function()
