@@ -31,22 +31,29 @@ local function kept(name)
   })
 end
 
+-- Nobody uses it, and nobody can. Its timers would be all that keeps the program running.
+local function isOver(store) return not store.server:isListening() and store.server:connectionCount() == 0 end
+
 -- Removes what has expired, and frees what was removed, a little at a time.
-local function tidy(store)
+local function tidier(store)
   local timer = moonport.Timer()
   function timer.timeout()
     store.keys:removeExpired(500)
-    timer:setInterval(store.keys:sweep(2000) and 1 or 50)
+    local more = store.keys:sweep(2000)
+    if isOver(store) then timer:stop() else timer:setInterval(more and 1 or 50) end
   end
-  timer:start(50)
+  return timer
 end
 
-local function saveRegularly(store)
+local function saver(store)
   local timer = moonport.Timer()
   function timer.timeout()
-    if snapshot.changes(store) > 0 and not snapshot.isSaving(store) then snapshot.begin(store) end
+    local changed = snapshot.changes(store) > 0
+    if changed and not snapshot.isSaving(store) then snapshot.begin(store) end
+    if not changed and isOver(store) then timer:stop() end
   end
-  timer:start(store.saveEvery * 1000)
+  timer:setInterval(store.saveEvery * 1000)
+  return timer
 end
 
 --- Makes a server that keeps keys for the clients of Redis. You let it listen. Raises if its file is there and can't be
@@ -69,7 +76,17 @@ local function new(options)
     end
   end
 
-  function server:newConnection() session.open(store, self:nextPendingConnection()) end
+  local tidies = tidier(store)
+  local saves = store.file and store.saveEvery > 0 and saver(store)
+  local function keepTidy()
+    if not tidies:isActive() then tidies:start(50) end
+    if saves and not saves:isActive() then saves:start() end
+  end
+
+  function server:newConnection()
+    keepTidy()
+    session.open(store, self:nextPendingConnection())
+  end
   server.connection.readyRead, server.connection.disconnected = session.readyRead, session.disconnected
   server:setReadBufferSize(unread)
   server:setWriteBufferLimit(0) -- session.lua and pubsub.lua have the bounds
@@ -84,8 +101,7 @@ local function new(options)
     return snapshot.save(store)
   end
 
-  tidy(store)
-  if store.file and store.saveEvery > 0 then saveRegularly(store) end
+  keepTidy()
   return server
 end
 

@@ -6,8 +6,8 @@ local resp = require "moonport.resp"
 
 local command = resp.command
 
--- A program with a store of these options, as Lua text.
-local function start(options)
+-- A program with a store of these options, as Lua text, and more Lua behind it.
+local function start(options, more)
   local script = helper.file(([[
     local moonport = require "moonport"
     local server = require "moonport.store".server { %s }
@@ -17,7 +17,8 @@ local function start(options)
     end)
     assert(server:listen("127.0.0.1", 0))
     moonport.log.info("port %%d", server:serverPort())
-  ]]):format(options or ""), "store.lua")
+    %s
+  ]]):format(options or "", more or ""), "store.lua")
   local program = helper.program { script = script, options = { "--grace", 20000 } }
   return program, program:waitForLine "port (%d+)"
 end
@@ -196,6 +197,21 @@ describe("moonport.store", function()
       "*2\r\n$1\r\n1\r\n$3\r\n\r\n\0\r\n:9999999999999\r\n*3\r\n:1\r\n:1\r\n:0\r\n")
     client:close()
     stop(program)
+  end)
+
+  it("keeps no program running that has closed it, and serves its last clients until they leave", function()
+    local program, port = start("saveEvery = 1, file = arg[0] .. '.saved'", [[
+      local admin = moonport.TcpServer()
+      function admin:newConnection() self:close() server:close() moonport.log.info "closed" end
+      admin:listen("127.0.0.1")
+      moonport.log.info("admin %d", admin:serverPort())]])
+    local client = helper.connect(port)
+    says(client, command("SET", "a", "b"), "+OK\r\n")
+    helper.connect((program:waitForLine "admin (%d+)")):close()
+    program:waitForLine "closed"
+    says(client, command("GET", "a"), "$1\r\nb\r\n")
+    client:close()
+    assert.are.equal(0, program:wait())
   end)
 
   it("serves redis-py as it is by default", function()
