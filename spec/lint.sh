@@ -79,6 +79,7 @@ shell_check() {
 # Comments keep to the columns of the code, which clang-format doesn't look at: the lines that begin one, and those
 # within one.
 comment_check() {
+  # shellcheck disable=SC2016  # $0 is awk's
   project_files host bindings program spec bench | grep '\.[ch]$' | LC_ALL=C xargs -r awk '
     FNR == 1 { inside = 0 }
     { begins = /^ *\/\*/ }

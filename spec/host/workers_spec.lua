@@ -5,6 +5,8 @@ local helper = require "spec.helper"
 local workers = require "spec.host.workers"
 local posix = helper.posix
 
+local hangs = [[function answer() moonport.log.info "hangs" while true do end end]]
+
 describe("Workers", function()
   local service
 
@@ -231,7 +233,7 @@ describe("Workers", function()
     end)
 
     it("comes to one that doesn't turn its loop, too #slow", function()
-      service = workers.start([[function answer() moonport.log.info "hangs" while true do end end]], { options = { "--grace", "100" } })
+      service = workers.start(hangs, { options = { "--grace", "100" } })
       local client, _, pid = service:of(1)
       client:send "x\n"
       service.program:waitForLine "hangs"
@@ -241,7 +243,7 @@ describe("Workers", function()
     end)
 
     it("comes behind --grace to one that doesn't turn its loop #slow", function()
-      service = workers.start([[function answer() moonport.log.info "hangs" while true do end end]], { options = { "--grace", "100" } })
+      service = workers.start(hangs, { options = { "--grace", "100" } })
       local client = service:of(1)
       client:send "x\n"
       service.program:waitForLine "hangs"
