@@ -108,8 +108,8 @@ void program_refuse_reload(program_reload *self, const char *why);
    has. Without anything staged, tells the script that a reload has failed. */
 void program_decide_reload(program_reload *self, const char *why);
 
-/* The environment of the generation with this number, if that serves or is being loaded: registry reference, or
-   LUA_NOREF. */
+/* The environment of the generation with this number, if that serves or is being loaded: registry reference,
+   or LUA_NOREF. */
 int program_environment_of(const program_reload *self, unsigned number);
 
 /* The sources of the generation that serves have become more: they are watched. */

@@ -1,6 +1,6 @@
 /*
- * A keyspace when there is no memory: each allocation of a series of changes fails once. What can't be done is
- * left undone, everything else goes on, and all is freed.
+ * A keyspace when there is no memory: each allocation of a series of changes fails once. What can't be done
+ * is left undone, everything else goes on, and all is freed.
  *
  * SPDX-License-Identifier: MIT
  */
