@@ -69,6 +69,19 @@ static int lasting_hold(lua_State *L) {
     return 0;
 }
 
+/* lasting.store() -> path of the socket of the program's own store, which it starts if none runs | nil, why */
+static int lasting_store(lua_State *L) {
+    char path[512];
+    binding_state *state = binding_state_of(L);
+    binding_takes(L, 0);
+    const char *why = state->host ? state->host->store(state, path, sizeof path)
+                                  : "a plain Lua has none of its own";
+    if (why)
+        lua_pushnil(L);
+    lua_pushstring(L, why ? why : path);
+    return why ? 2 : 1;
+}
+
 /* Begins a task of the function, if there is one. */
 static int tell(lua_State *L) {
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &told_key) == LUA_TNIL)
@@ -95,6 +108,7 @@ int luaopen_moonport_lasting(lua_State *L) {
                                          {"canWait", lasting_can_wait},
                                          {"queued", lasting_queued},
                                          {"hold", lasting_hold},
+                                         {"store", lasting_store},
                                          {NULL, NULL}};
     binding_state *state = binding_find(L);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) == LUA_TTABLE)

@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
                                 .rollback_errors = PROGRAM_NO_PROBATION,
                                 .work_threads = PROGRAM_WORK_THREADS,
                                 .work_memory = PROGRAM_WORK_MEMORY,
+                                .store_memory = PROGRAM_STORE_MEMORY,
                                 .log_level = MP_LOG_INFO}};
     mp_system_open_standard(); /* otherwise a connection may get the number of stderr, and the log with it */
     int status = program_parse_options(&self.options, argc, argv);

@@ -28,7 +28,9 @@ static const char help[] =
     "  --workers N|auto   run the script in N processes that share its ports (off)\n"
     "  --max-memory SIZE  memory of Lua, as 512M; what needs more fails (off)\n"
     "  --grace MS         time to finish when told to stop (5000)\n"
-    "  --store URL        Redis that moonport.redis uses by default, as redis://host\n"
+    "  --store URL        Redis that moonport.redis uses by default (its own store)\n"
+    "  --store-file PATH  where its own store saves its keys (off)\n"
+    "  --store-max-memory SIZE  memory of its keys (256M)\n"
     "  --work-threads N   threads for moonport.work (4)\n"
     "  --work-memory MIB  memory that each of them may use (64)\n"
     "  --keylog FILE      add the secrets of TLS connections to FILE, to debug (off)\n"
@@ -50,8 +52,8 @@ static const char help[] =
 void program_complain(const char *text) {
     static const char heading[] = "\nstack traceback:\n";
     if (!mp_log_is_for_programs()) {
-        if (mp_log_worker() > 0)
-            fprintf(stderr, "moonport: [%d] %s\n", mp_log_worker(), text);
+        if (*mp_log_source())
+            fprintf(stderr, "moonport: [%s] %s\n", mp_log_source(), text);
         else
             fprintf(stderr, "moonport: %s\n", text);
         return;
@@ -107,8 +109,10 @@ static int take_value(program_options *options, const char *name, const char *va
         else if (end == value || *end || number < 1 || number > PROGRAM_MOST_WORKERS)
             return misused(name, "needs a number of processes, 1 to 256, or auto");
         options->workers = (int)(number < PROGRAM_MOST_WORKERS ? number : PROGRAM_MOST_WORKERS);
-    } else if (strcmp(name, "--max-memory") == 0) {
-        if (!take_size(value, &options->max_memory))
+    } else if (strcmp(name, "--store-file") == 0) {
+        options->store_file = value;
+    } else if (strcmp(name, "--max-memory") == 0 || strcmp(name, "--store-max-memory") == 0) {
+        if (!take_size(value, name[2] == 'm' ? &options->max_memory : &options->store_memory))
             return misused(name, "needs a size of at least 1M, as 512M or 2G");
     } else if (strcmp(name, "--log-format") == 0) {
         int format = mp_log_format_from_name(value);
@@ -137,14 +141,30 @@ static int take_value(program_options *options, const char *name, const char *va
     return PROGRAM_GO_ON;
 }
 
-/* What a master puts in front of its own words: moonport --as-worker NUMBER/COUNT:DESCRIPTOR moonport …
+/* What a master puts in front of its own words: moonport --as-worker NUMBER/COUNT:DESCRIPTOR moonport …, and
+   an owner of a store: moonport --as-store PATH moonport …
    -> how many words that are */
-static int take_worker(program_options *options, int argc, char **argv) {
+static int take_kind(program_options *options, int argc, char **argv) {
     char end;
+    if (argc >= 4 && strcmp(argv[1], "--as-store") == 0) {
+        options->store = argv[2];
+        return 3;
+    }
     if (argc < 4 || strcmp(argv[1], "--as-worker") != 0 ||
         sscanf(argv[2], "%d/%d:%d%c", &options->worker, &options->worker_count, &options->channel, &end) != 3)
         return 0;
     return 3;
+}
+
+void program_run_own_code(program_options *options, const char *code) {
+    options->script = NULL;
+    options->code[0] = code; /* there is room for each word */
+    options->code_count = 1;
+    options->watch = false;
+    options->handler_timeout = options->handler_kill = 0;
+    options->rollback_errors = PROGRAM_NO_PROBATION;
+    options->keylog = NULL;
+    options->max_memory = 0;
 }
 
 int program_parse_options(program_options *options, int argc, char **argv) {
@@ -159,11 +179,13 @@ int program_parse_options(program_options *options, int argc, char **argv) {
                                              "--keylog",
                                              "--control",
                                              "--store",
+                                             "--store-file",
+                                             "--store-max-memory",
                                              "--workers",
                                              "--max-memory",
                                              "--log-level",
                                              "--log-format"};
-    int i = take_worker(options, argc, argv);
+    int i = take_kind(options, argc, argv);
     argv += i;
     argc -= i;
     options->arguments = argv;
@@ -208,7 +230,7 @@ int program_parse_options(program_options *options, int argc, char **argv) {
     }
     options->script_index = i;
     options->script = i < argc ? argv[i] : NULL;
-    if (options->worker > 0 || options->check)
+    if (options->worker > 0 || options->store || options->check)
         options->workers = 0;
     if (!options->script && (options->check || options->code_count == 0)) {
         fputs("moonport: no script given (see moonport --help)\n", stderr);

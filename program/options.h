@@ -6,6 +6,7 @@
 #ifndef PROGRAM_OPTIONS_H
 #define PROGRAM_OPTIONS_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "system/log.h"
@@ -20,6 +21,13 @@
 /* Defaults of --work-threads, and of --work-memory, MiB. */
 #define PROGRAM_WORK_THREADS 4
 #define PROGRAM_WORK_MEMORY 64
+
+/* Of --store-max-memory, bytes. */
+#define PROGRAM_STORE_MEMORY ((double)(256 << 20))
+
+/* The signal that a process of the program's own gets when the one that has started it is gone. Before it is
+   handled, it ends the process. */
+#define PROGRAM_PARTING SIGIO
 
 /* Of --workers. */
 #define PROGRAM_MOST_WORKERS 256
@@ -52,11 +60,17 @@ typedef struct program_options {
     int worker;        /* the number of this process among them; 0: it is none */
     int worker_count;
     int channel; /* a worker's descriptor to its master */
+    const char *store;      /* this process is the store whose socket is there; NULL: it is none */
+    const char *store_file; /* NULL: the store keeps nothing */
+    double store_memory;    /* bytes */
 } program_options;
 
 /* Reads the command line, and handles the options that need no script. Returns PROGRAM_GO_ON or an exit
    status (0 after --help). */
 int program_parse_options(program_options *options, int argc, char **argv);
+
+/* The process runs this code of the program's own, and nothing else of what the options say. */
+void program_run_own_code(program_options *options, const char *code);
 
 /* "moonport: …" on stderr; an error in the log if programs read that. */
 void program_complain(const char *text);

@@ -30,6 +30,7 @@
 #include "script/lua_file.h"
 #include "script/text.h"
 #include "workers/master.h"
+#include "workers/shared.h"
 
 /* --- what the bindings ask of the program --------------------------------------------------------------- */
 
@@ -58,6 +59,16 @@ static void on_stats(binding_state *state, lua_State *L) {
     program_add_statistics(&self->reload.report, L);
 }
 
+static const char *on_store(binding_state *state, char *path, size_t size) {
+    program *self = state->program;
+    if (self->worker.program)
+        return program_ask_store(&self->worker, path, size);
+    const char *why = program_open_store(&self->store, path, size);
+    if (!why)
+        snprintf(path, size, "%s", program_store_path(&self->store));
+    return why;
+}
+
 static void on_trim(void) {
     program_trim_pool();
     program_trim_input();
@@ -69,6 +80,7 @@ static const binding_host host = {.adopt = program_adopt_input,
                                   .reload = on_reload,
                                   .failed = on_failed,
                                   .stats = on_stats,
+                                  .store = on_store,
                                   .trim = on_trim};
 
 /* Finalisers run while the Lua state closes, and the program can't stop again by then. */
@@ -93,6 +105,13 @@ static void fail_no_more(binding_state *state, const binding_generation *generat
     (void)failure;
 }
 
+static const char *no_store_any_more(binding_state *state, char *path, size_t size) {
+    (void)state;
+    (void)path;
+    (void)size;
+    return "the program ended";
+}
+
 static void refuse_no_more(lua_State *L, const char *name) {
     luaL_error(L, "%s: the program ended", name);
 }
@@ -103,6 +122,7 @@ static const binding_host ended = {.adopt = program_adopt_input,
                                    .reload = reload_no_more,
                                    .failed = fail_no_more,
                                    .stats = add_no_more,
+                                   .store = no_store_any_more,
                                    .trim = on_trim};
 
 /* MOONPORT_GC=eager in the environment, for tests. */
@@ -170,6 +190,8 @@ static int open_libraries(lua_State *L) {
         const program_options all = self->options;
         program_open_master(L, &self->options, &all);
     }
+    if (self->options.store)
+        program_become_store(L, &self->options);
     state->watch.raises = self->options.handler_timeout > 0;
     if (collects_eagerly())
         binding_collect_eagerly(L);
@@ -230,6 +252,9 @@ int program_run(program *self) {
     program_watch_stop(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
     program_watch_signals(&self->signals, &self->bell, self->state);
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
+    program_init_store(&self->store, self->state, &self->options);
+    if (self->options.store)
+        program_ignore_owners_signals();
     if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout,
                                 self->options.handler_kill))
         fail(self, "--handler-timeout: no timer");
@@ -251,13 +276,14 @@ int program_run(program *self) {
                                                                 : NULL;
     if (why)
         fail(self, why);
+    bool controlled = self->options.worker == 0 && self->options.workers == 0 && !self->options.store;
     if (!self->failed)
-        program_start_control(&self->control, self->state,
-                              self->options.worker > 0 ? "off" : self->options.control);
+        program_start_control(&self->control, self->state, controlled ? self->options.control : "off");
     if (!self->failed)
         program_start_script(&self->reload, &self->bell, module);
     if (!self->failed)
         mp_loop_run(self->state->loop);
+    bool saved = program_close_store(&self->store);
     program_leave_worker(&self->worker);
     program_stop_control(&self->control);
     program_stop_drain(&self->drain);
@@ -270,5 +296,7 @@ int program_run(program *self) {
     program_stop_log_reader(&self->log_reader);
     mp_bell_stop(&self->bell);
     self->state->host = &ended;
+    if (!saved && self->state->driver->quit_status == 0)
+        return 1;
     return self->failed ? 1 : self->state->driver->quit_status;
 }

@@ -17,6 +17,7 @@
 #include "reload/reload.h"
 #include "signals.h"
 #include "stop.h"
+#include "store/store.h"
 #include "watchdog.h"
 #include "workers/worker.h"
 
@@ -32,6 +33,7 @@ typedef struct program {
     program_watchdog watchdog;
     program_reload reload;
     program_worker worker;
+    program_store store;
     double started; /* mp_loop_now */
     program_control control;
     program_drain drain;

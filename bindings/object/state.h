@@ -67,6 +67,9 @@ typedef struct binding_host {
                    const binding_failure *failure);
     /* Adds to the table of moonport.stats, which is on top. */
     void (*stats)(binding_state *state, lua_State *L);
+    /* The path of the program's own store, which it starts if none runs. NULL: `path` has it; else why there
+       is none. */
+    const char *(*store)(binding_state *state, char *path, size_t size);
     /* Memory should be given back to the system. */
     void (*trim)(void);
 } binding_host;

@@ -39,7 +39,7 @@ int mp_log_format_from_name(const char *name) {
 static struct {
     enum { UNKNOWN, PLAIN, JOURNAL } reader;
     enum mp_log_format format;
-    int worker;                 /* 0: the process is none */
+    const char *source;         /* NULL: it is the only process */
     volatile sig_atomic_t busy; /* the members below are being changed */
     char rest[MP_LOG_LINE];
     size_t rest_size;
@@ -68,12 +68,12 @@ void mp_log_set_format(enum mp_log_format format) {
     output.reader = is_journal() ? JOURNAL : PLAIN;
 }
 
-void mp_log_set_worker(int number) {
-    output.worker = number;
+void mp_log_set_source(const char *name) {
+    output.source = name;
 }
 
-int mp_log_worker(void) {
-    return output.worker;
+const char *mp_log_source(void) {
+    return output.source ? output.source : "";
 }
 
 bool mp_log_is_for_programs(void) {
@@ -90,7 +90,7 @@ static size_t compose(char *line, size_t size, enum mp_log_level level, mp_log_e
     bool for_programs = mp_log_is_for_programs();
     clock_gettime(CLOCK_REALTIME, &event->time);
     event->level = level_names[level];
-    event->worker = output.worker;
+    event->source = output.source;
     event->prefix = output.reader == JOURNAL ? priorities[level] : "";
     if (!for_programs || output.format == MP_LOG_TEXT)
         return mp_log_text_line(line, size, event);

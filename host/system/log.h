@@ -30,11 +30,12 @@ int mp_log_format_from_name(const char *name);
    line of both formats begins with the priority, "<3>", which the journal takes away. */
 void mp_log_set_format(enum mp_log_format format);
 
-/* From now on each line says that it comes from the worker with this number. */
-void mp_log_set_worker(int number);
+/* From now on each line says that it comes from this process of several: "2", or "store". The text stays the
+   caller's. */
+void mp_log_set_source(const char *name);
 
-/* That number, or 0. */
-int mp_log_worker(void);
+/* That name, or "". */
+const char *mp_log_source(void);
 
 /* False if lines are plain text, for people: no JSON, and stderr isn't the journal. */
 bool mp_log_is_for_programs(void);

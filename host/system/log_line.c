@@ -97,17 +97,17 @@ static void add_trace(writer *self, const mp_log_event *event) {
 static void begin_text(writer *self, const mp_log_event *event) {
     char *at = self->at;
     struct tm local;
-    char worker[16] = "";
-    if (event->worker > 0)
-        snprintf(worker, sizeof worker, "[%d] ", event->worker);
+    char source[16] = "";
+    if (event->source)
+        snprintf(source, sizeof source, "[%s] ", event->source);
     if (*event->prefix) {
-        self->n = (size_t)snprintf(at, self->size, "%s%s %s", event->prefix, event->level, worker);
+        self->n = (size_t)snprintf(at, self->size, "%s%s %s", event->prefix, event->level, source);
         return;
     }
     localtime_r(&event->time.tv_sec, &local);
     size_t n = strftime(at, self->size, "%Y-%m-%d %H:%M:%S", &local);
     self->n = n + (size_t)snprintf(at + n, self->size - n, ".%03ld %s %s", event->time.tv_nsec / 1000000,
-                                   event->level, worker);
+                                   event->level, source);
 }
 
 size_t mp_log_text_line(char *line, size_t size, const mp_log_event *event) {
@@ -145,9 +145,10 @@ static void begin_json(writer *self, const mp_log_event *event) {
         "%s{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\",\"level\":\"%s\",\"pid\":%ld,", event->prefix,
         year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60, event->time.tv_nsec / 1000000,
         event->level, (long)event->pid);
-    if (event->worker > 0)
-        self->n += (size_t)snprintf(self->at + self->n, self->size - self->n, "\"worker\":%d,",
-                                    event->worker);
+    const char *quote = event->source && *event->source > '9' ? "\"" : "";
+    if (event->source)
+        self->n += (size_t)snprintf(self->at + self->n, self->size - self->n, "\"worker\":%s%s%s,", quote,
+                                    event->source, quote);
     add_string(self, "\"message\":\"");
 }
 

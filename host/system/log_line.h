@@ -23,7 +23,7 @@ typedef struct mp_log_field {
 typedef struct mp_log_event {
     struct timespec time;
     pid_t pid;
-    int worker; /* 0: the process is none */
+    const char *source; /* which of several processes: a number, or a name; NULL: it is the only one */
     const char *level;
     const char *prefix; /* "<3>" for the journal, or "" */
     const char *text, *trace;

@@ -15,6 +15,7 @@
 #include "embedded.h"
 #include "net/port.h"
 #include "operate/place.h"
+#include "run.h"
 #include "system/local.h"
 #include "system/process.h"
 #include "system/service.h"
@@ -146,7 +147,7 @@ static int host_give(lua_State *L) {
     static binding_given given; /* read by the start that follows */
     given.passed = mp_system_passed_descriptors();
     given.channel = check_descriptor(L, 2);
-    given.parting = MP_PARTING;
+    given.parting = PROGRAM_PARTING;
     binding_give_process(L, 1, &given);
     return 0;
 }
@@ -168,6 +169,17 @@ static int host_place(lua_State *L) {
     return why ? 2 : 1;
 }
 
+/* store() -> path of the store's socket, which is started if none runs | nil, why */
+static int host_store(lua_State *L) {
+    program *self = binding_find(L)->program;
+    char text[256];
+    const char *why = program_open_store(&self->store, text, sizeof text);
+    if (why)
+        lua_pushnil(L);
+    lua_pushstring(L, why ? why : program_store_path(&self->store));
+    return why ? 2 : 1;
+}
+
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 static const luaL_Reg functions[] = {{"pair", host_pair},
@@ -182,6 +194,7 @@ static const luaL_Reg functions[] = {{"pair", host_pair},
                                      {"notify", host_notify},
                                      {"place", host_place},
                                      {"send", host_send},
+                                     {"store", host_store},
                                      {NULL, NULL}};
 
 static void set_number(lua_State *L, const char *name, double value) {
@@ -249,13 +262,5 @@ void program_open_master(lua_State *L, program_options *options, const program_o
         lua_setfield(L, -2, it->name);
     }
     lua_pop(L, 1);
-    options->script = NULL;
-    options->code[0] = "require('moonport.program.master').run()"; /* there is room for each word */
-    options->code_count = 1;
-    options->watch = false;
-    options->handler_timeout = options->handler_kill = 0;
-    options->rollback_errors = PROGRAM_NO_PROBATION;
-    options->control = "off";
-    options->keylog = NULL;
-    options->max_memory = 0;
+    program_run_own_code(options, "require('moonport.program.master').run()");
 }

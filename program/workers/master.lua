@@ -237,6 +237,11 @@ heard["local"] = function(worker, list)
     tonumber(list[6]), tonumber(list[7])))
 end
 
+function heard.store(worker, list)
+  local path, why = host.store()
+  tell(worker, ("answer %s %d %s"):format(list[2], path and 0 or 1, words.from(path or why)))
+end
+
 function heard.closed(worker, list) ports:closed(worker.index, list[2]) end
 
 local function look_whether_all_serve()
@@ -322,9 +327,11 @@ function heard.done(worker)
   look_whether_all_serve()
 end
 
+local heard_last = { quit = true, closed = true, store = true } -- also while they stop
+
 function master.heard(worker, list, fd)
   local fn = heard[list[1]]
-  if fn and not (master.stopping and list[1] ~= "quit" and list[1] ~= "closed") then
+  if fn and not (master.stopping and not heard_last[list[1]]) then
     return fn(worker, list, fd)
   end
   if fd then host.close(fd) end

@@ -47,6 +47,20 @@ static enum mp_fault answer(program_worker *self, int *fd) {
     return fault;
 }
 
+const char *program_ask_store(program_worker *self, char *path, size_t size) {
+    if (!program_send_message(&self->channel, -1, "store %lu", ++self->serial))
+        return "the master is gone";
+    program_message *message = program_await_message(&self->channel, is_answer, self, ANSWER);
+    bool complete = message && message->count == 4;
+    bool found = complete && strcmp(message->words[2], "0") == 0;
+    if (complete) {
+        program_from_word(message->words[3]);
+        snprintf(path, size, "%s", message->words[3]);
+    }
+    program_free_message(message);
+    return found ? NULL : complete ? path : "the master does not answer";
+}
+
 static enum mp_fault bind_port(mp_network *network, const mp_address *address, uint16_t port, bool beside,
                                int *fd) {
     program_worker *self = worker_of(network);

@@ -6,15 +6,14 @@
 #ifndef PROGRAM_SHARED_H
 #define PROGRAM_SHARED_H
 
-#include <signal.h>
-
 #include "net/network.h"
 #include "workers/worker.h"
 
-/* The signal that a worker gets when its master is gone. Before it is handled, it ends the process. */
-#define MP_PARTING SIGIO
-
 /* From now on the network's servers get their sockets from the master. */
 void program_share_sockets(mp_network *network);
+
+/* The path of the store's socket, which the master starts if none runs. NULL: `path` has it; else why there is
+   none, which may be in `path`. */
+const char *program_ask_store(program_worker *self, char *path, size_t size);
 
 #endif

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,10 +283,11 @@ const char *program_start_worker(program_worker *self, program *owner) {
     static const int ignored[] = {SIGTERM, SIGINT, SIGHUP};
     self->program = owner;
     self->sources = LUA_NOREF;
-    mp_log_set_worker(options->worker);
+    snprintf(self->name, sizeof self->name, "%d", options->worker);
+    mp_log_set_source(self->name);
     mp_system_inherit_service();
     last_seconds = (unsigned)ceil(fmin(options->grace, 1e8) / 1e3) + LAST_SECONDS;
-    (void)mp_system_handle_signal(MP_PARTING, on_parting);
+    (void)mp_system_handle_signal(PROGRAM_PARTING, on_parting);
     /* A handler, so that programs that it starts have the system's default. */
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         (void)mp_system_handle_signal(ignored[i], do_nothing);

@@ -14,6 +14,7 @@ typedef struct program program;
 typedef struct program_worker {
     program *program; /* NULL: the process is no worker */
     program_channel channel;
+    char name[16];        /* its number, for the log */
     unsigned long serial; /* of the last question to the master */
     int sources;          /* that it has been given for what comes next: registry reference */
     bool lost;            /* not all of them, for want of memory or descriptors */

@@ -1,9 +1,16 @@
--- The store of a connect() that names none. The program's option --store sets MOONPORT_STORE.
+-- The store of a connect() that names none: the one of MOONPORT_STORE, which the program's option --store sets, or else
+-- the program's own.
 -- SPDX-License-Identifier: MIT
+
+local lasting = require "moonport.lasting"
+
+local function escaped(c) return ("%%%02X"):format(c:byte()) end
 
 --- -> URL | nil, message, code
 return function()
   local given = os.getenv "MOONPORT_STORE"
   if given and given ~= "" then return given end
-  return nil, "connect: no store: give a URL, or the program --store URL, or set MOONPORT_STORE", "OperationError"
+  local path, why = lasting.store()
+  if path then return "unix:" .. path:gsub("[^%w/._-]", escaped) end
+  return nil, ("connect: no store: %s"):format(why), "OperationError"
 end
