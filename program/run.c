@@ -251,10 +251,10 @@ int program_run(program *self) {
     program_start_log_reader(&self->log_reader, self->state->loop);
     program_watch_stop(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
     program_watch_signals(&self->signals, &self->bell, self->state);
-    program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
-    program_init_store(&self->store, self->state, &self->options);
     if (self->options.store)
         program_ignore_owners_signals();
+    program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
+    program_init_store(&self->store, self->state, &self->options);
     if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout,
                                 self->options.handler_kill))
         fail(self, "--handler-timeout: no timer");

@@ -42,6 +42,9 @@ void binding_push_process_argument(lua_State *L, int kind, intptr_t argument);
 /* A signal's name at `index`, "SIGTERM". Returns its number. */
 int binding_check_exit_signal(lua_State *L, int index);
 
+/* The reverse; NULL: this library has no name for it. */
+const char *binding_exit_signal_name(int number);
+
 /* Pushes an exit status, or the signal's number; "NormalExit" or "CrashExit"; and that signal's name.
    Returns their number. */
 int binding_push_exit(lua_State *L, mp_exit how);

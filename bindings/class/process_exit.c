@@ -29,7 +29,7 @@ static const struct {
 
 enum { SIGNAL_COUNT = sizeof signals / sizeof *signals };
 
-static const char *signal_name(int number) {
+const char *binding_exit_signal_name(int number) {
     for (int i = 0; i < SIGNAL_COUNT; i++)
         if (signals[i].number == number)
             return signals[i].name;
@@ -50,7 +50,7 @@ int binding_push_exit(lua_State *L, mp_exit how) {
     lua_pushstring(L, how.signalled ? "CrashExit" : "NormalExit");
     if (!how.signalled)
         return 2;
-    const char *name = signal_name(how.status);
+    const char *name = binding_exit_signal_name(how.status);
     if (name)
         lua_pushstring(L, name);
     else

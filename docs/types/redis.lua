@@ -258,7 +258,8 @@ function store:psubscribe(pattern, handler) end
 ---Ends its subscriptions, and its connections if no other store has them.
 function store:close() end
 
----Makes a store. Without a URL it is the one that --store or MOONPORT_STORE names.
+---Makes a store. Without a URL it is the one that --store or MOONPORT_STORE names, or else the
+---program's own, which it starts if none runs.
 ---@param url? string
 ---@param options? moonport.redis.Options
 ---@return moonport.redis.Store? store

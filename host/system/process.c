@@ -97,6 +97,15 @@ static void reset_signals(void) {
             (void)sigaction(number, &standard, NULL);
 }
 
+/* Those that reach a whole group, or tell of the parent's end. */
+static void shelter(const mp_spawn *spawn) {
+    const int numbers[] = {SIGHUP, SIGINT, SIGTERM, spawn->parting};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; spawn->sheltered && i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i] > 0)
+            (void)sigaction(numbers[i], &ignored, NULL);
+}
+
 /* Closes all descriptors from `first` as the program begins. An old system lacks the call: then ours are
    close-on-exec anyway. */
 static void close_others(int first) {
@@ -169,6 +178,7 @@ static int fail(child *self, const char *call, int error) {
 static int become(child *self) {
     mp_spawn *spawn = self->spawn;
     reset_signals();
+    shelter(spawn);
     if (!spawn->detached) {
         (void)prctl(PR_SET_PDEATHSIG, spawn->parting > 0 ? spawn->parting : SIGKILL);
         if (getppid() != self->parent)

@@ -38,13 +38,14 @@ typedef struct mp_spawn {
     bool detached;      /* it lives on, in a session of its own, and is nobody's child */
     int passed;         /* so many descriptors above the standard ones are this process' own, too */
     int channel;        /* becomes the next one behind those; 0: there is none */
+    bool sheltered;     /* it ignores SIGHUP, SIGINT, SIGTERM and `parting` until it handles them itself */
     int parting;        /* the signal that it gets when this process ends; 0: SIGKILL */
     const char *failed; /* out: the name of the call that has failed */
 } mp_spawn;
 
 /*
  * Starts a program. This process waits until it runs, or can't; its memory isn't copied. The program gets the
- * three descriptors and those that are passed, all signals as the system has them by default, and unless it
+ * three descriptors and those that are passed, all signals as the system has them by default unless it is sheltered, and unless it
  * is detached, a signal when this process ends. Fills in the pid, and unless it is detached a descriptor that
  * is readable when it ends. Returns 0 or -errno.
  */

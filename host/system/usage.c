@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,10 +18,11 @@
 #include "system/retry.h"
 
 /* The second number is the pages in memory; see proc(5), statm. */
-static int64_t resident(void) {
+int64_t mp_system_resident(pid_t process) {
     char text[128];
     char *rest = text;
-    int fd = RETRY(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+    snprintf(text, sizeof text, "/proc/%ld/statm", (long)process);
+    int fd = RETRY(open(text, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return 0;
     ssize_t n = RETRY(read(fd, text, sizeof text - 1));
@@ -53,7 +55,7 @@ void mp_system_usage(mp_usage *usage) {
     memset(usage, 0, sizeof *usage);
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     usage->processor = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
-    usage->resident = resident();
+    usage->resident = mp_system_resident(getpid());
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         usage->descriptor_limit = limit.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_cur;
     usage->descriptors = descriptors();

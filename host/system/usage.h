@@ -7,6 +7,7 @@
 #define MP_USAGE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct mp_usage {
     double processor;         /* seconds of processor time, of all threads */
@@ -17,5 +18,8 @@ typedef struct mp_usage {
 
 /* What can't be had is 0. */
 void mp_system_usage(mp_usage *usage);
+
+/* Bytes of memory of a process; 0 if that can't be had. */
+int64_t mp_system_resident(pid_t process);
 
 #endif

@@ -31,6 +31,7 @@ function shows.status(objects, options)
     { "processes", ("%d"):format(s.processes) },
     { "reloads", ("%d, %d failed%s"):format(reload.count, reload.failures, last) },
     { "log level", s.logLevel },
+    s.store and { "store", ("process %d, %s resident"):format(s.store.pid, bytes(s.store.resident)) },
   }
   if s.workers then
     local rows = {}

@@ -56,6 +56,16 @@ static void add_reload(program_json *out, const program_reload_report *report) {
     program_json_close(out);
 }
 
+static void add_store(program_json *out, const program_store *store) {
+    pid_t pid = program_store_pid(store);
+    if (pid == 0)
+        return;
+    program_json_open(out, "store");
+    program_json_integer(out, "pid", pid);
+    program_json_integer(out, "resident", mp_system_resident(pid));
+    program_json_close(out);
+}
+
 static void begin(program_visitor *visitor) {
     const binding_state *state = visitor->state;
     const program *self = state->program;
@@ -78,6 +88,7 @@ static void begin(program_visitor *visitor) {
     add_lag(out, &state->loop->lag, mp_loop_turn_time(state->loop));
     add_system(out, state->L);
     add_reload(out, &self->reload.report);
+    add_store(out, &self->store);
     program_json_string(out, "logLevel", mp_log_level_name(state->loop->log_level));
     program_json_end(out);
     program_end_answer(visitor, NULL);

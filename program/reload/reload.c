@@ -354,7 +354,7 @@ void program_init_reload(program_reload *self, binding_state *state, const progr
 }
 
 void program_start_script(program_reload *self, mp_bell *bell, int module) {
-    if (!self->master)
+    if (!self->master && !self->options->store)
         mp_interrupt_start(&self->hangup, bell, SIGHUP, on_hangup);
     if (self->options->watch)
         program_start_watch(&self->watch, self->state->loop, on_files_changed, self);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class/process.h"
 #include "net/descriptor.h"
 #include "operate/place.h"
 #include "system/interrupt.h"
@@ -53,6 +54,7 @@ static int spawn(program_store *self, int input) {
                     .arguments = words,
                     .standard = {input, -1, -1},
                     .channel = self->fd,
+                    .sheltered = true,
                     .parting = PROGRAM_PARTING};
     int result = mp_system_spawn(&how, &self->pid, &self->process);
     free(words);
@@ -70,8 +72,11 @@ static void on_ended(mp_readable *ended) {
     close_descriptor(self, &self->process);
     close_descriptor(self, &self->channel);
     self->pid = 0;
-    mp_log(level, MP_LOG_ERROR, how.signalled ? "the store was ended by signal %d" : "the store ended with status %d",
-           how.status);
+    const char *name = how.signalled ? binding_exit_signal_name(how.status) : NULL;
+    if (name)
+        mp_log(level, MP_LOG_ERROR, "the store was ended by %s", name);
+    else
+        mp_log(level, MP_LOG_ERROR, "the store ended with %s %d", how.signalled ? "signal" : "status", how.status);
     start_again(self);
 }
 

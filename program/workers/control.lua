@@ -52,7 +52,7 @@ function commands.status()
   local succession = master.succession
   return { sums.status(master, each "status", {
     version = host.version, pid = host.pid, script = host.script, generation = succession.number,
-    uptime = (moonport.now() - master.started) / 1000, draining = master.draining or false,
+    uptime = (moonport.now() - master.started) / 1000, draining = master.draining or false, store = host.ofStore(),
     reload = { count = succession.reloads, failures = succession.failures, lastError = succession.error } }) }
 end
 

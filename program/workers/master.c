@@ -21,6 +21,7 @@
 #include "system/service.h"
 #include "system/socket_facts.h"
 #include "system/system.h"
+#include "system/usage.h"
 #include "workers/shared.h"
 
 /* --- descriptors ---------------------------------------------------------------------------------------- */
@@ -180,6 +181,20 @@ static int host_store(lua_State *L) {
     return why ? 2 : 1;
 }
 
+/* ofStore() -> { pid, resident } | nil: none runs */
+static int host_of_store(lua_State *L) {
+    const program *self = binding_find(L)->program;
+    pid_t pid = program_store_pid(&self->store);
+    if (pid == 0)
+        return 0;
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, pid);
+    lua_setfield(L, -2, "pid");
+    lua_pushinteger(L, mp_system_resident(pid));
+    lua_setfield(L, -2, "resident");
+    return 1;
+}
+
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 static const luaL_Reg functions[] = {{"pair", host_pair},
@@ -195,6 +210,7 @@ static const luaL_Reg functions[] = {{"pair", host_pair},
                                      {"place", host_place},
                                      {"send", host_send},
                                      {"store", host_store},
+                                     {"ofStore", host_of_store},
                                      {NULL, NULL}};
 
 static void set_number(lua_State *L, const char *name, double value) {

@@ -26,25 +26,27 @@ end
 function Service:replace(body) self:write("main.lua", head .. body .. echo .. tail) end
 
 --- Starts the program with a script; options.options, options.files (name -> text), options.plain (no head and tail),
---- options.count (2), options.environment, options.group (a process group of its own).
+--- options.count (2; 0: one process without a master), options.environment, options.group (a process group of its own).
 local function start(body, options)
   options = options or {}
   local self = setmetatable({ folder = helper.folder(), count = options.count or 2 }, Service)
   for name, text in pairs(options.files or {}) do self:write(name, text) end
   if options.plain then self:write("main.lua", body) else self:replace(body) end
   self.path = self.folder .. "/control"
-  local words = { "--workers", self.count, "--control", self.path }
+  local words = { "--control", self.path }
+  if self.count > 0 then table.move({ "--workers", self.count }, 1, 2, #words + 1, words) end
   table.move(options.options or {}, 1, #(options.options or {}), #words + 1, words)
   local script = options.script or self.folder .. "/main.lua"
   if options.group then
     words[#words + 1] = script
-    self.program = helper.spawn { "setsid", os.getenv "MOONPORT" or "build/asan/moonport", table.unpack(words) }
+    self.program = helper.spawn({ "setsid", os.getenv "MOONPORT" or "build/asan/moonport", table.unpack(words) },
+      options.environment)
   else
     self.program = helper.program { options = words, script = script, args = options.args,
       environment = options.environment }
   end
   if not options.plain then
-    for _ = 1, self.count do self.port = self.program:waitForLine "listening on (%d+)" end
+    for _ = 1, math.max(self.count, 1) do self.port = self.program:waitForLine "listening on (%d+)" end
   end
   return self
 end
