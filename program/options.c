@@ -40,8 +40,7 @@ static const char help[] =
     "  --share            print where the types, scripts and man pages are installed\n"
     "  --version          print the version\n"
     "  --help             print this\n"
-    "signals: HUP reloads; TERM or INT stop it gracefully, a second one at once\n"
-    "exit status: 0 ended, 1 the script failed, 2 wrong usage, n by moonport.quit(n)\n";
+    "signals: HUP reloads, TERM, INT stop; exit status: 0 ended, 1 failed, 2 misused\n";
 
 #ifdef MOONPORT_TLS
 #define WITHOUT_TLS ""

@@ -59,7 +59,7 @@ typedef struct program_options {
     double max_memory; /* bytes of the Lua state; 0: no bound */
     int worker;        /* the number of this process among them; 0: it is none */
     int worker_count;
-    int channel; /* a worker's descriptor to its master */
+    int channel;            /* a worker's descriptor to its master */
     const char *store;      /* this process is the store whose socket is there; NULL: it is none */
     const char *store_file; /* NULL: the store keeps nothing */
     double store_memory;    /* bytes */

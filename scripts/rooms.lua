@@ -1,5 +1,5 @@
--- Chat rooms over any number of workers and machines, which share a store: the program's own on one machine, or the Redis
--- that --store URL or MOONPORT_STORE names.   moonport [--workers N] rooms.lua [port [address]]
+-- Chat rooms over any number of workers and machines, which share a store: the program's own on one machine, or the
+-- Redis that --store URL or MOONPORT_STORE names.   moonport [--workers N] rooms.lua [port [address]]
 -- unix:/path may take the place of both port and address. Connect with: nc 127.0.0.1 7000
 local moonport = require "moonport"
 local redis = require "moonport.redis"

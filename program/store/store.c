@@ -19,9 +19,9 @@
 #include "system/system.h"
 
 #define BACKLOG 4096
-#define SAVING 30000.0   /* milliseconds behind --grace for the last snapshot */
-#define HEALTH 60000.0   /* that make the next death the first one */
-#define LONGEST 30000.0  /* pause before it is started again */
+#define SAVING 30000.0  /* milliseconds behind --grace for the last snapshot */
+#define HEALTH 60000.0  /* that make the next death the first one */
+#define LONGEST 30000.0 /* pause before it is started again */
 #define PLACES 4
 
 static void start_again(program_store *self);
@@ -76,7 +76,8 @@ static void on_ended(mp_readable *ended) {
     if (name)
         mp_log(level, MP_LOG_ERROR, "the store was ended by %s", name);
     else
-        mp_log(level, MP_LOG_ERROR, "the store ended with %s %d", how.signalled ? "signal" : "status", how.status);
+        mp_log(level, MP_LOG_ERROR, "the store ended with %s %d", how.signalled ? "signal" : "status",
+               how.status);
     start_again(self);
 }
 
@@ -115,12 +116,11 @@ static void on_again(mp_delay *again) {
 static void start_again(program_store *self) {
     if (mp_loop_now() - self->started >= HEALTH)
         self->deaths = 0;
-    double pause = self->deaths == 0   ? 0
-                   : self->deaths < 6 ? 1000.0 * (1 << (self->deaths - 1))
-                                      : LONGEST;
+    double pause = self->deaths == 0 ? 0 : self->deaths < 6 ? 1000.0 * (1 << (self->deaths - 1)) : LONGEST;
     self->deaths++;
     if (pause > 0)
-        mp_log(self->state->loop->log_level, MP_LOG_INFO, "the store is started again in %.14g s", pause / 1e3);
+        mp_log(self->state->loop->log_level, MP_LOG_INFO, "the store is started again in %.14g s",
+               pause / 1e3);
     mp_delay_start(&self->again, self->state->loop, pause, on_again);
 }
 
@@ -232,7 +232,8 @@ bool program_close_store(program_store *self) {
         if (mp_system_look_at_exit(self->process, &how) == 1) {
             mp_system_reap(self->process);
         } else {
-            mp_log(self->state->loop->log_level, MP_LOG_ERROR, "the store did not stop in time: it is killed");
+            mp_log(self->state->loop->log_level, MP_LOG_ERROR,
+                   "the store did not stop in time: it is killed");
             (void)mp_system_signal_process(self->process, SIGKILL);
             mp_system_wait_and_reap(self->process);
             how.status = 1;

@@ -197,21 +197,12 @@ static int host_of_store(lua_State *L) {
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 
-static const luaL_Reg functions[] = {{"pair", host_pair},
-                                     {"close", host_close},
-                                     {"shutdown", host_shutdown},
-                                     {"cookie", host_cookie},
-                                     {"listens", host_listens},
-                                     {"reserve", host_reserve},
-                                     {"share", host_share},
-                                     {"fault", host_fault},
-                                     {"give", host_give},
-                                     {"notify", host_notify},
-                                     {"place", host_place},
-                                     {"send", host_send},
-                                     {"store", host_store},
-                                     {"ofStore", host_of_store},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"pair", host_pair},     {"close", host_close},      {"shutdown", host_shutdown},
+    {"cookie", host_cookie}, {"listens", host_listens},  {"reserve", host_reserve},
+    {"share", host_share},   {"fault", host_fault},      {"give", host_give},
+    {"notify", host_notify}, {"place", host_place},      {"send", host_send},
+    {"store", host_store},   {"ofStore", host_of_store}, {NULL, NULL}};
 
 static void set_number(lua_State *L, const char *name, double value) {
     lua_pushnumber(L, value);

@@ -74,12 +74,12 @@ _moonport() {
     --log-level) words='debug info warning error none' ;;
     --workers) words=auto ;;
     --control) words=off ;;&
-    --control | --keylog)
+    --control | --keylog | --store-file)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
       return
       ;;
-    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --max-memory | --store) return ;;
+    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --max-memory | --store | --store-max-memory) return ;;
     *)
       if [[ $current == -* ]]; then
         words=$("$program" --help | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')

@@ -20,7 +20,7 @@ describe("The command line", function()
         lines = lines + 1
         assert.is_true(#line - 1 <= 80, line)
       end
-      assert.is_true(lines < 24)
+      assert.is_true(lines <= 24)
     end
   end)
 

@@ -250,15 +250,9 @@ describe("The end of a program with moonport.redis", function()
     assert.is_nil(program:stderr():find("redis", 1, true), program:stderr())
   end)
 
-  it("says that there is no store, if none is named", function()
-    local program = helper.program { environment = { MOONPORT_STORE = false }, source = [[
-      print(require("moonport.redis").connect())
-    ]] }
-    assert.equal(0, program:wait())
-    assert.equal("nil\tconnect: no store: give a URL, or the program --store URL, or set MOONPORT_STORE\t"
-      .. "OperationError\n", program:stdout())
+  it("uses the store that --store names", function()
     local _, port = servers.start()
-    program = helper.program { options = { "--store", "redis://127.0.0.1:" .. port }, source = [[
+    local program = helper.program { options = { "--store", "redis://127.0.0.1:" .. port }, source = [[
       print(require("moonport.redis").connect():ping())
     ]] }
     assert.equal(0, program:wait())

@@ -2,7 +2,6 @@
 -- The store that moonport.redis has where nothing names another one: a process of the program's own. What it answers is
 -- in the specs of moonport.store; what a client does without it in those of moonport.redis.
 
-local control = require "spec.host.control"
 local helper = require "spec.helper"
 local lfs = require "lfs"
 local moonport = require "moonport"
