@@ -90,20 +90,12 @@ static rlim_t limit_of(uint64_t value) {
 }
 
 /* Signals do what they do by default, also those that this process ignores. */
-static void reset_signals(void) {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        if (number != SIGKILL && number != SIGSTOP)
-            (void)sigaction(number, &standard, NULL);
-}
-
-/* Those that reach a whole group, or tell of the parent's end. */
-static void shelter(const mp_spawn *spawn) {
-    const int numbers[] = {SIGHUP, SIGINT, SIGTERM, spawn->parting};
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
-    for (size_t i = 0; spawn->sheltered && i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i] > 0)
-            (void)sigaction(numbers[i], &ignored, NULL);
+static void reset_signals(const mp_spawn *spawn) {
+    struct sigaction standard = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN};
+    for (int i = 1; i < NSIG; i++) {
+        bool sheltered = i == SIGHUP || i == SIGINT || i == SIGTERM || i == spawn->parting;
+        (void)sigaction(i, sheltered && spawn->sheltered ? &ignored : &standard, NULL); /* fails for SIGKILL */
+    }
 }
 
 /* Closes all descriptors from `first` as the program begins. An old system lacks the call: then ours are
@@ -177,8 +169,7 @@ static int fail(child *self, const char *call, int error) {
 /* Becomes the program. Returns only if it can't. */
 static int become(child *self) {
     mp_spawn *spawn = self->spawn;
-    reset_signals();
-    shelter(spawn);
+    reset_signals(spawn);
     if (!spawn->detached) {
         (void)prctl(PR_SET_PDEATHSIG, spawn->parting > 0 ? spawn->parting : SIGKILL);
         if (getppid() != self->parent)
