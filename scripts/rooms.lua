@@ -28,14 +28,14 @@ local function take(name) return store:set("rooms:name:" .. name:lower(), name, 
 
 function person:enter(room)
   self.room = room
-  store:zadd("rooms:in:" .. room, expiry(), self.name)
+  store:hset("rooms:in:" .. room, self.name, expiry())
   return say(room, ("* %s joined %s"):format(self.name, room))
 end
 
 function person:leave(how)
   local room = self.room
   self.room = nil
-  store:zrem("rooms:in:" .. room, self.name)
+  store:hdel("rooms:in:" .. room, self.name)
   return say(room, ("* %s %s"):format(self.name, how))
 end
 
@@ -50,8 +50,8 @@ function commands.nick(self, name)
     store:del("rooms:name:" .. old:lower())
   end
   self.name = name
-  store:zrem("rooms:in:" .. self.room, old)
-  store:zadd("rooms:in:" .. self.room, expiry(), name)
+  store:hdel("rooms:in:" .. self.room, old)
+  store:hset("rooms:in:" .. self.room, name, expiry())
   say(self.room, ("* %s is now %s"):format(old, name))
 end
 
@@ -63,8 +63,13 @@ function commands.join(self, room)
 end
 
 function commands.who(self)
-  local names, why = store:zrangebyscore("rooms:in:" .. self.room, moonport.epoch() // 1000, "+inf")
-  if not names then return why end
+  local room, names = "rooms:in:" .. self.room, {}
+  local all, why = store:hgetall(room)
+  if not all then return why end
+  for i = 1, #all, 2 do
+    local counts = tonumber(all[i + 1]) > moonport.epoch() // 1000
+    if counts then names[#names + 1] = all[i] else store:hdel(room, all[i]) end
+  end
   table.sort(names)
   return table.concat(names, ", ")
 end
@@ -136,9 +141,8 @@ function refresh:timeout()
   store:multi(function(t) -- it doesn't wait, so nobody comes while this goes over the people
     for someone in pairs(people) do
       if someone.room then
-        t:zadd("rooms:in:" .. someone.room, expiry(), someone.name)
+        t:hset("rooms:in:" .. someone.room, someone.name, expiry())
         t:set("rooms:name:" .. someone.name:lower(), someone.name, "EX", stays)
-        t:zremrangebyscore("rooms:in:" .. someone.room, "-inf", moonport.epoch() // 1000)
       end
     end
   end)

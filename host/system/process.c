@@ -94,7 +94,7 @@ static void reset_signals(const mp_spawn *spawn) {
     struct sigaction standard = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN};
     for (int i = 1; i < NSIG; i++) {
         bool sheltered = i == SIGHUP || i == SIGINT || i == SIGTERM || i == spawn->parting;
-        (void)sigaction(i, sheltered && spawn->sheltered ? &ignored : &standard, NULL); /* fails for SIGKILL */
+        (void)sigaction(i, sheltered && spawn->sheltered ? &ignored : &standard, NULL);
     }
 }
 
