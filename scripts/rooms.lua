@@ -47,19 +47,23 @@ function commands.nick(self, name)
   if name:lower() ~= old:lower() then
     local taken, why = take(name)
     if not taken then return why or name .. " is taken" end
-    store:del("rooms:name:" .. old:lower())
+    if not people[self] then return store:del("rooms:name:" .. name:lower()) end -- left meanwhile
   end
   self.name = name
-  store:hdel("rooms:in:" .. self.room, old)
-  store:hset("rooms:in:" .. self.room, name, expiry())
-  say(self.room, ("* %s is now %s"):format(old, name))
+  local room = self.room
+  store:multi(function(t)
+    if name:lower() ~= old:lower() then t:del("rooms:name:" .. old:lower()) end
+    t:hdel("rooms:in:" .. room, old)
+    t:hset("rooms:in:" .. room, name, expiry())
+  end)
+  say(room, ("* %s is now %s"):format(old, name))
 end
 
 function commands.join(self, room)
   if not fits(room) then return "a room's name has 1 to 20 letters, digits, - and _" end
   if room == self.room then return "you are there already" end
   self:leave("went to " .. room)
-  self:enter(room)
+  if people[self] then self:enter(room) end
 end
 
 function commands.who(self)
@@ -97,9 +101,9 @@ function person:readyRead()
 end
 
 function person:disconnected()
+  if not people[self] then return end
   people[self] = nil
-  if not self.room then return end
-  self:leave "left"
+  if self.room then self:leave "left" end
   store:del("rooms:name:" .. self.name:lower())
 end
 

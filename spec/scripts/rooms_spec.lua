@@ -101,7 +101,7 @@ describe("scripts/rooms.lua", function()
         environment = { MOONPORT_STORE = false } }
       local address = "127.0.0.1:" .. program:waitForLine "rooms: listening on 127%.0%.0%.1 port (%d+)"
       local people = helper.spawn { "python3", "spec/scripts/rooms.py", 8, 30, 3, address, "--", program.pid }
-      assert.equal(0, people:wait(8 * helper.timeout), people:stderr())
+      assert.equal(0, people:wait(8 * helper.timeout), people:stderr() .. program:stderr())
       assert.equal("once\n", people:stdout())
       assert.is_true(reloads(program:stderr()) > 0)
       program:signal "TERM"
