@@ -197,6 +197,8 @@ static int next_command(lua_State *L) {
         reader->count = command->count;
         reader->start += length;
         *command = (mp_resp_command){0};
+        if (!is_array && mp_resp_is_blank(bytes + reader->last, length))
+            continue;
         if (!is_array && !set_words(L, reader, bytes + reader->last, length))
             return refuse(L, reader, "unbalanced quotes in request", 0);
         if (reader->count > 0)

@@ -188,6 +188,13 @@ enum mp_resp_outcome mp_resp_command_feed(mp_resp_command *command, const mp_res
     return outcome;
 }
 
+bool mp_resp_is_blank(const char *text, size_t size) {
+    size_t at = 0;
+    while (at < size && is_blank(text[at]))
+        at++;
+    return at == size;
+}
+
 static int hex(char c) {
     if (is_digit(c))
         return c - '0';

@@ -51,6 +51,9 @@ typedef struct mp_resp_command {
 enum mp_resp_outcome mp_resp_command_feed(mp_resp_command *command, const mp_resp_limits *limits,
                                           const char *text, size_t size);
 
+/* Whether an inline command has no words. */
+bool mp_resp_is_blank(const char *text, size_t size);
+
 /* The next word of an inline command, at *at of text[0, size): it goes to `word`, which has room for
    `size` bytes. MORE: there is none. REFUSED: its quotes are wrong. */
 enum mp_resp_outcome mp_resp_word(const char *text, size_t size, size_t *at, char *word, size_t *length);
