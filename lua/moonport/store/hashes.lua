@@ -44,10 +44,9 @@ commands.HGET = { arity = 3, run = function(session, key, field)
 end }
 
 commands.HMGET = { arity = -3, many = function(session, list)
-  local keys, key, values = session.keys, list[1], {}
+  local keys, key = session.keys, list[1]
   if not keys:size("hash", key) then return wrongType end
-  for i = 2, #list do values[i - 1] = keys:member("hash", key, list[i]) or false end
-  return replies.array(session, values)
+  return replies.collect(session, #list - 1, function(i) return keys:member("hash", key, list[i + 1]) end)
 end }
 
 commands.HDEL = { arity = -3, many = function(session, list)

@@ -33,6 +33,19 @@ function replies.whole(word)
   return (word:find "^-?[1-9]%d*$" or word == "0") and math.tointeger(tonumber(word)) or nil
 end
 
+--- An array of `count` strings, of which `at(i)` gives the i-th, or nil or false. A command could name a large one
+--- again and again, so none is taken beyond the bound.
+function replies.collect(session, count, at)
+  local list, size = {}, 0
+  for i = 1, count do
+    local value = at(i) or false
+    size = size + (value and #value or 0) + 16
+    if size > replies.largest then return replies.tooLarge end
+    list[i] = value
+  end
+  return resp.array(list, session.version)
+end
+
 --- A list as an array. One request could take all memory, so it has a bound.
 function replies.array(session, list)
   local size = 0

@@ -68,18 +68,16 @@ local function random(keys, key, size)
   return keys:memberAt("set", key, math.random(size))
 end
 
--- So many different members, or all.
+-- So many different members, or all. -> list | nil: they are too large for a reply
 local function choose(keys, key, size, count)
-  local list, taken = {}, {}
-  if count >= size then
-    for i = 1, size do list[i] = keys:memberAt("set", key, i) end
-    return list
-  end
-  for last = size - count + 1, size do -- Floyd: each choice is as likely as any other
+  local list, taken, bytes = {}, {}, 0
+  for last = math.max(size - count, 0) + 1, size do -- Floyd: each choice is as likely as any other
     local place = math.random(last)
     if taken[place] then place = last end
     taken[place] = true
-    list[#list + 1] = keys:memberAt("set", key, place)
+    local member = keys:memberAt("set", key, place)
+    list[#list + 1], bytes = member, bytes + #member + 16
+    if bytes > replies.largest then return nil end
   end
   return list
 end
@@ -98,6 +96,7 @@ commands.SPOP = { arity = -2, many = function(session, list)
     return bulk(member)
   end
   local chosen = choose(keys, key, size, count)
+  if not chosen then return replies.tooLarge end
   for _, member in ipairs(chosen) do keys:removeMember("set", key, member) end
   return resp.set(chosen, session.version)
 end }
@@ -111,10 +110,11 @@ commands.SRANDMEMBER = { arity = -2, many = function(session, list)
   local size = keys:size("set", key)
   if not size then return wrongType end
   if not count then return size > 0 and bulk(random(keys, key, size)) or replies.null[session.version] end
-  if count >= 0 then return replies.array(session, choose(keys, key, size, count)) end
-  local chosen = {}
-  for i = 1, size > 0 and -count or 0 do chosen[i] = random(keys, key, size) end
-  return replies.array(session, chosen)
+  if count < 0 then
+    return replies.collect(session, size > 0 and -count or 0, function() return random(keys, key, size) end)
+  end
+  local chosen = choose(keys, key, size, count)
+  return chosen and resp.array(chosen, session.version) or replies.tooLarge
 end }
 
 -- Several sets -------------------------------------------------------------------------------------------------------

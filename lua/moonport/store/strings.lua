@@ -119,9 +119,8 @@ commands.GETEX = { arity = -2, many = function(session, list)
 end }
 
 commands.MGET = { arity = -2, many = function(session, list)
-  local keys, values = session.keys, {}
-  for i = 1, #list do values[i] = keys:get(list[i]) or false end
-  return replies.array(session, values)
+  local keys = session.keys
+  return replies.collect(session, #list, function(i) return keys:get(list[i]) end)
 end }
 
 commands.MSET = { arity = -3, memory = true, many = function(session, list)

@@ -51,9 +51,13 @@ commands.EXEC = { arity = 1, run = function(session)
   local failed = session.failed
   transactions.discard(session)
   if failed then return failure "EXECABORT Transaction discarded because of previous errors." end
-  local parts = { ("*%d\r\n"):format(#queue) }
+  local parts, size = { ("*%d\r\n"):format(#queue) }, 0
   session.inTransaction = true
-  for i = 1, #queue do parts[i + 1] = session.store.call(session, table.unpack(queue[i])) end
+  for i = 1, #queue do
+    local reply = session.store.call(session, table.unpack(queue[i]))
+    if size + #reply > replies.largest and #reply > #replies.tooLarge then reply = replies.tooLarge end
+    size, parts[i + 1] = size + #reply, reply
+  end
   session.inTransaction = nil
   return table.concat(parts)
 end }
