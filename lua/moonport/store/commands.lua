@@ -53,6 +53,7 @@ local function hasMemory(session)
   local most = session.store.maxMemory
   if most == 0 or session.keys:bytes() <= most then return true end
   session.keys:removeExpired(1000)
+  while session.keys:sweep(1000) and session.keys:bytes() > most do end -- what was removed counts until it is freed
   return session.keys:bytes() <= most
 end
 

@@ -32,13 +32,13 @@ end }
 
 local missing = failure "ERR no such key"
 
-commands.RENAME = { arity = 3, run = function(session, key, other)
+commands.RENAME = { arity = 3, memory = true, run = function(session, key, other)
   if not session.keys:expires(key) then return missing end
   session.keys:rename(key, other)
   return ok
 end }
 
-commands.RENAMENX = { arity = 3, run = function(session, key, other)
+commands.RENAMENX = { arity = 3, memory = true, run = function(session, key, other)
   if not session.keys:expires(key) then return missing end
   if session.keys:expires(other) then return zero end
   session.keys:rename(key, other)
