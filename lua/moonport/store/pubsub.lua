@@ -19,8 +19,9 @@ local function push(session, list)
   return resp.push(list, session.version)
 end
 
--- Sends a message to all of a topic, which is set of sessions. -> how many
-local function send(topic, list)
+-- Sends a message to all of a topic, which is a set of sessions. `publisher` gets its own behind the replies to what it
+-- has asked before. -> how many
+local function send(topic, list, publisher)
   local texts, count = {}, 0
   for session in pairs(topic or {}) do
     local socket, version = session.socket, session.version
@@ -32,7 +33,11 @@ local function send(topic, list)
       socket:abort()
     else
       texts[version] = texts[version] or resp.push(list, version)
-      socket:write(texts[version])
+      if session == publisher then
+        session.own = (session.own or "") .. texts[version]
+      else
+        socket:write(texts[version])
+      end
     end
   end
   return count
@@ -40,10 +45,10 @@ end
 
 commands.PUBLISH = { arity = 3, run = function(session, channel, message)
   local store = session.store
-  local count = send(store.channels[channel], { "message", channel, message })
+  local count = send(store.channels[channel], { "message", channel, message }, session)
   for pattern, topic in pairs(store.patterns) do
     if matches(pattern, channel) then
-      count = count + send(topic, { "pmessage", pattern, channel, message })
+      count = count + send(topic, { "pmessage", pattern, channel, message }, session)
     end
   end
   return integer(count)

@@ -1,7 +1,8 @@
 -- A client's connection to a moonport.store: its commands are answered in order, a millisecond at a time.
 --
 -- A session is a plain table, which is kept over reloads: socket, reader, keys, store, number; version (of the
--- protocol), authenticated, name; subscriptions (their number), channels, patterns; queue (of a transaction).
+-- protocol), authenticated, name; subscriptions (their number), channels, patterns; own (messages to itself that follow
+-- what it has asked before); queue (of a transaction).
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
@@ -14,7 +15,7 @@ local answer, find, now = commands.answer, commands.find, moonport.now
 -- Bytes that may wait to be sent: over that, a client's next command isn't served until half of it is sent.
 local most = 1 << 20
 local slice = 1    -- milliseconds that a client is served before others are
-local between = 32 -- commands between two looks at the clock
+local between = 32 -- commands between two looks at the clock, at most; at first fewer: they may be slow ones
 
 local session = {}
 
@@ -46,7 +47,7 @@ end
 -- Answers what the reader has; only then what has arrived meanwhile, if this has waited.
 function serve(self, waited)
   local socket, reader = self.socket, self.reader
-  local first, list, count, size, since, left = nil, nil, 0, 0, nil, between
+  local first, list, count, size, since, left, step = nil, nil, 0, 0, nil, 2, 1
   self.busy = true
   while not self.leaving do
     local name, given, a, b, c = reader:next()
@@ -63,6 +64,7 @@ function serve(self, waited)
         first, list, count, size, waited = nil, nil, 0, 0, true
       end
       reply = answer(self, command, name, given, a, b, c)
+      if self.own then reply, self.own = self.own .. reply, nil end
     elseif given then
       reply = resp.error("ERR Protocol error: " .. given)
       self.leaving = true
@@ -77,9 +79,11 @@ function serve(self, waited)
       list[count] = reply
     end
     if size > most or left == 0 then
-      left = between
-      since = since or now()
-      local over = now() - since > slice
+      local time = now()
+      since = since or time
+      local over = time - since > slice
+      left = step
+      step = over and 1 or math.min(2 * step, between)
       if over or size > most then
         if not send(self, first, list, count) then break end
         first, list, count, size = nil, nil, 0, 0
