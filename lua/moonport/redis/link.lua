@@ -19,7 +19,7 @@ local Link = {}
 Link.__index = Link
 
 --- options: place, limit (bytes of an answer), ssl; once: it isn't made anew; and what is called: ready(),
---- lost(), push(value) -> true if the value is no answer.
+--- lost(), push(value) -> true if the value is no answer, or nil and what is malformed.
 function link.new(options)
   return setmetatable({
     place = options.place, limit = options.limit, ssl = options.ssl, once = options.once,
@@ -116,6 +116,8 @@ end
 function Link:renew()
   if self.once or self.state ~= "ready" or moonport.now() - self.since < 1000 then return end
   self.state = "leaving"
+  function self.timer.timeout() drop(self, "the server takes no writes, and answers no more", "SocketTimeoutError") end
+  self.timer:start(link.connectTime)
 end
 
 -- The beginning ------------------------------------------------------------------------------------------------------
@@ -224,6 +226,10 @@ local function rest(self)
   end
 end
 
+local function malformed(self, what)
+  drop(self, "another answer was malformed", "RemoteHostClosedError", "malformed answer: " .. what)
+end
+
 --- Takes what has arrived.
 function Link:receive()
   local reader, push, served = self.reader, self.push, self.state == "ready"
@@ -234,12 +240,13 @@ function Link:receive()
   while self.reader == reader do
     local ok, value = reader:next()
     if ok == nil then
-      if value then
-        return drop(self, "another answer was malformed", "RemoteHostClosedError", "malformed answer: " .. value)
-      end
+      if value then return malformed(self, value) end
       break
     end
-    if not (push and ok and push(value)) then answered(self, ok, value) end
+    local taken, why
+    if push and ok then taken, why = push(value) end
+    if why then return malformed(self, why) end
+    if not taken then answered(self, ok, value) end
   end
   if self.reader ~= reader then return end
   if served then self.pause = link.firstPause end -- it answers
@@ -297,6 +304,7 @@ local function giveUp(self, entry)
   end
   entry.givenUp = true
   self.givenUp = self.givenUp + 1
+  if self.shut and self.waiting:isEmpty() and self.givenUp == self.sent.count then return self:abort() end
   if self.state ~= "ready" then return end
   local silent = moonport.now() - math.max(self.received, self.asked)
   if silent >= link.silence or self.givenUp >= link.abandoned and silent >= link.connectTime then

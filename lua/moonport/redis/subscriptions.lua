@@ -115,7 +115,13 @@ local function ask(self, topic)
   local entry = { told = function(_, ok, message, code)
     self.waiting = self.waiting - 1
     topic.asked, topic.confirmed = ok, ok
-    if not ok and not code then topic.refusal = message end -- with a code the connection is lost: it is asked again
+    if not ok and not code then -- with a code the connection is lost: it is asked again
+      topic.refusal = message
+      if topic.served then
+        moonport.log.warning("redis: the subscription to '%s' has ended: %s", topic.name, message)
+      end
+    end
+    topic.served = topic.served or ok
     topic.told:notifyAll()
     if self.waiting == 0 then self.changed() end
   end }
@@ -208,11 +214,22 @@ function Subscriptions:settle()
   end
 end
 
---- An answer that nobody has asked for. -> whether it is one
+-- Words of a message, by its kind.
+local lengths = { message = 3, pmessage = 4 }
+
+local function isMessage(value)
+  for i = 1, lengths[value[1]] do
+    if type(value[i]) ~= "string" then return false end
+  end
+  return #value == lengths[value[1]]
+end
+
+--- An answer that nobody has asked for. -> whether it is one | nil, what is malformed
 function Subscriptions:push(value)
   local kind = type(value) == "table" and value[1]
   local topics = self.topics[kind]
   if not topics then return false end
+  if not isMessage(value) then return nil, "no message" end
   if self.seen ~= moonport.successions() then self:settle() end
   local topic = topics[value[2]]
   if not topic or not topic.confirmed then return true end
