@@ -13,7 +13,7 @@ local redis = {}
 ---@alias moonport.redis.Command fun(self: moonport.redis.Commands, ...: string|number): moonport.redis.Answer, string?, string?
 
 ---@class moonport.redis.Options
----@field timeout? number # Milliseconds that a command may take.
+---@field timeout? integer # Milliseconds that a command may take.
 ---@field limit? integer # Bytes of an answer.
 ---@field queue? integer # Messages that may wait for a handler.
 ---@field ssl? moonport.SslOptions

@@ -14,6 +14,7 @@ local sets = lasting.require "moonport.redis.sets"
 local redis = {}
 
 local defaults = { timeout = 5000, limit = 64 << 20, queue = 1000 }
+local most = { timeout = 1 << 31, limit = 1 << 40, queue = math.maxinteger }
 local known = { timeout = "number", limit = "number", queue = "number", ssl = "table" }
 
 local encode = resp.command
@@ -200,12 +201,19 @@ local function canonical(value)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
+-- -> the value, a number as a whole one | nil
+local function option(name, value)
+  if known[name] ~= type(value) then return nil end
+  if type(value) ~= "number" then return value end
+  local whole = math.tointeger(value)
+  return whole and whole >= 1 and whole <= most[name] and whole or nil
+end
+
 local function checked(options)
   local all = {}
   for name, value in pairs(defaults) do all[name] = value end
   for name, value in pairs(options or {}) do
-    if known[name] ~= type(value) then error(("redis.connect: bad option %s"):format(tostring(name)), 3) end
-    all[name] = value
+    all[name] = option(name, value) or error(("redis.connect: bad option %s"):format(tostring(name)), 3)
   end
   return all
 end

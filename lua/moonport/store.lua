@@ -10,12 +10,19 @@ local snapshot = require "moonport.store.snapshot"
 local kinds = { file = "string", maxMemory = "number", name = "string", password = "string", saveEvery = "number",
   server = "userdata" }
 
+local mostSeconds = 2^31 // 1000
 local unread = 256 << 10 -- bytes that may be unread in a connection
+
+-- Numbers are whole, or seconds that a timer can have.
+local function isNumber(name, value)
+  if name == "saveEvery" then return value >= 0 and value <= mostSeconds end
+  return math.tointeger(value) and value >= 0
+end
 
 local function check(options)
   for name, value in pairs(options) do
-    if not kinds[name] then error(("store.server: unknown option %s"):format(name), 3) end
-    if type(value) ~= kinds[name] or kinds[name] == "number" and not (value >= 0 and value < math.huge) then
+    if not kinds[name] then error(("store.server: unknown option %s"):format(tostring(name)), 3) end
+    if type(value) ~= kinds[name] or kinds[name] == "number" and not isNumber(name, value) then
       error(("store.server: bad option %s"):format(name), 3)
     end
   end
@@ -64,7 +71,7 @@ local function new(options)
   local server, store = options.server or moonport.TcpServer(), kept(options.name or "store")
   store.name, store.server = options.name or "store", server
   store.file, store.password = options.file, options.password
-  store.saveEvery, store.maxMemory = options.saveEvery or 60, options.maxMemory or 256 << 20
+  store.saveEvery, store.maxMemory = options.saveEvery or 60, math.tointeger(options.maxMemory or 256 << 20)
   store.call, store.commandCount = commands.call, commands.count
   if store.keys then
     snapshot.recover(store)
