@@ -69,7 +69,7 @@ static int lasting_hold(lua_State *L) {
     return 0;
 }
 
-/* lasting.store() -> path of the socket of the program's own store, which it starts if none runs | nil, why */
+/* lasting.store() -> path of the socket of the own store of the program, started if none runs | nil, why */
 static int lasting_store(lua_State *L) {
     char path[512];
     binding_state *state = binding_state_of(L);

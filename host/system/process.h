@@ -45,9 +45,9 @@ typedef struct mp_spawn {
 
 /*
  * Starts a program. This process waits until it runs, or can't; its memory isn't copied. The program gets the
- * three descriptors and those that are passed, all signals as the system has them by default unless it is sheltered, and unless it
- * is detached, a signal when this process ends. Fills in the pid, and unless it is detached a descriptor that
- * is readable when it ends. Returns 0 or -errno.
+ * three descriptors and those that are passed, all signals as the system has them by default unless it is
+ * sheltered, and unless it is detached, a signal when this process ends. Fills in the pid, and unless it is
+ * detached a descriptor that is readable when it ends. Returns 0 or -errno.
  */
 int mp_system_spawn(mp_spawn *spawn, pid_t *pid, int *process);
 

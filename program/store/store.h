@@ -34,8 +34,8 @@ typedef struct program_store {
 
 void program_init_store(program_store *self, binding_state *state, const program_options *options);
 
-/* Starts it, unless that was done. Doesn't wait until it serves: clients can connect at once. Returns NULL, or
-   why there is none: a constant, or `text`. */
+/* Starts it, unless that was done. Doesn't wait until it serves: clients can connect at once. Returns NULL,
+   or why there is none: a constant, or `text`. */
 const char *program_open_store(program_store *self, char *text, size_t size);
 
 /* The path of its socket. It is open. */

@@ -12,8 +12,8 @@
 /* From now on the network's servers get their sockets from the master. */
 void program_share_sockets(mp_network *network);
 
-/* The path of the store's socket, which the master starts if none runs. NULL: `path` has it; else why there is
-   none, which may be in `path`. */
+/* The path of the store's socket, which the master starts if none runs. NULL: `path` has it; else why there
+   is none, which may be in `path`. */
 const char *program_ask_store(program_worker *self, char *path, size_t size);
 
 #endif
