@@ -107,7 +107,8 @@ local function pass(socket, number)
   end
   answer(socket, {})
   socket:flush()
-  master.tell(worker, "visit", socket:socketDescriptor())
+  local fd = socket:socketDescriptor()
+  if fd >= 0 then master.tell(worker, "visit", fd) end -- else the visitor has just left
   socket:abort()
   return true
 end

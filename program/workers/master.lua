@@ -50,11 +50,11 @@ function master.tell(worker, line, fd)
   if not fd then return channel:write(line .. "\n") end
   line = "+" .. line .. "\n"
   channel:flush()
-  if channel:bytesToWrite() > 0 or not host.send(channel:socketDescriptor(), line, fd) then
+  local to = channel:socketDescriptor() -- -1: its process has just ended
+  if to >= 0 and (channel:bytesToWrite() > 0 or not host.send(to, line, fd)) then
     channel:sendDescriptor(fd, line) -- waits for room, for which it needs a descriptor more
   end
 end
-
 local tell = master.tell
 
 --- The same behind sources for what it says.

@@ -127,6 +127,16 @@ describe("Workers", function()
     end)
   end)
 
+  -- Between the end of its channel and that of its process, a worker's descriptor is -1: seen now and then.
+  it("that die meanwhile keep nobody from an answer at the control socket", function()
+    start ""
+    for _ = 1, 2 do
+      for number = 1, 2 do service.kill((victim(number))) end
+      service:settled()
+    end
+    assert.is_nil(service.program:stderr():find("control:", 1, true))
+  end)
+
   it("that are all down keep the code that served, whatever the files say by then", function()
     start "function answer() return 'old\\n' end"
     service:replace "this is broken"
