@@ -18,12 +18,10 @@ local waits = {
   ["waitForReadyRead"] = { call = function(socket, msec) return socket:waitForReadyRead(msec) end },
   ["waitForBytesWritten"] = { call = function(socket, msec)
     if socket:bytesToWrite() == 0 then sockets.stuff(socket) end
-    local sent
-    repeat
-      sent = socket:bytesSent()
-      moonport.sleep(2)
-    until socket:bytesSent() == sent and socket:bytesToWrite() > 0
-    return socket:waitForBytesWritten(msec)
+    -- The kernel may take some more bytes at any time; what follows must not be another time-out.
+    local sent, message, code
+    repeat sent, message, code = socket:waitForBytesWritten(msec) until not sent
+    return sent, message, code
   end },
   ["waitForDisconnected"] = { call = function(socket, msec) return socket:waitForDisconnected(msec) end },
   ["waitForConnected"] = { call = function(_, msec)
