@@ -52,7 +52,8 @@ void mp_dictionary_clear(mp_dictionary *dictionary);
 
 mp_entry *mp_dictionary_find(const mp_dictionary *dictionary, const char *key, size_t size);
 
-/* Adds an entry without a value; the key must not be there. NULL: there is no memory. */
+/* Adds an entry without a value. NULL: there is no memory. An entry that has the key already must be taken
+   out next; meanwhile the new one is found. */
 mp_entry *mp_dictionary_add(mp_dictionary *dictionary, const char *key, size_t size);
 
 /* Takes an entry out; it is the caller's then. */

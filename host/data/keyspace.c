@@ -118,44 +118,46 @@ void mp_keyspace_remove(mp_keyspace *space, mp_entry *entry) {
     bury(space, entry);
 }
 
+/* A new key, in place of what had its name: that is removed when nothing can fail any more. */
+static void replace(mp_keyspace *space, mp_entry *entry, int64_t expires, mp_entry *before) {
+    (void)set_expiry(space, entry, expires); /* there is room */
+    if (before)
+        mp_keyspace_remove(space, before);
+}
+
 int mp_keyspace_set(mp_keyspace *space, const char *key, size_t size, const char *value, size_t value_size,
                     int64_t expires) {
-    mp_entry *entry = mp_keyspace_find(space, key, size);
-    if (entry && entry->members) {
-        mp_keyspace_remove(space, entry);
-        entry = NULL;
-    }
-    bool is_new = !entry;
-    if (entry)
-        mp_keyspace_preserve(space, entry);
-    else if (!(entry = add_key(space, key, size)))
+    mp_entry *before = mp_keyspace_find(space, key, size);
+    bool is_new = !before || before->members;
+    if (expires != 0 && !make_room_to_expire(space))
         return -ENOMEM;
+    mp_entry *entry = is_new ? add_key(space, key, size) : before;
+    if (!entry)
+        return -ENOMEM;
+    mp_keyspace_preserve(space, entry);
     int result = mp_entry_set(entry, &space->bytes, value, value_size);
-    if (result == 0)
-        result = set_expiry(space, entry, expires);
     if (result < 0 && is_new) {
         take(space, entry);
         mp_entry_free(entry, &space->bytes);
     }
+    if (result < 0)
+        return result;
+    replace(space, entry, expires, is_new ? before : NULL);
     space->changes++;
-    return result;
+    return 0;
 }
 
 int mp_keyspace_rename(mp_keyspace *space, mp_entry *entry, const char *key, size_t size) {
     mp_entry *before = mp_keyspace_find(space, key, size);
     if (before == entry)
         return 0;
-    mp_keyspace_preserve_all(space, entry);
-    if (before)
-        mp_keyspace_remove(space, before);
+    if (entry->expires != 0 && !make_room_to_expire(space))
+        return -ENOMEM;
     mp_entry *renamed = add_key(space, key, size);
     if (!renamed)
         return -ENOMEM;
-    if (set_expiry(space, renamed, entry->expires) < 0) {
-        take(space, renamed);
-        mp_entry_free(renamed, &space->bytes);
-        return -ENOMEM;
-    }
+    mp_keyspace_preserve_all(space, entry);
+    replace(space, renamed, entry->expires, before);
     if (space->save_key == entry)
         space->save_key = NULL;
     renamed->kind = entry->kind;

@@ -85,7 +85,39 @@ TEST(survives_each_allocation_that_fails) {
     assert_true(at > 100);
 }
 
+/* -> whether both changes went well, with request `at` failing */
+static bool try_to_replace(unsigned at) {
+    static const uint64_t seed[2] = {1, 2};
+    bool is_new;
+    mp_keyspace space;
+    mp_keyspace_init(&space, seed);
+    mp_entry *hash = mp_keyspace_container(&space, "a", 1, MP_ENTRY_HASH);
+    assert_int_equal(mp_keyspace_set_member(&space, hash, "m", 1, "v", 1, &is_new), 0);
+    assert_int_equal(mp_keyspace_set(&space, "b", 1, "old", 3, 0), 0);
+    assert_int_equal(mp_keyspace_set(&space, "c", 1, "new", 3, 1000), 0);
+    host_failure = (failure){.armed = true, .from = at, .to = at};
+    bool is_set = mp_keyspace_set(&space, "a", 1, "text", 4, 1000) == 0;
+    bool is_renamed = mp_keyspace_rename(&space, mp_keyspace_find(&space, "c", 1), "b", 1) == 0;
+    host_failure.armed = false;
+    check(&space);
+    assert_true(!mp_keyspace_find(&space, "a", 1)->members == is_set);
+    assert_memory_equal(mp_keyspace_find(&space, "b", 1)->value, is_renamed ? "new" : "old", 3);
+    assert_true(!mp_keyspace_find(&space, "c", 1) == is_renamed);
+    assert_int_equal(space.keys.count, is_renamed ? 2 : 3);
+    mp_keyspace_free(&space);
+    assert_int_equal(space.bytes, 0);
+    return is_set && is_renamed;
+}
+
+TEST(keeps_what_it_cannot_replace) {
+    unsigned at = 1;
+    while (!try_to_replace(at))
+        at++;
+    assert_true(at > 3);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(survives_each_allocation_that_fails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(survives_each_allocation_that_fails),
+                                       cmocka_unit_test(keeps_what_it_cannot_replace)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
