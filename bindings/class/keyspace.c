@@ -6,12 +6,10 @@
  */
 #include "class/keyspace.h"
 
-#include <stdio.h>
-#include <string.h>
-
+#include "data/resp_text.h"
 #include "system/system.h"
 
-static const char *const kinds[] = {"string", "hash", "set"};
+const char *const binding_entry_kinds[] = {"string", "hash", "set", NULL};
 
 mp_keyspace *binding_check_keyspace(lua_State *L) {
     mp_keyspace *space = lua_touserdata(L, 1);
@@ -63,13 +61,10 @@ static int keyspace_bulk(lua_State *L) {
     if (!entry)
         return 1;
     luaL_Buffer buffer;
-    size_t size = entry->size;
-    char *out = luaL_buffinitsize(L, &buffer, size + 32);
-    size_t head = (size_t)snprintf(out, 32, "$%zu\r\n", size);
-    memcpy(out + head, entry->value, size);
-    out[head + size] = '\r';
-    out[head + size + 1] = '\n';
-    luaL_pushresultsize(&buffer, head + size + 2);
+    size_t size = mp_resp_string_size(entry->size);
+    char *out = luaL_buffinitsize(L, &buffer, size);
+    mp_resp_put_string(out, entry->value, entry->size);
+    luaL_pushresultsize(&buffer, size);
     return 1;
 }
 
@@ -86,7 +81,7 @@ static int keyspace_set(lua_State *L) {
 /* space:kind(key) -> "string", "hash", "set" | nil */
 static int keyspace_kind(lua_State *L) {
     const mp_entry *entry = binding_find_key(L, binding_check_keyspace(L), 2);
-    lua_pushstring(L, entry ? kinds[entry->kind] : NULL);
+    lua_pushstring(L, entry ? binding_entry_kinds[entry->kind] : NULL);
     return 1;
 }
 

@@ -7,6 +7,7 @@
 #define BINDING_KEYSPACE_H
 
 #include <lauxlib.h>
+#include <stdbool.h>
 
 #include "data/keyspace.h"
 
@@ -21,6 +22,13 @@ mp_keyspace *binding_check_keyspace(lua_State *L);
 
 /* The entry of the key at the index, or NULL; one that has expired is removed. */
 mp_entry *binding_find_key(lua_State *L, mp_keyspace *space, int index);
+
+/* The names of enum mp_entry_kind, with NULL behind them. */
+extern const char *const binding_entry_kinds[];
+
+/* The hash or set of (space, kind, key), NULL: there is none. False: the key is of another kind, and false is
+   pushed. */
+bool binding_find_container(lua_State *L, mp_keyspace *space, mp_entry **entry);
 
 /* The methods for strings, for keys of any kind, and for saves, in keyspace.c. */
 extern const luaL_Reg binding_keyspace_methods[];

@@ -12,8 +12,7 @@ static enum mp_entry_kind check_kind(lua_State *L, int index) {
     return *luaL_checkstring(L, index) == 'h' ? MP_ENTRY_HASH : MP_ENTRY_SET;
 }
 
-/* The entry of (space, kind, key). False: it is of another kind, and false is pushed. */
-static bool container_of(lua_State *L, mp_keyspace *space, mp_entry **entry) {
+bool binding_find_container(lua_State *L, mp_keyspace *space, mp_entry **entry) {
     enum mp_entry_kind kind = check_kind(L, 2);
     *entry = binding_find_key(L, space, 3);
     if (!*entry || (*entry)->kind == kind)
@@ -29,7 +28,7 @@ static int keyspace_set_member(lua_State *L) {
     const char *member = luaL_checklstring(L, 4, &size);
     const char *value = lua_isnoneornil(L, 5) ? NULL : luaL_checklstring(L, 5, &value_size);
     mp_entry *entry;
-    if (!container_of(L, space, &entry))
+    if (!binding_find_container(L, space, &entry))
         return 1;
     const char *key = lua_tolstring(L, 3, &key_size);
     entry = mp_keyspace_container(space, key, key_size, check_kind(L, 2));
@@ -49,7 +48,7 @@ static mp_entry *member_of(lua_State *L, const mp_entry *entry) {
 /* space:member(kind, key, member) -> its value, or true of a set | nil: it isn't there | false */
 static int keyspace_member(lua_State *L) {
     mp_entry *entry;
-    if (!container_of(L, binding_check_keyspace(L), &entry))
+    if (!binding_find_container(L, binding_check_keyspace(L), &entry))
         return 1;
     const mp_entry *member = member_of(L, entry);
     if (!member)
@@ -65,7 +64,7 @@ static int keyspace_member(lua_State *L) {
 static int keyspace_remove_member(lua_State *L) {
     mp_keyspace *space = binding_check_keyspace(L);
     mp_entry *entry;
-    if (!container_of(L, space, &entry))
+    if (!binding_find_container(L, space, &entry))
         return 1;
     mp_entry *member = member_of(L, entry);
     if (member)
@@ -77,7 +76,7 @@ static int keyspace_remove_member(lua_State *L) {
 /* space:size(kind, key) -> number of members | false */
 static int keyspace_size(lua_State *L) {
     mp_entry *entry;
-    if (!container_of(L, binding_check_keyspace(L), &entry))
+    if (!binding_find_container(L, binding_check_keyspace(L), &entry))
         return 1;
     lua_pushinteger(L, entry ? entry->members->count : 0);
     return 1;
@@ -87,7 +86,7 @@ static int keyspace_size(lua_State *L) {
 static int keyspace_member_at(lua_State *L) {
     lua_Integer place = luaL_checkinteger(L, 4);
     mp_entry *entry;
-    if (!container_of(L, binding_check_keyspace(L), &entry))
+    if (!binding_find_container(L, binding_check_keyspace(L), &entry))
         return 1;
     if (!entry || place < 1 || place > entry->members->count)
         return 0;

@@ -50,6 +50,8 @@ static void add_methods(lua_State *L, const luaL_Reg *methods) {
 int luaopen_moonport_store_keyspace(lua_State *L) {
     static const luaL_Reg functions[] = {{"matches", matches}, {"now", now}, {NULL, NULL}};
     luaL_newlib(L, functions);
+    lua_pushinteger(L, MP_GLOB_SIZE);
+    lua_setfield(L, -2, "longestGlob");
     lua_newtable(L);
     lua_newtable(L);
     add_methods(L, binding_keyspace_methods);

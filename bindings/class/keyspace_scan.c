@@ -6,11 +6,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "class/keyspace.h"
 #include "data/glob.h"
+#include "data/resp_text.h"
 #include "system/system.h"
 
 /* Of (…, cursor, count[, glob]) from the index on. */
@@ -41,10 +39,9 @@ static bool fits(const range *scan, const mp_entry *entry) {
 
 /* space:scan(cursor, count[, glob[, kind]]) -> the next cursor, or 0, a list of keys */
 static int keyspace_scan(lua_State *L) {
-    static const char *const kinds[] = {"string", "hash", "set", NULL};
     const mp_keyspace *space = binding_check_keyspace(L);
     range scan = check_scan(L, 2, &space->keys);
-    int kind = lua_isnoneornil(L, 5) ? -1 : luaL_checkoption(L, 5, NULL, kinds);
+    int kind = lua_isnoneornil(L, 5) ? -1 : luaL_checkoption(L, 5, NULL, binding_entry_kinds);
     int64_t time = mp_system_epoch();
     lua_Integer found = 0;
     lua_settop(L, 4);
@@ -62,21 +59,22 @@ static int keyspace_scan(lua_State *L) {
     return 2;
 }
 
-/* The members of (space, kind, key); NULL: there are none. False: it is of another kind. */
+/* The members of (space, kind, key); NULL: there are none. False: it is of another kind, and false is
+   pushed. */
 static bool members_of(lua_State *L, const mp_dictionary **members) {
-    const mp_entry *entry = binding_find_key(L, binding_check_keyspace(L), 3);
+    mp_entry *entry;
+    if (!binding_find_container(L, binding_check_keyspace(L), &entry))
+        return false;
     *members = entry ? entry->members : NULL;
-    return !entry || entry->kind == (*luaL_checkstring(L, 2) == 'h' ? MP_ENTRY_HASH : MP_ENTRY_SET);
+    return true;
 }
 
 /* space:scanMembers(kind, key, cursor, count[, glob]) -> the next cursor, or 0, a list of members, each
    followed by its value if it is a hash | false */
 static int keyspace_scan_members(lua_State *L) {
     const mp_dictionary *members;
-    if (!members_of(L, &members)) {
-        lua_pushboolean(L, 0);
+    if (!members_of(L, &members))
         return 1;
-    }
     range scan = check_scan(L, 4, members);
     lua_Integer found = 0;
     lua_settop(L, 6);
@@ -97,16 +95,9 @@ static int keyspace_scan_members(lua_State *L) {
     return 2;
 }
 
-static size_t put_bulk(char *out, const char *text, size_t size) {
-    char header[24];
-    size_t head = (size_t)snprintf(header, sizeof header, "$%zu\r\n", size);
-    if (out) {
-        memcpy(out, header, head);
-        memcpy(out + head, text, size);
-        out[head + size] = '\r';
-        out[head + size + 1] = '\n';
-    }
-    return head + size + 2;
+/* The string at out, or only counted. -> bytes */
+static size_t put_string(char *out, const char *text, size_t size) {
+    return out ? (size_t)(mp_resp_put_string(out, text, size) - out) : mp_resp_string_size(size);
 }
 
 /* All members as strings of a reply, at out, or only counted. -> bytes */
@@ -115,9 +106,9 @@ static size_t put_members(char *out, const mp_dictionary *members, bool keys, bo
     for (uint32_t i = 0; members && i < members->count; i++) {
         const mp_entry *member = members->entries[i];
         if (keys)
-            size += put_bulk(out ? out + size : NULL, member->key, member->key_size);
+            size += put_string(out ? out + size : NULL, member->key, member->key_size);
         if (values)
-            size += put_bulk(out ? out + size : NULL, member->value, member->size);
+            size += put_string(out ? out + size : NULL, member->value, member->size);
     }
     return size;
 }
@@ -129,10 +120,8 @@ static int keyspace_members(lua_State *L) {
     const mp_dictionary *members;
     int part = luaL_checkoption(L, 4, NULL, parts);
     size_t most = (size_t)luaL_checkinteger(L, 5);
-    if (!members_of(L, &members)) {
-        lua_pushboolean(L, 0);
+    if (!members_of(L, &members))
         return 1;
-    }
     size_t size = put_members(NULL, members, part != 1, part != 0);
     if (size > most)
         return 0;

@@ -234,45 +234,44 @@ static int command_arguments(lua_State *L) {
 
 /* --- replies -------------------------------------------------------------------------------------------- */
 
-static void push_value(lua_State *L, const char *bytes, size_t size, size_t *at);
+static void push_value(lua_State *L, const char *bytes, size_t size, size_t *at, const mp_resp_item *item);
 
 static void push_list(lua_State *L, const char *bytes, size_t size, size_t *at, int64_t count) {
     luaL_checkstack(L, 4, "too many arrays within arrays");
     lua_createtable(L, (int)count, 0);
     for (int64_t i = 1; i <= count; i++) {
-        push_value(L, bytes, size, at);
+        mp_resp_item item;
+        take(L, bytes, size, at, &item);
+        push_value(L, bytes, size, at, &item);
         lua_rawseti(L, -2, i);
     }
 }
 
-/* A value within an array, where null is false and an error a table. */
-static void push_value(lua_State *L, const char *bytes, size_t size, size_t *at) {
-    mp_resp_item item;
-    take(L, bytes, size, at, &item);
-    switch (item.type) {
-    case ':': lua_pushinteger(L, (lua_Integer)item.number); return;
+/* A value within an array, where null is false and an error a table. `at` is behind its item. */
+static void push_value(lua_State *L, const char *bytes, size_t size, size_t *at, const mp_resp_item *item) {
+    switch (item->type) {
+    case ':': lua_pushinteger(L, (lua_Integer)item->number); return;
     case '-':
         lua_createtable(L, 0, 1);
-        lua_pushlstring(L, item.text, item.length);
+        lua_pushlstring(L, item->text, item->length);
         lua_setfield(L, -2, "error");
         return;
     case '*':
-        if (item.number >= 0)
-            push_list(L, bytes, size, at, item.number);
+        if (item->number >= 0)
+            push_list(L, bytes, size, at, item->number);
         else
             lua_pushboolean(L, 0);
         return;
     default:
-        if (item.type == '$' && item.number < 0)
+        if (item->type == '$' && item->number < 0)
             lua_pushboolean(L, 0);
         else
-            lua_pushlstring(L, item.text, item.length);
+            lua_pushlstring(L, item->text, item->length);
         return;
     }
 }
 
 static int push_reply(lua_State *L, const char *bytes, size_t at, size_t size) {
-    size_t begin = at;
     mp_resp_item item;
     take(L, bytes, size, &at, &item);
     lua_pushboolean(L, item.type != '-');
@@ -281,7 +280,7 @@ static int push_reply(lua_State *L, const char *bytes, size_t at, size_t size) {
     else if ((item.type == '$' || item.type == '*') && item.number < 0)
         lua_pushnil(L);
     else
-        push_value(L, bytes, size, &begin);
+        push_value(L, bytes, size, &at, &item);
     return 2;
 }
 

@@ -13,8 +13,9 @@
 #include <string.h>
 
 #include "data/resp.h"
+#include "data/resp_text.h"
 
-enum { HEADER = 24 /* "$-9223372036854775808\r\n" */, FLOAT = 32 };
+enum { FLOAT = 32 };
 
 /* Bytes that are written, or only counted. */
 typedef struct output {
@@ -32,28 +33,9 @@ static void put(lua_State *L, output *out, const char *text, size_t size) {
     out->size += size;
 }
 
-static char *put_number(char *end, lua_Integer value) {
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do
-        *--end = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0)
-        *--end = '-';
-    return end;
-}
-
-/* "$5\r\n" in front of `end`. -> where it begins */
-static char *put_header_before(char *end, char type, lua_Integer value) {
-    *--end = '\n';
-    *--end = '\r';
-    end = put_number(end, value);
-    *--end = type;
-    return end;
-}
-
 static void put_header(lua_State *L, output *out, char type, lua_Integer value) {
-    char header[HEADER], *end = header + sizeof header;
-    const char *begin = put_header_before(end, type, value);
+    char header[MP_RESP_HEADER], *end = header + sizeof header;
+    const char *begin = mp_resp_put_header(end, type, value);
     put(L, out, begin, (size_t)(end - begin));
 }
 
@@ -84,7 +66,7 @@ static void set_text(lua_State *L, int index) {
     int is_integer;
     lua_Integer integer = lua_tointegerx(L, index, &is_integer);
     if (is_integer) {
-        const char *begin = put_number(text + FLOAT, integer);
+        const char *begin = mp_resp_put_number(text + FLOAT, integer);
         lua_pushlstring(L, begin, (size_t)(text + FLOAT - begin));
     } else {
         luaL_argcheck(L, !isnan(lua_tonumber(L, index)), index, "not a number");
@@ -124,31 +106,22 @@ static int resp_command(lua_State *L) {
 
 /* --- replies -------------------------------------------------------------------------------------------- */
 
-static void put_end(char *out) {
-    out[0] = '\r';
-    out[1] = '\n';
-}
-
 /* resp.bulk(text) -> a string */
 static int resp_bulk(lua_State *L) {
     size_t size;
     const char *text = luaL_checklstring(L, 1, &size);
-    char header[HEADER], *end = header + sizeof header;
-    const char *begin = put_header_before(end, '$', (lua_Integer)size);
-    size_t head = (size_t)(end - begin);
+    size_t whole = mp_resp_string_size(size);
     luaL_Buffer buffer;
-    char *out = luaL_buffinitsize(L, &buffer, head + size + 2);
-    memcpy(out, begin, head);
-    memcpy(out + head, text, size);
-    put_end(out + head + size);
-    luaL_pushresultsize(&buffer, head + size + 2);
+    char *out = luaL_buffinitsize(L, &buffer, whole);
+    mp_resp_put_string(out, text, size);
+    luaL_pushresultsize(&buffer, whole);
     return 1;
 }
 
 /* resp.integer(n) -> an integer */
 static int resp_integer(lua_State *L) {
-    char header[HEADER], *end = header + sizeof header;
-    const char *begin = put_header_before(end, ':', luaL_checkinteger(L, 1));
+    char header[MP_RESP_HEADER], *end = header + sizeof header;
+    const char *begin = mp_resp_put_header(end, ':', luaL_checkinteger(L, 1));
     lua_pushlstring(L, begin, (size_t)(end - begin));
     return 1;
 }
@@ -161,7 +134,8 @@ static int push_line(lua_State *L, char type) {
     out[0] = type;
     for (size_t i = 0; i < size; i++)
         out[i + 1] = (char)(text[i] == '\r' || text[i] == '\n' ? ' ' : text[i]);
-    put_end(out + size + 1);
+    out[size + 1] = '\r';
+    out[size + 2] = '\n';
     luaL_pushresultsize(&buffer, size + 3);
     return 1;
 }

@@ -5,44 +5,47 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/keyspace.h"
-
-enum { NUMBER = 24 /* bytes of one, with its length or its end */ };
+#include "data/resp_text.h"
 
 /* --- text ----------------------------------------------------------------------------------------------- */
 
-static void put(mp_text *out, const char *text, size_t size) {
+/* Where so many bytes have room. NULL: there is no memory for them. */
+static char *make_room(mp_text *out, size_t size) {
     if (size > out->capacity - out->size) {
         size_t capacity = 2 * (out->size + size) + 4096;
         char *room = out->failed ? NULL : realloc(out->text, capacity);
         if (!room) {
             out->failed = true;
-            return;
+            return NULL;
         }
         out->text = room;
         out->capacity = capacity;
     }
-    memcpy(out->text + out->size, text, size);
+    char *room = out->text + out->size;
     out->size += size;
+    return room;
+}
+
+static void put(mp_text *out, const char *text, size_t size) {
+    char *room = make_room(out, size);
+    if (room)
+        memcpy(room, text, size);
 }
 
 static void put_string(mp_text *out, const char *text, size_t size) {
-    char header[NUMBER];
-    put(out, header, (size_t)snprintf(header, NUMBER, "$%zu\r\n", size));
-    if (size > 0)
-        put(out, text, size);
-    put(out, "\r\n", 2);
+    char *room = make_room(out, mp_resp_string_size(size));
+    if (room)
+        mp_resp_put_string(room, text, size);
 }
 
 static void put_time(mp_text *out, int64_t time) {
-    char text[NUMBER];
-    put_string(out, text, (size_t)snprintf(text, NUMBER, "%" PRId64, time));
+    char text[MP_RESP_HEADER], *end = text + sizeof text;
+    const char *begin = mp_resp_put_number(end, time);
+    put_string(out, begin, (size_t)(end - begin));
 }
 
 #define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
