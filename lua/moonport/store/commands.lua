@@ -13,6 +13,7 @@
 local resp = require "moonport.resp"
 local expiry = require "moonport.store.expiry"
 local pubsub = require "moonport.store.pubsub"
+local replies = require "moonport.store.replies"
 local transactions = require "moonport.store.transactions"
 
 local failure = resp.error
@@ -87,7 +88,7 @@ function module.answer(session, command, name, given, first, second, third)
   if not command then return refuse(session, unknown(name, session.reader:arguments())) end
   local arity = command.arity
   if arity > 0 and given + 1 ~= arity or given + 1 < -arity then
-    return refuse(session, failure(("ERR wrong number of arguments for '%s' command"):format(name:lower())))
+    return refuse(session, replies.arity(name:lower()))
   end
   if session.queue or session.subscriptions > 0 or not session.authenticated then
     return callSpecial(session, name, command)

@@ -5,7 +5,6 @@ local moonport = require "moonport"
 local resp = require "moonport.resp"
 local keyspace = require "moonport.store.keyspace"
 local replies = require "moonport.store.replies"
-local scan = require "moonport.store.scan"
 local snapshot = require "moonport.store.snapshot"
 
 local bulk, failure, integer = resp.bulk, resp.error, resp.integer
@@ -44,7 +43,7 @@ local function parameters(store)
   return {
     save = store.saveEvery > 0 and ("%d 1"):format(math.max(store.saveEvery // 1, 1)) or "",
     appendonly = "no", databases = "1", maxmemory = tostring(store.maxMemory), ["maxmemory-policy"] = "noeviction",
-    timeout = "0", ["proto-max-bulk-len"] = tostring(16 << 20),
+    timeout = "0", ["proto-max-bulk-len"] = tostring(replies.longest),
   }
 end
 
@@ -53,7 +52,7 @@ commands.CONFIG = { arity = -2, many = function(session, list)
   if not list[2] then return replies.arity "config|get" end
   local found, taken = {}, {}
   for i = 2, #list do
-    if #list[i] > scan.longestGlob then return replies.longGlob end
+    if #list[i] > keyspace.longestGlob then return replies.longGlob end
     for name, value in pairs(parameters(session.store)) do
       if not taken[name] and keyspace.matches(list[i]:lower(), name) then
         taken[name], found[#found + 1], found[#found + 2] = true, name, value

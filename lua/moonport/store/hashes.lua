@@ -2,8 +2,8 @@
 -- SPDX-License-Identifier: MIT
 
 local resp = require "moonport.resp"
+local members = require "moonport.store.members"
 local replies = require "moonport.store.replies"
-local scan = require "moonport.store.scan"
 
 local bulk, failure, integer = resp.bulk, resp.error, resp.integer
 local ok, one, whole, wrongType, zero = replies.ok, replies.one, replies.whole, replies.wrongType, replies.zero
@@ -49,25 +49,8 @@ commands.HMGET = { arity = -3, many = function(session, list)
   return replies.collect(session, #list - 1, function(i) return keys:member("hash", key, list[i + 1]) end)
 end }
 
-commands.HDEL = { arity = -3, many = function(session, list)
-  local keys, key, count = session.keys, list[1], 0
-  for i = 2, #list do
-    local removed = keys:removeMember("hash", key, list[i])
-    if not removed then return wrongType end
-    count = count + removed
-  end
-  return integer(count)
-end }
-
-commands.HEXISTS = { arity = 3, run = function(session, key, field)
-  local value = session.keys:member("hash", key, field)
-  return value == false and wrongType or value and one or zero
-end }
-
-commands.HLEN = { arity = 2, run = function(session, key)
-  local size = session.keys:size("hash", key)
-  return size and integer(size) or wrongType
-end }
+commands.HDEL, commands.HEXISTS = members.each("hash", "removeMember"), members.has "hash"
+commands.HLEN = members.size "hash"
 
 commands.HSTRLEN = { arity = 3, run = function(session, key, field)
   local value = session.keys:member("hash", key, field)
@@ -92,14 +75,12 @@ commands.HINCRBY = { arity = 4, memory = true, run = function(session, key, fiel
   if value == false then return wrongType end
   local number = whole(value or "0")
   if not number then return failure "ERR hash value is not an integer" end
-  local sum = number + amount
-  if amount > 0 and sum < number or amount < 0 and sum > number then
-    return failure "ERR increment or decrement would overflow"
-  end
+  local sum, problem = replies.sum(number, amount)
+  if not sum then return problem end
   session.keys:setMember("hash", key, field, sum)
   return integer(sum)
 end }
 
-commands.HSCAN = scan.members "hash"
+commands.HSCAN = members.scan "hash"
 
 return commands

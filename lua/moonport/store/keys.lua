@@ -3,6 +3,7 @@
 
 local moonport = require "moonport"
 local resp = require "moonport.resp"
+local keyspace = require "moonport.store.keyspace"
 local replies = require "moonport.store.replies"
 local scan = require "moonport.store.scan"
 
@@ -47,7 +48,7 @@ end }
 
 -- Others run meanwhile, unless it is part of a transaction. So a key may come up twice.
 commands.KEYS = { arity = 2, waits = true, run = function(session, glob)
-  if #glob > scan.longestGlob then return replies.longGlob end
+  if #glob > keyspace.longestGlob then return replies.longGlob end
   local keys, list, seen, cursor, size = session.keys, {}, {}, 0, 0
   repeat
     local found

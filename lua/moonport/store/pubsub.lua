@@ -5,7 +5,6 @@ local moonport = require "moonport"
 local resp = require "moonport.resp"
 local keyspace = require "moonport.store.keyspace"
 local replies = require "moonport.store.replies"
-local scan = require "moonport.store.scan"
 
 local integer = resp.integer
 local matches = keyspace.matches
@@ -83,7 +82,7 @@ local function subscribing(kind, word)
   return { arity = -2, subscribed = true, many = function(session, list)
     local parts = {}
     for i = 1, #list do
-      if kind == "patterns" and #list[i] > scan.longestGlob then
+      if kind == "patterns" and #list[i] > keyspace.longestGlob then
         parts[i] = replies.longGlob
       else
         join(session, kind, list[i])
@@ -122,7 +121,7 @@ commands.PUBSUB = { arity = -2, many = function(session, list)
   local what, channels = list[1]:upper(), session.store.channels
   local found = {}
   if what == "CHANNELS" and #list <= 2 then
-    if #(list[2] or "") > scan.longestGlob then return replies.longGlob end
+    if #(list[2] or "") > keyspace.longestGlob then return replies.longGlob end
     for name in pairs(channels) do
       if not list[2] or matches(list[2], name) then found[#found + 1] = name end
     end

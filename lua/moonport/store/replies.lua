@@ -1,7 +1,8 @@
--- What the commands of moonport.store share: replies that are always the same, and reading numbers.
+-- What the commands of moonport.store share: replies that are always the same, bounds, and numbers.
 -- SPDX-License-Identifier: MIT
 
 local resp = require "moonport.resp"
+local keyspace = require "moonport.store.keyspace"
 
 local failure = resp.error
 
@@ -13,10 +14,11 @@ local replies = {
   notPositive = failure "ERR value is out of range, must be positive",
   wrongType = failure "WRONGTYPE Operation against a key holding the wrong kind of value",
   largest = 64 << 20, -- bytes of a reply
+  longest = 16 << 20, -- bytes of a string
 }
 
 replies.tooLarge = failure(("ERR the reply is larger than %d bytes"):format(replies.largest))
-replies.longGlob = failure "ERR a pattern has at most 1024 bytes"
+replies.longGlob = failure(("ERR a pattern has at most %d bytes"):format(keyspace.longestGlob))
 
 function replies.arity(name)
   return failure(("ERR wrong number of arguments for '%s' command"):format(name))
@@ -46,11 +48,20 @@ function replies.collect(session, count, at)
   return resp.array(list, session.version)
 end
 
---- A list as an array. One request could take all memory, so it has a bound.
-function replies.array(session, list)
+--- A list as an array, or by another function of moonport.resp. One request could take all memory, so it has a bound.
+function replies.array(session, list, write)
   local size = 0
   for i = 1, #list do size = size + (list[i] and #list[i] or 0) + 16 end
-  return size > replies.largest and replies.tooLarge or resp.array(list, session.version)
+  return size > replies.largest and replies.tooLarge or (write or resp.array)(list, session.version)
+end
+
+--- -> the sum of two integers | nil, reply: there is none
+function replies.sum(number, amount)
+  local sum = number + amount
+  if amount > 0 and sum < number or amount < 0 and sum > number then
+    return nil, failure "ERR increment or decrement would overflow"
+  end
+  return sum
 end
 
 return replies

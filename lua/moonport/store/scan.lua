@@ -2,11 +2,12 @@
 -- SPDX-License-Identifier: MIT
 
 local resp = require "moonport.resp"
+local keyspace = require "moonport.store.keyspace"
 local replies = require "moonport.store.replies"
 
 local most = 10000 -- entries that one call looks at, whatever COUNT says
 
-local scan = { longestGlob = 1024 } -- as the C part has it
+local scan = {}
 
 local kinds = { string = true, hash = true, set = true }
 
@@ -22,7 +23,7 @@ function scan.options(list, first)
       if not at.count then return nil, replies.notInteger end
       if at.count < 1 then return nil, replies.syntax end
     elseif option == "MATCH" and value then
-      if #value > scan.longestGlob then return nil, replies.longGlob end
+      if #value > keyspace.longestGlob then return nil, replies.longGlob end
       at.glob = value
     elseif option == "TYPE" and value and first == 1 then
       at.kind = kinds[value] and value or nil
@@ -37,17 +38,6 @@ end
 
 function scan.reply(session, next, found)
   return resp.array({ tostring(next), found }, session.version)
-end
-
---- HSCAN or SSCAN.
-function scan.members(kind)
-  return { arity = -3, many = function(session, list)
-    local at, problem = scan.options(list, 2)
-    if not at then return problem end
-    local next, found = session.keys:scanMembers(kind, list[1], at.cursor, at.count, at.glob)
-    if not next then return replies.wrongType end
-    return scan.reply(session, next, found)
-  end }
 end
 
 return scan

@@ -2,8 +2,8 @@
 -- SPDX-License-Identifier: MIT
 
 local resp = require "moonport.resp"
+local members = require "moonport.store.members"
 local replies = require "moonport.store.replies"
-local scan = require "moonport.store.scan"
 
 local bulk, integer = resp.bulk, resp.integer
 local one, whole, wrongType, zero = replies.one, replies.whole, replies.wrongType, replies.zero
@@ -12,30 +12,8 @@ local step = 1000 -- members that are looked at in one call
 
 local commands = {}
 
-local function each(method)
-  return function(session, list)
-    local keys, key, count = session.keys, list[1], 0
-    for i = 2, #list do
-      local changed = keys[method](keys, "set", key, list[i])
-      if not changed then return wrongType end
-      count = count + changed
-    end
-    return integer(count)
-  end
-end
-
-commands.SADD = { arity = -3, memory = true, many = each "setMember" }
-commands.SREM = { arity = -3, many = each "removeMember" }
-
-commands.SCARD = { arity = 2, run = function(session, key)
-  local size = session.keys:size("set", key)
-  return size and integer(size) or wrongType
-end }
-
-commands.SISMEMBER = { arity = 3, run = function(session, key, member)
-  local there = session.keys:member("set", key, member)
-  return there == false and wrongType or there and one or zero
-end }
+commands.SADD, commands.SREM = members.each("set", "setMember", true), members.each("set", "removeMember")
+commands.SCARD, commands.SISMEMBER = members.size "set", members.has "set"
 
 commands.SMISMEMBER = { arity = -3, many = function(session, list)
   local keys, key, flags = session.keys, list[1], {}
@@ -178,10 +156,7 @@ end
 local function combined(how)
   return { arity = -2, many = function(session, list)
     if not areSets(session.keys, list) then return wrongType end
-    local result = combine[how](session.keys, list)
-    local size = 0
-    for i = 1, #result do size = size + #result[i] + 16 end
-    return size > replies.largest and replies.tooLarge or resp.set(result, session.version)
+    return replies.array(session, combine[how](session.keys, list), resp.set)
   end }
 end
 
@@ -201,6 +176,6 @@ for _, how in ipairs { "inter", "union", "diff" } do
   commands["S" .. how:upper() .. "STORE"] = stored(how)
 end
 
-commands.SSCAN = scan.members "set"
+commands.SSCAN = members.scan "set"
 
 return commands

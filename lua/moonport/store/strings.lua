@@ -9,8 +9,6 @@ local bulk, failure, integer = resp.bulk, resp.error, resp.integer
 local ok, null, one, zero = replies.ok, replies.null, replies.one, replies.zero
 local notInteger, syntax, whole, wrongType = replies.notInteger, replies.syntax, replies.whole, replies.wrongType
 
-local longest = 16 << 20 -- bytes of a string
-
 local commands = {}
 
 -- The reply for what keys:get gives.
@@ -143,7 +141,7 @@ commands.APPEND = { arity = 3, memory = true, run = function(session, key, more)
   local value = keys:get(key)
   if value == false then return wrongType end
   value = (value or "") .. more
-  if #value > longest then return failure "ERR string exceeds maximum allowed size (proto-max-bulk-len)" end
+  if #value > replies.longest then return failure "ERR string exceeds maximum allowed size (proto-max-bulk-len)" end
   keys:set(key, value, keys:expires(key))
   return integer(#value)
 end }
@@ -174,10 +172,8 @@ local function add(session, key, amount)
   if value == false then return wrongType end
   local number = whole(value or "0")
   if not number or not amount then return notInteger end
-  local sum = number + amount
-  if amount > 0 and sum < number or amount < 0 and sum > number then
-    return failure "ERR increment or decrement would overflow"
-  end
+  local sum, problem = replies.sum(number, amount)
+  if not sum then return problem end
   keys:set(key, sum, keys:expires(key))
   return integer(sum)
 end
