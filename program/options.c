@@ -5,8 +5,10 @@
  */
 #include "options.h"
 
+#include <float.h>
 #include <lua.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +40,7 @@ static const char help[] =
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --log-format FORMAT    text, or json with one object a line (text)\n"
     "  --share            print where the types, scripts and man pages are installed\n"
-    "  --version          print the version\n"
-    "  --help             print this\n"
+    "  --version, --help  print the version; print this\n"
     "signals: HUP reloads, TERM, INT stop; exit status: 0 ended, 1 failed, 2 misused\n";
 
 #ifdef MOONPORT_TLS
@@ -71,88 +72,148 @@ static int misused(const char *option, const char *why) {
     return 2;
 }
 
+/* What an option does with its value: NULL, or what it needs instead. `field` is of program_options. */
+typedef const char *(*taker)(void *field, const char *value);
+
+static const char *take_text(void *field, const char *value) {
+    *(const char **)field = value;
+    return NULL;
+}
+
+/* The whole of `value` must be a number of that range. */
+static bool is_number(const char *value, double least, double most, double *number) {
+    char *end;
+    *number = strtod(value, &end);
+    return end != value && !*end && *number >= least && *number <= most;
+}
+
+static const char *take_time(void *field, const char *value) {
+    return is_number(value, 0, DBL_MAX, field) ? NULL : "needs a time in milliseconds";
+}
+
+static const char *take_percentage(void *field, const char *value) {
+    return is_number(value, 0, 100, field) ? NULL : "needs a percentage from 0 to 100";
+}
+
+static const char *take_threads(void *field, const char *value) {
+    double *number = field;
+    return is_number(value, 1, 64, number) && *number == floor(*number)
+               ? NULL
+               : "needs a number of threads, 1 to 64";
+}
+
+static const char *take_mebibytes(void *field, const char *value) {
+    double *number = field;
+    return is_number(value, 1, 1 << 20, number) && *number == floor(*number) ? NULL : "needs a number of MiB";
+}
+
 /* "1048576", "1024K", "512M", "2G" */
-static bool take_size(const char *value, double *bytes) {
-    static const char units[] = "KMG";
+static const char *take_size(void *field, const char *value) {
+    static const char units[] = "KMG", why[] = "needs a size of at least 1M, as 512M or 2G";
+    double *bytes = field;
     char *end;
     *bytes = strtod(value, &end);
     const char *unit = *end ? strchr(units, *end) : NULL;
     if (end == value || (*end && (!unit || end[1])))
-        return false;
+        return why;
     if (unit)
         *bytes *= (double)(1 << (10 * (unit - units + 1)));
-    return *bytes >= 1 << 20 && *bytes <= 1e15;
+    return *bytes >= 1 << 20 && *bytes <= 1e15 ? NULL : why;
 }
 
-/* Handles the option at argv[*i], which needs a value. */
-static int take_value(program_options *options, const char *name, const char *value) {
-    char *end;
-    if (!value)
-        return misused(name, "needs a value");
-    if (strcmp(name, "-e") == 0) {
-        options->code[options->code_count++] = value;
-    } else if (strcmp(name, "--keylog") == 0) {
-        options->keylog = value;
-    } else if (strcmp(name, "--store") == 0) {
-        setenv("MOONPORT_STORE", value, 1);
-    } else if (strcmp(name, "--control") == 0) {
-        options->control = value;
-    } else if (strcmp(name, "--rollback-errors") == 0) {
-        options->rollback_errors = strtod(value, &end);
-        if (end == value || *end || !(options->rollback_errors >= 0) || options->rollback_errors > 100)
-            return misused(name, "needs a percentage from 0 to 100");
-    } else if (strcmp(name, "--workers") == 0) {
-        long number = strtol(value, &end, 10);
-        if (strcmp(value, "auto") == 0)
-            number = mp_system_processors();
-        else if (end == value || *end || number < 1 || number > PROGRAM_MOST_WORKERS)
-            return misused(name, "needs a number of processes, 1 to 256, or auto");
-        options->workers = (int)(number < PROGRAM_MOST_WORKERS ? number : PROGRAM_MOST_WORKERS);
-    } else if (strcmp(name, "--store-file") == 0) {
-        options->store_file = value;
-    } else if (strcmp(name, "--max-memory") == 0 || strcmp(name, "--store-max-memory") == 0) {
-        if (!take_size(value, name[2] == 'm' ? &options->max_memory : &options->store_memory))
-            return misused(name, "needs a size of at least 1M, as 512M or 2G");
-    } else if (strcmp(name, "--log-format") == 0) {
-        int format = mp_log_format_from_name(value);
-        if (format < 0)
-            return misused(name, "needs text or json");
-        options->log_format = (enum mp_log_format)format;
-    } else if (strncmp(name, "--work-", 7) == 0) {
-        double most = strcmp(name, "--work-threads") == 0 ? 64 : 1 << 20, number = strtod(value, &end);
-        if (end == value || *end || !(number >= 1) || number > most || number != floor(number))
-            return misused(name, most == 64 ? "needs a number of threads, 1 to 64" : "needs a number of MiB");
-        *(most == 64 ? &options->work_threads : &options->work_memory) = number;
-    } else if (strcmp(name, "--log-level") != 0) {
-        double msec = strtod(value, &end);
-        if (end == value || *end || !(msec >= 0) || isinf(msec))
-            return misused(name, "needs a time in milliseconds");
-        *(strcmp(name, "--grace") == 0             ? &options->grace
-          : strcmp(name, "--handler-timeout") == 0 ? &options->handler_timeout
-          : strcmp(name, "--handler-kill") == 0    ? &options->handler_kill
-                                                   : &options->reload_timeout) = msec;
-    } else {
-        int level = mp_log_level_from_name(value);
-        if (level < 0)
-            return misused(name, "needs debug, info, warning, error or none");
-        options->log_level = (enum mp_log_level)level;
+static const char *take_workers(void *field, const char *value) {
+    double number;
+    if (strcmp(value, "auto") == 0)
+        number = fmin(mp_system_processors(), PROGRAM_MOST_WORKERS);
+    else if (!is_number(value, 1, PROGRAM_MOST_WORKERS, &number) || number != floor(number))
+        return "needs a number of processes, 1 to 256, or auto";
+    *(int *)field = (int)number;
+    return NULL;
+}
+
+static const char *take_level(void *field, const char *value) {
+    int level = mp_log_level_from_name(value);
+    if (level < 0)
+        return "needs debug, info, warning, error or none";
+    *(enum mp_log_level *)field = (enum mp_log_level)level;
+    return NULL;
+}
+
+static const char *take_format(void *field, const char *value) {
+    int format = mp_log_format_from_name(value);
+    if (format < 0)
+        return "needs text or json";
+    *(enum mp_log_format *)field = (enum mp_log_format)format;
+    return NULL;
+}
+
+/* moonport.redis reads it from there, as in any program. */
+static const char *take_store(void *field, const char *value) {
+    (void)field;
+    setenv("MOONPORT_STORE", value, 1);
+    return NULL;
+}
+
+static const char *take_code(void *field, const char *value) {
+    program_options *options = field;
+    options->code[options->code_count++] = value;
+    return NULL;
+}
+
+#define FIELD(name) offsetof(program_options, name)
+
+static const struct {
+    const char *name;
+    taker take;
+    size_t field;
+} with_value[] = {
+    {"-e", take_code, 0},
+    {"--grace", take_time, FIELD(grace)},
+    {"--handler-timeout", take_time, FIELD(handler_timeout)},
+    {"--handler-kill", take_time, FIELD(handler_kill)},
+    {"--reload-timeout", take_time, FIELD(reload_timeout)},
+    {"--rollback-errors", take_percentage, FIELD(rollback_errors)},
+    {"--work-threads", take_threads, FIELD(work_threads)},
+    {"--work-memory", take_mebibytes, FIELD(work_memory)},
+    {"--keylog", take_text, FIELD(keylog)},
+    {"--control", take_text, FIELD(control)},
+    {"--store", take_store, 0},
+    {"--store-file", take_text, FIELD(store_file)},
+    {"--store-max-memory", take_size, FIELD(store_memory)},
+    {"--workers", take_workers, FIELD(workers)},
+    {"--max-memory", take_size, FIELD(max_memory)},
+    {"--log-level", take_level, FIELD(log_level)},
+    {"--log-format", take_format, FIELD(log_format)},
+};
+
+/* -> the number of words that it takes, 0: it is no option with a value, or minus the exit status */
+static int take_option(program_options *options, const char *name, const char *value) {
+    for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++) {
+        if (strcmp(with_value[k].name, name) != 0)
+            continue;
+        const char *why = value ? with_value[k].take((char *)options + with_value[k].field, value)
+                                : "needs a value";
+        return why ? -misused(name, why) : 2;
     }
-    return PROGRAM_GO_ON;
+    return 0;
 }
 
 /* What a master puts in front of its own words: moonport --as-worker NUMBER/COUNT:DESCRIPTOR moonport …, and
    an owner of a store: moonport --as-store PATH moonport …
    -> how many words that are */
 static int take_kind(program_options *options, int argc, char **argv) {
-    char end;
     if (argc >= 4 && strcmp(argv[1], "--as-store") == 0) {
         options->store = argv[2];
         return 3;
     }
-    if (argc < 4 || strcmp(argv[1], "--as-worker") != 0 ||
-        sscanf(argv[2], "%d/%d:%d%c", &options->worker, &options->worker_count, &options->channel, &end) != 3)
-        return 0;
-    return 3;
+    if (argc >= 4 && strcmp(argv[1], "--as-worker") == 0) {
+        char *end;
+        options->worker = (int)strtol(argv[2], &end, 10);
+        options->worker_count = *end ? (int)strtol(end + 1, &end, 10) : 0;
+        options->channel = *end ? (int)strtol(end + 1, NULL, 10) : 0;
+        return 3;
+    }
+    return 0;
 }
 
 void program_run_own_code(program_options *options, const char *code) {
@@ -167,23 +228,6 @@ void program_run_own_code(program_options *options, const char *code) {
 }
 
 int program_parse_options(program_options *options, int argc, char **argv) {
-    static const char *const with_value[] = {"-e",
-                                             "--grace",
-                                             "--handler-timeout",
-                                             "--handler-kill",
-                                             "--reload-timeout",
-                                             "--rollback-errors",
-                                             "--work-threads",
-                                             "--work-memory",
-                                             "--keylog",
-                                             "--control",
-                                             "--store",
-                                             "--store-file",
-                                             "--store-max-memory",
-                                             "--workers",
-                                             "--max-memory",
-                                             "--log-level",
-                                             "--log-format"};
     int i = take_kind(options, argc, argv);
     argv += i;
     argc -= i;
@@ -200,14 +244,11 @@ int program_parse_options(program_options *options, int argc, char **argv) {
         return program_new(argc - 2, argv + 2);
     for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         const char *name = argv[i];
-        bool wants_value = false;
-        for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++)
-            wants_value = wants_value || strcmp(with_value[k], name) == 0;
-        if (wants_value) {
-            int status = take_value(options, name, i + 1 < argc ? argv[i + 1] : NULL);
-            if (status != PROGRAM_GO_ON)
-                return status;
-            i++;
+        int words = take_option(options, name, i + 1 < argc ? argv[i + 1] : NULL);
+        if (words < 0)
+            return -words;
+        if (words > 0) {
+            i += words - 1;
         } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
             fputs(help, stdout);
             return 0;

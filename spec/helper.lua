@@ -387,6 +387,15 @@ function helper.run(arguments, input, msec)
   return status, self.out, self.err
 end
 
+--- What --help prints, of the program or of a command of it, with a line for each option.
+function helper.help(...)
+  local words = { os.getenv "MOONPORT" or "build/asan/moonport", ... }
+  words[#words + 1] = "--help"
+  local status, out, err = helper.run(words)
+  assert(status == 0, err)
+  return (out:gsub("\n  (%-%-%l+), (%-%-%l+) ", "\n  %1  -\n  %2 "))
+end
+
 --- Says why script(1) can give no program a terminal here, or nil: a bare chroot has no /dev/pts.
 function helper.noTerminal()
   local status, out, err = helper.run { "script", "-qec", "true", "/dev/null" }

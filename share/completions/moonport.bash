@@ -72,6 +72,7 @@ _moonport() {
   fi
   case $previous in
     --log-level) words='debug info warning error none' ;;
+    --log-format) words='text json' ;;
     --workers) words=auto ;;
     --control) words=off ;;&
     --control | --keylog | --store-file)
@@ -79,10 +80,10 @@ _moonport() {
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
       return
       ;;
-    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --max-memory | --store | --store-max-memory) return ;;
+    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --*max-memory | --store) return ;;
     *)
       if [[ $current == -* ]]; then
-        words=$("$program" --help | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')
+        words=$("$program" --help | sed 's/^  \(--[a-z]*\), /  \1 \n  /' | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')
       else
         compopt -o filenames 2>/dev/null
         [ "$COMP_CWORD" -ne 1 ] || words='ctl new'

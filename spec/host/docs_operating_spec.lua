@@ -9,11 +9,7 @@ local guide = pages.read "docs/guide/operating.md"
 local reference = pages.read("docs/reference/program.md"):match "\n## The control socket\n(.-)\n## "
 local man = pages.read("docs/moonport-ctl.1"):gsub("\\%-", "-")
 
-local function help()
-  local status, out = helper.run { os.getenv "MOONPORT" or "build/asan/moonport", "ctl", "--help" }
-  assert.equal(0, status)
-  return out
-end
+local function help() return helper.help "ctl" end
 
 local function names(text, pattern)
   local list = {}
