@@ -5,7 +5,9 @@
  */
 #include "signals.h"
 
+#include "options.h"
 #include "signal/system_signal.h"
+#include "system/interrupt.h"
 
 /* The system ignores the others. */
 static const struct {
@@ -39,4 +41,15 @@ void program_unwatch_signals(program_signals *self) {
         if (table[i].deadly)
             (void)mp_system_handle_signal(table[i].number, SIG_IGN);
     }
+}
+
+static void do_nothing(int number) {
+    (void)number;
+}
+
+void program_heed_owner(void (*parted)(int number)) {
+    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP};
+    (void)mp_system_handle_signal(PROGRAM_PARTING, parted ? parted : do_nothing);
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        (void)mp_system_handle_signal(ignored[i], do_nothing);
 }

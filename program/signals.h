@@ -25,4 +25,9 @@ void program_watch_signals(program_signals *self, mp_bell *bell, binding_state *
 /* The state is being closed: from now on they do nothing. */
 void program_unwatch_signals(program_signals *self);
 
+/* For a process that another one of the program has started, and that heeds it alone: Ctrl-C and systemd
+   reach both. SIGTERM, SIGINT and SIGHUP do nothing. PROGRAM_PARTING calls `parted`; NULL: does nothing. They
+   have handlers, so that programs that it starts have the system's default. */
+void program_heed_owner(void (*parted)(int number));
+
 #endif

@@ -7,7 +7,6 @@
 
 #include "embedded.h"
 #include "store/store.h"
-#include "system/interrupt.h"
 
 static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_pushinteger(L, value);
@@ -43,14 +42,4 @@ void program_become_store(lua_State *L, program_options *options) {
     lua_pop(L, 1);
     mp_log_set_source("store");
     program_run_own_code(options, "require 'moonport.program.store'");
-}
-
-static void do_nothing(int number) {
-    (void)number;
-}
-
-void program_ignore_owners_signals(void) {
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, PROGRAM_PARTING};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        (void)mp_system_handle_signal(ignored[i], do_nothing);
 }

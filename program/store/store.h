@@ -53,7 +53,4 @@ bool program_close_store(program_store *self);
 /* Makes the program run a store, of which `options` say what it is, and nothing else. */
 void program_become_store(lua_State *L, program_options *options);
 
-/* The store heeds its owner alone: Ctrl-C and systemd reach both, and the owner's end isn't its own yet. */
-void program_ignore_owners_signals(void);
-
 #endif

@@ -16,6 +16,7 @@
 #include "object/generation.h"
 #include "operate/commands.h"
 #include "run.h"
+#include "signals.h"
 #include "signal/system_signal.h"
 #include "system/interrupt.h"
 #include "system/service.h"
@@ -261,10 +262,6 @@ static void on_parted(program_channel *channel) {
     program_begin_stop(&owner->stop);
 }
 
-static void do_nothing(int number) {
-    (void)number;
-}
-
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 static bool is_first(const program_message *message, const void *context) {
@@ -280,17 +277,13 @@ static bool is_sources(const program_message *message, const void *context) {
 const char *program_start_worker(program_worker *self, program *owner) {
     binding_state *state = owner->state;
     const program_options *options = &owner->options;
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP};
     self->program = owner;
     self->sources = LUA_NOREF;
     snprintf(self->name, sizeof self->name, "%d", options->worker);
     mp_log_set_source(self->name);
     mp_system_inherit_service();
     last_seconds = (unsigned)ceil(fmin(options->grace, 1e8) / 1e3) + LAST_SECONDS;
-    (void)mp_system_handle_signal(PROGRAM_PARTING, on_parting);
-    /* A handler, so that programs that it starts have the system's default. */
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        (void)mp_system_handle_signal(ignored[i], do_nothing);
+    program_heed_owner(on_parting);
     if (program_open_channel(&self->channel, options->channel) < 0)
         return no_master;
     program_message *first = program_await_message(&self->channel, is_first, NULL, FIRST_WORD);
