@@ -316,8 +316,6 @@ run_tests() {
   # In the usual quarantine of 256 MiB, almost each allocation touches pages for the first time.
   export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=16
   export UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
-  # The ring install builds the same files several times, in folders of /tmp.
-  export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR=$root/build/ccache CCACHE_BASEDIR=/tmp CCACHE_NOHASHDIR=1
 
   echo "== build"
   if ! { build asan && { [ -n "$exclude" ] || build release; }; }; then
