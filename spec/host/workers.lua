@@ -80,6 +80,13 @@ function Service:of(number)
   return client, generation, pid
 end
 
+--- The generation of each worker.
+function Service:generations()
+  local list = {}
+  for number = 1, self.count do list[number] = select(2, self:of(number)) end
+  return list
+end
+
 --- -> whether a process with this number runs
 function Service.runs(pid)
   local file = io.open(("/proc/%d/stat"):format(pid))

@@ -31,12 +31,6 @@ describe("Workers", function()
     service = nil
   end)
 
-  local function generations()
-    local list = {}
-    for number = 1, service.count do list[number] = select(2, service:of(number)) end
-    return list
-  end
-
   -- The worker's process, and a client of it.
   local function victim(number)
     local client, _, pid = service:of(number)
@@ -81,7 +75,7 @@ describe("Workers", function()
       service.program:waitForLine
         "reload of main.lua failed, generation 1 goes on: worker 1 was ended by SIGKILL while it loaded"
       service:settled()
-      assert.are.same({ 1, 1 }, generations())
+      assert.are.same({ 1, 1 }, service:generations())
     end)
 
     it("between the decision and their change, begin anew with the new code", function()
@@ -97,7 +91,7 @@ describe("Workers", function()
       service.kill(pid)
       assert.are.equal(2, service:reloaded())
       service:settled()
-      assert.are.same({ 2, 2, 2 }, generations())
+      assert.are.same({ 2, 2, 2 }, service:generations())
     end)
 
     it("while they have another's clients, leave these to a third", function()
@@ -173,7 +167,7 @@ describe("Workers", function()
       assert.are.equal(1, (select(3, service:who(other))))
       service.kill(pid)
       service:settled()
-      assert.are.same({ 1, 1 }, generations())
+      assert.are.same({ 1, 1 }, service:generations())
     end)
 
     it("behind the decision are killed, and begin with the new code", function()
@@ -187,7 +181,7 @@ describe("Workers", function()
       service:write("go", "")
       service.program:waitForLine "worker 2 is killed: it did not change to the new code in time"
       service:settled()
-      assert.are.same({ 2, 2, 2 }, generations())
+      assert.are.same({ 2, 2, 2 }, service:generations())
     end)
   end)
 
@@ -242,7 +236,7 @@ describe("Workers", function()
       service.program:waitForLine "worker 1 was ended by SIGKILL"
       service.program:waitForLine "reload.- main.lua"
       service:settled()
-      local one, two = table.unpack(generations())
+      local one, two = table.unpack(service:generations())
       assert.are.equal(one, two)
     end)
 

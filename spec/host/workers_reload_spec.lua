@@ -17,12 +17,6 @@ describe("A reload of workers", function()
     service = nil
   end)
 
-  local function generations()
-    local _, one = service:of(1)
-    local _, two = service:of(2)
-    return one, two
-  end
-
   it("has the same number everywhere, and connections stay", function()
     start()
     local client, _, pid = service:of(2)
@@ -31,7 +25,7 @@ describe("A reload of workers", function()
     assert.are.same({ 2, 2, 2, pid }, { service:who(client) })
     service:reload()
     assert.are.equal(3, service:reloaded())
-    assert.are.same({ 3, 3 }, { generations() })
+    assert.are.same({ 3, 3 }, service:generations())
   end)
 
   it("can be asked for by any worker", function()
@@ -68,12 +62,12 @@ describe("A reload of workers", function()
       service:reload(case[1]:format(helper.listen("127.0.0.1"):port()))
       assert.matches(case[2], (service:failed()), 1, true)
       for _ = 1, 2 do service.program:waitForLine "told false .+" end
-      assert.are.same({ 1, 1 }, { generations() })
+      assert.are.same({ 1, 1 }, service:generations())
       assert.are.equal(1, (select(3, service:who(client))))
       assert.are.equal(1, select(2, service.program:stderr():gsub("reload of main%.lua failed", "")))
       service:reload "-- good again"
       service:reloaded()
-      local one, two = generations()
+      local one, two = table.unpack(service:generations())
       assert.are.equal(one, two)
       assert.is_true(one > 1)
     end)
@@ -84,7 +78,7 @@ describe("A reload of workers", function()
     service:reload "if worker == 2 then os.execute('kill -9 ' .. pid) end"
     service.program:waitForLine "worker 2 was ended by SIGKILL"
     service:settled()
-    assert.are.same({ 1, 1 }, { generations() })
+    assert.are.same({ 1, 1 }, service:generations())
     assert.matches("while it loaded the new code", service:status().reload.lastError)
   end)
 
@@ -183,7 +177,7 @@ describe("A reload of workers", function()
     service:reload ""
     service.program:waitForLine "reloaded main%.lua: generation 2"
     service:settled()
-    assert.are.same({ 2, 2 }, { generations() })
+    assert.are.same({ 2, 2 }, service:generations())
   end)
 
   it("folds requests that come meanwhile into one", function()

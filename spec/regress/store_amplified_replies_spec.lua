@@ -4,15 +4,9 @@
 
 local helper = require "spec.helper"
 local resp = require "moonport.resp"
+local stores = require "spec.store"
 
 local command = resp.command
-
-local source = [[
-local moonport = require "moonport"
-local server = require "moonport.store".server()
-assert(server:listen("127.0.0.1", 0))
-moonport.log.info("port %d", server:serverPort())
-]]
 
 local value = ("x"):rep(1 << 20)
 
@@ -30,8 +24,8 @@ end
 
 describe("A reply of moonport.store", function()
   it("takes no more memory than its bound, however often a command names a large value", function()
-    local program = helper.program { source = source }
-    local client = helper.connect(tonumber((program:waitForLine "port (%d+)")))
+    local program, port = stores.start()
+    local client = helper.connect(port)
     assert.equal("+OK\r\n", reply(client, command("SET", "string", value)))
     assert.equal(":1\r\n", reply(client, command("HSET", "hash", "field", value)))
     assert.equal(":1\r\n", reply(client, command("SADD", "set", value)))

@@ -4,15 +4,9 @@
 
 local helper = require "spec.helper"
 local resp = require "moonport.resp"
+local stores = require "spec.store"
 
 local command = resp.command
-
-local source = [[
-local moonport = require "moonport"
-local server = require "moonport.store".server { maxMemory = 4 << 20 }
-assert(server:listen("127.0.0.1", 0))
-moonport.log.info("port %d", server:serverPort())
-]]
 
 -- Adds members until the store has no room for more.
 local function fill(client)
@@ -27,8 +21,8 @@ end
 
 describe("moonport.store at its bound", function()
   it("takes writes at once when large keys were removed", function()
-    local program = helper.program { source = source }
-    local client = helper.connect(tonumber((program:waitForLine "port (%d+)")))
+    local _, port = stores.start "maxMemory = 4 << 20"
+    local client = helper.connect(port)
     for _, removing in ipairs { command("DEL", "set"), command "FLUSHALL" } do
       fill(client)
       client:send(removing .. command("SET", "key", "value"))

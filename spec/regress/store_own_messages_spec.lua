@@ -4,20 +4,14 @@
 
 local helper = require "spec.helper"
 local resp = require "moonport.resp"
+local stores = require "spec.store"
 
 local command = resp.command
 
-local source = [[
-local moonport = require "moonport"
-local server = require "moonport.store".server()
-assert(server:listen("127.0.0.1", 0))
-moonport.log.info("port %d", server:serverPort())
-]]
-
 describe("A client of moonport.store", function()
   it("gets its own messages behind the replies to what it has asked before", function()
-    local program = helper.program { source = source }
-    local client = helper.connect(tonumber((program:waitForLine "port (%d+)")))
+    local _, port = stores.start()
+    local client = helper.connect(port)
     client:send(command("HELLO", 3) .. command("ECHO", "begin"))
     repeat until client:receiveLine() == "begin\r\n"
     client:send(command("SUBSCRIBE", "c") .. command("PSUBSCRIBE", "*") .. command("PUBLISH", "c", "x") ..

@@ -2,6 +2,7 @@
 -- scripts/kv.lua with redis-cli, redis-benchmark, plain sockets, and compared with a real Redis server.
 
 local helper = require "spec.helper"
+local servers = require "spec.redis"
 
 local paths = {}
 
@@ -47,11 +48,7 @@ describe("scripts/kv.lua", function()
   end)
 
   it("answers redis-cli as Redis does, also errors", function()
-    local server = helper.listen()
-    local redisPort = server:port()
-    server:close() -- Redis can't be asked for any free port
-    local redis = helper.spawn { "redis-server", "--port", redisPort, "--bind", "127.0.0.1", "--save", "" }
-    redis:waitForLine "Ready to accept connections"
+    local redis, redisPort = servers.start()
     local program, port = start()
     local list = {
       "GET a", "SET a 1", "GET a", "SET a 2 NX", "SET b 2 NX", "SET b 3 XX", "SET c 3 XX", "GET b", "GET c",

@@ -3,17 +3,14 @@
 -- MOONPORT_SPEC_COMMANDS their number.
 
 local helper = require "spec.helper"
+local servers = require "spec.redis"
 
 local count = os.getenv "MOONPORT_SPEC_COMMANDS" or "4000"
 local seed = os.getenv "MOONPORT_SPEC_SEED" or "20261201"
 
 describe("scripts/kv.lua", function()
   it("answers random commands as Redis does", function()
-    local server = helper.listen()
-    local redisPort = server:port()
-    server:close() -- Redis can't be asked for any free port
-    local redis = helper.spawn { "redis-server", "--port", redisPort, "--bind", "127.0.0.1", "--save", "" }
-    redis:waitForLine "Ready to accept connections"
+    local redis, redisPort = servers.start()
     local path = helper.file("", "kv.resp")
     os.remove(path)
     local program = helper.program { script = "scripts/kv.lua", args = { 0, "127.0.0.1", path, 0 } }

@@ -3,25 +3,11 @@
 
 local helper = require "spec.helper"
 local resp = require "moonport.resp"
+local stores = require "spec.store"
 
 local command = resp.command
 
--- A program with a store of these options, as Lua text, and more Lua behind it.
-local function start(options, more)
-  local script = helper.file(([[
-    local moonport = require "moonport"
-    local server = require "moonport.store".server { %s }
-    moonport.onQuit(function()
-      local count, why = server:finish()
-      if not count then moonport.log.error("not saved: %%s", why) moonport.quit(1) end
-    end)
-    assert(server:listen("127.0.0.1", 0))
-    moonport.log.info("port %%d", server:serverPort())
-    %s
-  ]]):format(options or "", more or ""), "store.lua")
-  local program = helper.program { script = script, options = { "--grace", 20000 } }
-  return program, program:waitForLine "port (%d+)"
-end
+local start = stores.start
 
 local function stop(program, status)
   program:signal "TERM"
