@@ -105,7 +105,9 @@ static void fail_no_more(binding_state *state, const binding_generation *generat
     (void)failure;
 }
 
-static const char *no_store_any_more(binding_state *state, char *path, size_t size) {
+static const char *no_store_any_more(binding_state *state,
+                                     char *path, // NOLINT(readability-non-const-parameter): of binding_host
+                                     size_t size) {
     (void)state;
     (void)path;
     (void)size;
@@ -252,7 +254,7 @@ int program_run(program *self) {
     program_watch_stop(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
     program_watch_signals(&self->signals, &self->bell, self->state);
     if (self->options.store)
-        program_ignore_owners_signals();
+        program_heed_owner(NULL); /* its end isn't this process' own yet */
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
     program_init_store(&self->store, self->state, &self->options);
     if (!program_start_watchdog(&self->watchdog, self->state, self->options.handler_timeout,

@@ -31,10 +31,15 @@ static int cpus(void) {
 /* The two numbers of a file, of which the first may be "max"; false: there is no bound. */
 static bool read_quota(const char *path, long long *quota, long long *period) {
     FILE *file = fopen(path, "re");
-    bool bounded = file && fscanf(file, "%lld %lld", quota, period) == 2 && *quota > 0 && *period > 0;
+    char line[64], *end;
+    bool read = file && fgets(line, sizeof line, file);
     if (file)
         (void)fclose(file);
-    return bounded;
+    if (!read)
+        return false;
+    *quota = strtoll(line, &end, 10);
+    *period = strtoll(end, NULL, 10);
+    return *quota > 0 && *period > 0;
 }
 
 /* This process' group, and those above it. */

@@ -33,6 +33,6 @@ extern const program_command program_eval_command, program_complete_command;
 struct program;
 
 /* Closes the listeners, and stops the program when its last connection has ended. */
-void program_drain_now(struct program *program);
+void program_drain_now(struct program *self);
 
 #endif

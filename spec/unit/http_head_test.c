@@ -15,30 +15,13 @@
 
 #include <sanitizer/asan_interface.h>
 
+#include "composed.h"
 #include "data/http_chunks.h"
 #include "data/http_head.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 
 static const mp_http_limits limits = {.line = 8192, .head = 65536, .fields = 200, .body = 1 << 20};
-
-/* The message in parts that are repeated: a text and how often, up to a text of NULL. -> malloc'ed text */
-typedef struct part {
-    const char *text;
-    int times;
-} part;
-
-static char *composed(const part *parts, size_t *size) {
-    char *text = NULL;
-    *size = 0;
-    for (const part *one = parts; one->text; one++) {
-        size_t length = strlen(one->text);
-        text = realloc(text, *size + length * (size_t)one->times);
-        for (int i = 0; i < one->times; i++, *size += length)
-            memcpy(text + *size, one->text, length);
-    }
-    return text;
-}
 
 /* A byte within a line may be looked at with the one before it, which may be a CR; the end of a line with the
    line; the end of the head with all of it. */

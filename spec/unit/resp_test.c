@@ -15,23 +15,12 @@
 
 #include <sanitizer/asan_interface.h>
 
+#include "composed.h"
 #include "data/resp.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
 
 static const mp_resp_limits limits = {.string = 1 << 20, .size = 2 << 20, .count = 1 << 20, .line = 64 << 10};
-
-/* `head`, then `text` so many times, then `tail`; malloc'ed */
-static char *composed(const char *head, const char *text, size_t times, const char *tail, size_t *size) {
-    size_t first = strlen(head), each = strlen(text), last = strlen(tail);
-    *size = first + each * times + last;
-    char *all = malloc(*size);
-    memcpy(all, head, first);
-    for (size_t i = 0; i < times; i++)
-        memcpy(all + first + i * each, text, each);
-    memcpy(all + first + each * times, tail, last);
-    return all;
-}
 
 /* A byte may be looked at with what it ends, or with its length in front: the first bytes of the text,
    for the type, and the last ones before it. */
@@ -60,20 +49,20 @@ static void command_byte_by_byte(char *text, size_t size) {
 
 TEST(looks_once_at_an_array_of_short_strings) {
     size_t size;
-    char *text = composed("*5000\r\n", "$3\r\nabc\r\n", 5000, "", &size);
+    char *text = composed((part[]){{"*5000\r\n", 1}, {"$3\r\nabc\r\n", 5000}, {0}}, &size);
     command_byte_by_byte(text, size);
 }
 
 TEST(looks_once_at_a_long_inline_command) {
     size_t size;
-    char *text = composed("SET a ", "x", 60000, "\n", &size);
+    char *text = composed((part[]){{"SET a ", 1}, {"x", 60000}, {"\n", 1}, {0}}, &size);
     command_byte_by_byte(text, size);
 }
 
 /* Only its length is looked at again. */
 TEST(does_not_look_at_the_bytes_of_a_long_string) {
     size_t size;
-    char *text = composed("*1\r\n$99999\r\n", "x", 99999, "\r\n", &size);
+    char *text = composed((part[]){{"*1\r\n$99999\r\n", 1}, {"x", 99999}, {"\r\n", 1}, {0}}, &size);
     mp_resp_command command = {0};
     hide(text, 16, size & ~(size_t)7, true);
     for (size_t n = 1; n < size - 8; n++)
@@ -88,7 +77,7 @@ TEST(looks_once_at_a_reply_of_many_values) {
                                          "*1\r\n+a\r\n"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         size_t size;
-        char *text = composed("*5000\r\n", values[i], 5000, "", &size);
+        char *text = composed((part[]){{"*5000\r\n", 1}, {values[i], 5000}, {0}}, &size);
         mp_resp_reply reply = {0};
         for (size_t n = 1; n <= size; n++) {
             size_t to = n > NEAR ? (n - NEAR) & ~(size_t)7 : 0;
@@ -141,7 +130,7 @@ TEST(takes_integers_of_64_bits) {
 TEST(bounds_arrays_within_arrays) {
     for (size_t depth = MP_RESP_DEPTH; depth <= MP_RESP_DEPTH + 1; depth++) {
         size_t size;
-        char *text = composed("", "*1\r\n", depth, ":1\r\n", &size);
+        char *text = composed((part[]){{"*1\r\n", depth}, {":1\r\n", 1}, {0}}, &size);
         mp_resp_reply reply = {0};
         assert_int_equal(mp_resp_reply_feed(&reply, &limits, text, size),
                          depth == MP_RESP_DEPTH ? MP_RESP_DONE : MP_RESP_REFUSED);
