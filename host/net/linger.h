@@ -13,8 +13,9 @@
 
 #include "net/network.h"
 
-/* Takes over `fd` if bytes are unconfirmed, or if the peer may be sending (bytes are unread, or some arrived
-   within two seconds). Returns false otherwise, or if there is no memory; then the caller closes it. */
+/* Takes over `fd` if bytes are unconfirmed, or if the peer may be sending (bytes are unread, some arrived
+   within two seconds, or nobody knows). Returns false otherwise, or if there is no memory; then the caller
+   closes it. */
 bool mp_linger(mp_network *network, int fd);
 
 /* The number of lingering descriptors with unconfirmed bytes. */

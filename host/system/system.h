@@ -85,7 +85,8 @@ int mp_system_unsent(int fd);
 /* Bytes that have arrived and were not received yet; negative if unknown. */
 int mp_system_unread(int fd);
 
-/* True if anything has arrived in the last `msec` milliseconds; false if unknown. */
+/* True if anything has arrived in the last `msec` milliseconds, or if the system can't tell (it is no TCP
+   socket). */
 bool mp_system_heard_within(int fd, unsigned msec);
 
 /* Reserves addresses, without memory behind them; NULL: there are not so many. */
