@@ -335,15 +335,30 @@ static resp_reader *push_reader(lua_State *L) {
     return reader;
 }
 
-/* resp.commands([options]) -> a reader of what clients send */
-static int new_commands(lua_State *L) {
+/* Of the table at index 1. */
+static mp_resp_limits limits_of_commands(lua_State *L) {
     lua_Integer values[4];
     binding_read_bounds(L, of_commands, values);
-    push_reader(L)->limits = (mp_resp_limits){.size = (uint64_t)values[0],
-                                              .count = (uint32_t)values[1],
-                                              .string = (uint64_t)values[2],
-                                              .line = (uint32_t)values[3]};
+    return (mp_resp_limits){.size = (uint64_t)values[0],
+                            .count = (uint32_t)values[1],
+                            .string = (uint64_t)values[2],
+                            .line = (uint32_t)values[3]};
+}
+
+/* resp.commands([options]) -> a reader of what clients send */
+static int new_commands(lua_State *L) {
+    mp_resp_limits limits = limits_of_commands(L);
+    push_reader(L)->limits = limits;
     return 1;
+}
+
+/* reader:setBounds([options]): those of `commands`, for what `next` has not begun to read */
+static int set_bounds(lua_State *L) {
+    resp_reader *reader = check_reader(L);
+    lua_settop(L, 2);
+    lua_insert(L, 1);
+    reader->limits = limits_of_commands(L);
+    return 0;
 }
 
 /* resp.replies([options]) -> a reader of what servers send */
@@ -376,7 +391,7 @@ static void add_readers(lua_State *L, const char *name, lua_CFunction make, cons
 
 int luaopen_moonport_resp(lua_State *L) {
     static const luaL_Reg command_methods[] = {
-        {"feed", reader_feed}, {"next", next_command}, {"arguments", command_arguments}, {NULL, NULL}};
+        {"feed", reader_feed}, {"next", next_command}, {"arguments", command_arguments}, {"setBounds", set_bounds}, {NULL, NULL}};
     static const luaL_Reg reply_methods[] = {{"feed", reader_feed}, {"next", next_reply}, {NULL, NULL}};
     lua_newtable(L);
     add_readers(L, "commands", new_commands, command_methods);

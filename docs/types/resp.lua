@@ -30,6 +30,10 @@ local replies = {}
 ---@return moonport.resp.Commands
 function resp.commands(options) end
 
+---Sets the bounds anew, from the next command on.
+---@param options? moonport.resp.CommandBounds
+function commands:setBounds(options) end
+
 ---A reader of what servers answer in RESP2.
 ---@param options? moonport.resp.ReplyBounds
 ---@return moonport.resp.Replies

@@ -151,6 +151,18 @@ describe("resp.commands", function()
     assert.has_error(function() reader:arguments() end, "there is no command")
   end)
 
+  it("has other bounds from the next command on", function()
+    local reader = resp.commands { maxArgument = 4 }
+    reader:feed(resp.command("ECHO", "four") .. resp.command("ECHO", "fivee"))
+    assert.same({ "ECHO", 1, "four" }, { reader:next() })
+    reader:setBounds()
+    assert.same({ "ECHO", 1, "fivee" }, { reader:next() })
+    reader:setBounds { maxArgument = 4 }
+    reader:feed "*1\r\n$5\r\n"
+    assert.same({ nil, "invalid bulk length" }, { reader:next() })
+    assert.error_matches(function() reader:setBounds { maxsize = 1 } end, "there is no option maxsize")
+  end)
+
   it("stays whole when a finaliser feeds it while it gives a command", function()
     local reader, text = resp.commands(), resp.command("SET", ("k"):rep(50), ("v"):rep(1000))
     local fed, given = 0, 0

@@ -3,6 +3,7 @@
 
 local moonport = require "moonport"
 local resp = require "moonport.resp"
+local authentication = require "moonport.store.authentication"
 local pubsub = require "moonport.store.pubsub"
 local replies = require "moonport.store.replies"
 local transactions = require "moonport.store.transactions"
@@ -27,27 +28,11 @@ commands.RESET = { arity = 1, subscribed = true, anybody = true, run = function(
   transactions.discard(session)
   pubsub.leave(session)
   session.version, session.name = 2, nil
-  session.authenticated = session.store.password == nil
+  authentication.begin(session)
   return "+RESET\r\n"
 end }
 
 -- Who is who --------------------------------------------------------------------------------------------------------
-
--- Compares all of it, however early they differ.
-local function isSame(a, b)
-  local difference = #a ~ #b
-  for i = 1, #a do difference = difference | (a:byte(i) ~ (b:byte((i - 1) % math.max(#b, 1) + 1) or 0)) end
-  return difference == 0
-end
-
--- -> nil | reply
-local function authenticate(session, user, password)
-  local expected = session.store.password
-  if expected and not (user == "default" and isSame(password, expected)) or not expected and user ~= "default" then
-    return failure "WRONGPASS invalid username-password pair or user is disabled."
-  end
-  session.authenticated = true
-end
 
 commands.AUTH = { arity = -2, anybody = true, many = function(session, list)
   if list[3] then return replies.syntax end
@@ -55,7 +40,7 @@ commands.AUTH = { arity = -2, anybody = true, many = function(session, list)
     return failure("ERR AUTH <password> called without any password configured for the default user. " ..
       "Are you sure your configuration is correct?")
   end
-  return authenticate(session, list[2] and list[1] or "default", list[2] or list[1]) or ok
+  return authentication.try(session, list[2] and list[1] or "default", list[2] or list[1]) or ok
 end }
 
 -- -> whether a client may have the name
@@ -72,7 +57,7 @@ commands.HELLO = { arity = -1, anybody = true, many = function(session, list)
   while list[i] do
     local option = list[i]:upper()
     if option == "AUTH" and list[i + 2] then
-      local problem = authenticate(session, list[i + 1], list[i + 2])
+      local problem = authentication.try(session, list[i + 1], list[i + 2])
       if problem then return problem end
       i = i + 3
     elseif option == "SETNAME" and list[i + 1] then

@@ -7,6 +7,7 @@
 
 local moonport = require "moonport"
 local resp = require "moonport.resp"
+local authentication = require "moonport.store.authentication"
 local commands = require "moonport.store.commands"
 local pubsub = require "moonport.store.pubsub"
 
@@ -117,8 +118,9 @@ function session.open(store, socket)
   store.clients = store.clients + 1
   socket.session = {
     socket = socket, reader = resp.commands(), keys = store.keys, store = store, number = store.clients, version = 2,
-    authenticated = store.password == nil, subscriptions = 0,
+    subscriptions = 0,
   }
+  authentication.begin(socket.session)
 end
 
 return session
