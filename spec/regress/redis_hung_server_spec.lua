@@ -32,7 +32,7 @@ describe("moonport.redis and a server that hangs", function()
     assert.is_true(hangs)
     link.connectTime = time
     assert.equal("PONG", store:ping())
-    assert.equal(2, fake.connections)
+    assert.is_true(fake.connections > 1) -- a new connection may be too slow for connectTime, too
     store:close()
     fake.close()
   end)
