@@ -390,8 +390,11 @@ static void add_readers(lua_State *L, const char *name, lua_CFunction make, cons
 }
 
 int luaopen_moonport_resp(lua_State *L) {
-    static const luaL_Reg command_methods[] = {
-        {"feed", reader_feed}, {"next", next_command}, {"arguments", command_arguments}, {"setBounds", set_bounds}, {NULL, NULL}};
+    static const luaL_Reg command_methods[] = {{"feed", reader_feed},
+                                               {"next", next_command},
+                                               {"arguments", command_arguments},
+                                               {"setBounds", set_bounds},
+                                               {NULL, NULL}};
     static const luaL_Reg reply_methods[] = {{"feed", reader_feed}, {"next", next_reply}, {NULL, NULL}};
     lua_newtable(L);
     add_readers(L, "commands", new_commands, command_methods);
