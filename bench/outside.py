@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Loads that aren't bench/load: wrk for HTTP, udp/load for datagrams, numbers for moonport.work and moonport.redis.
--> CPU time of the server, and of its loop's thread, for each answer."""
+"""Loads that begin anew for each turn: wrk for HTTP, udp/load for datagrams, redis-benchmark, bench/load for workers, and
+numbers for moonport.work and moonport.redis.
+-> CPU time of the server, and of its loop's thread, for each answer; of its processes, how even it is."""
 
 import os
 import re
 import socket
 import subprocess
 
-from rows import BUILT
+from rows import BUILT, LOAD
 from server import PATIENCE, Failure
 
 
@@ -52,14 +53,29 @@ def gets(_machine, server, handlers, count, _seconds):
     return int(count)
 
 
-LOADS = {"wrk": wrk, "udp": udp, "work": work, "gets": gets}
+def store(machine, server, depth, count, _seconds):
+    """50 clients send as many SETs, and then as many GETs."""
+    run(machine, ["redis-benchmark", "-p", str(server.port), "-c", "50", "-n", count, "-P", depth, "-t", "set,get", "-q"])
+    return 2 * int(count)
+
+
+def echo(machine, server, clients, count, _seconds):
+    out = run(machine, [LOAD, "echo", "-p", str(server.port), *machine.load_options, "-c", clients, "-n", count])
+    return int(float(re.search(r"^exchanged (\S+)", out, re.MULTILINE).group(1)))
+
+
+LOADS = {"wrk": wrk, "udp": udp, "work": work, "gets": gets, "store": store, "echo": echo}
 
 
 def turn(machine, server, arguments):
-    before, loop_before = server.cpu(), server.loop_cpu()
+    before, loop_before, children_before = server.cpu(), server.loop_cpu(), server.children_cpu()
     answers = LOADS[arguments[0]](machine, server, *arguments[1:])
     if answers == 0:
         raise server.failure("no answer")
-    return {"cpu_ns": (server.cpu() - before) / answers,
-            "loop_ns": (server.loop_cpu() - loop_before) / answers,
-            "per_second": answers / float(arguments[-1])}
+    values = {"cpu_ns": (server.cpu() - before) / answers,
+              "loop_ns": (server.loop_cpu() - loop_before) / answers,
+              "per_second": answers / float(arguments[-1])}
+    if children_before:
+        took = [after - before for before, after in zip(children_before, server.children_cpu(), strict=True)]
+        values["busy"] = min(took) / max(took)
+    return values

@@ -31,6 +31,8 @@ PEERS = {
     "nginx": ["nginx"],
     "haproxy": ["haproxy"],
     "hiredis": [os.path.join(BUILT, "hiredis")],
+    "redis": ["redis-server"],
+    "one": script("echo.lua"),
 }
 
 HTTP_PEERS = {
@@ -44,6 +46,14 @@ PROXY_PEERS = {
 REDIS_PEERS = {
     "moonport": ["sh", peer_file("redis.sh"), BUILT, *script("redis.lua")],
     "hiredis": ["sh", peer_file("redis.sh"), BUILT, os.path.join(BUILT, "hiredis")],
+}
+STORE_PEERS = {
+    "moonport": script("store.lua"),
+    "redis": ["redis-server", "--save", "", "--appendonly", "no", "--dir", "/", "--port"],
+}
+WORKERS_PEERS = {
+    "moonport": [MOONPORT, "--workers", "2", *script("echo.lua")[1:]],
+    "one": script("echo.lua"),
 }
 UDP_PEERS = {
     "epoll": [os.path.join(BUILT, "udp_echo")],
@@ -91,6 +101,7 @@ class Row:
     servers: dict = field(default_factory=dict)  # the commands of peers, where they aren't those of PEERS
     local: bool = False  # at a Unix-domain socket
     datagrams: bool = False  # by UDP
+    children: bool = False  # the server's processes work, too
 
     def command(self, peer):
         if peer in self.servers:
@@ -127,6 +138,13 @@ def redis_row(name, handlers, title, limit):
     return Row(name, ["gets", handlers, "10000", "1"], [
         Figure("cpu_ns", title, "µs", "hiredis", {"moonport": limit}, 1e-3),
     ], peers=tuple(REDIS_PEERS), servers=REDIS_PEERS, tool="outside", turns=8)
+
+
+def store_row(name, depth, title, limit):
+    """A row of as many SETs as GETs on 50 connections, beside redis-server."""
+    return Row(name, ["store", depth, "20000", "1"], [
+        Figure("cpu_ns", title, "µs", "redis", {"moonport": limit}, 1e-3),
+    ], peers=tuple(STORE_PEERS), servers=STORE_PEERS, tool="outside", turns=8)
 
 
 ROWS = [
@@ -263,6 +281,13 @@ ROWS = [
     ], peers=("moonport",), moonport="work.lua", tool="outside", turns=5),
     redis_row("redis", "1", "moonport.redis, GET of one handler: CPU of the client each", 3.0),
     redis_row("redis50", "50", "  of 50 handlers at once", 1.0),
+    store_row("store", "1", "moonport.store, SET and GET on 50 connections: CPU each", 1.35),
+    store_row("store16", "16", "  16 deep", 2.0),
+    Row("workers64", ["echo", "50", "15000", "1"], [
+        Figure("cpu_ns", "2 workers: echo 64 bytes, 50 connections: CPU per request (one: without workers)", "µs", "one",
+               {"moonport": 1.03}, 1e-3),
+        Figure("busy", "  the idler one's CPU time, as a ratio to the other's", "x", "", {"moonport": 0.8}, least=True),
+    ], peers=tuple(WORKERS_PEERS), servers=WORKERS_PEERS, tool="outside", turns=12, children=True),
     proxy_row("proxy64", ["echo", "-c", "50", "-s", "64", "-n", "15000"],
               "TCP proxy: echo 64 bytes, 50 connections: CPU per request"),
     proxy_row("proxybulk", ["echo", "-c", "4", "-s", "1048576", "-n", "150"],

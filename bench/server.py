@@ -51,12 +51,17 @@ def read(path):
         return f.read()
 
 
+def process_cpu(pid):
+    tasks = f"/proc/{pid}/task"
+    return sum(int(read(f"{tasks}/{task}/schedstat").split()[0]) for task in os.listdir(tasks))
+
+
 class Server:
     """A running server, in a process group of its own, so that it leaves nothing behind."""
 
     def __init__(self, machine, row, peer, wrapper=()):
         self.port, self.wrapped, self.local = free_port(), bool(wrapper), row.local
-        self.datagrams = row.datagrams
+        self.datagrams, self.children = row.datagrams, row.children
         self.name = f"moonport-bench-{self.port}"
         place = "@" + self.name if self.local else str(self.port)
         self.log = os.path.join(BUILT, f"server-{self.port}.log")
@@ -106,9 +111,13 @@ class Server:
         return probe
 
     def cpu(self):
-        """Nanoseconds that all its threads have run."""
-        tasks = f"/proc/{self.process.pid}/task"
-        return sum(int(read(f"{tasks}/{task}/schedstat").split()[0]) for task in os.listdir(tasks))
+        """Nanoseconds that all its threads have run, and those of its processes if they count."""
+        return process_cpu(self.process.pid) + sum(self.children_cpu())
+
+    def children_cpu(self):
+        """The same for each process that it has started, if they count."""
+        pid = self.process.pid
+        return [process_cpu(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()] if self.children else []
 
     def loop_cpu(self):
         """Nanoseconds that its first thread has run, which is the loop's."""
