@@ -12,16 +12,23 @@
 /* Milliseconds that one turn of the loop may spend on this. */
 #define SLICE 0.5
 
-/* socket -> its own handlers by signal, or nil if it has no fields */
+/* socket -> its own fields that are functions, handlers among them, by name; or nothing: it has none.
+   A table of all signals would be most of what a reload costs. */
 static int copy_handlers(lua_State *L) {
-    const binding_state *state = binding_find(L);
     if (!binding_push_fields(L, 1))
         return 0;
-    lua_createtable(L, MP_SIGNAL_COUNT, 0);
-    for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.signal_names[i]);
-        lua_rawget(L, 2);
-        lua_rawseti(L, 3, i + 1);
+    lua_settop(L, 2);
+    lua_pushnil(L); /* the copy, if one is needed */
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_isfunction(L, -1))
+            continue;
+        if (lua_isnil(L, 3)) {
+            lua_newtable(L);
+            lua_replace(L, 3);
+        }
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 3);
     }
     return 1;
 }
@@ -32,11 +39,14 @@ static int restore_handlers(lua_State *L) {
     if (!binding_push_fields(L, 1))
         return 0;
     for (int i = 0; i < MP_SIGNAL_COUNT; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->classes.signal_names[i]);
-        if (lua_isnil(L, 2))
+        int name = state->classes.signal_names[i];
+        lua_rawgeti(L, LUA_REGISTRYINDEX, name);
+        if (lua_isnil(L, 2)) {
             lua_pushnil(L);
-        else
-            lua_rawgeti(L, 2, i + 1);
+        } else {
+            lua_rawgeti(L, LUA_REGISTRYINDEX, name);
+            lua_rawget(L, 2);
+        }
         lua_rawset(L, 3);
     }
     return 0;
