@@ -11,6 +11,7 @@
 #include "class/http_head.h"
 #include "class/keyspace.h"
 #include "class/resp.h"
+#include "class/websocket.h"
 #include "lasting.h"
 
 /* Modules in C that those in Lua use. */
@@ -20,6 +21,7 @@ static const luaL_Reg in_c[] = {
     {"moonport.resp", luaopen_moonport_resp},
     {"moonport.store.keyspace", luaopen_moonport_store_keyspace},
     {"moonport.store.sync", luaopen_moonport_store_sync},
+    {"moonport.websocket.frames", luaopen_moonport_websocket_frames},
     {NULL, NULL},
 };
 

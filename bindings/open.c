@@ -28,6 +28,7 @@
 #include "class/tcp_socket.h"
 #include "class/timer.h"
 #include "class/udp_socket.h"
+#include "class/websocket.h"
 #include "class/work.h"
 #include "collector.h"
 #include "generation/resumption.h"
@@ -250,6 +251,7 @@ binding_state *binding_open(lua_State *L) {
     binding_open_semaphore(L, state);
     binding_open_condition(L, state);
     binding_open_channel(L, state);
+    binding_open_websocket(L, state);
     binding_open_connections(L, state);
     binding_open_writing(L, state);
     binding_open_persist(L);

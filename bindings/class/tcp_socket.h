@@ -24,6 +24,17 @@ void binding_flushed(mp_network *network);
 /* Makes the part of the state that tcp_socket_write.c uses. Raises on lack of memory. */
 void binding_open_writing(lua_State *L, binding_state *state);
 
+/* What goes in front of a string, and is copied. */
+typedef struct binding_head {
+    const char *data;
+    size_t size;
+} binding_head;
+
+/* Queues `size` bytes of the string or userdata at `index`, copied or from where they lie; with a head in
+   front unless that is NULL. Then after RESOURCE the connection must end. */
+enum mp_fault binding_queue(lua_State *L, mp_stream *stream, const binding_head *head, int index,
+                            const char *data, size_t size);
+
 /* A class of sockets that is based on this one: with the methods of these lists beside, which end with
    NULL. */
 void binding_open_socket_class(lua_State *L, binding_state *state, enum mp_kind kind,

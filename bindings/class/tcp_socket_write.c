@@ -61,24 +61,37 @@ void binding_open_writing(lua_State *L, binding_state *state) {
     (void)luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* Queues `size` bytes of the string at `index`. */
-static enum mp_fault queue(lua_State *L, mp_stream *socket, int index, const char *data, size_t size) {
-    assert(lua_type(L, index) == LUA_TSTRING && size <= lua_rawlen(L, index));
-    if (size < LEND_SIZE)
-        return mp_stream_write(socket, data, size, MP_COPY);
+/* Queues them, behind the head if there is one. */
+static inline enum mp_fault append(mp_stream *socket, const binding_head *head, const char *data, size_t size,
+                                   int token) {
+    return head ? mp_stream_write_headed(socket, head->data, head->size, data, size, token)
+                : mp_stream_write(socket, data, size, token);
+}
+
+/* binding_queue, as a part of its callers. */
+static inline enum mp_fault queue(lua_State *L, mp_stream *socket, const binding_head *head, int index,
+                                  const char *data, size_t size) {
+    assert(lua_touserdata(L, index) || (lua_type(L, index) == LUA_TSTRING && size <= lua_rawlen(L, index)));
+    if (size < LEND_SIZE || (head && size < PIN_SIZE))
+        return append(socket, head, data, size, MP_COPY);
     if (size < PIN_SIZE)
-        return mp_stream_write(socket, data, size,
-                               lend(L, binding_state_of(L), index, data) ? MP_LEND : MP_COPY);
-    enum mp_fault fault = mp_stream_can_write(socket, size);
+        return append(socket, NULL, data, size,
+                      lend(L, binding_state_of(L), index, data) ? MP_LEND : MP_COPY);
+    enum mp_fault fault = mp_stream_can_write(socket, (head ? head->size : 0) + size);
     if (fault == MP_FAULT_NONE) {
         lua_pushvalue(L, index);
         int token = luaL_ref(L, LUA_REGISTRYINDEX);
-        fault = mp_stream_write(socket, data, size, token);
+        fault = append(socket, head, data, size, token);
         if (fault != MP_FAULT_NONE)
             luaL_unref(L, LUA_REGISTRYINDEX, token);
         return fault;
     }
-    return mp_stream_write(socket, data, size, MP_COPY); /* fails the same way, and records the fault */
+    return append(socket, head, data, size, MP_COPY); /* fails the same way, and records the fault */
+}
+
+enum mp_fault binding_queue(lua_State *L, mp_stream *stream, const binding_head *head, int index,
+                            const char *data, size_t size) {
+    return queue(L, stream, head, index, data, size);
 }
 
 /* socket:write(data[, maxSize]) -> bytes taken | nil, message, code */
@@ -91,7 +104,7 @@ static int tcp_socket_write(lua_State *L) {
         if (most < size)
             size = most;
     }
-    enum mp_fault fault = queue(L, socket, 2, data, size);
+    enum mp_fault fault = queue(L, socket, NULL, 2, data, size);
     if (fault != MP_FAULT_NONE)
         return binding_fail_of(L, "write", socket, fault);
     lua_pushinteger(L, (lua_Integer)size);

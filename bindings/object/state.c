@@ -35,6 +35,7 @@ static const char *const class_names[CLASS_COUNT] = {
     [CLASS_CONDITION] = "Condition",
     [CLASS_CHANNEL] = "Channel",
     [CLASS_DATAGRAM_INFO] = "DatagramInfo",
+    [CLASS_WEBSOCKET] = "WebSocket",
 };
 
 const char *binding_kind_name(int class) {

@@ -192,6 +192,12 @@ const char *mp_stream_peek(const mp_stream *stream, size_t *size) {
     return stream->in ? stream->in->data + stream->in->start : "";
 }
 
+char *mp_stream_unread(mp_stream *stream, size_t *size) {
+    assert(mp_stream_is_sound(stream));
+    *size = mp_buffer_size(stream->in);
+    return stream->in ? stream->in->data + stream->in->start : NULL;
+}
+
 size_t mp_stream_line(const mp_stream *stream) {
     assert(mp_stream_is_sound(stream));
     return stream->in ? mp_buffer_line(stream->in) : 0;

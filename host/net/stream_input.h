@@ -12,6 +12,9 @@
 /* The unread bytes, contiguous, valid until the next call on the stream; *size may be 0. */
 const char *mp_stream_peek(const mp_stream *stream, size_t *size);
 
+/* The same, to be changed where they lie; NULL: there are none. */
+char *mp_stream_unread(mp_stream *stream, size_t *size);
+
 /* The size of the first unread line with its newline, or 0. A repeated call searches only the new bytes. */
 size_t mp_stream_line(const mp_stream *stream);
 

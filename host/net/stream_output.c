@@ -171,24 +171,44 @@ static inline bool is_free(const mp_stream *stream) {
            !(stream->flags & (FLAG_WRITE_FAILED | FLAG_WRITE_CLOSED | FLAG_CARRIED));
 }
 
-enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token) {
+/* NONE: a write of `size` bytes is allowed. */
+static inline enum mp_fault check_write(mp_stream *stream, size_t size) {
     assert(mp_stream_is_sound(stream));
     enum mp_fault fault = is_free(stream) ? MP_FAULT_NONE : mp_stream_can_write(stream, size);
-    if (fault != MP_FAULT_NONE) {
-        if (fault == MP_FAULT_NOT_CONNECTED && stream->state == MP_STATE_UNCONNECTED)
-            stream->fault = (uint8_t)fault;
-        return fault;
-    }
-    if (size == 0)
-        return MP_FAULT_NONE;
-    if (token == MP_LEND && (stream->out.bytes > 0 || stream->state < MP_STATE_CONNECTED))
-        token = MP_COPY; /* the next flush doesn't send it */
-    if (mp_write_queue_append(&stream->out, chunks(stream), data, size, token) < 0)
-        return MP_FAULT_RESOURCE;
+    if (fault == MP_FAULT_NOT_CONNECTED && stream->state == MP_STATE_UNCONNECTED)
+        stream->fault = (uint8_t)fault;
+    return fault;
+}
+
+static inline void queued(mp_stream *stream) {
     if (stream->flags & FLAG_SHORT_WRITE)
         mp_stream_balance(stream); /* if the peer reads nothing, the mark is checked nowhere else */
     else if (stream->state >= MP_STATE_CONNECTED)
         mp_stream_mark_dirty(stream);
+}
+
+enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token) {
+    enum mp_fault fault = check_write(stream, size);
+    if (fault != MP_FAULT_NONE || size == 0)
+        return fault;
+    if (token == MP_LEND && (stream->out.bytes > 0 || stream->state < MP_STATE_CONNECTED))
+        token = MP_COPY; /* the next flush doesn't send it */
+    if (mp_write_queue_append(&stream->out, chunks(stream), data, size, token) < 0)
+        return MP_FAULT_RESOURCE;
+    queued(stream);
+    return MP_FAULT_NONE;
+}
+
+enum mp_fault mp_stream_write_headed(mp_stream *stream, const char *head, size_t head_size, const char *data,
+                                     size_t size, int token) {
+    enum mp_fault fault = check_write(stream, head_size + size);
+    assert(head_size > 0 && size > 0 && token != MP_LEND);
+    if (fault != MP_FAULT_NONE)
+        return fault;
+    if (mp_write_queue_append(&stream->out, chunks(stream), head, head_size, MP_COPY) < 0 ||
+        mp_write_queue_append(&stream->out, chunks(stream), data, size, token) < 0)
+        return MP_FAULT_RESOURCE;
+    queued(stream);
     return MP_FAULT_NONE;
 }
 

@@ -18,6 +18,11 @@
  */
 enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token);
 
+/* The same with a copy of `head` in front; neither is empty, and the token isn't MP_LEND. After RESOURCE the
+   head may be queued alone: the caller must end the connection. */
+enum mp_fault mp_stream_write_headed(mp_stream *stream, const char *head, size_t head_size, const char *data,
+                                     size_t size, int token);
+
 /* The fault that a write of `size` bytes would return now; MP_FAULT_NONE: it would succeed if there is
    memory. */
 enum mp_fault mp_stream_can_write(const mp_stream *stream, size_t size);

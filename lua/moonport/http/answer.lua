@@ -109,6 +109,14 @@ local function writeByFunction(socket, status, headers, body, kept, minor, silen
   return kept
 end
 
+--- Answers with a reason, and closes: sends what is queued, and discards what still arrives.
+function answer.refuse(socket, status, why, headers)
+  local fields = { ["Content-Type"] = "text/plain" }
+  for name, value in pairs(headers or {}) do fields[name] = value end
+  socket:write(head.response(status, fields, #why + 1, false, 1, why .. "\n"), nil)
+  socket:disconnectFromHost()
+end
+
 --- Writes the response to a request. Raises, and has written nothing, if the values are no response.
 --- -> whether the connection is kept | nil: it ended
 function answer.write(socket, status, headers, body, kept, minor, method)

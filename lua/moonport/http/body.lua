@@ -10,6 +10,11 @@ local max, sub = math.max, string.sub
 local Body = {}
 Body.__index = Body
 
+--- Makes text that was read unread again.
+function Body.giveBack(socket, text)
+  for i = #text, 1, -1 do socket:ungetChar(text:byte(i)) end
+end
+
 --- text, at: what has arrived of it already; length: -1 in chunks, math.maxinteger until the end
 --- limits: line, head, headers, body, and time (milliseconds) and rate (bytes a second) for the deadline
 function Body.new(socket, text, at, length, limits)

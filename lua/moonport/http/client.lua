@@ -3,6 +3,7 @@
 
 local moonport = require "moonport"
 local Body = require "moonport.http.body"
+local Response = require "moonport.http.response"
 local answer = require "moonport.http.answer"
 local head = require "moonport.http.head"
 local pool = require "moonport.http.pool"
@@ -13,24 +14,7 @@ local known = {
   url = "string", method = "string", headers = "table", timeout = "number", stream = "boolean", redirects = "number",
   ssl = "table", private = "boolean", limit = "number",
 }
-local limits = { line = 8192, head = 65536, headers = 200, body = 1 << 53, time = math.huge, rate = 1 }
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
-
-local methods = {}
-local metatable = {
-  __name = "response",
-  __index = function(response, name)
-    if methods[name] then return methods[name] end
-    if name ~= "headers" then return nil end
-    response.headers = head.fields(response)
-    return response.headers
-  end,
-}
-
---- Each value of a header field.
-function methods.header(response, name) return head.field(response, name) end
-
-local _, open, feed = head.parser("response", limits, metatable)
 
 local function lowered(headers)
   local names = {}
@@ -62,33 +46,6 @@ local function send(socket, place, options)
   return ok, why, code
 end
 
--- The head of the final response. -> response, what is behind it, kept, length | nil, message, code, whether some came
-local function receiveHead(socket)
-  local text, some, rounds = socket:readAll(), false, 0
-  local reader = open()
-  while true do
-    some = some or text ~= ""
-    local used, response, next, kept, _, length = feed(reader, text)
-    if used then
-      text = text:sub(used + 1)
-      rounds = rounds + 1
-      if response.status >= 200 or response.status == 101 then return response, text, kept, length end
-      if rounds > 10 then return nil, "too many interim responses", "ProtocolFailure", true end
-      reader = open()
-    elseif response then
-      return nil, "bad response: " .. next, "ProtocolFailure", true
-    else
-      local ok, why, code = socket:waitForReadyRead(-1)
-      if not ok then
-        text = socket:readAll() -- what came with the end
-        if text == "" then return nil, why, code, some end
-      else
-        text = socket:readAll()
-      end
-    end
-  end
-end
-
 -- The body's next piece. -> piece | false: it ended | nil, message, code
 local function nextPiece(response)
   local body = response.incoming
@@ -115,7 +72,7 @@ end
 
 --- With stream: for piece in response:read() do … end. A body that breaks off ends the loop, and response.problem says
 --- why.
-function methods.read(response)
+function Response.methods.read(response)
   return function()
     local piece, why, code = moonport.deadline(response.timeout, nextPiece, response)
     if piece == nil then response.problem, response.code = why, code end
@@ -124,7 +81,7 @@ function methods.read(response)
 end
 
 --- Gives up the rest of the body.
-function methods.close(response)
+function Response.methods.close(response)
   if response.incoming then response.incoming.socket:abort() end
   response.incoming = nil
 end
@@ -141,7 +98,7 @@ local function receiveBody(response, socket, text, length, options, finish)
     socket:abort()
     return nil, ("the body has %d bytes, more than %d"):format(length, options.limit), "ProtocolFailure"
   end
-  local body = Body.new(socket, text, 1, length or math.maxinteger, limits)
+  local body = Body.new(socket, text, 1, length or math.maxinteger, Response.limits)
   body.untilEnd, body.total, body.finish = not length, 0, finish
   response.incoming, response.limit, response.timeout = body, options.limit, options.timeout
   if options.stream then return true end
@@ -170,7 +127,7 @@ local function exchange(place, options)
       if self.socket then self.socket:abort() end
     end })
     local sent, why, code = send(socket, place, options)
-    local response, text, kept, length = receiveHead(socket)
+    local response, text, kept, length = Response.receive(socket)
     if response then
       local closes = response.status == 101 or not sent or not kept
       guard.socket = nil

@@ -7,11 +7,13 @@
 local moonport = require "moonport"
 local Body = require "moonport.http.body"
 local answer = require "moonport.http.answer"
+local frames = require "moonport.websocket.frames"
 local head = require "moonport.http.head"
 local message = require "moonport.http.message"
 
 local find, max, min, sub = string.find, math.max, math.min, string.sub
 local debugLog, traceback = moonport.log.debug, debug.traceback
+local refuse = answer.refuse
 
 local defaults = {
   line = message.limits.line, head = message.limits.head, headers = message.limits.headers, body = message.limits.body,
@@ -28,11 +30,6 @@ local others = { stream = true, ssl = true, server = true }
 local unread = 64 * 1024  -- bytes that may be unread in a connection; more than a head
 local turn = 100          -- pipelined requests that are served before others run
 local tick = 10           -- seconds between two looks at how fast clients read
-
-local function refuse(socket, status, why)
-  socket:write(head.response(status, { ["Content-Type"] = "text/plain" }, #why + 1, false, 1, why .. "\n"), nil)
-  socket:disconnectFromHost() -- sends what is queued, and discards what still arrives
-end
 
 -- The rest of a head of which a part is there. -> request, what is behind it, kept, minor, length, expects | nil
 local function readHead(socket, service, text)
@@ -135,7 +132,8 @@ function message.methods.upgrade(request)
   local body = request.incoming
   local rest = body and sub(body.text, body.at) or request.rest or sub(request[1], request[3] + 1)
   request.upgraded = true
-  for i = #rest, 1, -1 do request.socket:ungetChar(rest:byte(i)) end
+  request.socket.httpState.busy = nil
+  Body.giveBack(request.socket, rest)
   return request.socket
 end
 
@@ -156,8 +154,10 @@ local function boundAddresses(server, service)
     return text and (service.boundsOwn or not isOwn(text)) and text
   end
   function server.connection:disconnected()
+    local state = self.httpState
     if self.httpAddress and counts then count(self.httpAddress, -1) end
     service.left()
+    if state and state.websocket then frames.ended(state.websocket) end
   end
   -- -> whether the connection may stay
   return function(socket)
@@ -253,6 +253,7 @@ return function(handler, options)
   server:setMaxConnections(service.connections)
 
   local connection = server.connection
+  server.websocket = server.websocket or {} -- the handlers of WebSockets
   connection.httpService = service
   local mayStay, watch = boundAddresses(server, service), watchReaders(server, service)
 
@@ -261,7 +262,11 @@ return function(handler, options)
     if socket and mayStay(socket) then watch() end
   end
 
-  function server.connectionResumed() watch() end
+  function server:connectionResumed(socket) -- luacheck: no self
+    local state = socket.httpState
+    watch()
+    if state and state.websocket then frames.resumed(state.websocket) end
+  end
 
   function connection:readyRead()
     local state = self.httpState
@@ -269,6 +274,8 @@ return function(handler, options)
       state = {} -- to set a field of the connection with each request would cost more
       self.httpState = state
       self:setIdleTimeout(service.idleTime)
+    elseif state.websocket then
+      return frames.arrived(state.websocket)
     end
     state.busy = true
     serve(self, service)

@@ -1,0 +1,119 @@
+/*
+ * The handlers of a WebSocket: `message`, one after another, and in the end `closed`. They run as its socket's
+ * readyRead and disconnected.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <assert.h>
+
+#include "class/websocket.h"
+#include "net/stream.h"
+#include "net/stream_input.h"
+#include "object/arguments.h"
+#include "object/generation.h"
+#include "signal/peer_fault.h"
+
+/* Messages that are handled before others run. */
+#define TURN 100
+
+/* --- closed --------------------------------------------------------------------------------------------- */
+
+static int handled(lua_State *L, int status, lua_KContext context) {
+    (void)L;
+    (void)status;
+    (void)context;
+    return 0;
+}
+
+/* Calls `closed`, once. */
+static int tell_closed(lua_State *L, binding_websocket *ws) {
+    lua_settop(L, 1);
+    if (ws->told || !binding_push_websocket_handler(L, ws, 1, "closed")) {
+        ws->told = true;
+        return 0;
+    }
+    ws->told = true;
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, ws->code ? ws->code : MP_WEBSOCKET_ABNORMAL);
+    if (lua_getiuservalue(L, 1, WEBSOCKET_TEXT) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "");
+    }
+    lua_callk(L, 3, 0, 0, handled);
+    return 0;
+}
+
+/* --- message -------------------------------------------------------------------------------------------- */
+
+/* error -> the same; a text with its traceback */
+static int with_traceback(lua_State *L) {
+    if (lua_type(L, 1) == LUA_TSTRING)
+        luaL_traceback(L, L, lua_tostring(L, 1), 1);
+    return 1;
+}
+
+/* A handler has raised the error on top: the peer learns that something went wrong, before the host ends the
+   connection. */
+static int handler_failed(lua_State *L, binding_websocket *ws) {
+    uint16_t code = binding_is_peer_fault(L) ? MP_WEBSOCKET_POLICY : MP_WEBSOCKET_ERROR;
+    ws->dispatching = false;
+    if (ws->stream->object.loop && ws->state == WEBSOCKET_OPEN) {
+        lua_pushliteral(L, "");
+        binding_refuse_websocket(L, ws, 1, code);
+        (void)mp_stream_flush(ws->stream);
+    }
+    return lua_error(L);
+}
+
+/* Stack: 1 the WebSocket. */
+static int run_handlers(lua_State *L, int status, lua_KContext count) {
+    binding_websocket *ws = lua_touserdata(L, 1);
+    while (status == LUA_OK || status == LUA_YIELD) {
+        lua_settop(L, 1);
+        if (count++ >= TURN && !ws->ended) {
+            binding_tell_websocket_unread(ws);
+            break;
+        }
+        lua_pushcfunction(L, with_traceback);
+        bool wanted = binding_push_websocket_handler(L, ws, 1, "message") && ws->takers == 0;
+        lua_pushvalue(L, 1);
+        if (binding_take_message(L, ws, 1, wanted) != WEBSOCKET_MESSAGE)
+            break;
+        status = lua_pcallk(L, 3, 0, 2, count, run_handlers);
+    }
+    if (status != LUA_OK && status != LUA_YIELD)
+        return handler_failed(L, ws);
+    ws->dispatching = false;
+    return ws->ended ? tell_closed(L, ws) : 0;
+}
+
+/* frames.arrived(ws) */
+static int frames_arrived(lua_State *L) {
+    binding_websocket *ws = binding_check_websocket(L, 0);
+    if (ws->dispatching)
+        return 0;
+    ws->dispatching = true;
+    return run_handlers(L, LUA_OK, 0);
+}
+
+/* frames.ended(ws): handlers of what came before the end run first */
+static int frames_ended(lua_State *L) {
+    binding_websocket *ws = binding_check_websocket(L, 0);
+    mp_idle_unwatch(&ws->idle);
+    ws->ended = true;
+    if (ws->dispatching)
+        return 0;
+    ws->dispatching = true;
+    return run_handlers(L, LUA_OK, 0);
+}
+
+/* frames.resumed(ws): a loop of older code may have to end */
+static int frames_resumed(lua_State *L) {
+    binding_websocket *ws = binding_check_websocket(L, 0);
+    if (ws->takers > 0 && mp_stream_is_receiving(ws->stream))
+        mp_object_emit(&ws->stream->object, MP_SIGNAL_READY_READ, 0);
+    return 0;
+}
+
+const luaL_Reg binding_websocket_events[] = {
+    {"arrived", frames_arrived}, {"ended", frames_ended}, {"resumed", frames_resumed}, {NULL, NULL}};

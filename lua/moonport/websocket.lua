@@ -1,0 +1,189 @@
+-- WebSocket (RFC 6455), both sides: websocket.accept(request, socket[, options]) in a handler of moonport.http, and
+-- websocket.connect(url[, options]). Frames are C's; see docs/reference/websocket.md.
+-- SPDX-License-Identifier: MIT
+
+local moonport = require "moonport"
+local Body = require "moonport.http.body"
+local Response = require "moonport.http.response"
+local answer = require "moonport.http.answer"
+local frames = require "moonport.websocket.frames"
+local head = require "moonport.http.head"
+local pool = require "moonport.http.pool"
+local url = require "moonport.http.url"
+
+local websocket = {}
+
+local defaults = {
+  limit = 1 << 20,    -- bytes of a message: closed with 1009 beyond
+  pingTime = 30000,   -- milliseconds in which nothing comes: pinged, and given up after the same once more
+  closeTime = 5000,   -- milliseconds for the peer to answer a close
+}
+local ofServer = { queue = "number", protocols = "table", headers = "table", origins = "table" }
+local ofClient = {
+  queue = "number", protocols = "table", headers = "table", timeout = "number", ssl = "table", private = "boolean",
+  resolve = "table",
+}
+
+local function checked(what, options, known)
+  local all = {}
+  for name, value in pairs(defaults) do all[name] = value end
+  for name, value in pairs(options or {}) do
+    local kind = defaults[name] and "number" or known[name]
+    local fits = kind == type(value) and not (kind == "number" and value < 0) 
+      or kind and (name == "origins" and value == "*" or name == "resolve" and type(value) == "function")
+    if not fits then
+      error(("%s: %s option %s"):format(what, kind and "bad" or "unknown", tostring(name)), 3)
+    end
+    all[name] = value
+  end
+  return all
+end
+
+-- Whether one of the words between commas is the token, in any of the values.
+local function has(token, ...)
+  for i = 1, select("#", ...) do
+    for word in (select(i, ...)):gmatch "[^,]+" do
+      if word:match "^%s*(.-)%s*$":lower() == token then return true end
+    end
+  end
+  return false
+end
+
+local function open(socket, isClient, options)
+  socket:setIdleTimeout(0)
+  if options.queue then socket:setWriteBufferLimit(options.queue) end
+  return frames.open(socket, isClient, options.limit, options.pingTime, options.closeTime)
+end
+
+-- Servers ------------------------------------------------------------------------------------------------------------
+
+-- Whether the page that asks may: by default it is of this host; other programs than browsers don't say.
+local function mayConnect(request, origins)
+  local origin, other = request:header "Origin"
+  if origins == "*" or not origin then return true end
+  if other then return false end
+  origin = origin:lower()
+  if not origins then return origin:match "^https?://(.*)$" == request:header "Host":lower() end
+  for _, one in ipairs(origins) do
+    if one:lower() == origin then return true end
+  end
+  return false
+end
+
+-- -> the answer to the key | nil, status, why, headers
+local function agree(request, options)
+  if request.method ~= "GET" then return nil, 405, "a WebSocket begins with GET", { Allow = "GET" } end
+  if request.version ~= "1.1" then return nil, 400, "a WebSocket needs HTTP/1.1" end
+  if not has("websocket", request:header "Upgrade") or not has("upgrade", request:header "Connection") then
+    return nil, 426, "here is a WebSocket", { Upgrade = "websocket", Connection = "Upgrade" }
+  end
+  local version, otherVersion = request:header "Sec-WebSocket-Version"
+  if version ~= "13" or otherVersion then
+    return nil, 426, "the version of WebSocket is 13", { ["Sec-WebSocket-Version"] = "13" }
+  end
+  local key, otherKey = request:header "Sec-WebSocket-Key"
+  local accept = key and not otherKey and frames.accept(key)
+  if not accept then return nil, 400, "the key of a WebSocket is sixteen bytes in Base64" end
+  if request.incoming then return nil, 400, "a WebSocket begins without a body" end
+  if not mayConnect(request, options.origins) then return nil, 403, "not from this origin" end
+  return accept
+end
+
+-- The first of the client's that the server has.
+local function choose(request, protocols)
+  for _, value in ipairs { request:header "Sec-WebSocket-Protocol" } do
+    for word in value:gmatch "[^,%s]+" do
+      for _, one in ipairs(protocols or {}) do
+        if word == one then return one end
+      end
+    end
+  end
+end
+
+--- In a handler of a server of moonport.http: makes the connection of the request a WebSocket. If the request asks for
+--- none, or may not, this answers it. Whatever the handler then returns is ignored. -> WebSocket | nil, message, code
+function websocket.accept(request, socket, options)
+  options = checked("websocket.accept", options, ofServer)
+  local accept, status, why, headers = agree(request, options)
+  if not accept then
+    request.upgraded = true
+    answer.refuse(socket, status, why, headers)
+    return nil, "accept: " .. why, "ProtocolFailure"
+  end
+  local protocol = choose(request, options.protocols)
+  headers = { Upgrade = "websocket", Connection = "Upgrade", ["Sec-WebSocket-Accept"] = accept,
+    ["Sec-WebSocket-Protocol"] = protocol }
+  for name, value in pairs(options.headers or {}) do headers[name] = value end
+  local text = head.response(101, headers, nil, true, 1)
+  request:upgrade()
+  local ok, message, code = socket:write(text)
+  if not ok then return nil, message, code end
+  local ws = open(socket, false, options)
+  socket.httpState.websocket = ws
+  if protocol then ws.subprotocol = protocol end
+  return ws
+end
+
+-- Clients ------------------------------------------------------------------------------------------------------------
+
+local function arrived(socket) frames.arrived(socket.websocket) end
+local function ended(socket) frames.ended(socket.websocket) end
+
+-- What is wrong with the response, or nil.
+local function disagreement(response, key, protocols)
+  if response.status ~= 101 then
+    return ("the server answered %d %s"):format(response.status, response.reason)
+  end
+  local accept, other = response:header "Sec-WebSocket-Accept"
+  local protocol, otherProtocol = response:header "Sec-WebSocket-Protocol"
+  if not has("websocket", response:header "Upgrade") or not has("upgrade", response:header "Connection") then
+    return "the server upgraded to something else"
+  end
+  if other or accept ~= frames.accept(key) then return "the server answered to another key" end
+  if response:header "Sec-WebSocket-Extensions" then return "the server uses an extension" end
+  local offered = not protocol
+  for _, one in ipairs(protocols or {}) do offered = offered or one == protocol end
+  if not offered or otherProtocol then return "the server chose another protocol" end
+end
+
+-- -> WebSocket, response | nil, message, code, response
+local function connect(place, options)
+  local socket, message, code = pool.connect(place, options)
+  if not socket then return nil, message, code end
+  local guard <close> = setmetatable({ socket = socket }, { __close = function(self)
+    if self.socket then self.socket:abort() end
+  end })
+  local key = frames.key()
+  local headers = {
+    Host = place.authority, Upgrade = "websocket", Connection = "Upgrade", ["Sec-WebSocket-Version"] = "13",
+    ["Sec-WebSocket-Key"] = key,
+    ["Sec-WebSocket-Protocol"] = options.protocols and table.concat(options.protocols, ", "),
+  }
+  for name, value in pairs(options.headers or {}) do headers[name] = value end
+  local ok
+  ok, message, code = socket:write(head.request("GET", place.target, headers, nil))
+  if not ok then return nil, message, code end
+  local response, rest, why = Response.receive(socket)
+  if not response then return nil, rest, why end
+  message = disagreement(response, key, options.protocols)
+  if message then return nil, "connect: " .. message, "ProtocolFailure", response end
+  Body.giveBack(socket, rest)
+  guard.socket = nil
+  local ws = open(socket, true, options)
+  socket.websocket, socket.readyRead, socket.disconnected = ws, arrived, ended
+  local protocol = response:header "Sec-WebSocket-Protocol"
+  if protocol then ws.subprotocol = protocol end
+  return ws, response
+end
+
+--- Connects to ws://host:port/path, wss://…, or unix:/run/app.sock:/path. -> WebSocket, response | nil, message, code,
+--- and the response if the server refused
+function websocket.connect(address, options)
+  options = checked("websocket.connect", options, ofClient)
+  if type(address) ~= "string" then error("websocket.connect: a URL expected", 2) end
+  local place, why = url.parse((address:gsub("^[wW][sS]([sS]?):", "http%1:")))
+  if not place then return nil, "connect: " .. why, "ProtocolUnknownError" end
+  return moonport.deadline(options.timeout or 30000, connect, place, options)
+end
+
+return websocket
