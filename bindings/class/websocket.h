@@ -30,6 +30,7 @@ typedef struct binding_websocket {
     bool ended : 1;          /* so has the connection */
     bool told : 1;           /* `closed` was called */
     bool pinged : 1;         /* and nothing has come since */
+    uint16_t row;            /* messages that were taken one after another */
     uint32_t takers;         /* tasks that wait for a message */
     size_t size, capacity;   /* of TEXT */
     uint64_t sent;           /* by the stream, when its peer was last seen to read */
@@ -94,6 +95,9 @@ enum binding_taken { WEBSOCKET_NOTHING, WEBSOCKET_MESSAGE, WEBSOCKET_OVER };
 /* Takes what has arrived, up to and with the next message, and pushes text and kind of that. If it isn't
    `wanted`, the message stays, and all behind it. `index`: where the WebSocket is. */
 enum binding_taken binding_take_message(lua_State *L, binding_websocket *ws, int index, bool wanted);
+
+/* True if so many messages were taken that others must run first. */
+bool binding_websocket_took_turn(binding_websocket *ws);
 
 /* Closes it with the code and the reason on top, which it pops. */
 void binding_refuse_websocket(lua_State *L, binding_websocket *ws, int index, uint16_t code);

@@ -11,10 +11,8 @@
 #include "net/stream_input.h"
 #include "object/arguments.h"
 #include "object/generation.h"
+#include "run/wait.h"
 #include "signal/peer_fault.h"
-
-/* Messages that are handled before others run. */
-#define TURN 100
 
 /* --- closed --------------------------------------------------------------------------------------------- */
 
@@ -66,20 +64,18 @@ static int handler_failed(lua_State *L, binding_websocket *ws) {
 }
 
 /* Stack: 1 the WebSocket. */
-static int run_handlers(lua_State *L, int status, lua_KContext count) {
+static int run_handlers(lua_State *L, int status, lua_KContext context) {
     binding_websocket *ws = lua_touserdata(L, 1);
     while (status == LUA_OK || status == LUA_YIELD) {
         lua_settop(L, 1);
-        if (count++ >= TURN && !ws->ended) {
-            binding_tell_websocket_unread(ws);
-            break;
-        }
+        if (binding_websocket_took_turn(ws))
+            return binding_suspend(L, &(binding_wait_request){.msec = 0}, run_handlers, context);
         lua_pushcfunction(L, with_traceback);
         bool wanted = binding_push_websocket_handler(L, ws, 1, "message") && ws->takers == 0;
         lua_pushvalue(L, 1);
         if (binding_take_message(L, ws, 1, wanted) != WEBSOCKET_MESSAGE)
             break;
-        status = lua_pcallk(L, 3, 0, 2, count, run_handlers);
+        status = lua_pcallk(L, 3, 0, 2, context, run_handlers);
     }
     if (status != LUA_OK && status != LUA_YIELD)
         return handler_failed(L, ws);

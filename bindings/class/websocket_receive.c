@@ -124,6 +124,16 @@ static enum binding_taken take_item(lua_State *L, binding_websocket *ws, int ind
     }
 }
 
+/* Messages of one that are taken before others run. */
+#define TURN 100
+
+bool binding_websocket_took_turn(binding_websocket *ws) {
+    if (ws->row < TURN)
+        return false;
+    ws->row = 0;
+    return true;
+}
+
 enum binding_taken binding_take_message(lua_State *L, binding_websocket *ws, int index, bool wanted) {
     enum binding_taken taken = WEBSOCKET_NOTHING;
     size_t size;
@@ -140,6 +150,8 @@ enum binding_taken binding_take_message(lua_State *L, binding_websocket *ws, int
             mp_stream_consume(ws->stream, size);
             return WEBSOCKET_OVER;
         }
+        if (size == 0)
+            ws->row = 0;
         if (size == 0 || (!wanted && ws->state == WEBSOCKET_OPEN &&
                           !mp_websocket_at_control(&ws->reader, text, size)))
             return WEBSOCKET_NOTHING;
@@ -151,6 +163,7 @@ enum binding_taken binding_take_message(lua_State *L, binding_websocket *ws, int
         ws->unsettled = false;
         mp_stream_consume(ws->stream, outcome == MP_WEBSOCKET_REFUSED ? size : item.used);
     }
+    ws->row++;
     return taken;
 }
 
@@ -191,9 +204,12 @@ static bool is_relieved(lua_State *L, const binding_websocket *ws) {
 }
 
 static int go_on(lua_State *L, int status, lua_KContext loops);
+static int after_others(lua_State *L, int status, lua_KContext loops);
 
 static int take_or_wait(lua_State *L, binding_websocket *ws, bool loops) {
     double deadline = lua_tonumber(L, AT_DEADLINE), left = binding_rest(L);
+    if (binding_websocket_took_turn(ws))
+        return binding_suspend(L, &(binding_wait_request){.msec = 0}, after_others, loops);
     if (loops && is_relieved(L, ws)) {
         binding_tell_websocket_unread(ws);
         lua_pushnil(L);
@@ -224,6 +240,11 @@ static int go_on(lua_State *L, int status, lua_KContext loops) {
     if (binding_outcome(L) == WAIT_CANCELLED)
         return receive_failed(L, ws, MP_FAULT_CANCELLED);
     return take_or_wait(L, ws, loops != 0);
+}
+
+static int after_others(lua_State *L, int status, lua_KContext loops) {
+    (void)status;
+    return take_or_wait(L, lua_touserdata(L, AT_WEBSOCKET), loops != 0);
 }
 
 /* The WebSocket is at index 1. */
