@@ -39,6 +39,7 @@ local http = {}
 
 ---@class moonport.http.Server: moonport.TcpServer
 ---@field finish fun(self: moonport.http.Server) # Waits until no request is being answered.
+---@field websocket moonport.websocket.Prototype # The handlers of its WebSockets.
 
 ---Makes a server that answers each request with what the handler returns. You let it listen.
 ---@param handler moonport.http.Handler|moonport.http.Router

@@ -65,6 +65,13 @@ local common = "close getfd setfd settimeout gettimeout getstats setstats"
 local redisCommands = require "moonport.redis.commands"
 local storeClass = getmetatable(require("moonport.redis").connect "redis://localhost")
 
+-- The methods of a class in C are an upvalue of its __index.
+local function websocketMethods()
+  local frames = require "moonport.websocket.frames"
+  local ws = frames.open(require("moonport").TcpSocket(), true, 1, 0, 1)
+  return (select(2, debug.getupvalue(debug.getmetatable(ws).__index, 2)))
+end
+
 local classes = {
   { "test", "Module", "test", require "moonport.test" },
   { "test", "Service", "Service", require "moonport.test.service", { start = true, opened = true } },
@@ -73,6 +80,8 @@ local classes = {
   { "http", "Module", "http", require "moonport.http" },
   { "resp", "Module", "resp", require "moonport.resp" },
   { "store", "Module", "store", require "moonport.store" },
+  { "websocket", "Module", "websocket", require "moonport.websocket" },
+  { "websocket", "WebSocket", "ws", websocketMethods() },
   { "redis", "Module", "redis", require "moonport.redis" },
   { "redis", "Store", "store", storeClass, redisCommands.methods },
   { "compat_socket", "Module", "socket", require "moonport.compat.socket" },
