@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Loads that begin anew for each turn: wrk for HTTP, udp/load for datagrams, redis-benchmark, bench/load for workers, and
-numbers for moonport.work and moonport.redis.
+"""Loads that begin anew for each turn: wrk for HTTP, udp/load for datagrams, websocket/load, redis-benchmark, bench/load
+for workers, and numbers for moonport.work and moonport.redis.
 -> CPU time of the server, and of its loop's thread, for each answer; of its processes, how even it is."""
 
 import os
@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 
+import websocket
 from rows import BUILT, LOAD
 from server import PATIENCE, Failure
 
@@ -65,9 +66,12 @@ def echo(machine, server, clients, count, _seconds):
 
 
 LOADS = {"wrk": wrk, "udp": udp, "work": work, "gets": gets, "store": store, "echo": echo}
+MEASURED = {"websocket": websocket.messages, "websocketidle": websocket.idle}  # by the load itself
 
 
 def turn(machine, server, arguments):
+    if arguments[0] in MEASURED:
+        return MEASURED[arguments[0]](machine, server, *arguments[1:])
     before, loop_before, children_before = server.cpu(), server.loop_cpu(), server.children_cpu()
     answers = LOADS[arguments[0]](machine, server, *arguments[1:])
     if answers == 0:

@@ -33,6 +33,7 @@ PEERS = {
     "hiredis": [os.path.join(BUILT, "hiredis")],
     "redis": ["redis-server"],
     "one": script("echo.lua"),
+    "lines": script("fanout.lua"),
 }
 
 HTTP_PEERS = {
@@ -54,6 +55,15 @@ STORE_PEERS = {
 WORKERS_PEERS = {
     "moonport": [MOONPORT, "--workers", "2", *script("echo.lua")[1:]],
     "one": script("echo.lua"),
+}
+WEBSOCKET_PEERS = {
+    "moonport": script("websocket.lua"),
+    "node": ["node", peer_file("node_ws.js")],
+}
+BROADCAST_PEERS = {
+    "moonport": script("websocket.lua"),
+    "lines": script("fanout.lua"),
+    "node": ["node", peer_file("node_ws.js")],
 }
 UDP_PEERS = {
     "epoll": [os.path.join(BUILT, "udp_echo")],
@@ -131,6 +141,12 @@ def proxy_row(name, load, title):
     """A row whose server passes connections on to the echo server on bare epoll."""
     return Row(name, load, [Figure("cpu_ns", title, "µs", "haproxy", {"moonport": 1.0}, 1e-3)],
                peers=tuple(PROXY_PEERS), servers=PROXY_PEERS, turns=12)
+
+
+def websocket_row(name, load, figures, **others):
+    """A row of WebSockets, beside node's ws."""
+    return Row(name, load, figures, **{"peers": tuple(WEBSOCKET_PEERS), "servers": WEBSOCKET_PEERS, "tool": "outside",
+                                       "turns": 5, **others})
 
 
 def redis_row(name, handlers, title, limit):
@@ -279,6 +295,20 @@ ROWS = [
                {"moonport": 15}, 1e-3),
         Figure("cpu_ns", "  with the threads", "µs", "", {}, 1e-3),
     ], peers=("moonport",), moonport="work.lua", tool="outside", turns=5),
+    websocket_row("websocket64", ["websocket", "/", "50", "64", "1"], [
+        Figure("cpu_ns", "WebSocket: echo 64 bytes, 50 connections: CPU per message", "µs", "node", {"moonport": 0.5},
+               1e-3),
+    ]),
+    websocket_row("websocketfan", ["websocket", "/", "5000", "64", "0"], [
+        Figure("cpu_ns", "  64 bytes to 5,000: CPU per message (lines: TCP alone)", "µs", "lines", {"moonport": 1.2},
+               1e-3),
+    ], peers=tuple(BROADCAST_PEERS), servers=BROADCAST_PEERS),
+    websocket_row("websocketidle", ["websocketidle", "/", "10000"], [
+        Figure("idle_bytes", "  10,000 idle ones with handlers: memory each", "B", "", {"moonport": 1424}),
+    ], turns=1),
+    websocket_row("websocketloops", ["websocketidle", "/loop", "10000"], [
+        Figure("idle_bytes", "  with loops", "B", "", {"moonport": 3984}),
+    ], turns=1, peers=("moonport",)),
     redis_row("redis", "1", "moonport.redis, GET of one handler: CPU of the client each", 3.0),
     redis_row("redis50", "50", "  of 50 handlers at once", 1.0),
     store_row("store", "1", "moonport.store, SET and GET on 50 connections: CPU each", 1.35),
