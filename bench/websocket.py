@@ -37,6 +37,7 @@ class Clients:
 
     def __exit__(self, *_):
         self.process.stdin.close()
+        self.process.stdin = None
         try:
             self.process.wait(PATIENCE)
         finally:
@@ -59,9 +60,9 @@ def resident(server):
 
 def idle(machine, server, path, count):
     """Memory of each of many WebSockets, behind as many that have come and gone."""
-    with Clients(machine, server, path, "100", "64", "0") as clients:
+    with Clients(machine, server, path, "100", "64", "0.1") as clients:
         clients.exchange()
     before = resident(server)
-    with Clients(machine, server, path, count, "64", "0") as clients:
+    with Clients(machine, server, path, count, "64", "0.1") as clients:
         clients.exchange()
         return {"idle_bytes": (resident(server) - before) / int(count)}

@@ -96,7 +96,8 @@ static int open_one(int port, const char *request) {
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         fail("connect");
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = PATIENCE}, sizeof(struct timeval));
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = PATIENCE},
+                     sizeof(struct timeval));
     send_all(fd, request, strlen(request));
     while (size < 4 || memcmp(got + size - 4, "\r\n\r\n", 4) != 0) {
         ssize_t n = size < sizeof got ? recv(fd, got + size, 1, 0) : 0;

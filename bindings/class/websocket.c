@@ -91,8 +91,7 @@ static int frames_open(lua_State *L) {
     double ping_time = binding_check_msec(L, 4, 0), close_time = binding_check_msec(L, 5, 0);
     luaL_argcheck(L, ping_time >= 0, 4, "endless");
     luaL_argcheck(L, close_time > 0, 5, "no time");
-    binding_websocket *ws =
-        binding_new_value(L, state, CLASS_WEBSOCKET, sizeof *ws, WEBSOCKET_VALUES);
+    binding_websocket *ws = binding_new_value(L, state, CLASS_WEBSOCKET, sizeof *ws, WEBSOCKET_VALUES);
     ws->reader.limit = limit;
     ws->reader.masked = !lua_toboolean(L, 2);
     ws->close_time = close_time;
@@ -106,12 +105,9 @@ static int frames_open(lua_State *L) {
 
 void binding_open_websocket(lua_State *L, binding_state *state) {
     static const luaL_Reg methods[] = {
-        {"socket", websocket_socket},
-        {"state", websocket_state},
-        {"closeCode", websocket_close_code},
-        {"closeReason", websocket_close_reason},
-        {"abort", websocket_abort},
-        {NULL, NULL},
+        {"socket", websocket_socket},        {"state", websocket_state},
+        {"closeCode", websocket_close_code}, {"closeReason", websocket_close_reason},
+        {"abort", websocket_abort},          {NULL, NULL},
     };
     binding_new_class(L, state, CLASS_WEBSOCKET, methods);
     lua_pushlightuserdata(L, state);

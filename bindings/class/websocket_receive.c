@@ -152,8 +152,8 @@ enum binding_taken binding_take_message(lua_State *L, binding_websocket *ws, int
         }
         if (size == 0)
             ws->row = 0;
-        if (size == 0 || (!wanted && ws->state == WEBSOCKET_OPEN &&
-                          !mp_websocket_at_control(&ws->reader, text, size)))
+        if (size == 0 ||
+            (!wanted && ws->state == WEBSOCKET_OPEN && !mp_websocket_at_control(&ws->reader, text, size)))
             return WEBSOCKET_NOTHING;
         enum mp_websocket_outcome outcome = mp_websocket_next(&ws->reader, text, size, &item);
         if (outcome == MP_WEBSOCKET_MORE)
@@ -224,10 +224,8 @@ static int take_or_wait(lua_State *L, binding_websocket *ws, bool loops) {
         left = fmin(left, deadline - mp_loop_now());
     if (left <= 0)
         return receive_failed(L, ws, MP_FAULT_WAIT_TIMEOUT);
-    binding_wait_request request = {.object = &ws->stream->object,
-                                    .test = something_came,
-                                    .signals = SIGNALS,
-                                    .msec = left};
+    binding_wait_request request = {
+        .object = &ws->stream->object, .test = something_came, .signals = SIGNALS, .msec = left};
     ws->takers++;
     return binding_suspend(L, &request, go_on, loops);
 }

@@ -205,10 +205,7 @@ static int websocket_bytes_to_write(lua_State *L) {
 }
 
 const luaL_Reg binding_websocket_sending[] = {
-    {"send", websocket_send},
-    {"ping", websocket_ping},
-    {"close", websocket_close},
-    {"bytesToWrite", websocket_bytes_to_write},
-    {"__close", websocket_leave},
-    {NULL, NULL},
+    {"send", websocket_send},     {"ping", websocket_ping},
+    {"close", websocket_close},   {"bytesToWrite", websocket_bytes_to_write},
+    {"__close", websocket_leave}, {NULL, NULL},
 };

@@ -143,8 +143,7 @@ static enum mp_websocket_outcome message_part(mp_websocket_reader *reader, char 
     size_t there = size - at < reader->left ? size - at : (size_t)reader->left;
     if (there == 0 && at == 0 && reader->left > 0)
         return MP_WEBSOCKET_MORE;
-    *item = (mp_websocket_item){
-        .used = at + there, .data = text + at, .size = there, .kind = reader->kind};
+    *item = (mp_websocket_item){.used = at + there, .data = text + at, .size = there, .kind = reader->kind};
     if (reader->masked)
         mp_websocket_mask(item->data, item->data, there, reader->mask, reader->turn);
     reader->turn = (uint8_t)((reader->turn + there) % sizeof reader->mask);
@@ -152,8 +151,8 @@ static enum mp_websocket_outcome message_part(mp_websocket_reader *reader, char 
     reader->size += there;
     reader->in_frame = reader->left > 0;
     bool ends = reader->final && !reader->in_frame;
-    if (reader->kind == MP_WEBSOCKET_TEXT && (!mp_utf8_feed(&reader->utf8, item->data, there) ||
-                                              (ends && !mp_utf8_is_whole(&reader->utf8))))
+    if (reader->kind == MP_WEBSOCKET_TEXT &&
+        (!mp_utf8_feed(&reader->utf8, item->data, there) || (ends && !mp_utf8_is_whole(&reader->utf8))))
         return refuse(item, MP_WEBSOCKET_NOT_UTF8, "the text isn't UTF-8");
     item->total = reader->size;
     if (!ends)

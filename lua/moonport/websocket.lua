@@ -29,7 +29,7 @@ local function checked(what, options, known)
   for name, value in pairs(defaults) do all[name] = value end
   for name, value in pairs(options or {}) do
     local kind = defaults[name] and "number" or known[name]
-    local fits = kind == type(value) and not (kind == "number" and value < 0) 
+    local fits = kind == type(value) and not (kind == "number" and value < 0)
       or kind and (name == "origins" and value == "*" or name == "resolve" and type(value) == "function")
     if not fits then
       error(("%s: %s option %s"):format(what, kind and "bad" or "unknown", tostring(name)), 3)
@@ -126,6 +126,8 @@ end
 
 -- Clients ------------------------------------------------------------------------------------------------------------
 
+local schemes = { ws = "http", wss = "https", unix = "unix" }
+
 local function arrived(socket) frames.arrived(socket.websocket) end
 local function ended(socket) frames.ended(socket.websocket) end
 
@@ -181,7 +183,13 @@ end
 function websocket.connect(address, options)
   options = checked("websocket.connect", options, ofClient)
   if type(address) ~= "string" then error("websocket.connect: a URL expected", 2) end
-  local place, why = url.parse((address:gsub("^[wW][sS]([sS]?):", "http%1:")))
+  local scheme = schemes[(address:match "^(%a+):" or ""):lower()]
+  local place, why
+  if scheme then
+    place, why = url.parse((address:gsub("^%a+", scheme)))
+  else
+    why = "no URL of ws, wss or unix"
+  end
   if not place then return nil, "connect: " .. why, "ProtocolUnknownError" end
   return moonport.deadline(options.timeout or 30000, connect, place, options)
 end

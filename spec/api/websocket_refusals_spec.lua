@@ -59,7 +59,8 @@ describe("A server of moonport.websocket refuses", function()
   it("a key that isn't sixteen bytes in Base64, none, and two", function()
     local server <close> = serve()
     for _, key in ipairs {
-      false, "", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ===", "dGhlIHNhbXBsZSBub25jZTE=",
+      false, "", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ===",
+      "dGhlIHNhbXBsZSBub25jZTE=",
       "dGhlIHNhbXBsZSBub25jZ=Q=", "dGhlIHNhbXBsZSBub25j_Q==", "dGhl HNhbXBsZSBub25jZQ==", ("A"):rep(24),
       { "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ==" },
     } do
@@ -138,7 +139,8 @@ describe("A server of moonport.websocket refuses", function()
     { "a ping in fragments", frame(wire.PING, "x", { final = false }), 1002, "a control frame in fragments" },
     { "a close in fragments", frame(wire.CLOSE, "", { final = false }), 1002, "a control frame in fragments" },
     { "a ping of 126 bytes", frame(wire.PING, ("x"):rep(126)), 1002, "a control frame that is too long" },
-    { "a pong whose length has 64 bits", frame(wire.PONG, "", { form = 64 }), 1002, "a control frame that is too long" },
+    { "a pong whose length has 64 bits", frame(wire.PONG, "", { form = 64 }), 1002,
+      "a control frame that is too long" },
     { "a close of 126 bytes", frame(wire.CLOSE, wire.code(1000, ("x"):rep(124))), 1002,
       "a control frame that is too long" },
     { "a continuation of nothing", frame(0, "x"), 1002, "a continuation of no message" },
@@ -161,8 +163,8 @@ describe("A server of moonport.websocket refuses", function()
     { "a text that ends within a character", text "\xe2\x82", 1007, "the text isn't UTF-8" },
     { "a fragment with a wrong byte, before the message ends", text("\xe2", { final = false })
       .. frame(0, "\x28", { final = false }), 1007, "the text isn't UTF-8" },
-    { "a text whose last fragment ends within a character", text("\xf0\x9f", { final = false }) .. frame(0, "\x98"), 1007,
-      "the text isn't UTF-8" },
+    { "a text whose last fragment ends within a character", text("\xf0\x9f", { final = false })
+      .. frame(0, "\x98"), 1007, "the text isn't UTF-8" },
     { "a frame whose beginning is no UTF-8, before it ends", text("\xff", { length = 900 }), 1007,
       "the text isn't UTF-8" },
     { "half a code", frame(wire.CLOSE, "\x03"), 1002, "a close with half a code" },
@@ -198,16 +200,17 @@ describe("A server of moonport.websocket refuses", function()
   it("nothing of what only looks wrong", function()
     local server <close>, seen = serve { limit = 1000 }
     local client = wire.open(server:serverPort())
+    local ends = "\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80\0"
     for _, one in ipairs {
-      text(("x"):rep(1000)), text(("x"):rep(999), { final = false }) .. frame(0, "y"), text "\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80\0",
-      frame(wire.BINARY, "\xff\xfe"), frame(wire.PONG, ("x"):rep(125)), text("\xf0\x9f", { final = false }) .. frame(0, "\x98\x80"),
+      text(("x"):rep(1000)), text(("x"):rep(999), { final = false }) .. frame(0, "y"), text(ends),
+      frame(wire.BINARY, "\xff\xfe"), frame(wire.PONG, ("x"):rep(125)),
+      text("\xf0\x9f", { final = false }) .. frame(0, "\x98\x80"),
     } do
       client:send(one)
     end
     client:send(frame(wire.CLOSE, wire.code(1012)))
     assert.same({ 1012, "" }, { client:closed() })
-    assert.same({ ("x"):rep(1000), ("x"):rep(999) .. "y", "\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80\0", "\xff\xfe", "\u{1f600}" },
-      seen.messages)
+    assert.same({ ("x"):rep(1000), ("x"):rep(999) .. "y", ends, "\xff\xfe", "\u{1f600}" }, seen.messages)
     client:close()
   end)
 end)
@@ -279,7 +282,8 @@ describe("A client of moonport.websocket refuses", function()
   end
 
   it("nothing of a server's close behind its last message", function()
-    local server <close>, url = answering(nil, text("last", { mask = false }) .. frame(wire.CLOSE, wire.code(1001, "bye"), { mask = false }))
+    local server <close>, url = answering(nil,
+      text("last", { mask = false }) .. frame(wire.CLOSE, wire.code(1001, "bye"), { mask = false }))
     local ws = assert(websocket.connect(url, { closeTime = 20 }))
     assert.equal("last", (ws:receive(5000)))
     assert.same({ nil, "receive: closed with 1001", "RemoteHostClosedError" }, { ws:receive(5000) })

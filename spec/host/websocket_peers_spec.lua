@@ -42,8 +42,8 @@ describe("moonport.websocket", function()
   it("upgrades for curl, which shows what came behind", function()
     local program, port = start("127.0.0.1", 0)
     local function curl(...)
-      return helper.run { "curl", "-sSi", "-N", "-m", "5", "--http1.1", "-H", "Upgrade: websocket", "-H", "Connection: Upgrade",
-        "-H", "Sec-WebSocket-Version: 13", ..., }
+      return helper.run { "curl", "-sSi", "-N", "-m", "5", "--http1.1", "-H", "Upgrade: websocket",
+        "-H", "Connection: Upgrade", "-H", "Sec-WebSocket-Version: 13", ... }
     end
     local url = ("http://127.0.0.1:%s/greeted"):format(port)
     local _, out = curl("-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", url)

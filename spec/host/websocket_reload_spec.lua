@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- WebSockets over reloads: handlers change at once, loops end for handlers or go on, nothing is lost.
 
-local helper = require "spec.helper"
+require "spec.helper"
 local moonport = require "moonport"
 local reload = require "spec.host.reload"
 local wire = require "spec.websocket"

@@ -43,9 +43,10 @@ TEST(digests_texts_of_one_and_two_blocks) {
                   "c1c8bbdc22796e28c0e15163d20899b65621d65a");
     assert_digest("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                   "c2db330f6083854c99d4b5bfb6e8f29f201be699");
-    assert_digest("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                  "aaaaaaaaaaaaaaaaaaaaaaa",
-                  "ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56");
+    assert_digest(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaa",
+        "ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56");
 }
 
 TEST(answers_the_key_of_the_rfc) {
@@ -126,7 +127,8 @@ TEST(counts_no_length_beyond_its_limit) {
     char first[] = "\x01\x06"
                    "abcdef";
     assert_int_equal(mp_websocket_next(&reader, first, 8, &item), MP_WEBSOCKET_PIECE);
-    char fits[] = "\x80\x04wxyz", larger[] = "\x80\x05wxyz!", huge[] = "\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff";
+    char fits[] = "\x80\x04wxyz", larger[] = "\x80\x05wxyz!",
+         huge[] = "\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff";
     mp_websocket_reader copy = reader;
     assert_int_equal(mp_websocket_next(&copy, larger, 2, &item), MP_WEBSOCKET_REFUSED);
     assert_int_equal(item.code, MP_WEBSOCKET_TOO_LARGE);
