@@ -2,8 +2,10 @@
 -- scripts/rooms.lua: the same script in one process, in several, and on two machines, which are network namespaces.
 
 local helper = require "spec.helper"
+local http = require "moonport.http"
 local redis = require "spec.redis"
 local test = require "moonport.test"
+local websocket = require "moonport.websocket"
 
 -- Two machines, each with a master, two workers and a cable to this one, which has the Redis and the people.
 local machines = [[
@@ -26,7 +28,7 @@ for machine in 2 3; do
     scripts/rooms.lua 7000 10.77.$machine.2 &
   pids="$pids $!"
 done
-python3 spec/scripts/rooms.py 8 30 3 10.77.2.2:7000 10.77.3.2:7000 -- $pids
+python3 spec/scripts/rooms.py 8 30 3 10.77.2.2:7000 ws:10.77.2.2:7001 10.77.3.2:7000 ws:10.77.3.2:7001 -- $pids
 kill $pids
 wait $pids
 ]]
@@ -44,8 +46,24 @@ describe("scripts/rooms.lua", function()
   end)
 
   local function start()
-    return test.start { script = "scripts/rooms.lua", arguments = { 0 }, options = store,
+    return test.start { script = "scripts/rooms.lua", arguments = { 0 }, options = store, listeners = 2,
       environment = { LD_PRELOAD = false } }
+  end
+
+  -- -> a WebSocket as the page has it
+  local function visit(service, query)
+    local address = ("ws://127.0.0.1:%d/rooms%s"):format(service.listeners[2].port, query or "")
+    return assert(websocket.connect(address))
+  end
+
+  -- Waits for a message.
+  local function expect(ws, wanted)
+    local seen = {}
+    repeat
+      local text, why = ws:receive(helper.timeout)
+      if not text then error(("%s instead of %q behind %s"):format(why, wanted, table.concat(seen, " | ")), 2) end
+      seen[#seen + 1] = text
+    until text == wanted
   end
 
   it("lets people with nc talk, and keeps names apart", function()
@@ -93,14 +111,73 @@ describe("scripts/rooms.lua", function()
     ann:expectLine "guest1: still here"
   end)
 
+  it("serves browsers: each line is a message, and the page knows who it is", function()
+    local service <close> = start()
+    local ann <close> = service:connect()
+    ann:expectMatch "%* guest1 joined lobby\n"
+    local bob = visit(service)
+    assert.matches("^%* Welcome, guest2%. /nick NAME", bob:receive(helper.timeout))
+    expect(bob, "=guest2 lobby")
+    ann:expectLine "* guest2 joined lobby"
+    bob:send "/nick bob\n"
+    expect(bob, "=bob lobby")
+    bob:send(("x"):rep(999) .. "é and more")
+    ann:expectMatch("bob: " .. ("x"):rep(999) .. "\xc3\n")
+    expect(bob, "bob: " .. ("x"):rep(999) .. "\u{FFFD}")
+    ann:send "caf\xe9, caf\xc3\xa9\n"
+    expect(bob, "guest1: caf\u{FFFD}, café")
+    bob:send(("x"):rep(4001))
+    assert.is_nil((bob:receive(helper.timeout)))
+    assert.equal(1009, bob:closeCode())
+    ann:expectMatch "%* bob left\n"
+    bob = visit(service, "?name=b%20b&room=%00&key=1")
+    expect(bob, "=guest3 lobby")
+    bob:send "/quit"
+    ann:expectMatch "%* guest3 left\n"
+    while bob:receive(helper.timeout) do end -- luacheck: ignore
+    assert.equal(1000, bob:closeCode())
+    local response = assert(http.request(("http://127.0.0.1:%d/"):format(service.listeners[2].port)))
+    assert.equal("text/html; charset=utf-8", response.headers["content-type"])
+    assert.truthy(response.body:find("<!doctype html>", 1, true) == 1)
+    assert.equal(0, service:stop())
+    assert.is_nil(service:log():find " error ")
+  end)
+
+  it("gives a page that comes back its name, and nobody else's", function()
+    local service <close> = start()
+    local key, other = ("a"):rep(32), ("b"):rep(32)
+    local ann = visit(service, "?name=Ann&room=kitchen&key=" .. key)
+    expect(ann, "=Ann kitchen")
+    local mallory = visit(service, "?name=ann&room=kitchen&key=" .. other)
+    expect(mallory, "=guest3 kitchen")
+    mallory:send "/nick ann"
+    expect(mallory, "* ann is taken")
+    local again = visit(service, "?name=Ann&room=kitchen&key=" .. key)
+    expect(again, "=Ann kitchen")
+    while ann:receive(helper.timeout) do end -- luacheck: ignore
+    assert.equal(4001, ann:closeCode())
+    mallory:send "/who"
+    expect(mallory, "* Ann, guest3")
+    assert.truthy(redis.cli(port, "get", "rooms:name:ann"):find(key, 1, true))
+    again:close()
+    expect(mallory, "* Ann left")
+    mallory:send "/nick ann"
+    expect(mallory, "=ann kitchen")
+    mallory:abort()
+    assert.equal(0, service:stop())
+    assert.is_nil(service:log():find " error ")
+  end)
+
   it("brings each line once to everybody, in one process and in four, without a Redis too, over reloads", function()
     local four = { "--workers", 4 }
     for _, options in ipairs { store, { store[1], store[2], table.unpack(four) }, four } do
       redis.cli(port, "flushall")
       local program = helper.program { script = "scripts/rooms.lua", args = { 0 }, options = options,
         environment = { MOONPORT_STORE = false } }
-      local address = "127.0.0.1:" .. program:waitForLine "rooms: listening on 127%.0%.0%.1 port (%d+)"
-      local people = helper.spawn { "python3", "spec/scripts/rooms.py", 8, 30, 3, address, "--", program.pid }
+      local callers, visitors =
+        program:waitForLine "rooms: listening on 127%.0%.0%.1 port (%d+), for browsers on port (%d+)"
+      local people = helper.spawn { "python3", "spec/scripts/rooms.py", 8, 30, 3, "127.0.0.1:" .. callers,
+        "ws:127.0.0.1:" .. visitors, "--", program.pid }
       assert.equal(0, people:wait(8 * helper.timeout), people:stderr() .. program:stderr())
       assert.equal("once\n", people:stdout())
       assert.is_true(reloads(program:stderr()) > 0)
