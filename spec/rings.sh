@@ -6,7 +6,7 @@
 # shellcheck source=spec/times.sh
 . "$root/spec/times.sh"
 
-ring_names=(unit install api qt regress host scripts program gc valgrind sweep)
+ring_names=(unit install api qt regress host scripts browser program gc valgrind sweep)
 # "quick" is all of these without specs that wait for real time to pass (#slow in their name), and without files that
 # compute for long (#thorough): the whole library and the bindings, in the build with the sanitizers.
 quick_rings=(unit api qt regress)
@@ -15,6 +15,7 @@ declare -A ring_titles=(
   [api]="spec/api in process, with ASan and UBSan"
   [host]="spec/host: the program and real clients, with ASan and UBSan"
   [scripts]="spec/scripts: the services of scripts/ and their real clients, with ASan and UBSan"
+  [browser]="spec/browser: pages in Chromium, with ASan and UBSan"
   [qt]="spec/qt in process, with ASan and UBSan"
   [regress]="spec/regress in process, with ASan and UBSan"
   [install]="LuaRocks, cmake --install, the Debian package, with the release build"
@@ -79,7 +80,7 @@ run_ring_file() {
         *) MOONPORT_SPEC_GC=stress LD_PRELOAD=$libasan exec lua5.4 "${busted[@]}" ${exclude:+"$exclude"} "$file" ;;
       esac
       ;;
-    host | scripts | regress | qt | api)
+    host | scripts | browser | regress | qt | api)
       # Looking for leaks doubles what a short program takes: the rings host and program do it for all programs.
       [ "$ring" = host ] || export MOONPORT_SPEC_ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
       # Readers of the docs have the release build.
@@ -287,6 +288,16 @@ named() {
   if [ $# -gt 0 ]; then grep -Fxf <(printf '%s\n' "$@"); else cat; fi
 }
 
+# has_chromium: installs it if it can be, else says so
+has_chromium() {
+  command -v chromium >/dev/null && return
+  say "Installing ${browser_packages[*]} for the ring browser"
+  (need "${browser_packages[@]}") >/dev/null 2>&1
+  command -v chromium >/dev/null && return
+  say "The ring browser is left out: Chromium can't be installed here"
+  return 1
+}
+
 run_tests() {
   local argument ring file exclude="" rings=() files=() chosen=()
   for argument; do
@@ -331,7 +342,12 @@ run_tests() {
       case $ring in gc | program | valgrind | sweep) continue ;; esac
     fi
     mapfile -t chosen < <(spec_files "$ring" | sed '/^$/d' | named "${files[@]}" | included)
-    [ ${#chosen[@]} -eq 0 ] || plan "$ring" "${chosen[@]}"
+    [ ${#chosen[@]} -gt 0 ] || continue
+    if [ "$ring" = browser ] && ! has_chromium; then
+      echo "0 0 ${#chosen[@]}" >>"$work/tally"
+      continue
+    fi
+    plan "$ring" "${chosen[@]}"
   done
   show_progress
   mapfile -t chosen < <(planned unit)

@@ -5,7 +5,7 @@
 
 # How long a file of a ring takes that hasn't run here yet, on one core.
 declare -A ring_seconds=(
-  [unit]=1 [api]=2 [host]=5 [scripts]=5 [qt]=3 [regress]=1 [install]=40 [gc]=8
+  [unit]=1 [api]=2 [host]=5 [scripts]=5 [qt]=3 [regress]=1 [install]=40 [browser]=15 [gc]=8
   [program]=2 [valgrind]=15 [sweep]=40
 )
 
