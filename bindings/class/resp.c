@@ -308,25 +308,6 @@ static int next_reply(lua_State *L) {
 
 /* --- making readers ------------------------------------------------------------------------------------- */
 
-#define MOST_SIZE ((lua_Integer)1 << 40)
-#define MOST_COUNT ((lua_Integer)1 << 26)
-#define MOST_LINE ((lua_Integer)1 << 30)
-#define REPLY_LINE ((lua_Integer)64 << 10)
-
-static const binding_bound of_commands[] = {
-    {"maxSize", 32 << 20, MOST_SIZE},
-    {"maxCount", 1 << 20, MOST_COUNT},
-    {"maxArgument", 16 << 20, MOST_SIZE},
-    {"maxLine", 64 << 10, MOST_LINE},
-    {NULL, 0, 0},
-};
-
-static const binding_bound of_replies[] = {
-    {"maxSize", 512 << 20, MOST_SIZE},
-    {"maxElements", 1 << 20, MOST_COUNT},
-    {NULL, 0, 0},
-};
-
 static resp_reader *push_reader(lua_State *L) {
     resp_reader *reader = lua_newuserdatauv(L, sizeof *reader, 2);
     *reader = (resp_reader){.in_string = true};
@@ -335,19 +316,9 @@ static resp_reader *push_reader(lua_State *L) {
     return reader;
 }
 
-/* Of the table at index 1. */
-static mp_resp_limits limits_of_commands(lua_State *L) {
-    lua_Integer values[4];
-    binding_read_bounds(L, of_commands, values);
-    return (mp_resp_limits){.size = (uint64_t)values[0],
-                            .count = (uint32_t)values[1],
-                            .string = (uint64_t)values[2],
-                            .line = (uint32_t)values[3]};
-}
-
 /* resp.commands([options]) -> a reader of what clients send */
 static int new_commands(lua_State *L) {
-    mp_resp_limits limits = limits_of_commands(L);
+    mp_resp_limits limits = binding_command_limits(L);
     push_reader(L)->limits = limits;
     return 1;
 }
@@ -357,19 +328,14 @@ static int set_bounds(lua_State *L) {
     resp_reader *reader = check_reader(L);
     lua_settop(L, 2);
     lua_insert(L, 1);
-    reader->limits = limits_of_commands(L);
+    reader->limits = binding_command_limits(L);
     return 0;
 }
 
 /* resp.replies([options]) -> a reader of what servers send */
 static int new_replies(lua_State *L) {
-    lua_Integer values[2];
-    binding_read_bounds(L, of_replies, values);
-    uint32_t line = values[0] < REPLY_LINE ? (uint32_t)values[0] : REPLY_LINE;
-    push_reader(L)->limits = (mp_resp_limits){.size = (uint64_t)values[0],
-                                              .count = (uint32_t)values[1],
-                                              .string = (uint64_t)values[0],
-                                              .line = line};
+    mp_resp_limits limits = binding_reply_limits(L);
+    push_reader(L)->limits = limits;
     return 1;
 }
 

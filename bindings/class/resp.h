@@ -8,17 +8,14 @@
 
 #include <lua.h>
 
+#include "data/resp.h"
+
 __attribute__((visibility("default"))) int luaopen_moonport_resp(lua_State *L);
 
-/* An option that is a whole number from 1 on. */
-typedef struct binding_bound {
-    const char *name;
-    lua_Integer otherwise, most;
-} binding_bound;
-
-/* Reads the options at index 1, which may be left out; a list ends with a name of NULL. Raises for
-   unknown ones. */
-void binding_read_bounds(lua_State *L, const binding_bound *bounds, lua_Integer *values);
+/* The bounds of a reader, from the options at index 1, which may be left out. They raise for unknown ones. In
+   resp_bounds.c. */
+mp_resp_limits binding_command_limits(lua_State *L);
+mp_resp_limits binding_reply_limits(lua_State *L);
 
 /* Adds what writes: `command`, and a server's replies; in resp_text.c. */
 void binding_open_resp_text(lua_State *L);
