@@ -24,15 +24,17 @@ local ofClient = {
   resolve = "table",
 }
 
+-- -> options | nil, what is wrong
 local function checked(what, options, known)
+  if not options then return defaults end
   local all = {}
   for name, value in pairs(defaults) do all[name] = value end
-  for name, value in pairs(options or {}) do
+  for name, value in pairs(options) do
     local kind = defaults[name] and "number" or known[name]
     local fits = kind == type(value) and not (kind == "number" and value < 0)
       or kind and (name == "origins" and value == "*" or name == "resolve" and type(value) == "function")
     if not fits then
-      error(("%s: %s option %s"):format(what, kind and "bad" or "unknown", tostring(name)), 3)
+      return nil, ("%s: %s option %s"):format(what, kind and "bad" or "unknown", tostring(name))
     end
     all[name] = value
   end
@@ -100,18 +102,19 @@ local function choose(request, protocols)
   end
 end
 
---- In a handler of a server of moonport.http: makes the connection of the request a WebSocket. If the request asks for
---- none, or may not, this answers it. Whatever the handler then returns is ignored. -> WebSocket | nil, message, code
-function websocket.accept(request, socket, options)
-  options = checked("websocket.accept", options, ofServer)
-  local accept, status, why, headers = agree(request, options)
-  if not accept then
+-- -> WebSocket | nil, message, code | false, an error
+local function upgrade(request, socket, options)
+  local problem
+  options, problem = checked("websocket.accept", options, ofServer)
+  if not options then return false, problem end
+  local answered, status, why, headers = agree(request, options)
+  if not answered then
     request.upgraded = true
     answer.refuse(socket, status, why, headers)
     return nil, "accept: " .. why, "ProtocolFailure"
   end
   local protocol = choose(request, options.protocols)
-  headers = { Upgrade = "websocket", Connection = "Upgrade", ["Sec-WebSocket-Accept"] = accept,
+  headers = { Upgrade = "websocket", Connection = "Upgrade", ["Sec-WebSocket-Accept"] = answered,
     ["Sec-WebSocket-Protocol"] = protocol }
   for name, value in pairs(options.headers or {}) do headers[name] = value end
   local text = head.response(101, headers, nil, true, 1)
@@ -122,6 +125,15 @@ function websocket.accept(request, socket, options)
   socket.httpState.websocket = ws
   if protocol then ws.subprotocol = protocol end
   return ws
+end
+
+--- In a handler of a server of moonport.http: makes the connection of the request a WebSocket. If the request asks for
+--- none, or may not, this answers it. Whatever the handler then returns is ignored. -> WebSocket | nil, message, code
+function websocket.accept(request, socket, options)
+  -- In a coroutine, since the stack of the handler's keeps the size that it has once needed.
+  local ws, message, code = coroutine.wrap(upgrade)(request, socket, options)
+  if ws == false then error(message, 2) end
+  return ws, message, code
 end
 
 -- Clients ------------------------------------------------------------------------------------------------------------
@@ -181,8 +193,10 @@ end
 --- Connects to ws://host:port/path, wss://…, or unix:/run/app.sock:/path. -> WebSocket, response | nil, message, code,
 --- and the response if the server refused
 function websocket.connect(address, options)
-  options = checked("websocket.connect", options, ofClient)
   if type(address) ~= "string" then error("websocket.connect: a URL expected", 2) end
+  local problem
+  options, problem = checked("websocket.connect", options, ofClient)
+  if not options then error(problem, 2) end
   local scheme = schemes[(address:match "^(%a+):" or ""):lower()]
   local place, why
   if scheme then
