@@ -10,21 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "class/process.h"
 #include "net/descriptor.h"
 #include "operate/place.h"
-#include "system/interrupt.h"
 #include "system/local.h"
-#include "system/process.h"
 #include "system/system.h"
 
 #define BACKLOG 4096
-#define SAVING 30000.0  /* milliseconds behind --grace for the last snapshot */
-#define HEALTH 60000.0  /* that make the next death the first one */
-#define LONGEST 30000.0 /* pause before it is started again */
+#define SAVING 30000.0 /* milliseconds behind --grace for the last snapshot */
 #define PLACES 4
-
-static void start_again(program_store *self);
 
 static mp_network *network_of(const program_store *self) {
     return mp_network_of(self->state->loop);
@@ -34,94 +27,6 @@ static void close_descriptor(const program_store *self, int *fd) {
     if (*fd >= 0)
         mp_descriptor_close(network_of(self), *fd);
     *fd = -1;
-}
-
-/* --- the process ---------------------------------------------------------------------------------------- */
-
-/* moonport --as-store PATH moonport …: it has the program's own words. */
-static int spawn(program_store *self, int input) {
-    const program_options *options = self->options;
-    size_t count = (size_t)options->argument_count;
-    char program[] = "moonport", as[] = "--as-store";
-    char **words = calloc(count + 4, sizeof *words);
-    if (!words)
-        return -ENOMEM;
-    words[0] = program;
-    words[1] = as;
-    words[2] = self->place->name.bytes;
-    memcpy(words + 3, options->arguments, count * sizeof *words);
-    mp_spawn how = {.program = "/proc/self/exe", /* also if another version has been installed meanwhile */
-                    .arguments = words,
-                    .standard = {input, -1, -1},
-                    .channel = self->fd,
-                    .sheltered = true,
-                    .parting = PROGRAM_PARTING};
-    int result = mp_system_spawn(&how, &self->pid, &self->process);
-    free(words);
-    return result;
-}
-
-static void on_ended(mp_readable *ended) {
-    program_store *self = MP_CONTAINER(ended, program_store, ended);
-    enum mp_log_level level = self->state->loop->log_level;
-    mp_exit how;
-    if (mp_system_look_at_exit(self->process, &how) != 1)
-        return;
-    mp_readable_stop(ended);
-    mp_system_reap(self->process);
-    close_descriptor(self, &self->process);
-    close_descriptor(self, &self->channel);
-    self->pid = 0;
-    const char *name = how.signalled ? binding_exit_signal_name(how.status) : NULL;
-    if (name)
-        mp_log(level, MP_LOG_ERROR, "the store was ended by %s", name);
-    else
-        mp_log(level, MP_LOG_ERROR, "the store ended with %s %d", how.signalled ? "signal" : "status",
-               how.status);
-    start_again(self);
-}
-
-/* Returns 0 or -errno. */
-static int start(program_store *self) {
-    int fds[2], result = mp_system_pair(fds);
-    if (result < 0)
-        return result;
-    self->started = mp_loop_now();
-    result = spawn(self, fds[1]);
-    mp_system_close(fds[1]);
-    if (result < 0) {
-        mp_system_close(fds[0]);
-        return result;
-    }
-    self->channel = fds[0];
-    mp_descriptor_own(network_of(self), self->channel); /* no script can take these */
-    mp_descriptor_own(network_of(self), self->process);
-    mp_readable_start(&self->ended, self->state->loop, self->process, on_ended);
-    return 0;
-}
-
-static void start_or_wait(program_store *self) {
-    int result = start(self);
-    if (result == 0)
-        return;
-    mp_log(self->state->loop->log_level, MP_LOG_ERROR, "the store can't be started: %s", strerror(-result));
-    start_again(self);
-}
-
-static void on_again(mp_delay *again) {
-    start_or_wait(MP_CONTAINER(again, program_store, again));
-}
-
-/* At once the first time, then after 1, 2, 4 … 30 s: as workers, see pauses.lua. */
-static void start_again(program_store *self) {
-    if (mp_loop_now() - self->started >= HEALTH)
-        self->deaths = 0;
-    double pause = self->deaths == 0 ? 0 : self->deaths < 6 ? 1000.0 * (1 << (self->deaths - 1)) : LONGEST;
-    self->deaths++;
-    if (pause > 0)
-        mp_log(self->state->loop->log_level, MP_LOG_INFO, "the store is started again in %.14g s",
-               pause / 1e3);
-    mp_delay_start(&self->again, self->state->loop, pause, on_again);
 }
 
 /* --- the socket ----------------------------------------------------------------------------------------- */
@@ -195,7 +100,7 @@ static const char *open_socket(program_store *self, char *text, size_t size) {
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 void program_init_store(program_store *self, binding_state *state, const program_options *options) {
-    *self = (program_store){.state = state, .options = options, .fd = -1, .channel = -1, .process = -1};
+    *self = (program_store){.state = state, .options = options, .fd = -1};
 }
 
 const char *program_open_store(program_store *self, char *text, size_t size) {
@@ -204,7 +109,15 @@ const char *program_open_store(program_store *self, char *text, size_t size) {
     const char *why = open_socket(self, text, size);
     if (why)
         return why;
-    int result = start(self);
+    self->process = (program_own_process){.state = self->state,
+                                          .options = self->options,
+                                          .name = "the store",
+                                          .option = "--as-store",
+                                          .word = self->place->name.bytes,
+                                          .given = self->fd,
+                                          .channel = -1,
+                                          .process = -1};
+    int result = program_start_own_process(&self->process);
     if (result == 0)
         return NULL;
     close_socket(self);
@@ -217,29 +130,13 @@ const char *program_store_path(const program_store *self) {
 }
 
 pid_t program_store_pid(const program_store *self) {
-    return self->pid;
+    return self->process.pid;
 }
 
 bool program_close_store(program_store *self) {
-    mp_exit how = {0};
     if (!self->place)
         return true;
-    mp_readable_stop(&self->ended);
-    mp_delay_stop(&self->again, self->state->loop);
-    if (self->process >= 0) {
-        close_descriptor(self, &self->channel);
-        (void)mp_system_wait(self->process, false, (int)(self->options->grace + SAVING));
-        if (mp_system_look_at_exit(self->process, &how) == 1) {
-            mp_system_reap(self->process);
-        } else {
-            mp_log(self->state->loop->log_level, MP_LOG_ERROR,
-                   "the store did not stop in time: it is killed");
-            (void)mp_system_signal_process(self->process, SIGKILL);
-            mp_system_wait_and_reap(self->process);
-            how.status = 1;
-        }
-        close_descriptor(self, &self->process);
-    }
+    bool saved = program_end_own_process(&self->process, self->options->grace + SAVING);
     close_socket(self);
-    return how.status == 0;
+    return saved;
 }

@@ -9,27 +9,17 @@
 #ifndef PROGRAM_STORE_H
 #define PROGRAM_STORE_H
 
-#include <stdint.h>
 #include <sys/types.h>
 
-#include "loop/timer.h"
-#include "loop/watcher.h"
 #include "net/local_place.h"
-#include "object/state.h"
-#include "options.h"
+#include "own_process.h"
 
 typedef struct program_store {
     binding_state *state;
     const program_options *options;
     mp_local_place *place; /* NULL: nobody has asked for it */
     int fd;                /* the listening socket */
-    int channel;           /* its end tells the store to stop; -1: none runs */
-    int process;           /* readable when the store has ended; -1: none runs */
-    pid_t pid;
-    mp_readable ended;
-    mp_delay again;
-    double started; /* mp_loop_now */
-    unsigned deaths;
+    program_own_process process;
 } program_store;
 
 void program_init_store(program_store *self, binding_state *state, const program_options *options);
