@@ -16,8 +16,10 @@ typedef struct program_module {
     size_t size;
 } program_module;
 
-/* Those of ctl/, store/ and workers/; program/embed.cmake makes these lists. The last one has no name. */
-extern const program_module program_ctl_modules[], program_store_modules[], program_workers_modules[];
+/* Those of ctl/, metrics/, store/ and workers/; program/embed.cmake makes these lists. The last one has no
+   name. */
+extern const program_module program_ctl_modules[], program_metrics_modules[], program_store_modules[],
+    program_workers_modules[];
 
 /* Pushes the chunk of a module, by the module or by its name in a list. Raises if there is none. */
 void program_push_module(lua_State *L, const program_module *module);

@@ -21,8 +21,7 @@
 static const char help[] =
     "usage: moonport [options] script.lua [arguments]  (or -, new --help, ctl --help)\n"
     "  -e CODE            run CODE first (repeatable; the script is then optional)\n"
-    "  --check            compile the script and its modules only, say what is wrong\n"
-    "  --watch            reload when the script or a module beside it changes\n"
+    "  --check, --watch   only compile, say what is wrong; reload when a file changes\n"
     "  --handler-timeout MS   end a handler that does not return in time (off)\n"
     "  --handler-kill MS      end the process if a handler runs longer (off)\n"
     "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
@@ -37,6 +36,7 @@ static const char help[] =
     "  --work-memory MIB  memory that each of them may use (64)\n"
     "  --keylog FILE      add the secrets of TLS connections to FILE, to debug (off)\n"
     "  --control PATH|off  where `moonport ctl` asks it (in a folder of this user)\n"
+    "  --metrics PORT     serve Prometheus' metrics and a page; or ADDRESS:PORT (off)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --log-format FORMAT    text, or json with one object a line (text)\n"
     "  --share            print where the types, scripts and man pages are installed\n"
@@ -131,6 +131,29 @@ static const char *take_workers(void *field, const char *value) {
     return NULL;
 }
 
+/* "9090", "10.0.0.1:9090", "[::1]:9090" */
+static const char *take_metrics(void *field, const char *value) {
+    static const char why[] = "needs a port, or an address and a port, as 127.0.0.1:9090";
+    program_metrics_place *place = field;
+    const char *colon = strrchr(value, ':'), *from = value;
+    double port;
+    size_t length = colon ? (size_t)(colon - value) : 0;
+    if (length > 2 && value[0] == '[' && value[length - 1] == ']') {
+        from++;
+        length -= 2;
+    } else if (memchr(value, ':', length)) {
+        return why;
+    }
+    if (!is_number(colon ? colon + 1 : value, 0, 65535, &port) || port != floor(port))
+        return why;
+    mp_address_set_ipv4(&place->address, 0x7f000001);
+    if (colon && mp_address_parse(&place->address, from, length) != 0)
+        return why;
+    place->port = (uint16_t)port;
+    place->wanted = true;
+    return NULL;
+}
+
 static const char *take_level(void *field, const char *value) {
     int level = mp_log_level_from_name(value);
     if (level < 0)
@@ -177,6 +200,7 @@ static const struct {
     {"--work-memory", take_mebibytes, FIELD(work_memory)},
     {"--keylog", take_text, FIELD(keylog)},
     {"--control", take_text, FIELD(control)},
+    {"--metrics", take_metrics, FIELD(metrics)},
     {"--store", take_store, 0},
     {"--store-file", take_text, FIELD(store_file)},
     {"--store-max-memory", take_size, FIELD(store_memory)},
@@ -199,11 +223,15 @@ static int take_option(program_options *options, const char *name, const char *v
 }
 
 /* What a master puts in front of its own words: moonport --as-worker NUMBER/COUNT:DESCRIPTOR moonport …, and
-   an owner of a store: moonport --as-store PATH moonport …
+   an owner of a store or of metrics: moonport --as-store PATH moonport …, --as-metrics ADDRESS:PORT
    -> how many words that are */
 static int take_kind(program_options *options, int argc, char **argv) {
     if (argc >= 4 && strcmp(argv[1], "--as-store") == 0) {
         options->store = argv[2];
+        return 3;
+    }
+    if (argc >= 4 && strcmp(argv[1], "--as-metrics") == 0) {
+        options->as_metrics = argv[2];
         return 3;
     }
     if (argc >= 4 && strcmp(argv[1], "--as-worker") == 0) {
@@ -270,8 +298,10 @@ int program_parse_options(program_options *options, int argc, char **argv) {
     }
     options->script_index = i;
     options->script = i < argc ? argv[i] : NULL;
-    if (options->worker > 0 || options->store || options->check)
+    if (options->worker > 0 || options->store || options->as_metrics || options->check)
         options->workers = 0;
+    if (options->worker > 0 || options->store || options->as_metrics)
+        options->metrics.wanted = false; /* these are their owner's */
     if (!options->script && (options->check || options->code_count == 0)) {
         fputs("moonport: no script given (see moonport --help)\n", stderr);
         return 2;

@@ -8,7 +8,9 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "data/address.h"
 #include "system/log.h"
 
 /* Result of program_parse_options: run the script. */
@@ -35,6 +37,13 @@
 /* --rollback-errors: off */
 #define PROGRAM_NO_PROBATION (-1.0)
 
+/* Where --metrics listens. */
+typedef struct program_metrics_place {
+    bool wanted;
+    mp_address address;
+    uint16_t port;
+} program_metrics_place;
+
 typedef struct program_options {
     const char *script; /* "-": standard input; NULL: none, only -e */
     char **arguments;   /* argv, for `arg` */
@@ -53,6 +62,7 @@ typedef struct program_options {
     enum mp_log_format log_format;
     const char *keylog;  /* NULL: off */
     const char *control; /* a path, "off", or NULL: see operate/place.h */
+    program_metrics_place metrics;
     bool check;
     bool watch;
     int workers;       /* processes that this one is the master of; 0: none */
@@ -63,6 +73,7 @@ typedef struct program_options {
     const char *store;      /* this process is the store whose socket is there; NULL: it is none */
     const char *store_file; /* NULL: the store keeps nothing */
     double store_memory;    /* bytes */
+    const char *as_metrics; /* this process serves the metrics, there; NULL: it doesn't */
 } program_options;
 
 /* Reads the command line, and handles the options that need no script. Returns PROGRAM_GO_ON or an exit

@@ -194,6 +194,8 @@ static int open_libraries(lua_State *L) {
     }
     if (self->options.store)
         program_become_store(L, &self->options);
+    if (self->options.as_metrics)
+        program_become_metrics(L, &self->options);
     state->watch.raises = self->options.handler_timeout > 0;
     if (collects_eagerly())
         binding_collect_eagerly(L);
@@ -216,6 +218,22 @@ static int open_libraries(lua_State *L) {
 static void fail(program *self, const char *why) {
     program_complain(why ? why : "out of memory");
     self->failed = true;
+}
+
+static void admit(void *owner, int fd) {
+    program *self = owner;
+    if (self->options.workers > 0)
+        program_visit_master(self->L, fd);
+    else
+        program_admit_visitor(&self->control, fd);
+}
+
+static void start_metrics(program *self) {
+    char text[256];
+    const char *why = program_start_metrics(&self->metrics, self->state, &self->options, admit, self, text,
+                                            sizeof text);
+    if (why)
+        fail(self, why);
 }
 
 static void on_stop(program_stop *stop) {
@@ -253,7 +271,7 @@ int program_run(program *self) {
     program_start_log_reader(&self->log_reader, self->state->loop);
     program_watch_stop(&self->stop, &self->bell, self->state, self->options.grace, on_stop, self);
     program_watch_signals(&self->signals, &self->bell, self->state);
-    if (self->options.store)
+    if (self->options.store || self->options.as_metrics)
         program_heed_owner(NULL); /* its end isn't this process' own yet */
     program_init_reload(&self->reload, self->state, &self->options, on_first_failed, self);
     program_init_store(&self->store, self->state, &self->options);
@@ -278,14 +296,18 @@ int program_run(program *self) {
                                                                 : NULL;
     if (why)
         fail(self, why);
-    bool controlled = self->options.worker == 0 && self->options.workers == 0 && !self->options.store;
+    bool controlled = self->options.worker == 0 && self->options.workers == 0 && !self->options.store &&
+                      !self->options.as_metrics;
     if (!self->failed)
         program_start_control(&self->control, self->state, controlled ? self->options.control : "off");
+    if (!self->failed && self->options.metrics.wanted)
+        start_metrics(self);
     if (!self->failed)
         program_start_script(&self->reload, &self->bell, module);
     if (!self->failed)
         mp_loop_run(self->state->loop);
     bool saved = program_close_store(&self->store);
+    program_stop_metrics(&self->metrics);
     program_leave_worker(&self->worker);
     program_stop_control(&self->control);
     program_stop_drain(&self->drain);

@@ -10,6 +10,7 @@
 
 #include "object/state.h"
 #include "log_reader.h"
+#include "metrics/metrics.h"
 #include "operate/control.h"
 #include "operate/drain.h"
 #include "operate/failures.h"
@@ -34,6 +35,7 @@ typedef struct program {
     program_reload reload;
     program_worker worker;
     program_store store;
+    program_metrics metrics;
     double started; /* mp_loop_now */
     program_control control;
     program_drain drain;

@@ -20,6 +20,9 @@ extern const program_command program_connections_command, program_waits_command;
 /* handlers.c */
 extern const program_command program_handlers_command;
 
+/* metrics.c */
+extern const program_command program_metrics_command;
+
 /* errors.c */
 extern const program_command program_errors_command;
 

@@ -133,8 +133,21 @@ local function serve(socket)
   end
 end
 
+-- A visitor that the process of --metrics sends.
+local function onVisit(fd)
+  local socket = moonport.LocalSocket()
+  socket:setReadBufferSize(0)
+  if not socket:setSocketDescriptor(fd) then return host.close(fd) end
+  moonport.spawn(function()
+    local fine, message = pcall(serve, socket)
+    if not fine then moonport.log.error("control: %s", message) end
+    socket:disconnectFromServer()
+  end)
+end
+
 function control.open(of)
   master = of
+  host.onVisit(onVisit)
   if host.control == "off" then return end
   local path, why = host.place(host.control)
   local visitors = 0

@@ -195,14 +195,45 @@ static int host_of_store(lua_State *L) {
     return 1;
 }
 
+/* --- visitors ------------------------------------------------------------------------------------------- */
+
+/* Registry key: the function that takes them. */
+static const char visit_key = 0;
+
+/* onVisit(fn): fn(fd) is called for each visitor that the process of --metrics sends */
+static int host_on_visit(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &visit_key);
+    return 0;
+}
+
+static int visit(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &visit_key);
+    lua_insert(L, 1);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+void program_visit_master(lua_State *L, int fd) {
+    lua_pushcfunction(L, visit);
+    lua_pushinteger(L, fd);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return;
+    lua_pop(L, 1);
+    mp_system_close(fd);
+}
+
 /* --- life ----------------------------------------------------------------------------------------------- */
 
-static const luaL_Reg functions[] = {
-    {"pair", host_pair},     {"close", host_close},      {"shutdown", host_shutdown},
-    {"cookie", host_cookie}, {"listens", host_listens},  {"reserve", host_reserve},
-    {"share", host_share},   {"fault", host_fault},      {"give", host_give},
-    {"notify", host_notify}, {"place", host_place},      {"send", host_send},
-    {"store", host_store},   {"ofStore", host_of_store}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"pair", host_pair},         {"close", host_close},
+                                     {"shutdown", host_shutdown}, {"cookie", host_cookie},
+                                     {"listens", host_listens},   {"reserve", host_reserve},
+                                     {"share", host_share},       {"fault", host_fault},
+                                     {"give", host_give},         {"notify", host_notify},
+                                     {"place", host_place},       {"send", host_send},
+                                     {"store", host_store},       {"ofStore", host_of_store},
+                                     {"onVisit", host_on_visit},  {NULL, NULL}};
 
 static void set_number(lua_State *L, const char *name, double value) {
     lua_pushnumber(L, value);

@@ -17,4 +17,7 @@
    `options` becomes what the master's own process does, `all` stays what was asked for. May raise. */
 void program_open_master(lua_State *L, program_options *options, const program_options *all);
 
+/* A visitor of the master's control comes, by this descriptor. */
+void program_visit_master(lua_State *L, int fd);
+
 #endif

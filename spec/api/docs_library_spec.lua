@@ -79,6 +79,7 @@ local classes = {
   { "test", "Authority", "Authority", require "moonport.test.authority", { open = true } },
   { "http", "Module", "http", require "moonport.http" },
   { "resp", "Module", "resp", require "moonport.resp" },
+  { "metrics", "Module", "metrics", require "moonport.metrics" },
   { "store", "Module", "store", require "moonport.store" },
   { "websocket", "Module", "websocket", require "moonport.websocket" },
   { "websocket", "WebSocket", "ws", websocketMethods() },

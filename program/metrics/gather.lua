@@ -1,0 +1,103 @@
+-- What all processes of the program have to tell. Counts of those that have ended stay in the sums.
+-- SPDX-License-Identifier: MIT
+
+local moonport = require "moonport"
+local exposition = require "moonport.program.exposition"
+local visits = require "moonport.program.visits"
+
+local gather = {}
+
+local last, dead = {}, exposition.set() -- by worker: { pid, set }; what those have counted that have ended
+local FRESH = 500 -- milliseconds that an answer is good for
+
+-- -> { status, rows, set } of one process | nil, why
+local function ask(worker)
+  local status, why = visits.ask("status", worker)
+  if not status then return nil, why end
+  local rows, pieces = {}, {}
+  local done
+  done, why = visits.ask("metrics", worker, function(object)
+    if object.text then pieces[#pieces + 1] = object.text else rows[#rows + 1] = object end
+  end)
+  if not done then return nil, why end
+  local set = exposition.set()
+  set:addProcess(status[1], rows)
+  set:read(table.concat(pieces))
+  return { status = status[1], rows = rows, set = set }
+end
+
+-- A process that isn't the one before has begun to count anew.
+local function remember(index, pid, set)
+  local before = last[index]
+  if before and before.pid ~= pid then dead:merge(before.set, true) end
+  last[index] = { pid = pid, set = set }
+end
+
+local function askWorkers(all)
+  local tasks, answers = {}, {}
+  for i, one in ipairs(all.workers) do
+    if one.state == "serving" then tasks[i] = moonport.spawn(ask, i) end
+  end
+  for i in ipairs(all.workers) do
+    local answer = tasks[i] and tasks[i]:join() or nil
+    answers[i] = answer or nil
+    if answer then remember(i, answer.status.pid, answer.set) end
+  end
+  return answers
+end
+
+local function addUp(all, answers)
+  local set = exposition.set()
+  set:addProgram(all)
+  for i in ipairs(all.workers) do
+    if answers[i] then set:merge(answers[i].set) end
+  end
+  for i in ipairs(all.workers) do
+    if not answers[i] and last[i] then set:merge(last[i].set, true) end
+  end
+  set:merge(dead, true)
+  return set
+end
+
+local function look()
+  local all, why = visits.ask "status"
+  if not all then return nil, why end
+  all = all[1]
+  if not all.workers then
+    local one
+    one, why = ask()
+    if not one then return nil, why end
+    one.set:addProgram(all)
+    return { status = all, rows = one.rows, set = one.set }
+  end
+  local answers, rows, index = askWorkers(all), {}, {}
+  for i in ipairs(all.workers) do
+    for _, row in ipairs(answers[i] and answers[i].rows or {}) do
+      local key = ("%s %s %s"):format(row.of, row.server or "", row.signal)
+      local sum = index[key]
+      if sum then
+        sum.calls, sum.errors = sum.calls + row.calls, sum.errors + row.errors
+      else
+        index[key] = row
+        rows[#rows + 1] = row
+      end
+    end
+  end
+  return { status = all, rows = rows, set = addUp(all, answers) }
+end
+
+local asking, answer, when
+
+--- Asks all; who comes meanwhile, or shortly afterwards, gets the same answer. -> { status, rows, set } | nil, why
+function gather.all()
+  if answer and moonport.now() - when < FRESH then return answer end
+  asking = asking or moonport.spawn(function()
+    local found, why = look()
+    answer, when, asking = found, moonport.now(), nil
+    return found, why
+  end)
+  local ok, why = asking:join()
+  return ok, why
+end
+
+return gather

@@ -1,0 +1,269 @@
+-- SPDX-License-Identifier: MIT
+-- --metrics: what it serves, to whom, and that nobody who asks can hurt the service. promtool and prometheus (of the
+-- Debian package prometheus) check it where they are installed.
+
+local helper = require "spec.helper"
+local metrics = require "spec.host.metrics"
+local workers = require "spec.host.workers"
+
+local moonport = os.getenv "MOONPORT" or "build/asan/moonport"
+
+-- Answers each line, and counts it by its first word.
+local counts = [[
+  local moonport = require "moonport"
+  local metrics = require "moonport.metrics"
+  local lines = metrics.counter("lines_total", "Lines.", { "word" })
+  local open = metrics.gauge("talkers", "Who talks.")
+  local sizes = metrics.histogram("line_bytes", "Sizes.", {}, { 2, 10 })
+  server = moonport.TcpServer()
+  function server.connection:readyRead()
+    while self:canReadLine() do
+      local line = self:readLine()
+      if line == "fail\n" then error "it fails" end
+      lines:inc(1, { word = line:match "%S*" })
+      sizes:observe(#line)
+      open:set(server:connectionCount())
+      self:write(line)
+    end
+  end
+  assert(server:listen "127.0.0.1")
+  moonport.log.info("listening on %d", server:serverPort())
+]]
+
+-- -> program, port of the metrics, port of the service
+local function start(source, ...)
+  local program = helper.program { source = source, options = { "--control", "off", "--metrics", "0", ... } }
+  local port = metrics.port(program)
+  return program, port, source:find "listening on" and tonumber(program:waitForLine "listening on (%d+)$")
+end
+
+local function say(port, text)
+  local person = helper.connect(port)
+  person:send(text .. "\n")
+  assert.equal(text .. "\n", person:receiveLine())
+  return person
+end
+
+-- The process that serves the metrics of a program.
+local function processOf(program)
+  local _, out = helper.run { "pgrep", "-P", tostring(program.pid), "-f", "as-metrics" }
+  return tonumber(out)
+end
+
+describe("--metrics", function()
+  it("serves what the script counts, and what the program knows", function()
+    local program, port, service = start(counts)
+    local person = say(service, "hello")
+    say(service, "hello")
+    local samples = metrics.scrape(port)
+    assert.equal(2, samples['lines_total{word="hello"}'])
+    assert.equal(0, samples['line_bytes_bucket{le="2"}'])
+    assert.equal(2, samples['line_bytes_bucket{le="10"}'])
+    assert.equal(12, samples["line_bytes_sum"])
+    assert.equal(2, samples["talkers"])
+    assert.equal(2, samples["moonport_connections"])
+    assert.equal(2, samples["moonport_connections_accepted_total"])
+    assert.equal(12, samples["moonport_received_bytes_total"])
+    assert.equal(2, samples[('moonport_handler_calls_total{of="connections",signal="readyRead",server="127.0.0.1:%d"}')
+      :format(service)])
+    assert.equal(1, samples["moonport_generation"])
+    assert.is_true(samples["moonport_resident_memory_bytes"] > 1e6 and samples["moonport_uptime_seconds"] > 0)
+    person:close()
+    program:signal "TERM"
+    assert.equal(0, program:wait())
+  end)
+
+  it("is read by promtool without a complaint", function()
+    local tool = metrics.installed "promtool"
+    if not tool then return pending "promtool isn't installed (Debian: prometheus)" end
+    local _, port, service = start(counts)
+    say(service, 'quo"te')
+    say(service, "back\\slash")
+    say(service, "\xff")
+    local _, text = metrics.scrape(port)
+    local status, out, err = helper.run({ tool, "check", "metrics" }, text)
+    assert.same({ 0, "" }, { status, out .. err })
+  end)
+
+  it("is scraped by a Prometheus", function()
+    local tool = metrics.installed "prometheus"
+    if not tool then return pending "prometheus isn't installed" end
+    local _, port, service = start(counts)
+    say(service, "hello")
+    local folder, own = helper.folder(), helper.unusedPort()
+    helper.rewrite(folder .. "/prometheus.yml", ([[
+global: { scrape_interval: 1s }
+scrape_configs:
+  - { job_name: moonport, static_configs: [ { targets: [ "127.0.0.1:%d" ] } ] }
+]]):format(port))
+    local prometheus = helper.spawn { tool, "--config.file", folder .. "/prometheus.yml", "--storage.tsdb.path",
+      folder .. "/data", "--web.listen-address", "127.0.0.1:" .. own }
+    helper.eventually(function()
+      local fine, _, body = pcall(metrics.get, own, '/api/v1/query?query=lines_total%7Bword=%22hello%22%7D')
+      return fine and body:find('"1"]', 1, true)
+    end, "a sample in Prometheus", 20000)
+    prometheus:signal "TERM"
+    prometheus:wait(10000)
+    os.execute(("rm -rf '%s'"):format(folder))
+  end)
+
+  it("listens on loopback alone, changes nothing, and answers no page of others", function()
+    local program, port = start(counts)
+    local _, out = helper.run { "ss", "-Hltnp", "sport", "=", ":" .. port }
+    assert.matches("%s127%.0%.0%.1:" .. port .. "%s", out)
+    assert.equal(405, (metrics.get(port, "/metrics", "POST")))
+    assert.equal(404, (metrics.get(port, "/nothing")))
+    assert.equal(403, (metrics.get(port, "/metrics", "GET", "example.com:" .. port)))
+    assert.equal(200, (metrics.get(port, "/metrics", "GET", "localhost:" .. port)))
+    assert.equal(200, (metrics.get(port, "/metrics", "HEAD")))
+    assert.is_true(program:running())
+  end)
+
+  it("listens where it is told to, or the program doesn't start", function()
+    local listener = helper.listen()
+    local script = helper.file "print 'ran'"
+    local status, out, err = helper.run { moonport, "--metrics", listener:port(), script }
+    assert.same({ 1, "" }, { status, out })
+    assert.matches("^moonport: %-%-metrics 127%.0%.0%.1:%d+: [^\n]+\n$", err)
+    listener:close()
+    for _, wrong in ipairs { "x", "127.0.0.1", "127.0.0.1:", "host:1", "::1:80", "65536", "1.5", "[::1]80" } do
+      assert.same({ 2, wrong }, { (helper.run { moonport, "--metrics", wrong, script }), wrong })
+    end
+    local program = helper.program { source = counts, options = { "--metrics", "[::1]:0", "--control", "off" } }
+    program:waitForLine "metrics at http://%[::1%]:%d+/$"
+  end)
+
+  it("counts for nothing: not as a connection, and not as something to wait for", function()
+    local _, port, service = start(counts .. [[
+      function server.connection:readyRead()
+        self:readAll()
+        local stats = moonport.stats()
+        self:write(("%d %d %d\n"):format(stats.accepted, stats.connections, stats.connected))
+      end
+    ]])
+    for _ = 1, 3 do assert.truthy(metrics.scrape(port)) end
+    local person = helper.connect(service)
+    person:send "x\n"
+    assert.equal("1 1 0\n", person:receiveLine())
+    local program = helper.program { source = "require('moonport').sleep(50)", options = { "--metrics", "0" } }
+    assert.equal(0, program:wait())
+  end)
+
+  it("outlives reloads: metrics go on, and another kind fails the reload", function()
+    local service = workers.start(counts, { plain = true, count = 0, options = { "--metrics", "0" } })
+    local port = metrics.port(service.program)
+    service.port = tonumber(service.program:waitForLine "listening on (%d+)")
+    say(service.port, "hello")
+    service:write("main.lua", (counts:gsub('serverPort%(%)', "%0 + 0"):gsub('listen "127.0.0.1"',
+      'listen("127.0.0.1", ' .. service.port .. ")")))
+    service:reload()
+    service:reloaded()
+    say(service.port, "hello")
+    assert.equal(2, metrics.scrape(port)['lines_total{word="hello"}'])
+    service:write("main.lua", [[require("moonport.metrics").counter("talkers_total", "x")
+      require("moonport.metrics").histogram("talkers", "x")]])
+    service:reload()
+    assert.matches("talkers is a gauge already", service:failed())
+    local samples = helper.eventually(function()
+      local found = metrics.scrape(port)
+      return found.moonport_reload_failures_total == 1 and found
+    end)
+    assert.same({ 1, 2 }, { samples.moonport_reloads_total, samples['lines_total{word="hello"}'] })
+    service:remove()
+  end)
+
+  it("loses nothing to those who ask and never read", function()
+    local _, port, service = start(counts .. [[
+      local many = metrics.counter("many_total", "x", { "id" })
+      for i = 1, 1000 do many:inc(1, { id = ("x"):rep(100) .. i }) end
+    ]])
+    local deaf = {}
+    for i = 1, 20 do
+      deaf[i] = helper.connect(port)
+      deaf[i]:send(("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):rep(20))
+    end
+    say(service, "hello")
+    assert.equal(1, metrics.scrape(port)['many_total{id="' .. ("x"):rep(100) .. '7"}'])
+    for _, client in ipairs(deaf) do client:close() end
+  end)
+
+  it("is started again when its process ends, at the same port", function()
+    local program, port = start(counts)
+    assert.truthy(metrics.scrape(port))
+    helper.posix.kill(assert(processOf(program)), helper.posix.SIGKILL)
+    program:waitForLine "the process of %-%-metrics was ended by SIGKILL"
+    assert.truthy(metrics.scrape(port))
+  end)
+
+  it("says that the service doesn't answer while a handler keeps it, and does afterwards", function()
+    local program, port, service = start([[
+      local moonport = require "moonport"
+      local server = moonport.TcpServer()
+      function server.connection:readyRead()
+        self:readAll()
+        io.read()
+        self:write "done\n"
+      end
+      assert(server:listen "127.0.0.1")
+      moonport.log.info("listening on %d", server:serverPort())
+    ]])
+    local person = helper.connect(service)
+    person:send "x"
+    assert.equal(503, (metrics.get(port, "/metrics")))
+    program:write "\n"
+    assert.equal("done\n", person:receiveLine())
+    assert.truthy(metrics.scrape(port))
+  end)
+end)
+
+describe("--metrics with workers", function()
+  local service
+
+  after_each(function()
+    if service then service:remove() end
+    service = nil
+  end)
+
+  local body = [[
+    local lines = require("moonport.metrics").counter("lines_total", "Lines.")
+    local open = require("moonport.metrics").gauge("talkers", "Who talks.")
+    function answer(line) lines:inc() open:set(1) return line end
+  ]]
+
+  local function start_workers()
+    service = workers.start(body, { options = { "--metrics", "0" } })
+    service:settled()
+    return metrics.port(service.program)
+  end
+
+  it("adds them up", function()
+    local port = start_workers()
+    for number = 1, 2 do
+      local client = service:of(number)
+      for _ = 1, 3 do service.ask(client, "x") end
+    end
+    local samples = metrics.scrape(port)
+    assert.same({ 6, 2, 2 }, { samples.lines_total, samples.talkers, samples.moonport_workers })
+    assert.equal(service:status().connections.accepted, samples.moonport_connections_accepted_total)
+  end)
+
+  it("keeps what a worker has counted that was killed, of counters alone", function()
+    local port = start_workers()
+    local first, second = service:of(1), service:of(2)
+    local _, _, _, pid = service:who(second)
+    service.ask(first, "x")
+    service.ask(second, "x")
+    service.ask(second, "x")
+    assert.equal(3, metrics.scrape(port).lines_total)
+    service.kill(pid)
+    helper.eventually(function()
+      local samples = metrics.scrape(port)
+      assert.is_true(samples.lines_total >= 3)
+      return samples.moonport_workers == 2 and samples['moonport_worker_deaths_total{worker="2"}'] == 1
+    end, "a new worker")
+    local samples = metrics.scrape(port)
+    assert.same({ 3, 1 }, { samples.lines_total, samples.talkers })
+    service.ask(service:of(2), "x")
+    helper.eventually(function() return metrics.scrape(port).lines_total == 4 end)
+  end)
+end)
