@@ -185,8 +185,7 @@ static int open_libraries(lua_State *L) {
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);
     binding_limit_work(state, (unsigned)self->options.work_threads, (size_t)self->options.work_memory << 20);
-    if (self->options.handler_timeout > 0 || self->options.handler_kill > 0)
-        binding_watch_coroutines(L, state);
+    binding_watch_coroutines(L, state);
     binding_watch_messages(L, state);
     if (self->options.workers > 0) {
         const program_options all = self->options;

@@ -57,6 +57,7 @@ static void interrupt(lua_State *L, binding_watch *watch) {
     if (watch->late && watch->late != L)
         lua_sethook(watch->late, NULL, 0, 0);
     watch->late = L;
+    watch->samples = false;
     lua_sethook(L, on_late, LUA_MASKCOUNT, 1);
 }
 

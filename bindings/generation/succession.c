@@ -33,6 +33,10 @@ void binding_begin_generation(binding_generation *generation) {
 
 /* --- persist -------------------------------------------------------------------------------------------- */
 
+bool binding_push_persisted(lua_State *L) {
+    return lua_rawgetp(L, LUA_REGISTRYINDEX, &persist_key) == LUA_TTABLE;
+}
+
 /* moonport.persist(name, init) -> what is kept under the name; init the first time */
 static int module_persist(lua_State *L) {
     binding_takes(L, 2);

@@ -48,4 +48,7 @@ void binding_open_persist(lua_State *L);
 /* persist, for the module's table. */
 extern const luaL_Reg binding_persist_functions[];
 
+/* Pushes the table of moonport.persist; false: there is none, and something else is pushed. */
+bool binding_push_persisted(lua_State *L);
+
 #endif

@@ -72,7 +72,7 @@ binding_state *binding_find(lua_State *L) {
 void binding_disarm(binding_state *state) {
     lua_sethook(state->watch.late, NULL, 0, 0);
     state->watch.late = state->watch.cut = NULL;
-    state->watch.placed = false;
+    state->watch.placed = state->watch.samples = false;
 }
 
 void *binding_allocate(lua_State *L, size_t size) {

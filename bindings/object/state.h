@@ -96,7 +96,8 @@ typedef struct binding_context {
 typedef struct binding_watch {
     volatile uint32_t runs;     /* of pieces of the script's code, ever: tells one from the next */
     lua_State *volatile thread; /* where such a piece runs now, or NULL */
-    lua_State *volatile late;   /* the coroutine in which the watchdog has set its hook */
+    lua_State *volatile late;   /* the coroutine in which the watchdog, or a profile, has set its hook */
+    volatile bool samples;      /* that hook is a profile's: it only looks */
     lua_State *cut;             /* the one that another hook has raised an error in */
     bool raises;                /* a hook may raise errors, which no message handler gets */
     bool placed;                /* tasks->late says where the late code was first found */

@@ -198,7 +198,7 @@ static int coroutine_close(lua_State *L) {
    Upvalues: the state, the script's handler. */
 static int handle_message(lua_State *L) {
     const binding_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    if (state->watch.late == L || state->watch.cut == L)
+    if ((state->watch.late == L && !state->watch.samples) || state->watch.cut == L)
         return 1;
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);

@@ -101,6 +101,23 @@ static void before_wait(struct ev_loop *ev) {
         mp_lag_note(&loop->lag, now * 1e3, took);
 }
 
+static void before_watched_wait(struct ev_loop *ev) {
+    const mp_loop *loop = ev_userdata(ev);
+    before_wait(ev);
+    *loop->waits = true;
+}
+
+static void after_watched_wait(struct ev_loop *ev) {
+    const mp_loop *loop = ev_userdata(ev);
+    *loop->waits = false;
+}
+
+void mp_loop_watch_waits(mp_loop *loop, volatile bool *waits) {
+    loop->waits = waits;
+    ev_set_loop_release_cb(loop->ev, waits ? before_watched_wait : before_wait,
+                           waits ? after_watched_wait : NULL);
+}
+
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 static void on_chore(struct ev_loop *ev, ev_idle *watcher, int revents) {

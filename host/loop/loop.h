@@ -76,6 +76,7 @@ struct mp_loop {
     ev_idle doubt; /* while it is active the poll doesn't wait */
     ev_fork renewed;
     mp_lag lag;
+    volatile bool *waits; /* see mp_loop_watch_waits; NULL: nobody watches */
     ev_timer later;
     void (*run_later)(mp_loop *loop);
 };
@@ -161,6 +162,9 @@ void mp_loop_settle(mp_loop *loop);
 static inline bool mp_loop_is_settled(const mp_loop *loop) {
     return loop->queue.count == 0;
 }
+
+/* Sets *waits while the loop sleeps; NULL: no longer. */
+void mp_loop_watch_waits(mp_loop *loop, volatile bool *waits);
 
 /* When this turn began: milliseconds since 1970, by the clock that may be set. Without a system call. */
 double mp_loop_turn_time(const mp_loop *loop);

@@ -12,6 +12,7 @@
 #include "net/local_extras.h"
 #include "net/stream_output.h"
 #include "net/stream_transport.h"
+#include "net/trace.h"
 #include "system/local.h"
 #include "system/system.h"
 
@@ -152,6 +153,7 @@ bool mp_local_socket_adopts(int fd) {
 /* Has the transport that passes descriptors carry the stream. */
 static int carry(mp_stream *stream) {
     assert(!(stream->flags & FLAG_PIPE));
+    mp_trace_give_way(stream);
     return stream->flags & FLAG_CARRIED ? 0
                                         : mp_stream_set_plain_transport(stream, &mp_transport_descriptors);
 }

@@ -111,6 +111,7 @@ struct mp_network {
     mp_ring starving;          /* of mp_starving */
     mp_ring soon;              /* streams whose transport is called in the next turn, see stream_state.h */
     ev_idle at_soon;
+    struct mp_trace *traces; /* trace.h */
     mp_lingering *lingering;
     uint32_t processes;           /* that run */
     mp_reaping *reaping;          /* processes without an owner, see reaper.h */

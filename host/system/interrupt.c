@@ -6,6 +6,8 @@
 #include "system/interrupt.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #ifdef __linux__
 #include <sys/eventfd.h>
@@ -82,6 +84,24 @@ int mp_system_set_cpu_timer(double msec) {
     struct timeval interval = {(time_t)(msec / 1000), (suseconds_t)((long)(msec * 1000) % 1000000)};
     struct itimerval timer = {interval, interval};
     return setitimer(ITIMER_PROF, &timer, NULL) < 0 ? -errno : 0;
+}
+
+int mp_system_set_clock_timer(int number, double msec) {
+    static timer_t timer;
+    static bool made;
+    if (made)
+        (void)timer_delete(timer);
+    made = false;
+    if (msec <= 0)
+        return 0;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
+    event._sigev_un._tid = gettid();
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+        return -errno;
+    made = true;
+    struct timespec interval = {(time_t)(msec / 1e3), (long)(fmod(msec, 1e3) * 1e6)};
+    struct itimerspec when = {interval, interval};
+    return timer_settime(timer, 0, &when, NULL) < 0 ? -errno : 0;
 }
 
 double mp_system_thread_cpu_time(void) {

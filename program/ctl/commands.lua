@@ -119,6 +119,90 @@ function shows.errors(objects)
   return true
 end
 
+-- profile, memory, trace ------------------------------------------------------------------------------------
+
+local MOST = 20 -- rows of a profile
+
+local function writeFolded(objects, path)
+  local file, why = io.open(path, "w")
+  if not file then return nil, why end
+  table.sort(objects, function(a, b) return a.stack < b.stack end)
+  for _, o in ipairs(objects) do file:write(o.stack, " ", o.count, "\n") end
+  return file:close()
+end
+
+function shows.profile(objects, options)
+  local own, all, samples, lines = {}, {}, 0, {}
+  for _, o in ipairs(objects) do
+    local met, last = {}, nil
+    samples = samples + o.count
+    for line in o.stack:gmatch "[^;]+" do
+      if not met[line] then
+        if not all[line] then lines[#lines + 1] = line end
+        all[line], met[line] = (all[line] or 0) + o.count, true
+      end
+      last = line:find "^%[C%]" and last or line -- time in C counts for the line that calls
+    end
+    own[last] = (own[last] or 0) + o.count
+  end
+  table.sort(lines, function(a, b)
+    local x, y = own[a] or 0, own[b] or 0
+    if x ~= y then return x > y end
+    return all[a] > all[b]
+  end)
+  local rows = {}
+  for i = 1, math.min(#lines, MOST) do
+    local line = lines[i]
+    rows[i] = { ("%.1f %%"):format(100 * (own[line] or 0) / samples), ("%.1f %%"):format(100 * all[line] / samples),
+      safe(line) }
+  end
+  show.rows({ ">self", ">with calls", "line" }, rows, options.columns)
+  if not options.folded then return true end
+  return writeFolded(objects, options.folded)
+end
+
+function shows.memory(objects, options)
+  local s, rows, older, cut = objects[1], {}, {}, false
+  for i = 2, #objects do
+    local o = objects[i]
+    if o.path then
+      rows[#rows + 1] = { bytes(o.bytes), ("%d"):format(o.tables), ("%d"):format(o.entries), safe(o.path) }
+    elseif o.generation then
+      older[#older + 1] = o
+    end
+    cut = cut or o.cut
+  end
+  show.facts {
+    { "resident", bytes(s.resident) },
+    { "Lua", bytes(s.lua) },
+    { "connections", ("%d, with %s unread and %s unsent"):format(s.connections, bytes(s.unread), bytes(s.unsent)) },
+    { "objects", ("%d"):format(s.objects) },
+  }
+  show.rows({ ">about", ">tables", ">entries", "path" }, rows, options.columns)
+  if cut then print "not all of it could be looked at" end
+  for _, o in ipairs(older) do
+    print(("generation %d: %d connections, %d handlers that wait (%s)"):format(o.generation, o.connections, o.handlers,
+      safe(o.source)))
+  end
+  return true
+end
+
+local follows = {}
+
+function follows.trace(object)
+  if object.tracing then return print(("connection %d:"):format(object.tracing)) end
+  if object.lost then return print(("… %d bytes are left out"):format(object.lost)) end
+  local text = object.text or object.hex:gsub("..", function(digits)
+    local c = string.char(tonumber(digits, 16))
+    return c:find "^[ -~]$" and c or "\\x" .. digits
+  end)
+  if object.text then text = text:gsub("\\", "\\\\"):gsub("\r", "\\r"):gsub("\n", "\\n"):gsub("\t", "\\t") end
+  local time = ("%s.%03d"):format(os.date("%H:%M:%S", object.time // 1 | 0), object.time % 1 * 1000 // 1 | 0)
+  print(("%s %s %s"):format(time, object.way == "sent" and "<" or ">", text))
+end
+
+function shows.trace() return true end
+
 -- what changes something --------------------------------------------------------------------------------------
 
 function shows.reload(objects)
@@ -132,4 +216,4 @@ local function done() return true end
 
 shows.drain, shows.stop, shows.close, shows.log = done, done, done, done
 
-return { shows = shows, chooses = chooses }
+return { shows = shows, chooses = chooses, follows = follows }

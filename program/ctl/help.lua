@@ -15,6 +15,10 @@ commands (moonport ctl COMMAND --help explains one and its columns):
   handlers           which handlers are called, and how often they fail
   waits              where handlers and tasks wait, and since when
   errors             the last 50 different errors, with their tracebacks
+  top                how it is, the busiest handlers, each second; --count N
+  profile [SECONDS]  where it spends its time (10); --folded FILE
+  memory             what its memory is, and the largest tables
+  trace ID           the bytes of a connection as they come and go
   console            Lua in the running service; --timeout MS an entry (5000)
   reload             load the script again, and say how it went
   rollback           go back to the code before the last reload
@@ -23,8 +27,8 @@ commands (moonport ctl COMMAND --help explains one and its columns):
   close ID           close a connection
   log LEVEL          debug, info, warning, error or none
 options:
-  --worker N         ask one of several workers; else status and errors add all
-                     up, and what changes the program is for all
+  --worker N         ask one of several workers; else status, top and errors
+                     add all up, and what changes the program is for all
   --json             print the answer as JSON, a line for each thing
   --help             print this
 exit status: 0 done, 1 the program says no or can't be asked, 2 wrong usage
@@ -81,6 +85,36 @@ moonport ctl [PROGRAM] errors
 
 The last 50 different errors of handlers and tasks, the last one first: how
 often, since when, in which generation last, and the traceback of the first.
+]],
+  top = [[
+moonport ctl [PROGRAM] top [--count N]
+
+How the service is, its busiest handlers and its last errors, again each
+second until Ctrl-C, or N times. Numbers "a second" are of the last second.
+]],
+  profile = [[
+moonport ctl [PROGRAM] profile [SECONDS] [--folded FILE]
+
+Where the service spends its time: looks a hundred times a second, for SECONDS
+(10). "self" is the share of a line itself, with the functions in C that it
+calls; "with calls" has the functions in Lua, too. (idle) waits for events;
+(host) is moonport's own work; (hooked) runs under another hook: code that
+loads, and the console. --folded writes whole stacks for a flame graph.
+]],
+  memory = [[
+moonport ctl [PROGRAM] memory
+
+What the memory is. Then the largest tables by path, with what is directly in
+them: "rooms[*]" is all tables in rooms together, "local x (a.lua)" what that
+variable has. It is found while the service goes on, and so approximate. Last,
+what still belongs to earlier generations.
+]],
+  trace = [[
+moonport ctl [PROGRAM] trace ID
+
+The bytes of a connection, ">" as they come and "<" as they go, until Ctrl-C
+or its end. With TLS they are decrypted. The id is in "connections". What a
+slow terminal can't take is left out, and counted.
 ]],
   console = [[
 moonport ctl [PROGRAM] console [--timeout MS]

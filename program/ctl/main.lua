@@ -7,12 +7,16 @@ local console = require "ctl.console"
 local help = require "ctl.help"
 local show = require "ctl.show"
 local target = require "ctl.target"
+local top = require "ctl.top"
 
 -- The arguments of commands, and whether they are needed; and their options, of which those with a name need a value.
 local levels = { debug = true, info = true, warning = true, error = true, none = true }
 local sorts = { id = true, age = true, idle = true, unread = true, unsent = true, read = true, sent = true }
 local function isNumber(text) return text:find "^%d+$" end
+local function isTime(text) return (tonumber(text) or 0) > 0 and tonumber(text) <= 600 end
 local arguments = {
+  profile = { "SECONDS", allowed = isTime, what = "a time of at most 600 seconds" },
+  trace = { "ID", needed = isNumber, what = "the id of a connection" },
   connections = { "TEXT" },
   close = { "ID", needed = isNumber, what = "the id of a connection" },
   log = { "LEVEL", needed = function(text) return levels[text] end, what = "debug, info, warning, error or none" },
@@ -21,6 +25,8 @@ local known = {
   sort = { "connections", function(text) return sorts[text] end, "id, age, idle, unread, unsent, read or sent" },
   server = { "connections", isNumber, "the port of a server" },
   worker = { nil, isNumber, "the number of a worker" },
+  folded = { "profile", function(text) return text ~= "" end, "a file" },
+  count = { "top", function(text) return isNumber(text) and tonumber(text) > 0 end, "a number of times" },
   timeout = { "console", function(text) return isNumber(text) and tonumber(text) > 0 end, "milliseconds" },
 }
 
@@ -101,11 +107,21 @@ end
 -- Asks, and shows the answer; as JSON while it comes. -> true | nil, why, exit status
 local function ask(client, options, command)
   local argument = arguments[command] and arguments[command].needed and options[1] or nil
+  if command == "profile" then argument = ("%d"):format(math.ceil((tonumber(options[1]) or 10) * 1000)) end
   local line, chosen = table.concat({ command, argument }, " ") .. "\n", commands.chooses[command]
+  local follow = commands.follows[command]
   local objects = {}
   local ok, why = client:ask(line, function(object, text)
     if chosen and not chosen(object, options) then return end
-    if options.json then print(text) else objects[#objects + 1] = object end
+    if options.json then
+      print(text)
+      io.stdout:flush()
+    elseif follow then
+      follow(object)
+      io.stdout:flush()
+    else
+      objects[#objects + 1] = object
+    end
   end)
   if not ok then return nil, why end
   return options.json or commands.shows[command](objects, options)
@@ -116,12 +132,13 @@ local function mistake(command, rest, options)
   local wanted = arguments[command]
   if wanted and wanted.needed and not rest[1] then return ("%s needs %s"):format(command, wanted[1]) end
   if #rest > (wanted and 1 or 0) then return rest[#rest] .. ": too many arguments" end
-  if wanted and wanted.needed and not wanted.needed(rest[1]) then return command .. " needs " .. wanted.what end
+  local check = wanted and (wanted.needed or rest[1] and wanted.allowed)
+  if check and not check(rest[1]) then return command .. " needs " .. wanted.what end
   for name, option in pairs(known) do
     local of = option[1]
     if options[name] and of and of ~= command then return ("--%s is an option of %s"):format(name, of) end
   end
-  if options.json and command == "console" then return "--json is no option of console" end
+  if options.json and (command == "console" or command == "top") then return "--json is no option of " .. command end
 end
 
 local function run(words)
@@ -148,7 +165,8 @@ local function run(words)
   if not client then return status end
   local ok, why = true, nil
   if options.worker then ok, why = choose(client, options.worker) end
-  if ok then ok, why = (command == "console" and console or ask)(client, options, command) end
+  local own = { console = console, top = top }
+  if ok then ok, why = (own[command] or ask)(client, options, command) end
   if ok then return 0 end
   return why and failed(why) or 1
 end

@@ -7,6 +7,7 @@
 #define PROGRAM_COMMANDS_H
 
 #include "operate/visitor.h"
+#include "operate/walk.h"
 
 /* Ended by NULL. */
 extern const program_command *const program_commands[];
@@ -20,8 +21,21 @@ extern const program_command program_connections_command, program_waits_command;
 /* handlers.c */
 extern const program_command program_handlers_command;
 
+/* The line of a handler of the connections' prototype, as program_line_of. May raise. */
+void program_find_in_prototype(const binding_state *state, const mp_listener *listener, enum mp_signal signal,
+                               char *line);
+
+/* trace.c */
+extern const program_command program_trace_command;
+
+/* memory.c */
+extern const program_command program_memory_command;
+
+/* profile.c */
+extern const program_command program_profile_command;
+
 /* metrics.c */
-extern const program_command program_metrics_command;
+extern const program_command program_metrics_command, program_top_command;
 
 /* errors.c */
 extern const program_command program_errors_command;

@@ -28,9 +28,8 @@ static void add_counts(program_json *out, enum mp_signal signal, const binding_c
     program_json_string(out, "line", line);
 }
 
-/* The line of the prototype's handler. */
-static void find_in_prototype(const binding_state *state, const mp_listener *listener, enum mp_signal signal,
-                              char *line) {
+void program_find_in_prototype(const binding_state *state, const mp_listener *listener, enum mp_signal signal,
+                               char *line) {
     lua_State *L = state->L;
     int top = lua_gettop(L);
     line[0] = '\0';
@@ -49,7 +48,7 @@ static void add_prototype(program_visitor *visitor, const mp_tcp_server *server)
     for (int i = 0; counts && i < MP_SIGNAL_COUNT; i++) {
         if (counts->of[i].calls == 0)
             continue;
-        find_in_prototype(visitor->state, listener, (enum mp_signal)i, line);
+        program_find_in_prototype(visitor->state, listener, (enum mp_signal)i, line);
         program_json_open(&visitor->out, NULL);
         program_json_string(&visitor->out, "of", "connections");
         program_json_string(&visitor->out, "server", binding_place(place, server));

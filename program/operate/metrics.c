@@ -1,6 +1,6 @@
 /*
- * metrics: how often handlers were called, without a look at all objects; and the script's own metrics as text
- * for Prometheus, piece by piece.
+ * top: how often handlers were called, without a look at all objects. metrics: the same, and the script's own
+ * metrics as text for Prometheus, piece by piece.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,14 +15,21 @@
 #define SERVERS 200 /* whose handlers are told of */
 #define SLICE 0.5   /* milliseconds */
 
-static void add_counts(program_json *out, const binding_counts *counts, const char *of, const char *server) {
+/* `server` is NULL for handlers that objects have themselves. */
+static void add_counts(program_visitor *visitor, const binding_counts *counts, const char *of,
+                       const mp_tcp_server *server) {
+    program_json *out = &visitor->out;
+    char place[BINDING_PLACE], line[PROGRAM_LINE];
     for (int i = 0; counts && i < MP_SIGNAL_COUNT; i++) {
         if (counts->of[i].calls == 0)
             continue;
         program_json_open(out, NULL);
         program_json_string(out, "of", of);
-        if (server)
-            program_json_string(out, "server", server);
+        if (server) {
+            program_json_string(out, "server", binding_place(place, server));
+            program_find_in_prototype(visitor->state, server->listener, (enum mp_signal)i, line);
+            program_json_string(out, "line", line);
+        }
         program_json_string(out, "signal", binding_signal_name((enum mp_signal)i));
         program_json_integer(out, "calls", (int64_t)counts->of[i].calls);
         program_json_integer(out, "errors", (int64_t)counts->of[i].errors);
@@ -30,19 +37,25 @@ static void add_counts(program_json *out, const binding_counts *counts, const ch
     }
 }
 
-static void begin(program_visitor *visitor) {
+static void add_all_counts(program_visitor *visitor) {
     const binding_state *state = visitor->state;
     mp_tcp_server *server = NULL;
-    char place[BINDING_PLACE];
     for (int kind = 0; kind < MP_KIND_COUNT; kind++)
-        add_counts(&visitor->out, state->own_counts[kind], binding_kind_name(kind), NULL);
+        add_counts(visitor, state->own_counts[kind], binding_kind_name(kind), NULL);
     for (int i = 0; i < SERVERS; i++) {
         server = mp_tcp_server_next(mp_network_of(state->loop), server);
         if (!server)
             break;
-        add_counts(&visitor->out, server->listener->counts, "connections", binding_place(place, server));
+        add_counts(visitor, server->listener->counts, "connections", server);
     }
 }
+
+static void begin_top(program_visitor *visitor) {
+    add_all_counts(visitor);
+    program_end_answer(visitor, NULL);
+}
+
+const program_command program_top_command = {.name = "top", .begin = begin_top};
 
 /* visitor -> ; adds pieces of the text until the slice is over. visitor->next: the place, -1 behind the
    last */
@@ -87,4 +100,4 @@ static bool more(program_visitor *visitor) {
     return false;
 }
 
-const program_command program_metrics_command = {.name = "metrics", .begin = begin, .more = more};
+const program_command program_metrics_command = {.name = "metrics", .begin = add_all_counts, .more = more};

@@ -58,6 +58,8 @@ end
 
 function commands.errors() return sums.errors(each "errors") end
 
+function commands.top() return sums.handlers(each "top") end
+
 local function change(kind, none)
   local succession = master.succession
   local before = succession.reloads + succession.failures

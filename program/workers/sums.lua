@@ -79,6 +79,26 @@ function sums.status(master, answers, of_master)
   return all
 end
 
+-- Handlers --------------------------------------------------------------------------------------------------
+
+--- The same handler in several workers is one.
+function sums.handlers(answers)
+  local list, known = {}, {}
+  for _, objects in pairs(answers) do
+    for _, one in ipairs(objects) do
+      local name = ("%s %s %s"):format(one.of, one.server, one.signal)
+      local same = known[name]
+      if same then
+        same.calls, same.errors = same.calls + one.calls, same.errors + one.errors
+      else
+        known[name] = one
+        list[#list + 1] = one
+      end
+    end
+  end
+  return list
+end
+
 -- Errors ----------------------------------------------------------------------------------------------------
 
 -- Without the object, which differs.

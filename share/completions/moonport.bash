@@ -20,7 +20,7 @@ _moonport_ctl() {
   for ((i = 2; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --sort | --server | --timeout | --worker) ((i++)) ;;
+      --sort | --server | --timeout | --worker | --folded | --count) ((i++)) ;;
       -*) ;;
       *)
         if [ -z "$command" ] && [[ $word =~ ^[a-z]+$ ]] && _moonport_is_command "$program" "$word"; then
@@ -33,15 +33,22 @@ _moonport_ctl() {
   done
   case $previous in
     --sort) words='id age idle unread unsent read sent' ;;
-    --server | --timeout | --worker) return ;;
+    --server | --timeout | --worker | --count) return ;;
+    --folded)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
     log) words='debug info warning error none' ;;
-    close) words=$("$program" ctl ${which:+"$which"} connections </dev/null 2>/dev/null | cut -f 1) ;;
+    close | trace) words=$("$program" ctl ${which:+"$which"} connections </dev/null 2>/dev/null | cut -f 1) ;;
     *)
       if [[ $current == -* ]]; then
         words='--json --worker --help'
         case $command in
           connections) words+=' --sort --server' ;;
           console) words='--timeout --worker --help' ;;
+          top) words='--count --worker --help' ;;
+          profile) words+=' --folded' ;;
         esac
       elif [ -z "$command" ]; then
         words=$("$program" ctl --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')

@@ -42,7 +42,7 @@ describe("At three in the morning:", function()
         found = found + 1
       end
     end
-    assert.equal(8, found)
+    assert.equal(9, found)
   end)
 
   it("every command of ctl is run, but for stop", function()

@@ -42,7 +42,8 @@ local function shift(text)
 end
 
 local function normal(text)
-  return (text:gsub("%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d%.%d%d%d", "TIME"):gsub("%d+ ms", "N ms")
+  return (text:gsub("%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d%.%d%d%d", "TIME")
+    :gsub("^%d%d:%d%d:%d%d%.%d%d%d ", "TIME "):gsub("%d+ ms", "N ms")
     :gsub("(127%.0%.0%.1:)%d%d%d%d%d", "%1PORT"))
 end
 
@@ -218,7 +219,8 @@ function Session:run(block)
   for i, command in ipairs(list) do
     if name and i == #list then
       assert(not self.terminals[name], block.name .. ": that terminal is busy")
-      local wanted = command.text:find "^nc " and 130 or 0 -- a moonport ends by itself at ^C
+      local visits = command.text:find "^nc " or command.text:find "^moonport ctl "
+      local wanted = visits and 130 or 0 -- a moonport ends by itself at ^C
       self.terminals[name] = { name = name, program = self:spawn("exec " .. command.text), wanted = wanted }
       self:talk(self.terminals[name], block, command.lines)
     elseif block.marks.eventually then
