@@ -88,16 +88,54 @@ end
 
 local asking, answer, when
 
---- Asks all; who comes meanwhile, or shortly afterwards, gets the same answer. -> { status, rows, set } | nil, why
+--- Asks all; who comes meanwhile, or shortly afterwards, gets the same answer.
+--- -> { status, rows, set, msec when } | nil, why
 function gather.all()
   if answer and moonport.now() - when < FRESH then return answer end
   asking = asking or moonport.spawn(function()
     local found, why = look()
     answer, when, asking = found, moonport.now(), nil
+    if found then found.msec = when // 1 | 0 end
     return found, why
   end)
   local ok, why = asking:join()
   return ok, why
+end
+
+-- Errors and profiles ---------------------------------------------------------------------------------------
+
+local errors, counted = { list = true }, -1
+local MOST = 10 -- errors
+
+--- The last errors, the last one first. They are asked for where their number has changed.
+function gather.errors()
+  if not answer or answer.status.errors == counted then return errors end
+  local list = visits.ask "errors"
+  if not list then return errors end
+  counted = answer.status.errors
+  table.sort(list, function(a, b) return a.last > b.last end)
+  errors = table.move(list, 1, MOST, 1, { list = true })
+  return errors
+end
+
+--- The stacks of all processes for so many seconds. -> a list of { stack, count } | nil, why
+function gather.profile(seconds)
+  local all, reason = visits.ask "status"
+  if not all then return nil, reason end
+  local tasks, counts, answered = {}, {}, false
+  for i = 1, all[1].workers and #all[1].workers or 1 do
+    tasks[i] = moonport.spawn(visits.ask, ("profile %d"):format(seconds * 1000 // 1 | 0), all[1].workers and i or nil,
+      nil, seconds * 1000)
+  end
+  for _, task in ipairs(tasks) do
+    local stacks, why = task:join()
+    for _, one in ipairs(stacks or {}) do counts[one.stack] = (counts[one.stack] or 0) + one.count end
+    answered, reason = answered or stacks ~= nil, reason or why
+  end
+  if not answered then return nil, reason end
+  local list = { list = true }
+  for stack, count in pairs(counts) do list[#list + 1] = { stack = stack, count = count } end
+  return list
 end
 
 return gather

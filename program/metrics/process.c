@@ -39,6 +39,7 @@ void program_become_metrics(lua_State *L, program_options *options) {
     preload(L, program_ctl_modules, "ctl.json");
     preload(L, program_ctl_modules, "ctl.request");
     preload(L, program_metrics_modules, NULL);
+    preload(L, program_workers_modules, "moonport.program.sums");
     lua_pop(L, 1);
     mp_log_set_source("metrics");
     /* The channel is its standard input, and the listening socket the first descriptor behind the standard

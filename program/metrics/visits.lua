@@ -32,9 +32,9 @@ local function connect()
   return socket
 end
 
---- Asks the program, or one of its workers, and calls `each` with every object of the answer, or collects them.
---- -> objects | nil, why
-function visits.ask(command, worker, each)
+--- Asks the program, or one of its workers, and calls `each` with every object of the answer, or collects them. It may
+--- be silent for so many milliseconds longer than others. -> objects | nil, why
+function visits.ask(command, worker, each, silence)
   local socket <close> = connect()
   if not socket then return nil, "the program does not answer" end
   local objects = {}
@@ -42,7 +42,7 @@ function visits.ask(command, worker, each)
     local ok, why = request(socket, ("worker %d\n"):format(worker), PATIENCE, function() end)
     if not ok then return nil, why or "the worker does not answer" end
   end
-  local ok, why = request(socket, command .. "\n", PATIENCE, each or function(object)
+  local ok, why = request(socket, command .. "\n", PATIENCE + (silence or 0), each or function(object)
     objects[#objects + 1] = object
   end)
   if ok then return objects end

@@ -172,6 +172,36 @@ scrape_configs:
     service:remove()
   end)
 
+  it("has a page of one file, whose data show an error and a reload, and whose profile has stacks", function()
+    local cjson = require "cjson"
+    local service = workers.start(counts, { plain = true, count = 0, options = { "--metrics", "0" } })
+    local port = metrics.port(service.program)
+    service.port = tonumber(service.program:waitForLine "listening on (%d+)")
+    local status, page, head = metrics.get(port, "/")
+    assert.equal(200, status)
+    assert.matches("Content%-Security%-Policy: default%-src 'none';", head)
+    assert.is_nil(page:gsub("http://www%.w3%.org/2000/svg", ""):find "https?://")
+    assert.is_nil(page:find "innerHTML")
+    local person = helper.connect(service.port)
+    person:send "fail\n"
+    person:waitForEnd()
+    service:reload()
+    service:reloaded()
+    local data = helper.eventually(function()
+      local found = cjson.decode((select(2, metrics.get(port, "/data"))))
+      return found.status.reload.count == 1 and found
+    end)
+    assert.same({ 2, 1, 1 }, { data.status.generation, data.status.errors, #data.errors })
+    assert.matches("it fails", data.errors[1].message)
+    assert.equal("connections", data.rows[1].of)
+    local stacks = cjson.decode((select(2, metrics.get(port, "/profile?seconds=0.2"))))
+    assert.is_true(#stacks > 0 and stacks[1].count > 0)
+    for _, wrong in ipairs { "0", "61", "nan" } do
+      assert.equal(400, (metrics.get(port, "/profile?seconds=" .. wrong)))
+    end
+    service:remove()
+  end)
+
   it("loses nothing to those who ask and never read", function()
     local _, port, service = start(counts .. [[
       local many = metrics.counter("many_total", "x", { "id" })
