@@ -60,7 +60,7 @@ static void read_bounds(lua_State *L, const bound *bounds, lua_Integer *values) 
 }
 
 mp_resp_limits binding_command_limits(lua_State *L) {
-    lua_Integer values[4];
+    lua_Integer values[4] = {0};
     read_bounds(L, of_commands, values);
     return (mp_resp_limits){.size = (uint64_t)values[0],
                             .count = (uint32_t)values[1],
@@ -69,7 +69,7 @@ mp_resp_limits binding_command_limits(lua_State *L) {
 }
 
 mp_resp_limits binding_reply_limits(lua_State *L) {
-    lua_Integer values[2];
+    lua_Integer values[2] = {0};
     read_bounds(L, of_replies, values);
     uint32_t line = values[0] < REPLY_LINE ? (uint32_t)values[0] : REPLY_LINE;
     return (mp_resp_limits){.size = (uint64_t)values[0],

@@ -35,7 +35,7 @@ static const char *add_part(lua_State *L, binding_websocket *ws, int index, cons
         if (ws->reader.final && whole < capacity)
             capacity = whole;
         char *larger = lua_newuserdatauv(L, capacity, 0);
-        if (ws->size > 0)
+        if (text)
             memcpy(larger, text, ws->size);
         lua_pushvalue(L, -1);
         lua_setiuservalue(L, index, WEBSOCKET_TEXT);

@@ -138,8 +138,9 @@ static enum mp_websocket_outcome control_frame(const mp_websocket_reader *reader
 }
 
 /* The frame's payload from text[at] on. */
-static enum mp_websocket_outcome message_part(mp_websocket_reader *reader, char *text, size_t size, size_t at,
-                                              mp_websocket_item *item) {
+static enum mp_websocket_outcome message_part(
+    mp_websocket_reader *reader, char *text, /* NOLINT(readability-non-const-parameter): unmasked */
+    size_t size, size_t at, mp_websocket_item *item) {
     size_t there = size - at < reader->left ? size - at : (size_t)reader->left;
     if (there == 0 && at == 0 && reader->left > 0)
         return MP_WEBSOCKET_MORE;

@@ -176,7 +176,7 @@ TEST(takes_each_character_but_surrogates) {
 /* Three bytes, against the characters that they could be. */
 TEST(takes_no_other_bytes) {
     static uint8_t known[1 << 16]; /* two bytes that are characters */
-    char text[4];
+    char text[5];
     for (uint32_t point = 0; point < 0x800; point++)
         if (encode(point, text) == 2)
             known[(uint8_t)text[0] << 8 | (uint8_t)text[1]] = 1;
@@ -190,10 +190,10 @@ TEST(takes_no_other_bytes) {
     for (unsigned byte = 0; byte < 256; byte++) {
         text[0] = (char)byte;
         assert_int_equal(mp_utf8_is_text(text, 1), byte < 128);
-        memcpy(text, "\xe0\x80\x80", 3);
+        memcpy(text, "\xe0\x80\x80", 4);
         text[1] = (char)byte;
         assert_int_equal(mp_utf8_is_text(text, 3), byte >= 0xa0 && byte < 0xc0);
-        memcpy(text, "\xf0\x80\x80\x80", 4);
+        memcpy(text, "\xf0\x80\x80\x80", 5);
         text[1] = (char)byte;
         assert_int_equal(mp_utf8_is_text(text, 4), byte >= 0x90 && byte < 0xc0);
     }
