@@ -45,7 +45,8 @@ end
 local function has(token, ...)
   for i = 1, select("#", ...) do
     for word in (select(i, ...)):gmatch "[^,]+" do
-      if word:match "^%s*(.-)%s*$":lower() == token then return true end
+      local _, last, first = word:find "^%s*(%S+)"
+      if first and first:lower() == token and not word:find("%S", last + 1) then return true end
     end
   end
   return false

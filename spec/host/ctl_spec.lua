@@ -33,7 +33,7 @@ describe("moonport ctl", function()
       for line in out:gmatch "[^\n]+" do assert.is_true(#line <= 80, line) end
       commands = commands + 1
     end
-    assert.equal(12, commands)
+    assert.equal(16, commands)
   end)
 
   it("asks by a path or by the number of the process", function()
