@@ -149,12 +149,14 @@ describe("The page of scripts/rooms.lua", function()
     end, "a worker that has " .. name)
   end
 
-  it("comes back by itself when its worker was killed, by its name and into its room, and says so", function()
+  it("comes back by itself when its worker was killed, by its name and into its room, and loses no words", function()
     local path = folder .. "/control"
     local _, _, url = start { "--workers", 2, "--control", path }
     local ann, bob = enter(url, "Ann", "kitchen"), enter(url, "Bob", "kitchen")
     ann:wait(shows "* Bob joined kitchen")
     local worker = workerOf(path, "Ann")
+    posix.kill(worker, posix.SIGSTOP)
+    ann:type "half said" -- nobody hears it
     posix.kill(worker, posix.SIGKILL)
     ann:wait(shows "* The connection is lost.")
     ann:wait(shows "* Connected again. What was said meanwhile is missing.")
@@ -163,6 +165,8 @@ describe("The page of scripts/rooms.lua", function()
     bob:wait(isIn("Bob", "kitchen")) -- whose worker may be the same
     bob:type "hello"
     ann:wait(shows "Bob: hello")
+    ann:type ", and said again"
+    bob:wait(shows "Ann: half said, and said again")
     ann:type "/who"
     ann:wait(shows "* Ann, Bob")
   end)
