@@ -21,7 +21,8 @@ binding_websocket *binding_check_websocket(lua_State *L, int parameters) {
 
 /* Pushes the server's table; false, and something else: there is none. */
 static bool push_prototype(lua_State *L, const binding_websocket *ws) {
-    const mp_tcp_server *server = ws->stream->object.loop ? mp_stream_server(ws->stream) : NULL;
+    bool open = ws->stream && ws->stream->object.loop; /* else a finaliser may still read fields */
+    const mp_tcp_server *server = open ? mp_stream_server(ws->stream) : NULL;
     int top = lua_gettop(L);
     if (server && server->object.anchor != 0 && binding_push(L, &server->object) &&
         binding_push_fields(L, -1)) {
