@@ -106,7 +106,8 @@ void binding_refuse_websocket(lua_State *L, binding_websocket *ws, int index, ui
 
 /* --- websocket_handlers.c ------------------------------------------------------------------------------- */
 
-/* frames.arrived(ws), ended(ws), resumed(ws): readyRead, disconnected and connectionResumed of its socket. */
+/* frames.arrived(ws), ended(ws), resumed(ws): readyRead, disconnected and connectionResumed of its socket;
+   failed(ws, problem): the handler of its request has failed. */
 extern const luaL_Reg binding_websocket_events[];
 
 extern const luaL_Reg binding_websocket_sending[], binding_websocket_receiving[];

@@ -51,10 +51,9 @@ static int with_traceback(lua_State *L) {
 }
 
 /* A handler has raised the error on top: the peer learns that something went wrong, before the host ends the
-   connection. */
+   connection. Stack: 1 the WebSocket. */
 static int handler_failed(lua_State *L, binding_websocket *ws) {
     uint16_t code = binding_is_peer_fault(L) ? MP_WEBSOCKET_POLICY : MP_WEBSOCKET_ERROR;
-    ws->dispatching = false;
     if (ws->stream->object.loop && ws->state == WEBSOCKET_OPEN) {
         lua_pushliteral(L, "");
         binding_refuse_websocket(L, ws, 1, code);
@@ -77,9 +76,9 @@ static int run_handlers(lua_State *L, int status, lua_KContext context) {
             break;
         status = lua_pcallk(L, 3, 0, 2, context, run_handlers);
     }
+    ws->dispatching = false;
     if (status != LUA_OK && status != LUA_YIELD)
         return handler_failed(L, ws);
-    ws->dispatching = false;
     return ws->ended ? tell_closed(L, ws) : 0;
 }
 
@@ -111,5 +110,13 @@ static int frames_resumed(lua_State *L) {
     return 0;
 }
 
-const luaL_Reg binding_websocket_events[] = {
-    {"arrived", frames_arrived}, {"ended", frames_ended}, {"resumed", frames_resumed}, {NULL, NULL}};
+/* frames.failed(ws, problem): the handler of the request that became the WebSocket has raised it; raises it again */
+static int frames_failed(lua_State *L) {
+    return handler_failed(L, binding_check_websocket(L, 1));
+}
+
+const luaL_Reg binding_websocket_events[] = {{"arrived", frames_arrived},
+                                             {"ended", frames_ended},
+                                             {"resumed", frames_resumed},
+                                             {"failed", frames_failed},
+                                             {NULL, NULL}};

@@ -18,11 +18,17 @@ local defaults = {
   pingTime = 30000,   -- milliseconds in which nothing comes: pinged, and given up after the same once more
   closeTime = 5000,   -- milliseconds for the peer to answer a close
 }
-local ofServer = { queue = "number", protocols = "table", headers = "table", origins = "table" }
-local ofClient = {
-  queue = "number", protocols = "table", headers = "table", timeout = "number", ssl = "table", private = "boolean",
-  resolve = "table",
-}
+local common = { limit = "bytes", queue = "bytes", pingTime = "msec", closeTime = "msec", protocols = "table",
+  headers = "table" }
+local ofServer = { origins = "table" }
+local ofClient = { timeout = "msec", ssl = "table", private = "boolean", resolve = "table" }
+
+local function fits(name, kind, value)
+  local found = type(value)
+  if kind == "bytes" then return found == "number" and value >= 0 and math.tointeger(value) end
+  if kind == "msec" then return found == "number" and value >= 0 and (name ~= "closeTime" or value > 0) end
+  return found == kind or name == "origins" and value == "*" or name == "resolve" and found == "function"
+end
 
 -- -> options | nil, what is wrong
 local function checked(what, options, known)
@@ -30,15 +36,20 @@ local function checked(what, options, known)
   local all = {}
   for name, value in pairs(defaults) do all[name] = value end
   for name, value in pairs(options) do
-    local kind = defaults[name] and "number" or known[name]
-    local fits = kind == type(value) and not (kind == "number" and value < 0)
-      or kind and (name == "origins" and value == "*" or name == "resolve" and type(value) == "function")
-    if not fits then
+    local kind = common[name] or known[name]
+    if not kind or not fits(name, kind, value) then
       return nil, ("%s: %s option %s"):format(what, kind and "bad" or "unknown", tostring(name))
     end
     all[name] = value
   end
   return all
+end
+
+-- Has further header fields take the place of those of the same name.
+local function replace(headers, further)
+  local names = {}
+  for name in pairs(headers) do names[name:lower()] = name end
+  for name, value in pairs(further or {}) do headers[names[tostring(name):lower()] or name] = value end
 end
 
 -- Whether one of the words between commas is the token, in any of the values.
@@ -108,6 +119,7 @@ local function upgrade(request, socket, options)
   local problem
   options, problem = checked("websocket.accept", options, ofServer)
   if not options then return false, problem end
+  if request.upgraded or request.status then return false, "websocket.accept: the request was answered already" end
   local answered, status, why, headers = agree(request, options)
   if not answered then
     request.upgraded = true
@@ -117,7 +129,7 @@ local function upgrade(request, socket, options)
   local protocol = choose(request, options.protocols)
   headers = { Upgrade = "websocket", Connection = "Upgrade", ["Sec-WebSocket-Accept"] = answered,
     ["Sec-WebSocket-Protocol"] = protocol }
-  for name, value in pairs(options.headers or {}) do headers[name] = value end
+  replace(headers, options.headers)
   local text = head.response(101, headers, nil, true, 1)
   request:upgrade()
   local ok, message, code = socket:write(text)
@@ -168,13 +180,13 @@ local function connect(place, options)
   local guard <close> = setmetatable({ socket = socket }, { __close = function(self)
     if self.socket then self.socket:abort() end
   end })
-  local key = frames.key()
+  local key, offered = frames.key(), table.concat(options.protocols or {}, ", ")
   local headers = {
     Host = place.authority, Upgrade = "websocket", Connection = "Upgrade", ["Sec-WebSocket-Version"] = "13",
     ["Sec-WebSocket-Key"] = key,
-    ["Sec-WebSocket-Protocol"] = options.protocols and table.concat(options.protocols, ", "),
+    ["Sec-WebSocket-Protocol"] = offered ~= "" and offered or nil,
   }
-  for name, value in pairs(options.headers or {}) do headers[name] = value end
+  replace(headers, options.headers)
   local ok
   ok, message, code = socket:write(head.request("GET", place.target, headers, nil))
   if not ok then return nil, message, code end
@@ -183,8 +195,8 @@ local function connect(place, options)
   message = disagreement(response, key, options.protocols)
   if message then return nil, "connect: " .. message, "ProtocolFailure", response end
   Body.giveBack(socket, rest)
-  guard.socket = nil
   local ws = open(socket, true, options)
+  guard.socket = nil
   socket.websocket, socket.readyRead, socket.disconnected = ws, arrived, ended
   local protocol = response:header "Sec-WebSocket-Protocol"
   if protocol then ws.subprotocol = protocol end

@@ -49,7 +49,11 @@ end
 local function answerTo(socket, service, request, kept, minor, body)
   local ok, status, headers, content = xpcall(service.handler, traceback, request, socket)
   if request.upgraded then
-    if not ok then error(status, 0) end
+    if not ok then
+      local ws = socket.httpState.websocket
+      if ws then frames.failed(ws, status) end
+      error(status, 0)
+    end
     return false
   end
   if body and not body.done then kept = false end -- what is unread of it is thrown away
