@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Handlers that use websocket.accept wrongly, or fail behind it.
--- A second accept for a request sent a second 101 into the frames, and so did one behind a response. Bad numbers among the
--- options raised when the 101 was sent already, or in connect when the connection was open, which then stayed. A
+-- A second accept for a request sent a second 101 into the frames, and so did one behind a response. Bad numbers among
+-- the options raised when the 101 was sent already, or in connect when the connection was open, which then stayed. A
 -- handler that failed behind accept took the 101 back, instead of closing with 1011. Header fields of the options in
 -- other letters than the module's own came twice. An empty list of protocols was offered as an empty field.
 
@@ -42,6 +42,7 @@ describe("websocket.accept", function()
     client:send(wire.request())
     assert.equal(101, (client:head()))
     client:close()
+    server:close()
   end)
 
   it("raises for bad options before anything is sent, as connect does before it connects", function()
@@ -52,8 +53,8 @@ describe("websocket.accept", function()
     end)
     local nan = 0 / 0
     for _, case in ipairs {
-      { "limit", 1.5 }, { "limit", math.huge }, { "limit", nan }, { "limit", -1 }, { "queue", 1.5 }, { "queue", 2.0 ^ 63 },
-      { "pingTime", nan }, { "closeTime", 0 }, { "closeTime", nan }, { "closeTime", "5" },
+      { "limit", 1.5 }, { "limit", math.huge }, { "limit", nan }, { "limit", -1 }, { "queue", 1.5 },
+      { "queue", 2.0 ^ 63 }, { "pingTime", nan }, { "closeTime", 0 }, { "closeTime", nan }, { "closeTime", "5" },
     } do
       local name, options = case[1], { [case[1]] = case[2] }
       result = options
@@ -105,5 +106,6 @@ describe("The handshake of moonport.websocket", function()
     assert.same({ { "example.org" }, {} }, { hosts, offers })
     assert.same({ "WebSocket" }, { response:header "Upgrade" })
     ws:abort()
+    server:close()
   end)
 end)

@@ -2,7 +2,6 @@
 -- A field that a WebSocket doesn't have, read by a finaliser behind the WebSocket's own, crashed. Cause: the field was
 -- looked up at the server of a stream that the WebSocket had let go of.
 
-local moonport = require "moonport"
 local helper = require "spec.helper"
 local http = require "moonport.http"
 local websocket = require "moonport.websocket"
