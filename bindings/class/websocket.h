@@ -35,7 +35,7 @@ typedef struct binding_websocket {
     uint16_t row;          /* messages that were taken one after another */
     uint32_t takers;       /* tasks that wait for a message */
     size_t size, capacity; /* of TEXT */
-    uint64_t sent;         /* by the stream, when its peer was last seen to read */
+    uint64_t sent, got;    /* by the stream, when its peer was last seen to read and to write */
     double close_time;     /* milliseconds */
     mp_idle idle;          /* when nothing has come, or the close takes too long */
 } binding_websocket;

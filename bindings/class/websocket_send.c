@@ -109,12 +109,14 @@ void binding_end_websocket(binding_websocket *ws, bool peer) {
 
 /* --- whether the peer is there -------------------------------------------------------------------------- */
 
-/* True if it can't be said that nothing has come: nobody has looked, or it isn't received while the peer
-   still takes what is sent. */
+/* True if it can't be said that nothing has come: it lies unread, or it isn't received while the peer still
+   takes what is sent. */
 static bool is_unknown(binding_websocket *ws) {
     size_t unread;
     (void)mp_stream_peek(ws->stream, &unread);
-    if (unread > 0 || ws->stream->paused)
+    bool waits = ws->dispatching || mp_stream_is_deaf(ws->stream) || ws->stream->bytes_read != ws->got;
+    ws->got = ws->stream->bytes_read;
+    if (ws->stream->paused || (unread > 0 && waits))
         return true;
     bool takes = mp_stream_unsent(ws->stream) > 0 && ws->stream->bytes_sent != ws->sent;
     ws->sent = ws->stream->bytes_sent;

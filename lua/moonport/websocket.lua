@@ -18,6 +18,7 @@ local defaults = {
   pingTime = 30000,   -- milliseconds in which nothing comes: pinged, and given up after the same once more
   closeTime = 5000,   -- milliseconds for the peer to answer a close
 }
+local input = 128 * 1024 -- bytes of pongs, at most, for what is read at once
 local common = { limit = "bytes", queue = "bytes", pingTime = "msec", closeTime = "msec", protocols = "table",
   headers = "table" }
 local ofServer = { origins = "table" }
@@ -65,7 +66,11 @@ end
 
 local function open(socket, isClient, options)
   socket:setIdleTimeout(0)
-  if options.queue then socket:setWriteBufferLimit(options.queue) end
+  if options.queue then
+    socket:setWriteBufferLimit(options.queue)
+    -- Reading stops while all that was read can still be answered: else pongs are dropped.
+    socket:setHighWaterMark(math.max(1, math.min(socket:highWaterMark(), math.tointeger(options.queue) - input)))
+  end
   return frames.open(socket, isClient, options.limit, options.pingTime, options.closeTime)
 end
 
