@@ -1,8 +1,8 @@
 /*
  * WebSockets as a load.   load PORT PATH CONNECTIONS SIZE SECONDS
- * Opens the connections, prints "ready", and begins with a line on standard input. Then each keeps one message
- * under way, for so many seconds; or with SECONDS 0 one sends a message that begins with "*", which all get, ten
- * times. Prints how many messages came. It ends with its standard input.
+ * Opens the connections, prints "ready", and begins with a line on standard input. Then each keeps one
+ * message under way, for so many seconds; or with SECONDS 0 one sends a message that begins with "*", which
+ * all get, ten times. Prints how many messages came. It ends with its standard input.
  *
  * A server that sends the request back speaks no WebSocket: it gets the same messages as plain bytes.
  *

@@ -82,8 +82,9 @@ static int websocket_gc(lua_State *L) {
     return 0;
 }
 
-/* frames.open(socket, isClient, limit, pingTime, closeTime) -> a WebSocket over the socket, whose handshake is
-   done; it closes after bytes of a message beyond the limit, pings after pingTime, gives a close closeTime */
+/* frames.open(socket, isClient, limit, pingTime, closeTime) -> a WebSocket over the socket, whose handshake
+   is done; it closes after bytes of a message beyond the limit, pings after pingTime, gives a close
+   closeTime */
 static int frames_open(lua_State *L) {
     binding_state *state = binding_state_of(L);
     mp_stream *stream = (mp_stream *)binding_object(binding_check_box(L, 1, MP_TCP_SOCKET));

@@ -13,8 +13,8 @@
 #include "net/idle.h"
 #include "object/box.h"
 
-/* Its user values. TEXT: what came of a message that isn't complete, a userdata; once it is closed, the reason
-   of that. */
+/* Its user values. TEXT: what came of a message that isn't complete, a userdata; once it is closed, the
+   reason of that. */
 enum { WEBSOCKET_SOCKET = 1, WEBSOCKET_FIELDS, WEBSOCKET_TEXT, WEBSOCKET_VALUES = WEBSOCKET_TEXT };
 
 typedef struct binding_websocket {

@@ -1,6 +1,6 @@
 /*
- * The handlers of a WebSocket: `message`, one after another, and in the end `closed`. They run as its socket's
- * readyRead and disconnected.
+ * The handlers of a WebSocket: `message`, one after another, and in the end `closed`. They run as its
+ * socket's readyRead and disconnected.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -110,7 +110,8 @@ static int frames_resumed(lua_State *L) {
     return 0;
 }
 
-/* frames.failed(ws, problem): the handler of the request that became the WebSocket has raised it; raises it again */
+/* frames.failed(ws, problem): the handler of the request that became the WebSocket has raised it; raises it
+   again */
 static int frames_failed(lua_State *L) {
     return handler_failed(L, binding_check_websocket(L, 1));
 }

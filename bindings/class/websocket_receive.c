@@ -1,6 +1,6 @@
 /*
- * What a WebSocket receives: frames are taken from where they have arrived. A message that is there as a whole
- * becomes a string without another copy; else its parts are put together as they come.
+ * What a WebSocket receives: frames are taken from where they have arrived. A message that is there as a
+ * whole becomes a string without another copy; else its parts are put together as they come.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "data/utf8.h"
+
 static const char digits[] = "0123456789abcdef";
 
 /* The bytes of the sequence that such a byte begins; 0 if none of more than one. */
@@ -17,18 +19,13 @@ static size_t announced(unsigned char c) {
 
 /* The length of the valid sequence of more than one byte that begins here, and its code; otherwise 0. */
 static size_t sequence(const unsigned char *at, size_t left, uint32_t *code) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* smaller ones are in too long a form */
     size_t length = announced(*at);
-    if (length == 0 || length > left)
+    if (length == 0 || length > left || !mp_utf8_is_text((const char *)at, length))
         return 0;
     *code = *at & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
+    for (size_t i = 1; i < length; i++)
         *code = *code << 6 | (at[i] & 0x3fU);
-    }
-    bool surrogate = *code >= 0xd800 && *code < 0xe000;
-    return *code < least[length] || *code > 0x10ffff || surrogate ? 0 : length;
+    return length;
 }
 
 /* A code of more than one byte that is a control character, or ends a line for some readers. */

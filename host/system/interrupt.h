@@ -38,8 +38,8 @@ void mp_system_survive_sigpipe(void);
    -errno. */
 int mp_system_set_cpu_timer(double msec);
 
-/* Sends a signal to the calling thread every `msec` milliseconds by the clock, also while it sleeps; 0: stops.
-   There is one such timer. Returns 0 or -errno. */
+/* Sends a signal to the calling thread every `msec` milliseconds by the clock, also while it sleeps; 0:
+   stops. There is one such timer. Returns 0 or -errno. */
 int mp_system_set_clock_timer(int number, double msec);
 
 /* Milliseconds of CPU time that the calling thread has used. A signal handler may call it. */

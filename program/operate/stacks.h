@@ -1,6 +1,6 @@
 /*
- * Stacks of Lua functions as text, "chat.lua:96 readyRead;chat.lua:40 broadcast", with their number. Those that
- * differ are bounded; more of them count as one.
+ * Stacks of Lua functions as text, "chat.lua:96 readyRead;chat.lua:40 broadcast", with their number. Those
+ * that differ are bounded; more of them count as one.
  *
  * SPDX-License-Identifier: MIT
  */
