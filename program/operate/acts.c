@@ -104,22 +104,12 @@ const program_command program_stop_command = {.name = "stop", .begin = begin_sto
 /* --- one connection ------------------------------------------------------------------------------------- */
 
 static void look_for_one(program_visitor *visitor, program_found found) {
-    mp_stream *stream = program_connection(found);
-    if (!stream || visitor->wanted == 0 || mp_stream_number(stream) != visitor->wanted)
+    mp_stream *stream = program_wanted_connection(visitor, found);
+    if (!stream)
         return;
     mp_log(visitor->state->loop->log_level, MP_LOG_INFO, "connection %u is closed by ctl",
-           (unsigned)visitor->wanted);
+           (unsigned)mp_stream_number(stream));
     mp_stream_abort(stream);
-    visitor->wanted = 0;
-}
-
-static void begin_close(program_visitor *visitor) {
-    char *end;
-    unsigned long number = strtoul(visitor->words[1], &end, 10);
-    visitor->next = 1;
-    visitor->wanted = *end == '\0' && number <= UINT32_MAX ? (uint32_t)number : 0;
-    if (visitor->wanted == 0)
-        program_end_answer(visitor, "needs the id of a connection, see: connections");
 }
 
 static bool more_close(program_visitor *visitor) {
@@ -131,7 +121,7 @@ static bool more_close(program_visitor *visitor) {
 }
 
 const program_command program_close_command = {
-    .name = "close", .words = 1, .begin = begin_close, .more = more_close};
+    .name = "close", .words = 1, .begin = program_want_connection, .more = more_close};
 
 /* --- the log -------------------------------------------------------------------------------------------- */
 

@@ -17,37 +17,20 @@
 typedef struct notes {
     program_reach *reach; /* NULL: the connections are still counted */
     uint64_t connections, unread, unsent, objects;
-    void (*release)(program_visitor *visitor); /* what the visitor needs besides */
 } notes;
 
-static void release(program_visitor *visitor) {
-    notes *self = visitor->notes;
-    visitor->release = self->release;
+static void end_notes(void *found) {
+    const notes *self = found;
     if (self->reach)
         program_end_reach(self->reach);
-    self->reach = NULL;
-    if (visitor->release)
-        visitor->release(visitor);
 }
 
 static void begin(program_visitor *visitor) {
-    notes *self = calloc(1, sizeof *self);
     visitor->next = 1;
-    visitor->notes = self;
-    if (!self) {
+    visitor->notes = calloc(1, sizeof(notes));
+    visitor->end_notes = end_notes;
+    if (!visitor->notes)
         program_end_answer(visitor, "out of memory");
-        return;
-    }
-    self->release = visitor->release;
-    visitor->release = release;
-}
-
-static void end(program_visitor *visitor, const char *error) {
-    notes *self = visitor->notes;
-    visitor->release = self->release;
-    if (self->reach)
-        program_end_reach(self->reach);
-    program_end_answer(visitor, error);
 }
 
 static void look(program_visitor *visitor, program_found found) {
@@ -124,25 +107,23 @@ static void add_older(program_visitor *visitor) {
 static bool more(program_visitor *visitor) {
     notes *self = visitor->notes;
     if (!self->reach) {
-        void (*before)(program_visitor *) = self->release;
         enum program_sliced sliced = program_do_slice(visitor, look);
         if (sliced == PROGRAM_SLICE_MORE)
             return true;
-        if (sliced == PROGRAM_SLICE_FAILED) { /* which has ended the answer */
-            visitor->release = before;
+        if (sliced == PROGRAM_SLICE_FAILED) /* which has ended the answer */
             return false;
-        }
         self->reach = program_begin_reach(visitor->state);
-        if (!self->reach)
-            end(visitor, "out of memory");
-        return self->reach != NULL;
+        if (self->reach)
+            return true;
+        program_end_answer(visitor, "out of memory");
+        return false;
     }
     if (program_go_on_reaching(self->reach))
         return true;
     add_totals(visitor);
     add_tables(visitor);
     add_older(visitor);
-    end(visitor, NULL);
+    program_end_answer(visitor, NULL);
     return false;
 }
 

@@ -1,7 +1,8 @@
 /*
  * profile: where the service spends its time. A signal comes a hundred times a second, also while the process
  * sleeps or is stuck in a call of the system. It counts idle time and the host's; in a script it sets a hook,
- * which notes the stack at the next instruction of Lua, or when a function in C returns. There is one profile at a time, and while there is none it costs nothing.
+ * which notes the stack at the next instruction of Lua, or when a function in C returns. There is one profile
+ * at a time, and while there is none it costs nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +23,6 @@
 
 typedef struct profile {
     program_visitor *visitor;
-    void (*release)(program_visitor *visitor); /* what the visitor needs besides */
     program_stacks stacks;
     double end;                                     /* mp_loop_now */
     bool over;                                      /* it is told; visitor->next says what of it was */
@@ -97,13 +97,10 @@ static void stop(profile *self) {
         binding_disarm(state);
 }
 
-static void release(program_visitor *visitor) {
-    profile *self = visitor->notes;
+static void end_notes(void *notes) {
+    profile *self = notes;
     stop(self);
-    visitor->release = self->release;
     program_free_stacks(&self->stacks);
-    if (visitor->release)
-        visitor->release(visitor);
 }
 
 static void begin(program_visitor *visitor) {
@@ -124,9 +121,8 @@ static void begin(program_visitor *visitor) {
     }
     self->visitor = visitor;
     self->end = mp_loop_now() + msec;
-    self->release = visitor->release;
     visitor->notes = self;
-    visitor->release = release;
+    visitor->end_notes = end_notes;
     visitor->next = 0;
     mp_loop_watch_waits(visitor->state->loop, &self->waits);
     running = self;
@@ -138,12 +134,6 @@ static void begin(program_visitor *visitor) {
 }
 
 /* --- the answer ----------------------------------------------------------------------------------------- */
-
-static void end(program_visitor *visitor, profile *self) {
-    visitor->release = self->release;
-    program_free_stacks(&self->stacks);
-    program_end_answer(visitor, NULL); /* frees it */
-}
 
 static bool more(program_visitor *visitor) {
     profile *self = visitor->notes;
@@ -171,7 +161,7 @@ static bool more(program_visitor *visitor) {
     }
     if (visitor->next < PROGRAM_STACKS)
         return true;
-    end(visitor, self);
+    program_end_answer(visitor, NULL);
     return false;
 }
 

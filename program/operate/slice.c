@@ -6,6 +6,7 @@
 #include "operate/slice.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 
 /* Milliseconds of a slice, and the places between two looks at the clock. */
 #define SLICE 1.
@@ -40,4 +41,21 @@ enum program_sliced program_do_slice(program_visitor *visitor, program_look *loo
         return PROGRAM_SLICE_FAILED;
     }
     return visitor->next <= program_places(visitor->state) ? PROGRAM_SLICE_MORE : PROGRAM_SLICE_LAST;
+}
+
+void program_want_connection(program_visitor *visitor) {
+    char *end;
+    unsigned long number = strtoul(visitor->words[1], &end, 10);
+    visitor->next = 1;
+    visitor->wanted = *end == '\0' && number <= UINT32_MAX ? (uint32_t)number : 0;
+    if (visitor->wanted == 0)
+        program_end_answer(visitor, "needs the id of a connection, see: connections");
+}
+
+mp_stream *program_wanted_connection(program_visitor *visitor, program_found found) {
+    mp_stream *stream = program_connection(found);
+    if (!stream || visitor->wanted == 0 || mp_stream_number(stream) != visitor->wanted)
+        return NULL;
+    visitor->wanted = 0;
+    return stream;
 }

@@ -17,4 +17,11 @@ typedef void program_look(program_visitor *visitor, program_found found);
 /* Looks at some more places, from visitor->next on. FAILED: the answer was ended with an error. */
 enum program_sliced program_do_slice(program_visitor *visitor, program_look *look);
 
+/* In `begin`: the connection with the id that the command's word is will be looked for. If it is none, the
+   answer ends with an error. */
+void program_want_connection(program_visitor *visitor);
+
+/* In a look: the connection that is looked for, if it is here; then visitor->wanted is 0. */
+mp_stream *program_wanted_connection(program_visitor *visitor, program_found found);
+
 #endif

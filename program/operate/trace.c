@@ -1,6 +1,6 @@
 /*
- * trace: the bytes of a connection as they come and go, until it or the visitor ends. What the visitor doesn't
- * read in time is left out, and counted.
+ * trace: the bytes of a connection as they come and go, until it or the visitor ends. What the visitor
+ * doesn't read in time is left out, and counted.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,8 +19,7 @@ typedef struct tracing {
     mp_trace trace;
     program_visitor *visitor;
     bool over;
-    uint64_t lost;                             /* bytes that are left out */
-    void (*release)(program_visitor *visitor); /* what the visitor needs besides */
+    uint64_t lost; /* bytes that are left out */
 } tracing;
 
 static bool is_text(const char *data, size_t size) {
@@ -71,29 +70,15 @@ static void ended(mp_trace *trace) {
     self->over = true; /* the next look tells it */
 }
 
-static void release(program_visitor *visitor) {
-    tracing *self = visitor->notes;
-    visitor->release = self->release;
+static void end_notes(void *notes) {
+    tracing *self = notes;
     mp_trace_stop(&self->trace);
-    if (visitor->release)
-        visitor->release(visitor);
 }
 
-static void begin(program_visitor *visitor) {
-    char *rest;
-    unsigned long number = strtoul(visitor->words[1], &rest, 10);
-    visitor->next = 1;
-    visitor->wanted = *rest == '\0' && number <= UINT32_MAX ? (uint32_t)number : 0;
-    if (visitor->wanted == 0)
-        program_end_answer(visitor, "needs the id of a connection, see: connections");
-}
-
-/* Found once; then visitor->wanted is 0. */
 static void look(program_visitor *visitor, program_found found) {
-    mp_stream *stream = program_connection(found);
-    if (!stream || visitor->wanted == 0 || mp_stream_number(stream) != visitor->wanted)
+    mp_stream *stream = program_wanted_connection(visitor, found);
+    if (!stream)
         return;
-    visitor->wanted = 0;
     visitor->next = program_places(visitor->state); /* it is the last that is looked at */
     tracing *self = calloc(1, sizeof *self);
     const char *why = self ? NULL : "out of memory";
@@ -108,9 +93,8 @@ static void look(program_visitor *visitor, program_found found) {
         program_end_answer(visitor, why);
         return;
     }
-    self->release = visitor->release;
-    visitor->release = release;
     visitor->notes = self;
+    visitor->end_notes = end_notes;
     program_json_open(&visitor->out, NULL);
     program_json_integer(&visitor->out, "tracing", mp_stream_number(stream));
     program_json_end(&visitor->out);
@@ -130,10 +114,9 @@ static bool more(program_visitor *visitor) {
         program_pause(visitor, LOOK);
         return true;
     }
-    mp_trace_stop(&self->trace);
-    visitor->release = self->release;
     program_end_answer(visitor, NULL);
     return false;
 }
 
-const program_command program_trace_command = {.name = "trace", .words = 1, .begin = begin, .more = more};
+const program_command program_trace_command = {
+    .name = "trace", .words = 1, .begin = program_want_connection, .more = more};

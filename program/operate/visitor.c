@@ -71,6 +71,14 @@ void program_send_soon(program_visitor *visitor) {
     go_on(visitor);
 }
 
+static void drop_notes(program_visitor *visitor) {
+    if (visitor->notes && visitor->end_notes)
+        visitor->end_notes(visitor->notes);
+    free(visitor->notes);
+    visitor->notes = NULL;
+    visitor->end_notes = NULL;
+}
+
 void program_end_answer(program_visitor *visitor, const char *error) {
     program_json_open(&visitor->out, NULL);
     if (error)
@@ -79,8 +87,7 @@ void program_end_answer(program_visitor *visitor, const char *error) {
         program_json_bool(&visitor->out, "done", true);
     program_json_end(&visitor->out);
     visitor->command = NULL;
-    free(visitor->notes);
-    visitor->notes = NULL;
+    drop_notes(visitor);
 }
 
 /* --- commands ------------------------------------------------------------------------------------------- */
@@ -211,6 +218,7 @@ void program_begin_visit(program_visitor *visitor, binding_state *state, int fd,
 void program_end_visit(program_visitor *visitor) {
     if (!visitor->state)
         return;
+    drop_notes(visitor);
     if (visitor->release)
         visitor->release(visitor);
     mp_readable_stop(&visitor->input);
@@ -219,7 +227,6 @@ void program_end_visit(program_visitor *visitor) {
     mp_delay_stop(&visitor->pause, visitor->state->loop);
     mp_descriptor_close(mp_network_of(visitor->state->loop), visitor->fd);
     free(visitor->in);
-    free(visitor->notes);
     program_json_free(&visitor->out);
     *visitor = (program_visitor){0};
 }

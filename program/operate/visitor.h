@@ -51,8 +51,9 @@ struct program_visitor {
     const program_command *command; /* being answered; NULL: none */
     program_json out;
     lua_Integer next;                          /* for `more`: where it goes on, */
-    void *notes;                               /* and what it has found; free releases it */
-    uint32_t wanted;                           /* the connection to close; 0: it was found */
+    void *notes;                               /* and what it has found; free releases it, */
+    void (*end_notes)(void *notes);            /* behind this, which may be NULL, */
+    uint32_t wanted;                           /* and the connection that it looks for; 0: it was found */
     struct program_entry *entry;               /* its console, or NULL */
     void (*release)(program_visitor *visitor); /* frees that when it leaves; or NULL */
 };
