@@ -21,8 +21,10 @@ typedef struct program_module {
 extern const program_module program_ctl_modules[], program_metrics_modules[], program_store_modules[],
     program_workers_modules[];
 
-/* Pushes the chunk of a module, by the module or by its name in a list. Raises if there is none. */
-void program_push_module(lua_State *L, const program_module *module);
+/* Pushes the chunk of the module with this name. Raises if there is none. */
 void program_push_module_named(lua_State *L, const program_module *list, const char *name);
+
+/* Lets the program's own code require the modules and pages of a list, or only one of them. */
+void program_preload_modules(lua_State *L, const program_module *list, const char *only);
 
 #endif

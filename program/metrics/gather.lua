@@ -3,6 +3,7 @@
 
 local moonport = require "moonport"
 local exposition = require "moonport.program.exposition"
+local sums = require "moonport.program.sums"
 local visits = require "moonport.program.visits"
 
 local gather = {}
@@ -70,20 +71,9 @@ local function look()
     one.set:addProgram(all)
     return { status = all, rows = one.rows, set = one.set }
   end
-  local answers, rows, index = askWorkers(all), {}, {}
-  for i in ipairs(all.workers) do
-    for _, row in ipairs(answers[i] and answers[i].rows or {}) do
-      local key = ("%s %s %s"):format(row.of, row.server or "", row.signal)
-      local sum = index[key]
-      if sum then
-        sum.calls, sum.errors = sum.calls + row.calls, sum.errors + row.errors
-      else
-        index[key] = row
-        rows[#rows + 1] = row
-      end
-    end
-  end
-  return { status = all, rows = rows, set = addUp(all, answers) }
+  local answers, rows = askWorkers(all), {}
+  for i, answer in pairs(answers) do rows[i] = answer.rows end
+  return { status = all, rows = sums.handlers(rows), set = addUp(all, answers) }
 end
 
 local asking, answer, when

@@ -135,16 +135,22 @@ local function serve(socket)
   end
 end
 
+-- Serves a visitor; then calls `over`.
+local function attend(socket, over)
+  moonport.spawn(function()
+    local fine, message = pcall(serve, socket)
+    over()
+    if not fine then moonport.log.error("control: %s", message) end
+    socket:disconnectFromServer()
+  end)
+end
+
 -- A visitor that the process of --metrics sends.
 local function onVisit(fd)
   local socket = moonport.LocalSocket()
   socket:setReadBufferSize(0)
   if not socket:setSocketDescriptor(fd) then return host.close(fd) end
-  moonport.spawn(function()
-    local fine, message = pcall(serve, socket)
-    if not fine then moonport.log.error("control: %s", message) end
-    socket:disconnectFromServer()
-  end)
+  attend(socket, function() end)
 end
 
 function control.open(of)
@@ -169,12 +175,7 @@ function control.open(of)
       return socket:disconnectFromServer()
     end
     visitors = visitors + 1
-    moonport.spawn(function()
-      local fine, message = pcall(serve, socket)
-      visitors = visitors - 1
-      if not fine then moonport.log.error("control: %s", message) end
-      socket:disconnectFromServer()
-    end)
+    attend(socket, function() visitors = visitors - 1 end)
   end
 end
 

@@ -278,27 +278,14 @@ static int load_host(lua_State *L) {
     return 1;
 }
 
-static int load_module(lua_State *L) {
-    program_push_module(L, lua_touserdata(L, lua_upvalueindex(1)));
-    lua_call(L, 0, 1);
-    return 1;
-}
-
 void program_open_master(lua_State *L, program_options *options, const program_options *all) {
-    static const char *const of_ctl[] = {"ctl.json", "ctl.request"};
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     push_host(L, all);
     lua_pushcclosure(L, load_host, 1);
     lua_setfield(L, -2, "moonport.program.host");
-    for (size_t i = 0; i < sizeof of_ctl / sizeof *of_ctl; i++) {
-        program_push_module_named(L, program_ctl_modules, of_ctl[i]);
-        lua_setfield(L, -2, of_ctl[i]);
-    }
-    for (const program_module *it = program_workers_modules; it->name; it++) {
-        lua_pushlightuserdata(L, (void *)(uintptr_t)it);
-        lua_pushcclosure(L, load_module, 1);
-        lua_setfield(L, -2, it->name);
-    }
     lua_pop(L, 1);
+    program_preload_modules(L, program_ctl_modules, "ctl.json");
+    program_preload_modules(L, program_ctl_modules, "ctl.request");
+    program_preload_modules(L, program_workers_modules, NULL);
     program_run_own_code(options, "require('moonport.program.master').run()");
 }

@@ -79,17 +79,16 @@ function sums.status(master, answers, of_master)
   return all
 end
 
--- Handlers --------------------------------------------------------------------------------------------------
+-- Lists -----------------------------------------------------------------------------------------------------
 
---- The same handler in several workers is one.
-function sums.handlers(answers)
+-- What has the same key in several workers is one, to which `add` adds the others.
+local function united(answers, key, add_to)
   local list, known = {}, {}
   for _, objects in pairs(answers) do
     for _, one in ipairs(objects) do
-      local name = ("%s %s %s"):format(one.of, one.server, one.signal)
-      local same = known[name]
-      if same then
-        same.calls, same.errors = same.calls + one.calls, same.errors + one.errors
+      local name = key(one)
+      if known[name] then
+        add_to(known[name], one)
       else
         known[name] = one
         list[#list + 1] = one
@@ -99,28 +98,25 @@ function sums.handlers(answers)
   return list
 end
 
--- Errors ----------------------------------------------------------------------------------------------------
+local function handler_key(one) return ("%s %s %s"):format(one.of, one.server, one.signal) end
+
+local function add_handler(same, one)
+  same.calls, same.errors = same.calls + one.calls, same.errors + one.errors
+end
+
+--- The same handler in several workers is one.
+function sums.handlers(answers) return united(answers, handler_key, add_handler) end
 
 -- Without the object, which differs.
-local function key(one) return (one.message:gsub("%b()", "", 1)) end
+local function error_key(one) return (one.message:gsub("%b()", "", 1)) end
+
+local function add_error(same, one)
+  same.count = same.count + one.count
+  same.first, same.last = math.min(same.first, one.first), math.max(same.last, one.last)
+  same.generation = math.max(same.generation, one.generation)
+end
 
 --- The same error in several workers is one.
-function sums.errors(answers)
-  local list, known = {}, {}
-  for _, objects in pairs(answers) do
-    for _, one in ipairs(objects) do
-      local same = known[key(one)]
-      if same then
-        same.count = same.count + one.count
-        same.first, same.last = math.min(same.first, one.first), math.max(same.last, one.last)
-        same.generation = math.max(same.generation, one.generation)
-      else
-        known[key(one)] = one
-        list[#list + 1] = one
-      end
-    end
-  end
-  return list
-end
+function sums.errors(answers) return united(answers, error_key, add_error) end
 
 return sums
