@@ -95,8 +95,20 @@ end
 
 -- Votes -----------------------------------------------------------------------------------------------------
 
+local count -- the votes, and what they lead to
+
+-- Going back leaves code that may be what ended it: it begins anew, and the others go on without it.
+local function leave_out(self, worker)
+  self.voters[worker], self.waiting[worker] = nil, nil
+end
+
 local function late(self)
-  give_up(self, "not all workers have loaded the new code in time")
+  if not self.back then return give_up(self, "not all workers have loaded the new code in time") end
+  for worker in pairs(self.waiting) do
+    self.actions.kill(worker, "it did not load the code before in time")
+    leave_out(self, worker)
+  end
+  count(self)
 end
 
 local function begin_stage(self, worker)
@@ -136,7 +148,7 @@ function Succession:begin(kind)
   return true
 end
 
-local function count(self)
+function count(self)
   if next(self.waiting) then return end
   if self.stage == "commit" then return finish(self) end
   if self.stage == "lead" then
@@ -149,6 +161,7 @@ local function count(self)
     end
   end
   commit(self)
+  if not next(self.waiting) then finish(self) end -- going back, all were left out
 end
 
 --- A worker has loaded the new code; `fd`: the sources that it hasn't been given
@@ -185,7 +198,9 @@ function Succession:died(worker, why)
     self.waiting[worker] = nil -- it begins anew, with the new code
     count(self)
   elseif (self.stage == "lead" or self.stage == "rest") and self.voters[worker] then
-    give_up(self, ("worker %d %s while it loaded the new code"):format(worker, why))
+    if not self.back then return give_up(self, ("worker %d %s while it loaded the new code"):format(worker, why)) end
+    leave_out(self, worker)
+    count(self)
   elseif self.trialEnds and self.actions.now() < self.trialEnds then
     self.trialEnds = nil
     self.actions.changed("undone", ("worker %d %s"):format(worker, why))

@@ -171,6 +171,43 @@ describe("the votes of a reload", function()
     assert.are.same({}, closed)
   end)
 
+  it("go back without those that the code which they leave ends, or keeps from answering", function()
+    reload()
+    succession:begin "back"
+    heard()
+    serving = { 2, 3 }
+    succession:died(1, "ended with status 9")
+    assert.are.equal("stage 2 3 50 true, stage 3 3 50 true", heard())
+    succession:ready(3)
+    succession:died(2, "ended with status 9")
+    assert.are.equal("committing, commit 3", heard())
+    succession:committed(3)
+    assert.are.equal("reloaded", heard())
+    assert.are.same({ 50 }, succession.sources)
+
+    serving = { 1, 2, 3 }
+    succession:begin "back"
+    heard()
+    late() -- the first, then the others
+    assert.are.equal("kill 1 it did not load the code before in time, stage 2 4 60 true, stage 3 4 60 true", heard())
+    succession:ready(2)
+    heard()
+    late()
+    assert.are.equal("kill 3 it did not load the code before in time, committing, commit 2", heard())
+  end)
+
+  it("go back also if that ends all of them", function()
+    reload()
+    serving = { 2 }
+    succession:begin "back"
+    heard()
+    serving = {}
+    succession:died(2, "ended with status 9")
+    assert.are.equal("committing, reloaded", heard())
+    assert.are.same({ 50 }, succession.sources)
+    assert.is_false(succession:serves(2, 2)) -- it has begun with the code that was left
+  end)
+
   it("undo new code that a worker dies of within the probation, and not later", function()
     reload()
     now = 9999

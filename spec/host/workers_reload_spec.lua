@@ -168,6 +168,22 @@ describe("A reload of workers", function()
     assert.are.equal("old", service.ask(service:of(2), "x"))
   end)
 
+  it("is undone although the other workers die of it meanwhile", function()
+    -- The old code takes a while to load, in which the second worker dies of the new code, too.
+    start([[function answer() return "old\n" end
+      if moonport.generation() > 1 then local ends = moonport.now() + 500 while moonport.now() < ends do end end]],
+      "--rollback-errors", "10")
+    service:reload [[function answer() os.exit(9) end]]
+    service:reloaded()
+    local clients = { service:of(1), (service:of(2)) }
+    clients[1]:send "x\n"
+    service.program:waitForLine "worker 1 ended with status 9 within the probation of new code"
+    clients[2]:send "x\n"
+    service:reloaded()
+    service:settled()
+    for number = 1, 2 do assert.are.equal("old", service.ask(service:of(number), "x")) end
+  end)
+
   it("goes on where a worker is down, which begins with the new code", function()
     start [[if worker == 2 and io.open((arg[0]:gsub("main.lua", "die"))) then os.exit(7) end]]
     service:write("die", "")
