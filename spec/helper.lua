@@ -243,7 +243,7 @@ end
 local Program = {}
 Program.__index = Program
 
-local sanitizerReports = { "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error: " }
+local sanitizerReports = { "ERROR: AddressSanitizer", "ERROR: LeakSanitizer" }
 
 local function drain(self)
   for _, name in ipairs { "out", "err" } do

@@ -326,7 +326,7 @@ run_tests() {
   export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
   # In the usual quarantine of 256 MiB, almost each allocation touches pages for the first time.
   export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=16
-  export UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
+  ASAN_OPTIONS+=:handle_sigill=1 # UBSan traps
 
   echo "== build"
   if ! { build asan && { [ -n "$exclude" ] || build release; }; }; then

@@ -372,7 +372,7 @@ class Run:
             self.program.wait(20)
         self.log.seek(0)
         text = self.log.read()
-        for sign in ("AddressSanitizer", "LeakSanitizer", "runtime error: "):
+        for sign in ("AddressSanitizer", "LeakSanitizer"):
             if sign in text:
                 self.failures.note(sign + ", see " + self.log.name)
         kinds = {}

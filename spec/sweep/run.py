@@ -149,8 +149,7 @@ class Run:
             "MOONPORT_FAULTS_RESOLV": site.resolv,
             "MOONPORT_FAULTS_PORT": str(site.names.getsockname()[1]),
             "CARES_HOSTS": site.hosts,
-            "ASAN_OPTIONS": "exitcode=99:verify_asan_link_order=0:allocator_may_return_null=1",
-            "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1",
+            "ASAN_OPTIONS": "exitcode=99:verify_asan_link_order=0:allocator_may_return_null=1:handle_sigill=1",
         }
         environment.update(options.get("environment", {}))
         arguments = [options["program"], "--watch", site.script, "127.0.0.1", str(site.upstream.getsockname()[1])]
@@ -407,7 +406,7 @@ class Run:
         status = self.child.returncode
         if status not in (0, 1) or (status == 1 and self.served):
             return "exit status %d" % status
-        if "Sanitizer" in self.errors or "runtime error" in self.errors:
+        if "Sanitizer" in self.errors:
             return "sanitizer"
         if status == 1 and not self.errors.strip():
             return "it doesn't say why it doesn't start"
