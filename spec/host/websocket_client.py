@@ -2,13 +2,16 @@
 """A WebSocket client by hand: sends COUNT messages of random kinds and sizes in random fragments and pieces, with pings
 between them, to the echo at PORT, and compares what comes back.   websocket_client.py PORT COUNT"""
 import base64
-import hashlib
 import os
 import random
 import socket
 import struct
 import sys
 import threading
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from websocket_frames import accept_of, frame
 
 port, count = int(sys.argv[1]), int(sys.argv[2])
 dice = random.Random(7)
@@ -19,17 +22,7 @@ connection.sendall(b"GET /chat HTTP/1.1\r\nHost: a\r\nupgrade: WebSocket\r\nconn
 stream = connection.makefile("rb")
 assert stream.readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
 fields = dict(line.rstrip().split(b": ", 1) for line in iter(stream.readline, b"\r\n"))
-accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-assert fields[b"Sec-WebSocket-Accept"] == accept, fields
-
-
-def frame(opcode, payload, final):
-    size, mask = len(payload), dice.randbytes(4)
-    head = struct.pack(">BB", opcode | final << 7, 0x80 | min(size, 126)) if size < 126 else \
-        struct.pack(">BBH", opcode | final << 7, 0xfe, size) if size < 65536 else \
-        struct.pack(">BBQ", opcode | final << 7, 0xff, size)
-    pad = (mask * (size // 4 + 1))[:size]
-    return head + mask + (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(size, "big")
+assert fields[b"Sec-WebSocket-Accept"] == accept_of(key), fields
 
 
 def message(number):
@@ -47,14 +40,14 @@ def fragments(opcode, payload):
         at += size
     pieces.append(payload[at:])
     for i, piece in enumerate(pieces):
-        yield frame(0 if i else opcode, piece, i == len(pieces) - 1)
+        yield frame(dice, 0 if i else opcode, piece, i == len(pieces) - 1)
         if dice.random() < 0.3:
             pings.append(dice.randbytes(dice.randint(0, 125)))
-            yield frame(9, pings[-1], 1)
+            yield frame(dice, 9, pings[-1], 1)
 
 
 pings, messages = [], [message(i) for i in range(count)]
-out = b"".join(part for one in messages for part in fragments(*one)) + frame(8, struct.pack(">H", 1001) + b"bye", 1)
+out = b"".join(part for one in messages for part in fragments(*one)) + frame(dice, 8, struct.pack(">H", 1001) + b"bye", 1)
 
 
 def send():
