@@ -51,7 +51,7 @@ static void on_failed(binding_state *state, const binding_generation *generation
     program_note_failure(&self->reload.probation, generation, failure->message, failure->peer);
     if (program_is_short_of_memory(failure->message, mp_loop_now()))
         program_give_up_worker(&self->worker);
-    program_keep_failure(&self->failures, mp_loop_turn_time(state->loop), generation->number, failure);
+    program_keep_failure(&self->failures, mp_loop_turn_date(state->loop), generation->number, failure);
 }
 
 static void on_stats(binding_state *state, lua_State *L) {

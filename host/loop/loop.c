@@ -20,6 +20,9 @@
 /* One turn in so many counts for the lag. */
 #define COUNTED 32
 
+/* Three years, in seconds; in such a number of them a double still has tens of nanoseconds. */
+#define NEVER 1e8
+
 static double read_clock(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
@@ -71,34 +74,49 @@ static void on_again(struct ev_loop *ev, ev_idle *watcher, int revents) {
     mp_loop_settle(loop);
 }
 
+double mp_loop_turn_time(const mp_loop *loop) {
+    ev_timer *clock = (ev_timer *)(uintptr_t)&loop->clock;
+    return (clock->at - ev_timer_remaining(loop->ev, clock)) * 1e3;
+}
+
+double mp_loop_turn_date(const mp_loop *loop) {
+    return ev_now(loop->ev) * 1e3;
+}
+
+static void on_clock(struct ev_loop *ev, ev_timer *watcher, int revents) {
+    (void)ev;
+    (void)watcher;
+    (void)revents;
+}
+
 static void on_turn(struct ev_loop *ev, ev_prepare *watcher, int revents) {
     mp_loop *loop = watcher->data;
     (void)revents;
     loop->iterations++;
-    loop->turned = ev_now(ev);
+    loop->turned = mp_loop_turn_time(loop);
     if (loop->alive == 0 && loop->queue.count == 0)
         ev_break(ev, EVBREAK_ALL);
 }
 
 void mp_loop_update_time(mp_loop *loop) {
-    double before = ev_now(loop->ev);
+    double before = mp_loop_turn_time(loop);
     ev_now_update(loop->ev);
-    loop->updated += ev_now(loop->ev) - before;
+    loop->updated += mp_loop_turn_time(loop) - before;
 }
 
 /* The turn is over. libev read the clock behind the last wait, and again just now unless it will not wait. So
    each turn can be measured, and nobody reads a clock for it. */
 static void before_wait(struct ev_loop *ev) {
     mp_loop *loop = ev_userdata(ev);
-    double now = ev_now(ev);
+    double now = mp_loop_turn_time(loop);
     if (now == loop->turned)
-        now = read_clock(CLOCK_REALTIME) / 1e3;
-    double took = (now - loop->turned + loop->updated) * 1e3;
+        now = mp_loop_now();
+    double took = now - loop->turned + loop->updated;
     loop->updated = 0;
     if (took > loop->lag.longest[0])
-        mp_lag_note_longest(&loop->lag, now * 1e3, took);
+        mp_lag_note_longest(&loop->lag, now, took);
     if (loop->iterations % COUNTED == 0)
-        mp_lag_note(&loop->lag, now * 1e3, took);
+        mp_lag_note(&loop->lag, now, took);
 }
 
 static void before_watched_wait(struct ev_loop *ev) {
@@ -187,6 +205,8 @@ int mp_loop_init(mp_loop *loop, const mp_upcalls *upcalls, const mp_phases *phas
     ev_prepare_init(&loop->turn, on_turn);
     loop->turn.data = loop;
     ev_prepare_start(loop->ev, &loop->turn);
+    ev_timer_init(&loop->clock, on_clock, NEVER, NEVER);
+    ev_timer_start(loop->ev, &loop->clock);
     return 0;
 }
 
@@ -198,6 +218,7 @@ void mp_loop_destroy(mp_loop *loop) {
     ev_fork_stop(loop->ev, &loop->renewed);
     ev_timer_stop(loop->ev, &loop->later);
     ev_prepare_stop(loop->ev, &loop->turn);
+    ev_timer_stop(loop->ev, &loop->clock);
     ev_loop_destroy(loop->ev);
     mp_queue_free(&loop->queue);
 }
@@ -229,10 +250,6 @@ void mp_loop_call_later(mp_loop *loop, double delay, void (*run)(mp_loop *loop))
         return;
     ev_timer_set(&loop->later, delay / 1e3, 0.);
     ev_timer_start(loop->ev, &loop->later);
-}
-
-double mp_loop_turn_time(const mp_loop *loop) {
-    return ev_now(loop->ev) * 1e3;
 }
 
 double mp_loop_now(void) {

@@ -62,7 +62,8 @@ struct mp_loop {
     enum mp_log_level log_level;
     size_t alive; /* held objects and the owner's tasks: at 0 the loop ends */
     uint64_t iterations;
-    double turned;    /* libev's time at the end of the turn: seconds, */
+    ev_timer clock;   /* is never due: what remains of it tells libev's time */
+    double turned;    /* that time at the end of the turn: milliseconds, */
     double updated;   /* of which the turn itself moved it on by so many */
     uint64_t objects; /* servers, sockets and timers that exist now */
     uint64_t trim_at; /* the number of objects at which memory is returned next */
@@ -166,8 +167,11 @@ static inline bool mp_loop_is_settled(const mp_loop *loop) {
 /* Sets *waits while the loop sleeps; NULL: no longer. */
 void mp_loop_watch_waits(mp_loop *loop, volatile bool *waits);
 
-/* When this turn began: milliseconds since 1970, by the clock that may be set. Without a system call. */
+/* When this turn began: milliseconds of the clock of mp_loop_now. Without a system call. */
 double mp_loop_turn_time(const mp_loop *loop);
+
+/* The same since 1970, by the clock that may be set: only for people. */
+double mp_loop_turn_date(const mp_loop *loop);
 
 /* Milliseconds of a clock that nobody can set, for intervals. ev_now jumps with the system's time. */
 double mp_loop_now(void);

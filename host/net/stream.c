@@ -359,7 +359,8 @@ bool mp_stream_establish(mp_stream *stream, int fd) {
     stream->phase = PHASE_OPEN;
     network->traffic.connections++;
     uint64_t number = ++network->last_number;
-    stream->watcher.data = (void *)(uintptr_t)(number << 32 | (uint32_t)ev_now(network->loop.ev));
+    stream->watcher.data = (void *)(uintptr_t)(number << 32 |
+                                               (uint32_t)(mp_loop_turn_time(&network->loop) / 1e3));
     if (!stream->listener)
         mp_ring_append(&network->outgoing, &stream->link);
     ev_io_stop(network->loop.ev, &stream->watcher);

@@ -205,7 +205,7 @@ static inline uint32_t mp_stream_number(const mp_stream *stream) {
     return (uint32_t)((uintptr_t)stream->watcher.data >> 32);
 }
 
-/* When that was: seconds since 1970, by the clock that may be set. */
+/* When that was: seconds of mp_loop_now's clock. */
 static inline uint32_t mp_stream_began(const mp_stream *stream) {
     return (uint32_t)(uintptr_t)stream->watcher.data;
 }

@@ -26,7 +26,7 @@
 
 typedef struct mp_tls_ticket_key {
     unsigned char name[16], cipher[32], mac[32];
-    int64_t made; /* seconds since 1970; 0: there is none */
+    int64_t made; /* seconds of the clock of mp_loop_now; 0: there is none */
 } mp_tls_ticket_key;
 
 /* Those of a file. */

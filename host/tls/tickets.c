@@ -8,8 +8,8 @@
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
 #include <string.h>
-#include <time.h>
 
+#include "loop/loop.h"
 #include "tls/source.h"
 
 #define DAY 86400
@@ -91,7 +91,7 @@ static int use(const mp_tls_ticket_key *key, const unsigned char *iv, EVP_CIPHER
 int mp_tls_ticket_key_for(mp_tls_shared *shared, const mp_tls_ticket_keys *keys, int64_t timeout,
                           unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                           int seals) {
-    int64_t now = (int64_t)time(NULL);
+    int64_t now = (int64_t)(mp_loop_now() / 1e3);
     const mp_tls_ticket_key *key = keys ? keys->list : newest(shared, now);
     if (!key)
         return -1;

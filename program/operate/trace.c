@@ -34,7 +34,7 @@ static void add_piece(program_visitor *visitor, bool sent, const char *data, siz
     program_json *out = &visitor->out;
     char digits[2 * PIECE + 1];
     program_json_open(out, NULL);
-    program_json_number(out, "time", mp_loop_turn_time(visitor->state->loop) / 1e3);
+    program_json_number(out, "time", mp_loop_turn_date(visitor->state->loop) / 1e3);
     program_json_string(out, "way", sent ? "sent" : "received");
     if (is_text(data, size)) {
         program_json_bytes(out, "text", data, size);
