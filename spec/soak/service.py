@@ -94,7 +94,7 @@ class Service:
                 self.outcome.put_nowait((False, line))
             elif "serving, generation" in line:
                 self.serving.set()
-            if "was ended by" in line:
+            if re.search(r" error worker \d+ was ended by", line):
                 self.deaths += 1
             if re.search(r"^\S+ \S+ (warning|error) |Sanitizer|runtime error", line) and not EXPECTED.search(line):
                 self.soak.fault(f"{self.name} logs: {line}")
