@@ -119,12 +119,13 @@ local function nobody_serves()
   return true
 end
 
--- `served`: it had begun to
-local function start_again(worker, served)
+-- `served`: it had begun to; `least`: the pause is no shorter
+local function start_again(worker, served, least)
   local now = moonport.now()
   local pause = pauses.after(worker.history, worker.started, now)
   worker.stage = "down"
   if nobody_serves() then pause = math.min(pause, pauses.last(served, worker.started, now)) end
+  pause = math.max(pause, least or 0)
   if pause == 0 then return start(worker) end
   log.info("worker %d is started again in %.14g s", worker.index, pause / 1000)
   worker.restart = after(pause, function()
@@ -191,7 +192,11 @@ function start(worker)
     end)
   if not process then
     log.error("worker %d can't be started: %s", worker.index, channel)
-    return start_again(worker)
+    if not master.complete then
+      worker.stage = "done"
+      return master.stop(1)
+    end
+    return start_again(worker, false, 1000)
   end
   worker.process, worker.channel, worker.stage = process, channel, "starting"
   worker.number = succession.number
@@ -275,7 +280,9 @@ function heard.serving(worker, _, fd)
   loans:lendRest()
   if not master.began then
     master.began = true
-    for i = 2, master.count do start(master.workers[i]) end
+    for i = 2, master.count do
+      if not master.stopping then start(master.workers[i]) end
+    end
   end
   if master.fresh then start_the_rest() end
   look_whether_all_serve()
