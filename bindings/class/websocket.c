@@ -169,6 +169,8 @@ int luaopen_moonport_websocket_frames(lua_State *L) {
     lua_pushlightuserdata(L, state);
     luaL_setfuncs(L, functions, 1);
     lua_pushlightuserdata(L, state);
-    luaL_setfuncs(L, binding_websocket_events, 1);
+    lua_pushlightuserdata(L, state);
+    lua_pushcclosure(L, binding_handle_websocket, 1);
+    luaL_setfuncs(L, binding_websocket_events, 2);
     return 1;
 }

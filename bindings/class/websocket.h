@@ -33,7 +33,6 @@ typedef struct binding_websocket {
     bool told : 1;         /* `closed` was called */
     bool pinged : 1;       /* and nothing has come since */
     uint16_t row;          /* messages that were taken one after another */
-    uint32_t takers;       /* tasks that wait for a message */
     size_t size, capacity; /* of TEXT */
     uint64_t sent, got;    /* by the stream, when its peer was last seen to read and to write */
     double close_time;     /* milliseconds */
@@ -98,6 +97,9 @@ enum binding_taken { WEBSOCKET_NOTHING, WEBSOCKET_MESSAGE, WEBSOCKET_OVER };
    `wanted`, the message stays, and all behind it. `index`: where the WebSocket is. */
 enum binding_taken binding_take_message(lua_State *L, binding_websocket *ws, int index, bool wanted);
 
+/* True if a task waits for a message. */
+bool binding_websocket_is_awaited(const binding_websocket *ws);
+
 /* True if so many messages were taken that others must run first. */
 bool binding_websocket_took_turn(binding_websocket *ws);
 
@@ -107,7 +109,9 @@ void binding_refuse_websocket(lua_State *L, binding_websocket *ws, int index, ui
 /* --- websocket_handlers.c ------------------------------------------------------------------------------- */
 
 /* frames.arrived(ws), ended(ws), resumed(ws): readyRead, disconnected and connectionResumed of its socket;
-   failed(ws, problem): the handler of its request has failed. */
+   failed(ws, problem): the handler of its request has failed. Upvalues: the state, binding_handle_websocket,
+   whose upvalue is the state. */
+int binding_handle_websocket(lua_State *L);
 extern const luaL_Reg binding_websocket_events[];
 
 extern const luaL_Reg binding_websocket_sending[], binding_websocket_receiving[];

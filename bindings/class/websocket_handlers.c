@@ -62,33 +62,52 @@ static int handler_failed(lua_State *L, binding_websocket *ws) {
     return lua_error(L);
 }
 
-/* Stack: 1 the WebSocket. */
-static int run_handlers(lua_State *L, int status, lua_KContext context) {
+/* Runs the handlers of what has come. Stack: 1 the WebSocket. */
+static int handle_messages(lua_State *L, int status, lua_KContext context) {
     binding_websocket *ws = lua_touserdata(L, 1);
-    while (status == LUA_OK || status == LUA_YIELD) {
+    (void)status;
+    for (;;) {
         lua_settop(L, 1);
         if (binding_websocket_took_turn(ws))
-            return binding_suspend(L, &(binding_wait_request){.msec = 0}, run_handlers, context);
-        lua_pushcfunction(L, with_traceback);
-        bool wanted = binding_push_websocket_handler(L, ws, 1, "message") && ws->takers == 0;
+            return binding_suspend(L, &(binding_wait_request){.msec = 0}, handle_messages, context);
+        bool wanted = false;
+        if (ws->state == WEBSOCKET_OPEN)
+            wanted = binding_push_websocket_handler(L, ws, 1, "message") && !binding_websocket_is_awaited(ws);
         lua_pushvalue(L, 1);
         if (binding_take_message(L, ws, 1, wanted) != WEBSOCKET_MESSAGE)
-            break;
-        status = lua_pcallk(L, 3, 0, 2, context, run_handlers);
+            return 0;
+        lua_callk(L, 3, 0, context, handle_messages);
     }
+}
+
+int binding_handle_websocket(lua_State *L) {
+    return handle_messages(L, LUA_OK, 0);
+}
+
+/* Stack: 1 the WebSocket. */
+static int handlers_ended(lua_State *L, int status, lua_KContext context) {
+    binding_websocket *ws = lua_touserdata(L, 1);
+    (void)context;
     ws->dispatching = false;
     if (status != LUA_OK && status != LUA_YIELD)
         return handler_failed(L, ws);
     return ws->ended ? tell_closed(L, ws) : 0;
 }
 
-/* frames.arrived(ws) */
-static int frames_arrived(lua_State *L) {
-    binding_websocket *ws = binding_check_websocket(L, 0);
+/* An error, also one of looking a handler up, ends in handlers_ended. Stack: 1 the WebSocket. */
+static int run_handlers(lua_State *L, binding_websocket *ws) {
     if (ws->dispatching)
         return 0;
     ws->dispatching = true;
-    return run_handlers(L, LUA_OK, 0);
+    lua_pushcfunction(L, with_traceback);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, 1);
+    return handlers_ended(L, lua_pcallk(L, 1, 0, 2, 0, handlers_ended), 0);
+}
+
+/* frames.arrived(ws) */
+static int frames_arrived(lua_State *L) {
+    return run_handlers(L, binding_check_websocket(L, 0));
 }
 
 /* frames.ended(ws): handlers of what came before the end run first */
@@ -96,16 +115,13 @@ static int frames_ended(lua_State *L) {
     binding_websocket *ws = binding_check_websocket(L, 0);
     mp_idle_unwatch(&ws->idle);
     ws->ended = true;
-    if (ws->dispatching)
-        return 0;
-    ws->dispatching = true;
-    return run_handlers(L, LUA_OK, 0);
+    return run_handlers(L, ws);
 }
 
 /* frames.resumed(ws): a loop of older code may have to end */
 static int frames_resumed(lua_State *L) {
     binding_websocket *ws = binding_check_websocket(L, 0);
-    if (ws->takers > 0 && mp_stream_is_receiving(ws->stream))
+    if (binding_websocket_is_awaited(ws) && mp_stream_is_receiving(ws->stream))
         mp_object_emit(&ws->stream->object, MP_SIGNAL_READY_READ, 0);
     return 0;
 }

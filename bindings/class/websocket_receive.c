@@ -184,6 +184,10 @@ static bool something_came(const binding_wait *wait) {
     return true;
 }
 
+bool binding_websocket_is_awaited(const binding_websocket *ws) {
+    return binding_is_awaited(&ws->stream->object, something_came);
+}
+
 /* nil, message, code: why there is no message */
 static int receive_failed(lua_State *L, const binding_websocket *ws, enum mp_fault fault) {
     if (fault != MP_FAULT_NONE)
@@ -204,12 +208,18 @@ static bool is_relieved(lua_State *L, const binding_websocket *ws) {
 }
 
 static int go_on(lua_State *L, int status, lua_KContext loops);
-static int after_others(lua_State *L, int status, lua_KContext loops);
+
+/* Waits as a taker, also to let others run: handlers don't take what is for it. */
+static int suspend(lua_State *L, binding_websocket *ws, uint64_t signals, double msec, bool loops) {
+    binding_wait_request request = {
+        .object = &ws->stream->object, .test = something_came, .signals = signals, .msec = msec};
+    return binding_suspend(L, &request, go_on, loops);
+}
 
 static int take_or_wait(lua_State *L, binding_websocket *ws, bool loops) {
     double deadline = lua_tonumber(L, AT_DEADLINE), left = binding_rest(L);
     if (binding_websocket_took_turn(ws))
-        return binding_suspend(L, &(binding_wait_request){.msec = 0}, after_others, loops);
+        return suspend(L, ws, 0, 0, loops);
     if (loops && is_relieved(L, ws)) {
         binding_tell_websocket_unread(ws);
         lua_pushnil(L);
@@ -224,25 +234,16 @@ static int take_or_wait(lua_State *L, binding_websocket *ws, bool loops) {
         left = fmin(left, deadline - mp_loop_now());
     if (left <= 0)
         return receive_failed(L, ws, MP_FAULT_WAIT_TIMEOUT);
-    binding_wait_request request = {
-        .object = &ws->stream->object, .test = something_came, .signals = SIGNALS, .msec = left};
-    ws->takers++;
-    return binding_suspend(L, &request, go_on, loops);
+    return suspend(L, ws, SIGNALS, left, loops);
 }
 
 static int go_on(lua_State *L, int status, lua_KContext loops) {
     binding_websocket *ws = lua_touserdata(L, AT_WEBSOCKET);
     (void)status;
-    ws->takers--;
     binding_box_of(&ws->stream->object)->unseen = false;
     if (binding_outcome(L) == WAIT_CANCELLED)
         return receive_failed(L, ws, MP_FAULT_CANCELLED);
     return take_or_wait(L, ws, loops != 0);
-}
-
-static int after_others(lua_State *L, int status, lua_KContext loops) {
-    (void)status;
-    return take_or_wait(L, lua_touserdata(L, AT_WEBSOCKET), loops != 0);
 }
 
 /* The WebSocket is at index 1. */

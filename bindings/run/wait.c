@@ -58,6 +58,18 @@ void binding_wake_while(mp_object *object, uint64_t signals, bool (*more)(const 
     binding_take_wait(box, &end);
 }
 
+bool binding_is_awaited(mp_object *object, bool (*test)(const binding_wait *wait)) {
+    const binding_wait *first = binding_box_of(object)->waits, *wait = first;
+    if (!wait)
+        return false;
+    do {
+        if (wait->test == test)
+            return true;
+        wait = wait->next;
+    } while (wait != first);
+    return false;
+}
+
 void binding_expire_waits(mp_object *object) {
     binding_box *box = binding_box_of(object);
     binding_wait *wait = box->waits;

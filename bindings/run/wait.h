@@ -60,6 +60,9 @@ void binding_wake(mp_object *object, uint64_t signals);
 /* The same, the longest wait first, only as long as `more` says so before each. */
 void binding_wake_while(mp_object *object, uint64_t signals, bool (*more)(const mp_object *object));
 
+/* True if a wait on `object` has that test. */
+bool binding_is_awaited(mp_object *object, bool (*test)(const binding_wait *wait));
+
 /* Ends the waits on `object` from the loop, as if their time were up: for an end that has no signal. */
 void binding_expire_waits(mp_object *object);
 
