@@ -76,15 +76,21 @@ end
 
 -- Servers ------------------------------------------------------------------------------------------------------------
 
+-- An origin as browsers write it: in lower case, and without the port that the scheme means anyway.
+local function canonical(origin)
+  return (origin:lower():gsub("^(http://.*):80$", "%1"):gsub("^(https://.*):443$", "%1"))
+end
+
 -- Whether the page that asks may: by default it is of this host; other programs than browsers don't say.
 local function mayConnect(request, origins)
   local origin, other = request:header "Origin"
   if origins == "*" or not origin then return true end
   if other then return false end
-  origin = origin:lower()
-  if not origins then return origin:match "^https?://(.*)$" == request:header "Host":lower() end
+  origin = canonical(origin)
+  local scheme = origin:match "^https?://"
+  if not origins then return scheme and origin == canonical(scheme .. request:header "Host") end
   for _, one in ipairs(origins) do
-    if one:lower() == origin then return true end
+    if canonical(one) == origin then return true end
   end
   return false
 end

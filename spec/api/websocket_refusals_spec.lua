@@ -81,9 +81,17 @@ describe("A server of moonport.websocket refuses", function()
     for _, origin in ipairs { false, "http://" .. host, "https://" .. host, "http://LOCALHOST:" .. port } do
       wire.open(port, { Host = host, Origin = origin }):close()
     end
+    for _, pair in ipairs { -- the port that the scheme means is the same as none
+      { "http://a", "a:80" }, { "http://a:80", "a" }, { "https://a", "A:443" }, { "https://[::1]", "[::1]:443" },
+    } do
+      wire.open(port, { Origin = pair[1], Host = pair[2] }):close()
+    end
+    for _, pair in ipairs { { "http://a", "a:443" }, { "https://a", "a:80" }, { "http://a:8080", "a:80" } } do
+      assert.equal(403, (refused(server, { Origin = pair[1], Host = pair[2] })))
+    end
     local open <close> = serve { origins = "*" }
     wire.open(open:serverPort(), { Origin = "https://example.org" }):close()
-    local listed <close> = serve { origins = { "https://a.example", "https://B.example:444" } }
+    local listed <close> = serve { origins = { "https://a.example:443", "https://B.example:444" } }
     wire.open(listed:serverPort(), { Origin = "https://A.example" }):close()
     wire.open(listed:serverPort(), { Origin = "https://b.example:444" }):close()
     wire.open(listed:serverPort()):close()
