@@ -146,7 +146,7 @@ local function upgrade(request, socket, options)
   local ok, message, code = socket:write(text)
   if not ok then return nil, message, code end
   local ws = open(socket, false, options)
-  socket.httpState.websocket = ws
+  socket.httpState = ws
   if protocol then ws.subprotocol = protocol end
   return ws
 end

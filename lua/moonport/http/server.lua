@@ -11,7 +11,7 @@ local frames = require "moonport.websocket.frames"
 local head = require "moonport.http.head"
 local message = require "moonport.http.message"
 
-local find, max, min, sub = string.find, math.max, math.min, string.sub
+local find, max, min, sub, type = string.find, math.max, math.min, string.sub, type
 local debugLog, traceback = moonport.log.debug, debug.traceback
 local refuse = answer.refuse
 
@@ -30,6 +30,12 @@ local others = { stream = true, ssl = true, server = true }
 local unread = 64 * 1024  -- bytes that may be unread in a connection; more than a head
 local turn = 100          -- pipelined requests that are served before others run
 local tick = 10           -- seconds between two looks at how fast clients read
+
+-- The WebSocket that a connection has become, or false. Until then httpState is a table.
+local function websocketOf(socket)
+  local state = socket.httpState
+  return type(state) == "userdata" and state
+end
 
 -- The rest of a head of which a part is there. -> request, what is behind it, kept, minor, length, expects | nil
 local function readHead(socket, service, text)
@@ -50,7 +56,7 @@ local function answerTo(socket, service, request, kept, minor, body)
   local ok, status, headers, content = xpcall(service.handler, traceback, request, socket)
   if request.upgraded then
     if not ok then
-      local ws = socket.httpState.websocket
+      local ws = websocketOf(socket)
       if ws then frames.failed(ws, status) end
       error(status, 0)
     end
@@ -158,10 +164,10 @@ local function boundAddresses(server, service)
     return text and (service.boundsOwn or not isOwn(text)) and text
   end
   function server.connection:disconnected()
-    local state = self.httpState
+    local ws = websocketOf(self)
     if self.httpAddress and counts then count(self.httpAddress, -1) end
     service.left()
-    if state and state.websocket then frames.ended(state.websocket) end
+    if ws then frames.ended(ws) end
   end
   -- -> whether the connection may stay
   return function(socket)
@@ -267,9 +273,9 @@ return function(handler, options)
   end
 
   function server:connectionResumed(socket) -- luacheck: no self
-    local state = socket.httpState
+    local ws = websocketOf(socket)
     watch()
-    if state and state.websocket then frames.resumed(state.websocket) end
+    if ws then frames.resumed(ws) end
   end
 
   function connection:readyRead()
@@ -278,8 +284,8 @@ return function(handler, options)
       state = {} -- to set a field of the connection with each request would cost more
       self.httpState = state
       self:setIdleTimeout(service.idleTime)
-    elseif state.websocket then
-      return frames.arrived(state.websocket)
+    elseif type(state) == "userdata" then
+      return frames.arrived(state)
     end
     state.busy = true
     serve(self, service)
@@ -293,7 +299,7 @@ return function(handler, options)
       busy = false
       for socket in self:connections() do
         local state = socket.httpState
-        busy = busy or state and state.busy
+        busy = busy or type(state) == "table" and state.busy
       end
       if busy then moonport.sleep(20) end
     until not busy
