@@ -1,15 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- A WebSocket client by hand, for specs: it sends any bytes as frames, and takes frames apart. It checks what every
--- server must do: no mask, no reserved bits, shortest lengths.
+-- A WebSocket client by hand, for specs, and a server: they send any bytes as frames, and take frames apart. They check
+-- what every peer must do: masks from a client only, no reserved bits, shortest lengths.
 
 local moonport = require "moonport"
+local frames = require "moonport.websocket.frames"
 
 local wire = { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 }
 
 local function masked(payload, key)
-  local bytes = {}
-  for i = 1, #payload do bytes[i] = string.char(payload:byte(i) ~ key:byte((i - 1) % 4 + 1)) end
-  return table.concat(bytes)
+  if key == "\0\0\0\0" then return payload end
+  local padded, mask, words = payload .. ("\0"):rep(-#payload % 8), ("i8"):unpack(key .. key), {}
+  for at = 1, #padded, 8 do words[#words + 1] = ("i8"):pack(("i8"):unpack(padded, at) ~ mask) end
+  return table.concat(words):sub(1, #payload)
 end
 
 --- The bytes of a frame. options: final = false; reserved = bits; mask = false or four bytes; length = what the head
@@ -67,9 +69,47 @@ function wire.open(port, fields, behind)
   return client
 end
 
+--- A server by hand for one client, which connect(url) connects: it agrees to the upgrade. -> it, with `fields`; what
+--- connect returned
+function wire.serve(connect)
+  local server <close> = moonport.TcpServer()
+  assert(server:listen("127.0.0.1", 0))
+  local task = moonport.spawn(connect, ("ws://127.0.0.1:%d/"):format(server:serverPort()))
+  assert(server:waitForNewConnection(5000))
+  local self = setmetatable({ socket = server:nextPendingConnection(), serves = true }, Client)
+  self.fields = select(2, self:head())
+  self:send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    .. "Sec-WebSocket-Accept: " .. frames.accept(self.fields["sec-websocket-key"]) .. "\r\n\r\n")
+  return self, task:join(5000)
+end
+
 function Client:send(text) assert(self.socket:write(text)) end
 
---- Reads the head of a response. -> status, fields by names in lower case
+--- Sends bytes, or a list of frames, in packets of so many bytes, or with "frames" each frame by itself. Stops when the
+--- connection has ended.
+function Client:pieces(bytes, size)
+  local parts = size == "frames" and bytes or {}
+  if size ~= "frames" then
+    local all = type(bytes) == "table" and table.concat(bytes) or bytes
+    for at = 1, #all, size do parts[#parts + 1] = all:sub(at, at + size - 1) end
+  end
+  for _, part in ipairs(parts) do
+    if self.socket:state() ~= "ConnectedState" then return end
+    self:send(part)
+    self.socket:flush()
+    if #parts > 1 then moonport.sleep(0) end
+  end
+end
+
+--- The bytes of a frame of this side, see wire.frame.
+function Client:frame(opcode, payload, options)
+  local all = {}
+  if self.serves then all.mask = false end
+  for name, value in pairs(options or {}) do all[name] = value end
+  return wire.frame(opcode, payload, all)
+end
+
+--- Reads the head of a response, or of a request. -> status or nil, fields by names in lower case
 function Client:head()
   local status, fields = tonumber(assert(self.socket:receive("line", 5000)):match "^HTTP/1%.1 (%d+) "), {}
   while true do
@@ -84,8 +124,8 @@ end
 function Client:take()
   local first, second = assert(self.socket:receive(2, 5000)):byte(1, 2)
   assert(first & 0x70 == 0, "a reserved bit is set")
-  assert(second < 128, "a frame with a mask")
-  local length = second
+  assert((second > 127) == (self.serves or false), second > 127 and "a frame with a mask" or "a frame without a mask")
+  local length = second & 127
   if length == 126 then
     length = (">I2"):unpack(assert(self.socket:receive(2, 5000)))
     assert(length > 125, "a length in too long a form")
@@ -93,13 +133,16 @@ function Client:take()
     length = (">I8"):unpack(assert(self.socket:receive(8, 5000)))
     assert(length > 65535, "a length in too long a form")
   end
-  return first & 15, length == 0 and "" or assert(self.socket:receive(length, 5000)), first & 0x80 ~= 0
+  local key = self.serves and assert(self.socket:receive(4, 5000))
+  local payload = length == 0 and "" or assert(self.socket:receive(length, 5000))
+  return first & 15, key and masked(payload, key) or payload, first & 0x80 ~= 0
 end
 
---- Reads a close, and then the end of the connection. -> code or nil, reason
+--- Reads a close, and then the end of the connection, which is the server's part. -> code or nil, reason
 function Client:closed()
   local opcode, payload = self:take()
   assert(opcode == wire.CLOSE, "a frame of opcode " .. opcode)
+  if self.serves then self.socket:closeWriteChannel() end
   local rest = assert(self.socket:receive("all", 5000))
   assert(rest == "", "bytes behind a close")
   if payload == "" then return nil end
