@@ -10,9 +10,6 @@ local choices = require "spec.fuzz.choices"
 local eventually, expect = choices.eventually, choices.expect
 require("moonport.lasting").require("moonport.redis.link").firstPause = 1
 
-local server = moonport.TcpServer()
-assert(server:listen "127.0.0.1")
-local url = "redis://127.0.0.1:" .. server:serverPort()
 
 local function greet(socket)
   local reader, count = resp.commands(), 0
@@ -34,6 +31,9 @@ end
 
 return function(bytes)
   local from = choices.of(bytes)
+  local server <close> = moonport.TcpServer()
+  assert(server:listen "127.0.0.1")
+  local url = "redis://127.0.0.1:" .. server:serverPort()
   local store = assert(redis.connect(url, { timeout = 3000, limit = 1000, queue = 5 }))
   local heard = 0
   local tasks = {
