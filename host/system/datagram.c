@@ -105,32 +105,42 @@ static void set_local_v6(mp_datagram_head *head, const struct in6_pktinfo *info)
     head->interface = (uint32_t)info->ipi6_ifindex;
 }
 
+/* Copies what the message has. False: it is cut, as what an adopted socket is told besides, such as a peer's
+   IP options, has left too little room. */
+static bool copy(const struct cmsghdr *message, void *to, size_t size) {
+    if (message->cmsg_len < CMSG_LEN(size))
+        return false;
+    memcpy(to, CMSG_DATA(message), size);
+    return true;
+}
+
 /* The value of a message that is an int, or a single byte. */
-static int number_of(struct cmsghdr *message) {
-    int value = 0;
-    if (message->cmsg_len < CMSG_LEN(sizeof value))
-        return *CMSG_DATA(message);
-    memcpy(&value, CMSG_DATA(message), sizeof value);
-    return value;
+static bool copy_number(const struct cmsghdr *message, int *value) {
+    uint8_t byte;
+    if (copy(message, value, sizeof *value))
+        return true;
+    if (!copy(message, &byte, sizeof byte))
+        return false;
+    *value = byte;
+    return true;
 }
 
 static void read_control(mp_datagram_head *head, struct msghdr *header) {
+    struct in_pktinfo info;
+    struct in6_pktinfo info6;
+    int number;
     for (struct cmsghdr *it = CMSG_FIRSTHDR(header); it; it = CMSG_NXTHDR(header, it)) {
-        if (it->cmsg_level == IPPROTO_IP && it->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo info;
-            memcpy(&info, CMSG_DATA(it), sizeof info);
+        bool v4 = it->cmsg_level == IPPROTO_IP, v6 = it->cmsg_level == IPPROTO_IPV6;
+        int type = it->cmsg_type;
+        if (v4 && type == IP_PKTINFO && copy(it, &info, sizeof info)) {
             mp_address_set_ipv4(&head->local, ntohl(info.ipi_addr.s_addr));
             head->interface = (uint32_t)info.ipi_ifindex;
-        } else if (it->cmsg_level == IPPROTO_IPV6 && it->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo info;
-            memcpy(&info, CMSG_DATA(it), sizeof info);
-            set_local_v6(head, &info);
-        } else if ((it->cmsg_level == IPPROTO_IP && it->cmsg_type == IP_TTL) ||
-                   (it->cmsg_level == IPPROTO_IPV6 && it->cmsg_type == IPV6_HOPLIMIT)) {
-            head->hop_limit = (int16_t)number_of(it);
-        } else if ((it->cmsg_level == IPPROTO_IP && it->cmsg_type == IP_TOS) ||
-                   (it->cmsg_level == IPPROTO_IPV6 && it->cmsg_type == IPV6_TCLASS)) {
-            head->service = (int16_t)(number_of(it) & 0xff);
+        } else if (v6 && type == IPV6_PKTINFO && copy(it, &info6, sizeof info6)) {
+            set_local_v6(head, &info6);
+        } else if (((v4 && type == IP_TTL) || (v6 && type == IPV6_HOPLIMIT)) && copy_number(it, &number)) {
+            head->hop_limit = (int16_t)number;
+        } else if (((v4 && type == IP_TOS) || (v6 && type == IPV6_TCLASS)) && copy_number(it, &number)) {
+            head->service = (int16_t)(number & 0xff);
         }
     }
 }
