@@ -3,15 +3,17 @@
 
 local moonport = require "moonport"
 local host = require "moonport.program.host"
+local lines = require "moonport.program.lines"
 local words = require "moonport.program.words"
 
---- `heard`(channel, words, fd) is called for each line; `ended`(process, code, status, signal) behind all lines, when
---- the process has ended. -> process, channel | nil, why
+--- `heard`(channel, words, fd) is called for each line, without words for one that is too long;
+--- `ended`(process, why, crashed, code) behind all lines, when the process has ended: by a signal, if it `crashed`.
+--- -> process, channel | nil, why
 local function launch(number, count, heard, ended)
   local ours, theirs = host.pair()
   if not ours then return nil, theirs end
   local process, channel = moonport.Process(), moonport.LocalSocket()
-  channel:setReadBufferSize(0)
+  channel:setReadBufferSize(lines.longest)
   channel:setReceiveDescriptors(64)
   assert(channel:setSocketDescriptor(ours))
   process:setProgram "/proc/self/exe" -- also if another version has been installed meanwhile
@@ -28,8 +30,9 @@ local function launch(number, count, heard, ended)
   local how, parted
   local function leave() if how and parted then ended(process, table.unpack(how, 1, 3)) end end
 
-  function process:finished(...) -- luacheck: no self
-    how = { ... }
+  function process:finished(code, status, name) -- luacheck: no self
+    local crashed = status == "CrashExit"
+    how = { crashed and "was ended by " .. (name or code) or ("ended with status %d"):format(code), crashed, code }
     leave()
   end
 
@@ -43,6 +46,7 @@ local function launch(number, count, heard, ended)
       local list, brings = words.split(self:readLine())
       heard(self, list, brings and self:receiveDescriptor(0) or nil)
     end
+    if self:bytesAvailable() >= lines.longest then heard(self, {}) end
   end
 
   local ok, why = process:start()

@@ -7,6 +7,7 @@ local host = require "moonport.program.host"
 local actions_of = require "moonport.program.actions"
 local control = require "moonport.program.control"
 local launch = require "moonport.program.launch"
+local lines = require "moonport.program.lines"
 local pauses = require "moonport.program.pauses"
 local service = require "moonport.program.service"
 local words = require "moonport.program.words"
@@ -108,10 +109,6 @@ end
 
 local start -- of a worker
 
-local function describe(code, status, name)
-  return status == "CrashExit" and "was ended by " .. (name or code) or ("ended with status %d"):format(code)
-end
-
 local function nobody_serves()
   for _, worker in ipairs(master.workers) do
     if worker.stage == "serving" or worker.stage == "behind" then return false end
@@ -144,14 +141,14 @@ local function tell_lead()
   tell(master.workers[master.lead], "hangup 1")
 end
 
-local function ended(worker, code, status, name)
-  local why, killed, stage = describe(code, status, name), worker.killed, worker.stage
+local function ended(worker, why, crashed, code)
+  local killed, stage = worker.killed, worker.stage
   cancel(worker, "late")
   worker.process, worker.channel, worker.killed = nil, nil, nil
   if not master.stopping and fails_at_first(worker) then
-    if status == "CrashExit" then log.error("worker %d %s", worker.index, why) end
+    if crashed then log.error("worker %d %s", worker.index, why) end
     worker.stage = "done"
-    return master.stop(status == "CrashExit" and 128 + code or code)
+    return master.stop(crashed and 128 + code or code)
   end
   if stage == "done" or master.stopping or master.draining then
     worker.stage = "done"
@@ -175,11 +172,13 @@ local function ended(worker, code, status, name)
 end
 
 local function hear(worker, channel, list, fd)
-  if worker.channel == channel then
-    master.heard(worker, list, fd)
-  elseif fd then
-    host.close(fd)
-  end
+  local serves = worker.channel == channel
+  if serves and lines.fit(list, fd) then return master.heard(worker, list, fd) end
+  if fd then host.close(fd) end
+  if not serves then return end
+  log.error("worker %d is killed: it says what no worker says", worker.index)
+  worker.channel = nil
+  worker.process:kill()
 end
 
 function start(worker)
@@ -311,6 +310,7 @@ end
 
 function heard.committed(worker, list)
   if worker.stage ~= "behind" then
+    if not succession:awaits(worker.index) then return end
     worker.number = succession.number
     actions.committed(list)
     return succession:committed(worker.index)

@@ -80,10 +80,11 @@ static enum mp_fault listen_local(mp_network *network, const mp_local_name *name
     char text[MP_LOCAL_TEXT], mode[16] = "-";
     mp_local_name_format(name, text);
     char *word = program_to_word(text, strlen(text), sizeof text);
+    long long group = access->group == (gid_t)-1 ? -1 : (long long)access->group;
     if (access->set)
         snprintf(mode, sizeof mode, "%04o", (unsigned)access->mode);
-    bool sent = word && program_send_message(&self->channel, -1, "local %lu %s %d %s %ld %d", ++self->serial,
-                                             word, fd != NULL, mode, (long)(int)access->group, backlog);
+    bool sent = word && program_send_message(&self->channel, -1, "local %lu %s %d %s %lld %d", ++self->serial,
+                                             word, fd != NULL, mode, group, backlog);
     free(word);
     return sent ? answer(self, fd) : MP_FAULT_SOCKET_TIMEOUT;
 }

@@ -16,6 +16,8 @@
 #include "system/file.h"
 #include "system/system.h"
 
+#define MOST_PATH 65536 /* bytes */
+
 typedef struct source_head {
     uint32_t path, text; /* bytes */
     enum { WHOLE, MISSING, UNREAD } kind;
@@ -97,8 +99,10 @@ static int unpack(lua_State *L) {
     lua_getfield(L, 2, PROGRAM_SOURCES);
     while (mp_system_read_whole(fd, &head, sizeof head, at) == 0) {
         at += (int64_t)sizeof head;
-        char *path = lua_newuserdatauv(L, head.path + 1, 0);
-        if (mp_system_read_whole(fd, path, head.path, at) < 0)
+        if (head.path == 0 || head.path > MOST_PATH || head.text > PROGRAM_MOST_TEXT)
+            luaL_error(L, "these are no sources"); /* of a worker that somebody has taken over */
+        char *path = lua_newuserdatauv(L, (size_t)head.path + 1, 0);
+        if (mp_system_read_whole(fd, path, head.path, at) < 0 || memchr(path, '\0', head.path))
             luaL_error(L, "the sources are cut");
         lua_pushlstring(L, path, head.path);
         at += head.path;

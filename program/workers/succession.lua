@@ -186,15 +186,18 @@ function Succession:failed(worker, why)
   if (self.stage == "lead" or self.stage == "rest") and self.voters[worker] then give_up(self, why, worker) end
 end
 
+--- Whether the reload waits for the worker to change.
+function Succession:awaits(worker) return self.stage == "commit" and self.waiting[worker] end
+
 function Succession:committed(worker)
-  if self.stage ~= "commit" or not self.waiting[worker] then return end
+  if not self:awaits(worker) then return end
   self.waiting[worker] = nil
   count(self)
 end
 
 --- A worker's process has ended; `why` as in the log
 function Succession:died(worker, why)
-  if self.stage == "commit" and self.waiting[worker] then
+  if self:awaits(worker) then
     self.waiting[worker] = nil -- it begins anew, with the new code
     count(self)
   elseif (self.stage == "lead" or self.stage == "rest") and self.voters[worker] then

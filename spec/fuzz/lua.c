@@ -12,6 +12,8 @@
 
 #include "loop/loop.h"
 #include "open.h"
+#include "options.h"
+#include "workers/master.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -50,6 +52,10 @@ static lua_State *open_state(void) {
     luaL_openlibs(L);
     luaL_requiref(L, "moonport", luaopen_moonport, 0);
     mp_loop_set_log_level(binding_find(L)->loop, MP_LOG_NONE);
+    const char *code;
+    program_options options = {
+        .workers = 2, .grace = 100, .reload_timeout = 100, .control = "off", .code = &code};
+    program_open_master(L, &options, &options); /* its modules, and moonport.program.host */
     lua_settop(L, 0);
     lua_pushcfunction(L, describe);
     lua_getglobal(L, LUA_LOADLIBNAME);
