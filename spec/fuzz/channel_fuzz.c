@@ -150,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         REQUIRE(L);
         luaL_requiref(L, "moonport", luaopen_moonport, 0);
         loop = binding_find(L)->loop;
+        mp_loop_ref(loop); /* a channel keeps no loop running */
         program_hold_descriptor();
     }
     int descriptors = *data++ % (PROGRAM_CHANNEL_DESCRIPTORS + 1), before = lowest_descriptor();

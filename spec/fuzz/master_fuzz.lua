@@ -34,7 +34,10 @@ function Process:kill()
   moonport.singleShot(0, function() self:finished(9, "CrashExit", "SIGKILL") end)
 end
 
-local real = { Process = moonport.Process, quit = moonport.quit, onSignal = moonport.onSignal }
+local closeDescriptor, status
+function moonport.Process() return setmetatable({ close = closeDescriptor }, Process) end
+function moonport.quit(how) status = how or 0 end
+function moonport.onSignal() end
 
 local function freshMaster()
   for name in pairs(package.loaded) do
@@ -120,11 +123,9 @@ end
 return function(bytes)
   local from = choices.of(bytes)
   local master, host, close = freshMaster()
-  local before, status = lowest(host, close), nil
+  local before = lowest(host, close)
+  closeDescriptor, status = close, nil
   made = {}
-  moonport.onSignal = function() end
-  moonport.Process = function() return setmetatable({ close = close }, Process) end
-  moonport.quit = function(how) status = how or 0 end
   master.run()
   made[1].honest = from:below(2) == 1
   if from:below(4) > 0 then
@@ -167,7 +168,6 @@ return function(bytes)
     return status
   end)
   moonport.sleep(0)
-  for name, fn in pairs(real) do moonport[name] = fn end
   eventually("all descriptors are closed", function()
     local left = lowest(host, close)
     if left > before then collectgarbage() end
