@@ -108,6 +108,21 @@ function installed.checkUnit(program, share, manual)
   assert(out == "", out)
 end
 
+--- Fails unless the program or module at this path has all of cmake/hardening.cmake. `optimised`: it was built so.
+function installed.checkHardened(path, optimised)
+  local facts = installed.run { "readelf", "-W", "--file-header", "--segments", "--dynamic", "--notes", "--dyn-syms", path }
+  assert(facts:find "Type: +DYN", "it isn't position-independent: " .. path)
+  assert(facts:find "GNU_RELRO", "no RELRO: " .. path)
+  assert(facts:find "FLAGS[^\n]*BIND_NOW", "not bound at start: " .. path)
+  assert(facts:find "GNU_STACK[^\n]* RW +0x", "the stack may be run: " .. path)
+  assert(facts:find " UND __stack_chk_fail", "no stack protector: " .. path)
+  assert(not optimised or facts:find " UND __v?snprintf_chk", "no checked calls: " .. path)
+  if not facts:find "Machine:[^\n]*X86%-64" then return end
+  assert(facts:find "x86 feature:[^\n]*SHSTK", "no mark of shadow stacks: " .. path)
+  local begins = installed.shell("objdump -d $1 | grep -c endbr64", path)
+  assert(tonumber(begins) > 1000, "functions aren't marked for indirect jumps: " .. path)
+end
+
 --- Fails unless a plain lua5.4 finds the module in the folder, and the modules in Lua inside it.
 function installed.checkModule(folder)
   local code = 'print(type(require "moonport.test".start), require "moonport".version)'

@@ -25,6 +25,8 @@ local function check(tree)
   installed.check(tree .. "/bin/moonport", share)
   installed.checkUnit(tree .. "/bin/moonport", share, false) -- man doesn't look into a rock
   installed.checkModule(tree .. "/lib/lua/5.4")
+  installed.checkHardened(tree .. "/bin/moonport", false)
+  installed.checkHardened(tree .. "/lib/lua/5.4/moonport.so", false)
 end
 
 -- A project of `moonport new` passes its tests, and is installed as a command.
