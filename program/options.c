@@ -28,6 +28,7 @@ static const char help[] =
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --workers N|auto   run the script in N processes that share its ports (off)\n"
     "  --max-memory SIZE  memory of Lua, as 512M; what needs more fails (off)\n"
+    "  --allow-bytecode   run bytecode too, which nothing checks (off)\n"
     "  --grace MS         time to finish when told to stop (5000)\n"
     "  --store URL        Redis that moonport.redis uses by default (its own store)\n"
     "  --store-file PATH  where its own store saves its keys (off)\n"
@@ -289,6 +290,8 @@ int program_parse_options(program_options *options, int argc, char **argv) {
             options->check = true;
         } else if (strcmp(name, "--watch") == 0) {
             options->watch = true;
+        } else if (strcmp(name, "--allow-bytecode") == 0) {
+            options->allow_bytecode = true;
         } else if (strcmp(name, "--") == 0) {
             i++;
             break;

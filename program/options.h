@@ -65,9 +65,10 @@ typedef struct program_options {
     program_metrics_place metrics;
     bool check;
     bool watch;
-    int workers;       /* processes that this one is the master of; 0: none */
+    int workers; /* processes that this one is the master of; 0: none */
+    bool allow_bytecode;
     double max_memory; /* bytes of the Lua state; 0: no bound */
-    int worker;        /* the number of this process among them; 0: it is none */
+    int worker;         /* the number of this process among them; 0: it is none */
     int worker_count;
     int channel;            /* a worker's descriptor to its master */
     const char *store;      /* this process is the store whose socket is there; NULL: it is none */

@@ -20,6 +20,7 @@
 #include "memory/pool.h"
 #include "moonport.h"
 #include "open.h"
+#include "run/bytecode.h"
 #include "run/wait.h"
 #include "run/watched.h"
 #include "script/c_module.h"
@@ -178,6 +179,8 @@ static int open_libraries(lua_State *L) {
     program_keep_standard(L);
     program_note_c_modules(L);
     program_limit_files(L);
+    if (!self->options.allow_bytecode)
+        binding_refuse_bytecode(L);
     program_hold_descriptor();
     binding_state *state = self->state = binding_open(L);
     program_keep_lost(L, state);
@@ -185,6 +188,7 @@ static int open_libraries(lua_State *L) {
     lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
     program_lend_input(L, state);
     binding_limit_work(state, (unsigned)self->options.work_threads, (size_t)self->options.work_memory << 20);
+    binding_allow_work_bytecode(state, self->options.allow_bytecode);
     binding_watch_coroutines(L, state);
     binding_watch_messages(L, state);
     if (self->options.workers > 0) {

@@ -36,6 +36,7 @@ struct binding_work {
     mp_wakeup wakeup;
     unsigned threads;
     size_t memory; /* bytes for each */
+    bool bytecode; /* may be loaded */
     binding_codes codes;
     mp_ring given_up; /* jobs that still run, and nobody waits for */
 };
@@ -201,6 +202,7 @@ static void prepare(lua_State *L, job_handle *handle, binding_work_code *code) {
     handle->job = job;
     job->code = code;
     job->memory = work_of(handle)->memory;
+    job->bytecode = work_of(handle)->bytecode;
     job->values.most = MOST_COPIED * job->memory;
     job->waiting = handle;
     code->references++;
@@ -241,11 +243,16 @@ void binding_limit_work(binding_state *state, unsigned threads, size_t memory) {
     state->work->memory = memory;
 }
 
+void binding_allow_work_bytecode(binding_state *state, bool allowed) {
+    state->work->bytecode = allowed;
+}
+
 void binding_open_work(lua_State *L, binding_state *state) {
     state->work = binding_allocate(L, sizeof *state->work);
     state->work->state = state;
     mp_ring_init(&state->work->given_up);
     binding_limit_work(state, THREADS, MEMORY);
+    binding_allow_work_bytecode(state, true);
     binding_open_codes(L, &state->work->codes);
     binding_open_operation(L, state, CLASS_JOB, job_gc, job_close);
 }

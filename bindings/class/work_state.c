@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "class/keyspace.h"
+#include "run/bytecode.h"
 
 #define MOST_CODES 256 /* that are kept compiled */
 
@@ -176,8 +177,13 @@ static int require(lua_State *L) {
     return lua_gettop(L);
 }
 
+/* whether it loads bytecode -> */
 static int open_libraries(lua_State *L) {
     luaL_openlibs(L);
+    if (!lua_toboolean(L, 1)) {
+        binding_refuse_bytecode(L);
+        binding_refuse_bytecode_files(L);
+    }
     forbid(L, LUA_OSLIBNAME, "exit");
     forbid(L, LUA_OSLIBNAME, "setlocale");
     forbid(L, LUA_DBLIBNAME, "sethook");
@@ -200,7 +206,7 @@ static void close_state(work_state *state) {
 }
 
 /* False: there is not enough memory. */
-static bool open_state(work_state *state, uint32_t generation) {
+static bool open_state(work_state *state, uint32_t generation, bool bytecode) {
     state->used = 0;
     state->codes = 0;
     state->generation = generation;
@@ -209,7 +215,8 @@ static bool open_state(work_state *state, uint32_t generation) {
         return false;
     *(work_state **)lua_getextraspace(state->L) = state;
     lua_pushcfunction(state->L, open_libraries);
-    if (lua_pcall(state->L, 0, 0, 0) == LUA_OK)
+    lua_pushboolean(state->L, bytecode);
+    if (lua_pcall(state->L, 1, 0, 0) == LUA_OK)
         return true;
     close_state(state);
     return false;
@@ -317,7 +324,7 @@ void binding_work_run(void *context, mp_job *queued) {
     state->limit = job->memory;
     if (state->L && state->generation != job->code->generation)
         close_state(state);
-    if (!state->L && !open_state(state, job->code->generation)) {
+    if (!state->L && !open_state(state, job->code->generation, job->bytecode)) {
         note_failure(state, job);
         return;
     }

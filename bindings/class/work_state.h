@@ -16,6 +16,7 @@ typedef struct binding_job {
     mp_job job;
     binding_work_code *code;
     size_t memory;       /* most bytes of the state that runs it */
+    bool bytecode;       /* that state loads bytecode */
     binding_copy values; /* the arguments; after it has run, the results or the error */
     enum { JOB_RETURNED, JOB_RAISED, JOB_GIVEN_UP } outcome;
     /* of the loop's thread alone */

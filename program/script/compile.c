@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "loop/loop.h"
+#include "run/bytecode.h"
 
 #define LONG ((size_t)128 << 10) /* bytes; a shorter text takes a few milliseconds */
 #define PIECE 4096               /* bytes between two looks at the clock */
@@ -65,7 +66,8 @@ static void run(mp_turns *turns, void *context) {
     self->error = result < 0 ? result : 0;
     if (result == 0 && !self->given_up) {
         self->rest = program_text_start(self->text, &self->left);
-        self->status = lua_load(self->L, read_piece, self, lua_tostring(self->L, 2), "t");
+        self->status = lua_load(self->L, read_piece, self, lua_tostring(self->L, 2),
+                                binding_chunk_mode(self->L, NULL));
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/bytecode.h"
 #include "script/globals.h"
 #include "script/lua_file.h"
 #include "script/require.h"
@@ -17,17 +18,12 @@
 
 /* --- functions of the run's own ------------------------------------------------------------------------- */
 
-/* Upvalues: the original, the globals, the number of arguments before the environment, of which the last is
-   the mode: if none is given, no bytecode is taken, which could do anything to the process. */
+/* Upvalues: the original, the globals, the number of arguments before the environment. */
 static int load_with_globals(lua_State *L) {
     int before = (int)lua_tointeger(L, lua_upvalueindex(3));
     if (lua_gettop(L) <= before) {
         lua_settop(L, before);
         lua_pushvalue(L, lua_upvalueindex(2));
-    }
-    if (lua_isnil(L, before)) {
-        lua_pushliteral(L, "t");
-        lua_replace(L, before);
     }
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
@@ -44,7 +40,8 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
 static int do_file(lua_State *L) {
     const char *path = luaL_optstring(L, 1, NULL);
     lua_settop(L, 1);
-    if (path ? !program_load_file(L, path, "t", true) : luaL_loadfilex(L, NULL, "t") != LUA_OK)
+    const char *mode = binding_chunk_mode(L, NULL);
+    if (path ? !program_load_file(L, path, mode, true) : luaL_loadfilex(L, NULL, mode) != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_setupvalue(L, 2, 1);

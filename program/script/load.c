@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "moonport.h"
+#include "run/bytecode.h"
 #include "signal/report.h"
 #include "script/environment.h"
 #include "script/error.h"
@@ -66,8 +67,9 @@ static bool push_chunks(lua_State *L, program_load *load, int environment) {
         enum program_compiled compiled;
         if (i < options->code_count) {
             const char *code = options->code[i];
-            compiled = luaL_loadbufferx(L, code, strlen(code), "=(-e)", "t") == LUA_OK ? PROGRAM_COMPILED
-                                                                                       : PROGRAM_WRONG;
+            compiled = luaL_loadbufferx(L, code, strlen(code), "=(-e)", binding_chunk_mode(L, NULL)) == LUA_OK
+                           ? PROGRAM_COMPILED
+                           : PROGRAM_WRONG;
         } else if (!options->script) {
             break;
         } else {

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "run/bytecode.h"
 #include "script/compile.h"
 #include "script/search.h"
 
@@ -20,7 +21,7 @@ enum { LUA_SEARCHER = 2 };
 bool program_load_file(lua_State *L, const char *path, const char *mode, bool pipes) {
     program_text *text = program_push_text(L);
     int result = program_open_text(text, path, pipes);
-    bool compiled = result == 0 && program_compile_text(L, path, mode ? mode : "bt");
+    bool compiled = result == 0 && program_compile_text(L, path, mode);
     if (result < 0)
         program_push_text_error(L, path, result);
     program_free_text(text);
@@ -36,7 +37,10 @@ static bool load(lua_State *L, const char *path, const char *mode) {
 /* path, mode, environment -> function | nil, message */
 static int load_file(lua_State *L) {
     const char *path = luaL_optstring(L, 1, NULL);
-    bool compiled = load(L, path, luaL_optstring(L, 2, NULL));
+    const char *mode = binding_chunk_mode(L, luaL_optstring(L, 2, NULL));
+    if (!mode)
+        return 2;
+    bool compiled = load(L, path, mode);
     if (!compiled) {
         luaL_pushfail(L);
         lua_insert(L, -2);
@@ -60,7 +64,7 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
 static int do_file(lua_State *L) {
     const char *path = luaL_optstring(L, 1, NULL);
     lua_settop(L, 1);
-    if (!load(L, path, NULL))
+    if (!load(L, path, binding_chunk_mode(L, NULL)))
         return lua_error(L);
     lua_callk(L, 0, LUA_MULTRET, 0, all_results);
     return all_results(L, LUA_OK, 0);
@@ -82,20 +86,27 @@ static bool push_offered(lua_State *L) {
     return fits;
 }
 
-/* name -> loader, path | message. Upvalue: Lua's searcher, whose message says where it has looked */
+/* Where Lua has looked for a module. Stack: name, package, its path -> message */
+static int say_where(lua_State *L) {
+    lua_settop(L, 3);
+    lua_getfield(L, 2, "searchpath");
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 3);
+    lua_call(L, 2, 2);
+    return 1;
+}
+
+/* name -> loader, path | message */
 static int search(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
     lua_getglobal(L, LUA_LOADLIBNAME);
-    if (lua_getfield(L, 2, "path") != LUA_TSTRING || !program_push_module_in(L, name)) {
-        lua_settop(L, 1);
-        lua_pushvalue(L, lua_upvalueindex(1));
-        lua_insert(L, 1);
-        lua_call(L, 1, LUA_MULTRET);
-        return lua_gettop(L);
-    }
+    if (lua_getfield(L, 2, "path") != LUA_TSTRING)
+        return luaL_error(L, "'package.path' must be a string");
+    if (!program_push_module_in(L, name))
+        return say_where(L);
     const char *path = lua_tostring(L, -1);
-    if (!push_offered(L) && !program_load_file(L, path, NULL, false))
+    if (!push_offered(L) && !program_load_file(L, path, binding_chunk_mode(L, NULL), false))
         return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name, path,
                           lua_tostring(L, -1));
     lua_insert(L, -2);
@@ -108,8 +119,7 @@ void program_limit_files(lua_State *L) {
     lua_register(L, "dofile", do_file);
     lua_getglobal(L, LUA_LOADLIBNAME);
     lua_getfield(L, -1, "searchers");
-    lua_rawgeti(L, -1, LUA_SEARCHER);
-    lua_pushcclosure(L, search, 1);
+    lua_pushcfunction(L, search);
     lua_rawseti(L, -2, LUA_SEARCHER);
     lua_settop(L, top);
 }

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "run/bytecode.h"
 #include "script/environment.h"
 
 /* Pushes the text of a file that the run has, or a new text to read, or a message and returns NULL. Until the
@@ -70,14 +71,15 @@ enum program_compiled program_compile(lua_State *L, const char *path, int enviro
                                       program_compiler *compiler) {
     environment = lua_absindex(L, environment);
     if (strcmp(path, "-") == 0 && !keeps_input(L, environment))
-        return luaL_loadfilex(L, NULL, "t") == LUA_OK ? set_globals(L, environment) : PROGRAM_WRONG;
+        return luaL_loadfilex(L, NULL, binding_chunk_mode(L, NULL)) == LUA_OK ? set_globals(L, environment)
+                                                                              : PROGRAM_WRONG;
     if (!push_source(L, path, environment))
         return PROGRAM_WRONG;
     if (compiler && program_begin_compiling(compiler, L, path)) {
         lua_pop(L, 1);
         return PROGRAM_WAITS;
     }
-    return take(L, path, environment, program_compile_text(L, path, "t"));
+    return take(L, path, environment, program_compile_text(L, path, binding_chunk_mode(L, NULL)));
 }
 
 bool program_take_compiled(lua_State *L, const char *path, int environment, program_compiler *compiler) {
