@@ -41,9 +41,24 @@ function chromium.connect(folder)
     end
   until port
   local ws = assert(websocket.connect(("ws://127.0.0.1:%s%s"):format(port, path), { limit = 64 << 20 }))
-  local browser = setmetatable({ ws = ws, calls = 0 }, Browser)
+  local browser = setmetatable({ ws = ws, calls = 0, complaints = {} }, Browser)
   browser.context = browser:call("Target.createBrowserContext", { disposeOnDetach = true }).browserContextId
   return browser
+end
+
+-- What a page's console gets, as text.
+local complaint = {
+  ["Runtime.consoleAPICalled"] = function(event) return event.type .. ": " .. json.encode(event.args) end,
+  ["Runtime.exceptionThrown"] = function(event)
+    local details = event.exceptionDetails
+    return (details.exception or {}).description or details.text
+  end,
+  ["Log.entryAdded"] = function(event) return event.entry.text end,
+}
+
+local function note(browser, event)
+  local list, text = browser.complaints[event.sessionId], complaint[event.method]
+  if list and text then list[#list + 1] = text(event.params) end
 end
 
 --- Calls a method of the protocol, and waits for its result; an error raises.
@@ -54,7 +69,8 @@ function Browser:call(method, parameters, session)
   while true do
     local text, message = self.ws:receive(math.max(deadline - moonport.now(), 0))
     if not text then error(("%s: %s"):format(method, message), 2) end
-    local answer = json.decode(text) -- or an event, which nobody wants
+    local answer = json.decode(text)
+    if not answer.id then note(self, answer) end
     if answer.id == id then
       if answer.error then error(("%s: %s"):format(method, answer.error.message), 2) end
       return answer.result
@@ -69,6 +85,9 @@ function Browser:open(url)
   }).targetId
   local session = self:call("Target.attachToTarget", { targetId = target, flatten = true }).sessionId
   local page = setmetatable({ browser = self, session = session }, Page)
+  self.complaints[session] = {}
+  page:call "Runtime.enable"
+  page:call "Log.enable"
   page:call("Emulation.setFocusEmulationEnabled", { enabled = true })
   local problem = page:call("Page.navigate", { url = url }).errorText
   if problem then error(("%s: %s"):format(url, problem), 2) end
@@ -150,6 +169,37 @@ function Page:show(width, height, scheme)
     { width = width, height = height, deviceScaleFactor = 1, mobile = false })
   self:call("Emulation.setEmulatedMedia", { features = { { name = "prefers-color-scheme", value = scheme } } })
 end
+
+--- What its console has got so far: a list of texts.
+function Page:complaints()
+  self:value "1" -- what came before is there by then
+  return self.browser.complaints[self.session]
+end
+
+-- As WCAG 2 defines it. Texts of the same kind at the same place count once, with the least contrast.
+local contrast = [[(() => {
+  const parts = (of) => of.match(/[\d.]+/g).map(Number);
+  const light = (of) => {
+    const [r, g, b] = parts(of).map((n) => n / 255).map((n) => n <= .04045 ? n / 12.92 : ((n + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b + .05;
+  };
+  const isClear = (of) => parts(of)[3] === 0;
+  const found = {};
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = walker.nextNode());) {
+    const of = text.parentElement;
+    if (!text.data.trim() || !of.checkVisibility() || of.closest("script, style")) continue;
+    let ground = of;
+    while (ground.parentElement && isClear(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+    const ink = light(getComputedStyle(of).color), paper = light(getComputedStyle(ground).backgroundColor);
+    const name = [of.closest("[id]")?.id, of.localName, of.className].filter(Boolean).join(" ");
+    found[name] = Math.min(found[name] ?? Infinity, Math.max(ink, paper) / Math.min(ink, paper));
+  }
+  return found;
+})()]]
+
+--- The contrast of its texts to what is behind them: where a text is -> ratio.
+function Page:contrast() return self:value(contrast) end
 
 --- -> a picture of it, PNG in Base64
 function Page:picture() return self:call("Page.captureScreenshot", { format = "png" }).data end

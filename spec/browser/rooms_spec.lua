@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- The page of scripts/rooms.lua in Chromium, beside people with nc.
 
-local chromium = require "spec.browser.chromium"
 local control = require "spec.host.control"
 local helper = require "spec.helper"
 local json = require "cjson"
 local process = require "spec.process"
 local redis = require "spec.redis"
+local start_chromium = require "spec.browser.running"
 
 local posix = helper.posix
 
@@ -20,41 +20,13 @@ local function isIn(name, room)
   return ("state.textContent === 'connected' && name.textContent === %q && room.textContent === %q"):format(name, room)
 end
 
--- The contrast of texts to what is behind them, as WCAG 2 defines it.
-local contrast = [[(() => {
-  const light = (of) => {
-    const [r, g, b] = of.match(/\d+/g).map((n) => n / 255)
-      .map((n) => n <= .04045 ? n / 12.92 : ((n + .055) / 1.055) ** 2.4);
-    return .2126 * r + .7152 * g + .0722 * b + .05;
-  };
-  const paper = light(getComputedStyle(document.documentElement).backgroundColor);
-  const found = {};
-  for (const what of ["body", "#log .note", "#log b", "#state", "#name", "#line", "#send"]) {
-    const ink = light(getComputedStyle(document.querySelector(what)).color);
-    found[what] = Math.max(ink, paper) / Math.min(ink, paper);
-  }
-  return found;
-})()]]
-
 describe("The page of scripts/rooms.lua", function()
-  local folder, pid, browser
+  local running, browser
 
-  -- One Chromium for all specs: a helper's program would end with its spec.
-  setup(function()
-    folder = helper.folder()
-    pid = assert(posix.spawn(chromium.command(folder), { "LD_PRELOAD" }))
-  end)
+  setup(function() running = start_chromium() end)
+  teardown(function() running:stop() end)
 
-  teardown(function()
-    pcall(function() chromium.connect(folder):quit() end)
-    if not pcall(helper.eventually, function() return posix.wait(pid) end) then
-      posix.kill(pid, posix.SIGKILL)
-      posix.wait(pid)
-    end
-    helper.run { "rm", "-rf", folder }
-  end)
-
-  before_each(function() browser = chromium.connect(folder) end)
+  before_each(function() browser = running:connect() end)
   after_each(function()
     browser:close()
     browser = nil
@@ -150,7 +122,7 @@ describe("The page of scripts/rooms.lua", function()
   end
 
   it("comes back by itself when its worker was killed, by its name and into its room, and loses no words", function()
-    local path = folder .. "/control"
+    local path = running.folder .. "/control"
     local _, _, url = start { "--workers", 2, "--control", path }
     local ann, bob = enter(url, "Ann", "kitchen"), enter(url, "Bob", "kitchen")
     ann:wait(shows "* Bob joined kitchen")
@@ -242,7 +214,7 @@ describe("The page of scripts/rooms.lua", function()
         assert.is_true(ann:value [[[document.documentElement, document.body, log, form].every((one) =>
           one.scrollWidth <= one.clientWidth && one.getBoundingClientRect().right <= innerWidth)]])
         assert.is_true(ann:value "form.getBoundingClientRect().bottom <= innerHeight")
-        for what, ratio in pairs(ann:value(contrast)) do
+        for what, ratio in pairs(ann:contrast()) do
           assert.is_true(ratio >= 4.5, ("%s, %s: %.2f"):format(scheme, what, ratio))
         end
         papers[scheme] = ann:value "getComputedStyle(document.documentElement).backgroundColor"
