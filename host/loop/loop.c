@@ -113,7 +113,7 @@ static void before_wait(struct ev_loop *ev) {
         now = mp_loop_now();
     double took = now - loop->turned + loop->updated;
     loop->updated = 0;
-    if (took > loop->lag.longest[0])
+    if (took > loop->lag.recent[0])
         mp_lag_note_longest(&loop->lag, now, took);
     if (loop->iterations % COUNTED == 0)
         mp_lag_note(&loop->lag, now, took);

@@ -32,7 +32,8 @@ local function numbers(s, before, now, rate)
       bytes(rate(c.bytesSent - last.bytesSent) // 1)) },
     { "handlers", ("%.1f calls a second, %d waiting, %d errors, %d of them new"):format(rate(calls), s.tasks, s.errors,
       errors) },
-    { "lag", ("%s the longest turn, %s 99 of 100"):format(duration(s.lag.longest / 1e3), duration(s.lag.p99 / 1e3)) },
+    { "lag", ("%s the longest turn just now, %s the longest, %s 99 of 100"):format(duration(s.lag.recent / 1e3),
+      duration(s.lag.longest / 1e3), duration(s.lag.p99 / 1e3)) },
     { "processor", ("%.1f %%"):format(100 * rate(s.processor - before.status.processor)) },
     { "memory", ("%s resident, %s of it Lua's"):format(bytes(s.memory.resident), bytes(s.memory.lua)) },
   }

@@ -28,6 +28,7 @@ static void add_lag(program_json *out, mp_lag *lag, double now) {
     program_json_number(out, "p50", mp_lag_quantile(lag, 0.5));
     program_json_number(out, "p99", mp_lag_quantile(lag, 0.99));
     program_json_number(out, "longest", mp_lag_longest(lag));
+    program_json_number(out, "recent", mp_lag_recent(lag));
     program_json_close(out);
 }
 

@@ -54,7 +54,7 @@ local counts = { "calls", "errors", "peerErrors", "tasks", "processes", "process
 
 --- `answers`: by worker, where it has answered. Times of turns are those of the worst; the rest are sums.
 function sums.status(master, answers, of_master)
-  local all = { workers = { list = true }, lag = { p50 = 0, p99 = 0, longest = 0 },
+  local all = { workers = { list = true }, lag = { p50 = 0, p99 = 0, longest = 0, recent = 0 },
     descriptors = { open = 0, limit = -1 }, connections = { open = 0, accepted = 0, connected = 0, bytesRead = 0,
     bytesSent = 0 }, memory = { lua = 0, resident = 0 }, logLevel = "none" }
   for _, name in ipairs(counts) do all[name] = 0 end

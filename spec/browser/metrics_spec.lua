@@ -20,7 +20,7 @@ local body = [[
     return sum
   end
   function answer(line)
-    if line == "fail\n" then error "it fails" end
+    if line == "fail\n" then error("it fails: " .. ("long"):rep(100)) end
     if line == "compute\n" then timer:start(1) end -- until a reload
     return line
   end
