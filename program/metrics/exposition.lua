@@ -1,7 +1,9 @@
 -- Prometheus' text format: what a process has answered as families of samples, sums over processes, and the text.
 -- SPDX-License-Identifier: MIT
 
-local number = require("moonport.metrics.registry").number
+local registry = require "moonport.metrics.registry"
+
+local number = registry.number
 
 local exposition = {}
 
@@ -21,15 +23,17 @@ function Set:family(name, kind, help)
   return family
 end
 
--- `how`: of two values makes one
-local function put(family, key, value, how)
+-- `how`: of two values makes one. False: there are `most` already.
+local function put(family, key, value, how, most)
   local before = family.values[key]
-  if not before then
-    family.keys[#family.keys + 1] = key
-    family.values[key] = value
-  else
+  if before then
     family.values[key] = how(before, value)
+    return true
   end
+  if most and #family.keys >= most then return false end
+  family.keys[#family.keys + 1] = key
+  family.values[key] = value
+  return true
 end
 
 local function plus(a, b) return a + b end
@@ -71,13 +75,36 @@ end
 local notSummed = { moonport_lag_seconds = math.max, moonport_generation = math.max, moonport_build_info = math.max,
   moonport_uptime_seconds = math.max, moonport_max_descriptors = math.max }
 
+local function merge(to, from, most)
+  local left = 0
+  for _, key in ipairs(from.keys) do
+    if not put(to, key, from.values[key], notSummed[from.name] or plus, most) then left = left + 1 end
+  end
+  return left
+end
+
+local MOST = 10000 -- samples of a family, of processes that have ended
+
 --- Adds the samples of another set: of counters and histograms alone if `growing`.
 function Set:merge(other, growing)
   for _, from in ipairs(other.order) do
     if not growing or from.kind ~= "gauge" then
       local to = self:family(from.name, from.kind, from.help)
       if not growing then to.help = from.help end
-      for _, key in ipairs(from.keys) do put(to, key, from.values[key], notSummed[from.name] or plus) end
+      merge(to, from)
+    end
+  end
+end
+
+--- Keeps what grows of a process that has ended: what it has counted. This is bounded, for its labels may be others each
+--- time; what is left out is counted.
+function Set:keep(other)
+  for _, from in ipairs(other.order) do
+    if from.kind ~= "gauge" then
+      local left = merge(self:family(from.name, from.kind, from.help), from, MOST)
+      if left > 0 then
+        self:add("moonport_metrics_dropped_total", "counter", registry.droppedHelp, left, { "metric", from.name })
+      end
     end
   end
 end

@@ -30,7 +30,7 @@ end
 -- A process that isn't the one before has begun to count anew.
 local function remember(index, pid, set)
   local before = last[index]
-  if before and before.pid ~= pid then dead:merge(before.set, true) end
+  if before and before.pid ~= pid then dead:keep(before.set) end
   last[index] = { pid = pid, set = set }
 end
 
@@ -76,20 +76,35 @@ local function look()
   return { status = all, rows = sums.handlers(rows), set = addUp(all, answers) }
 end
 
-local asking, answer, when
+-- A function that asks once at a time: who comes meanwhile and wants the same gets the same answer.
+local function once(find)
+  local task, wanted
+  return function(what)
+    if task and what ~= wanted then return nil, "somebody wants another one already" end
+    wanted = what
+    task = task or moonport.spawn(function()
+      local found, why = find(what)
+      task = nil
+      return found, why
+    end)
+    return task:join()
+  end
+end
+
+local answer, when
+
+local lookOnce = once(function()
+  local found, why = look()
+  answer, when = found, moonport.now()
+  if found then found.msec = when // 1 | 0 end
+  return found, why
+end)
 
 --- Asks all; who comes meanwhile, or shortly afterwards, gets the same answer.
 --- -> { status, rows, set, msec when } | nil, why
 function gather.all()
   if answer and moonport.now() - when < FRESH then return answer end
-  asking = asking or moonport.spawn(function()
-    local found, why = look()
-    answer, when, asking = found, moonport.now(), nil
-    if found then found.msec = when // 1 | 0 end
-    return found, why
-  end)
-  local ok, why = asking:join()
-  return ok, why
+  return lookOnce()
 end
 
 -- Errors and profiles ---------------------------------------------------------------------------------------
@@ -97,19 +112,23 @@ end
 local errors, counted = { list = true }, -1
 local MOST = 10 -- errors
 
---- The last errors, the last one first. They are asked for where their number has changed.
-function gather.errors()
-  if not answer or answer.status.errors == counted then return errors end
-  local list = visits.ask "errors"
-  if not list then return errors end
-  counted = answer.status.errors
+local lookForErrors = once(function()
+  local count, list = answer.status.errors, visits.ask "errors"
+  if not list then return end
+  counted = count
   table.sort(list, function(a, b) return a.last > b.last end)
   errors = table.move(list, 1, MOST, 1, { list = true })
+end)
+
+--- The last errors, the last one first. They are asked for where their number has changed.
+function gather.errors()
+  if answer and answer.status.errors ~= counted then lookForErrors() end
   return errors
 end
 
---- The stacks of all processes for so many seconds. -> a list of { stack, count } | nil, why
-function gather.profile(seconds)
+--- The stacks of all processes for so many seconds. There is one profile at a time, for all who want the same.
+--- -> a list of { stack, count } | nil, why
+gather.profile = once(function(seconds)
   local all, reason = visits.ask "status"
   if not all then return nil, reason end
   local tasks, counts, answered = {}, {}, false
@@ -126,6 +145,6 @@ function gather.profile(seconds)
   local list = { list = true }
   for stack, count in pairs(counts) do list[#list + 1] = { stack = stack, count = count } end
   return list
-end
+end)
 
 return gather

@@ -10,7 +10,8 @@ local words = require "moonport.program.words"
 local control = {}
 local master, server
 
-local VISITORS, PATIENCE, LOOK = 8, 2000, 5 -- at a time; milliseconds for a worker's answer; between two looks
+-- At a time; milliseconds for a worker's answer, fewer than who asks the master has; and between two looks
+local VISITORS, PATIENCE, LOOK = 8, 1500, 5
 
 -- Asking workers --------------------------------------------------------------------------------------------
 
@@ -40,11 +41,13 @@ end
 
 local commands = {}
 
+-- All at once: one that is stuck keeps nobody waiting for longer than it must.
 local function each(command)
-  local answers = {}
+  local tasks, answers = {}, {}
   for i, worker in ipairs(master.workers) do
-    answers[i] = worker.stage == "serving" and worker.process and ask(worker, command) or nil
+    if worker.stage == "serving" and worker.process then tasks[i] = moonport.spawn(ask, worker, command) end
   end
+  for i, task in pairs(tasks) do answers[i] = task:join() or nil end
   return answers
 end
 

@@ -52,7 +52,8 @@ end
 local added = { "connections", "memory" }
 local counts = { "calls", "errors", "peerErrors", "tasks", "processes", "processor" }
 
---- `answers`: by worker, where it has answered. Times of turns are those of the worst; the rest are sums.
+--- `answers`: by worker, where it has answered; one that serves and hasn't is "silent". Times of turns are those of the
+--- worst; the rest are sums.
 function sums.status(master, answers, of_master)
   local all = { workers = { list = true }, lag = { p50 = 0, p99 = 0, longest = 0, recent = 0 },
     descriptors = { open = 0, limit = -1 }, connections = { open = 0, accepted = 0, connected = 0, bytesRead = 0,
@@ -60,10 +61,12 @@ function sums.status(master, answers, of_master)
   for _, name in ipairs(counts) do all[name] = 0 end
   for i, worker in ipairs(master.workers) do
     local one = answers[i] and answers[i][1]
-    local row = { worker = i, state = worker.stage, deaths = worker.history.deaths or 0 }
+    local row = { worker = i, state = worker.stage, deaths = worker.history.deaths or 0,
+      pid = worker.process and worker.process:processId() }
     all.workers[i] = row
+    if not one and row.state == "serving" then row.state = "silent" end
     if one then
-      row.pid, row.uptime, row.generation, row.errors = one.pid, one.uptime, one.generation, one.errors
+      row.uptime, row.generation, row.errors = one.uptime, one.generation, one.errors
       row.connections, row.resident = one.connections.open, one.memory.resident
       for _, name in ipairs(added) do add(all[name], one[name]) end
       for _, name in ipairs(counts) do all[name] = all[name] + one[name] end

@@ -296,4 +296,60 @@ describe("--metrics with workers", function()
     service.ask(service:of(2), "x")
     helper.eventually(function() return metrics.scrape(port).lines_total == 4 end)
   end)
+
+  it("tells of the others while one is stuck, which keeps its counts and is silent", function()
+    local port = start_workers()
+    local first, second = service:of(1), service:of(2)
+    local _, _, _, pid = service:who(second)
+    service.ask(first, "x")
+    service.ask(second, "x")
+    assert.equal(2, metrics.scrape(port).lines_total)
+    service.kill(pid, "STOP")
+    helper.eventually(function() -- an answer is good for half a second
+      local samples = assert(metrics.scrape(port))
+      assert.equal(2, samples.lines_total)
+      return samples.talkers == 1 and samples.moonport_workers == 1
+    end)
+    local row = service:status().workers[2]
+    assert.same({ pid, "silent" }, { row.pid, row.state })
+    service.kill(pid, "CONT")
+    helper.eventually(function() return metrics.scrape(port).moonport_workers == 2 end)
+    assert.equal("serving", service:status().workers[2].state)
+  end)
+
+  it("bounds what it keeps of those that have ended, and counts the rest", function()
+    require "moonport"
+    local exposition = dofile "program/metrics/exposition.lua"
+    local kept = exposition.set()
+    for process = 1, 25 do
+      local set = exposition.set()
+      for i = 1, 1000 do
+        set:add("names_total", "counter", "Names.", 1, { "name", process .. "-" .. i })
+        set:add("all_total", "counter", "All.", 1)
+        set:add("now", "gauge", "Now.", 1)
+      end
+      kept:keep(set)
+    end
+    local text = kept:text()
+    assert.equal(10000, select(2, text:gsub("\nnames_total", "")))
+    assert.matches('\nmoonport_metrics_dropped_total{metric="names_total"} 15000\n', text)
+    assert.matches("\nall_total 25000\n", text)
+    assert.is_nil(text:find "\nnow ")
+  end)
+
+  for name, count in pairs { ["a program"] = 0, ["workers"] = 2 } do
+    it("leaves " .. name .. " room for ctl, however many ask for profiles", function()
+      service = workers.start(body, { options = { "--metrics", "0" }, count = count })
+      local port, many = metrics.port(service.program), {}
+      for i = 1, 40 do
+        many[i] = helper.connect(port)
+        many[i]:send(("GET /profile?seconds=%d HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):format(20 + i % 2 * i))
+      end
+      assert.truthy(metrics.scrape(port))
+      assert.truthy(service:status().uptime)
+      local _, sockets = helper.run { "sh", "-c", ("ls -l /proc/%d/fd | grep -c socket:"):format(service.program.pid) }
+      assert.is_true(tonumber(sockets) < 30, sockets)
+      for _, client in ipairs(many) do client:close() end
+    end)
+  end
 end)

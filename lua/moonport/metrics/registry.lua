@@ -2,7 +2,7 @@
 -- made. The program reads it piece by piece, between events.
 -- SPDX-License-Identifier: MIT
 
-local registry = { families = {} }
+local registry = { families = {}, droppedHelp = "Changes of metrics that have too many series." }
 
 local MOST_FAMILIES, MOST_SERIES, LONGEST_VALUE = 1000, 1000, 128 -- the last one in bytes
 local PIECE = 50 -- lines of text at a time
@@ -230,7 +230,7 @@ local function dropped()
     end
   end
   if #lines == 0 then return "" end
-  return heading("moonport_metrics_dropped_total", "counter", "Changes of metrics that have too many series.") ..
+  return heading("moonport_metrics_dropped_total", "counter", registry.droppedHelp) ..
     table.concat(lines)
 end
 
