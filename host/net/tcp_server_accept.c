@@ -246,7 +246,6 @@ static void on_lent(struct ev_loop *ev, ev_io *watcher, int revents) {
     mp_listener *listener = watcher->data;
     mp_loop *loop = &listener->network->loop;
     bool goes_on = !(revents & EV_ERROR);
-    (void)ev;
     listener->references++;
     if (!goes_on)
         rest(listener->server, ENOMEM);
@@ -256,6 +255,8 @@ static void on_lent(struct ev_loop *ev, ev_io *watcher, int revents) {
                      : mp_system_accept(watcher->fd, &listener->kept_peer, &listener->kept_port);
         if (fd >= 0)
             listener->kept = fd;
+        else if (fd == -EINVAL)
+            ev_io_stop(ev, watcher); /* its owner listens there no longer, and the loan is about to end */
         else if (fd != -EAGAIN && !is_gone(-fd))
             rest(listener->server, -fd);
         goes_on = fd >= 0 && mp_tcp_server_accept_one(listener->server);

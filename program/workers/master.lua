@@ -334,7 +334,8 @@ function heard.done(worker)
   look_whether_all_serve()
 end
 
-local heard_last = { quit = true, closed = true, store = true } -- also while they stop
+-- Also while they stop: a script that has not come to its end yet needs its answers for that.
+local heard_last = { quit = true, closed = true, store = true, listen = true, ["local"] = true }
 
 function master.heard(worker, list, fd)
   local fn = heard[list[1]]
@@ -342,7 +343,6 @@ function master.heard(worker, list, fd)
     return fn(worker, list, fd)
   end
   if fd then host.close(fd) end
-  if list[1] == "listen" or list[1] == "local" then answer(worker, list[2], nil, host.fault "OperationError") end
 end
 
 -- ctl and signals -------------------------------------------------------------------------------------------

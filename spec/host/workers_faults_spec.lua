@@ -121,6 +121,35 @@ describe("Workers", function()
     end)
   end)
 
+  it("that close a port at which another accepts for them disturb nobody", function()
+    start("if worker == 2 and io.open((arg[0]:gsub('main.lua', 'close'))) then assert(server:listen('127.0.0.1', 0)) "
+      .. "server:close() moonport.log.info 'closed' " .. await "go" .. "end")
+    service:write("close", "")
+    service.kill((victim(2)))
+    service.program:waitForLine "%[2%] closed"
+    for _ = 1, 10 do assert.equal(1, (service:who())) end
+    service:write("go", "")
+    service:settled()
+    assert.equal(2, (service:who((service:of(2)))))
+    assert.is_nil(service.program:stderr():find("accept:", 1, true))
+  end)
+
+  it("that are told to stop while they load end without an error", function()
+    service = workers.start([[
+      local moonport = require "moonport"
+      if moonport.worker() == 2 then
+        moonport.log.info "loads"
+        os.execute("while [ ! -e " .. arg[0]:gsub("main.lua", "go") .. " ]; do sleep 0.01; done")
+      end
+      assert(moonport.TcpServer():listen("127.0.0.1", 0))]], { plain = true })
+    service.program:waitForLine "%[2%] loads"
+    service.program:signal "TERM"
+    service.program:waitForLine "stopping"
+    service:write("go", "")
+    assert.equal(0, service.program:wait())
+    assert.is_nil(service.program:stderr():find("moonport:", 1, true), service.program:stderr())
+  end)
+
   -- Between the end of its channel and that of its process, a worker's descriptor is -1: seen now and then.
   it("that die meanwhile keep nobody from an answer at the control socket", function()
     start ""
