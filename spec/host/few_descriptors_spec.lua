@@ -58,7 +58,8 @@ describe("With few descriptors", function()
       else
         assert.equal(0, served, "it served with fewer than " .. limit)
         assert.is_true(status == 1 or status == 127, limit .. ": " .. status .. program:stderr())
-        assert.equal(1, lines_with(program, "^moonport: ") + lines_with(program, "error while loading"), program:stderr())
+        local told = lines_with(program, "^moonport: ") + lines_with(program, "error while loading")
+        assert.equal(1, told, program:stderr())
       end
     end
     assert.is_true(served >= 2)
