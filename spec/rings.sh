@@ -270,6 +270,8 @@ build/moonport 500
 build/asan/moonport 150
 build/moonport 200 --tls
 build/asan/moonport 60 --tls
+build/moonport 150 --websocket
+build/asan/moonport 50 --websocket
 END
 }
 

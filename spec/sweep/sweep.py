@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The sweep: each allocation and each system call of the program fails in turn, once or until the sweep lifts it.
 
-    sweep.py [--tls] [--part N] [--program FILE] [--library FILE] [--jobs N] [--list] [PATTERN]
+    sweep.py [--tls | --websocket] [--part N] [--program FILE] [--library FILE] [--jobs N] [--list] [PATTERN]
 
 A run in which nothing fails counts the calls of each function. Then each function, call, errno and length of the
 failure is a case, a run of its own; so is each number of descriptors that the program may have ("descriptors").
@@ -20,6 +20,7 @@ import typing
 import faults
 import run
 import run_tls
+import run_websocket
 
 TURNS_A_SECOND = 1000  # that timers and waits may take
 TIMES = {"once": 1, "twice": 2, "5 times": 5, "on": faults.EVER}
@@ -42,7 +43,7 @@ class Worker:
 
     def __init__(self, options):
         self.options = options
-        self.scenario = run_tls if options["tls"] else run
+        self.scenario = options["scenario"]
         self.site = self.scenario.Site(os.path.dirname(options["library"]))
         self.faults = faults.Faults(self.site.file("faults", b""))
 
@@ -134,7 +135,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", default="build/moonport")
     parser.add_argument("--library", default="build/asan/spec/faults.so")
-    parser.add_argument("--tls", action="store_true", help="service_tls.lua instead of service.lua")
+    parser.add_argument("--tls", action="store_const", dest="scenario", const=run_tls, default=run,
+                        help="service_tls.lua instead of service.lua")
+    parser.add_argument("--websocket", action="store_const", dest="scenario", const=run_websocket)
     parser.add_argument("--part", type=int)
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--patience", type=float, default=10, help="seconds")
