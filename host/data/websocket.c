@@ -52,6 +52,8 @@ static const char *check_start(const mp_websocket_reader *reader, uint8_t first,
         return "a control frame in fragments";
     if (control && (second & LENGTH) > MP_WEBSOCKET_CONTROL)
         return "a control frame that is too long";
+    if (opcode == MP_WEBSOCKET_CLOSE && (second & LENGTH) == 1)
+        return "a close with half a code";
     if (!control && (opcode == MP_WEBSOCKET_CONTINUATION) != (reader->kind != 0))
         return reader->kind ? "a message within another one" : "a continuation of no message";
     return NULL;
@@ -109,8 +111,7 @@ static enum mp_websocket_outcome close_frame(mp_websocket_item *item) {
     item->code = MP_WEBSOCKET_NO_CODE;
     if (item->size == 0)
         return MP_WEBSOCKET_CLOSED;
-    if (item->size == 1)
-        return refuse_protocol(item, "a close with half a code");
+    assert(item->size > 1);
     item->code = (uint16_t)((uint8_t)item->data[0] << 8 | (uint8_t)item->data[1]);
     item->data += 2;
     item->size -= 2;
