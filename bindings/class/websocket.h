@@ -18,21 +18,21 @@
 enum { WEBSOCKET_SOCKET = 1, WEBSOCKET_FIELDS, WEBSOCKET_TEXT, WEBSOCKET_VALUES = WEBSOCKET_TEXT };
 
 typedef struct binding_websocket {
-    mp_websocket_reader reader;
     mp_stream *stream; /* the socket's; its user value keeps it */
     enum {
         WEBSOCKET_OPEN,    /* until it sends its close */
         WEBSOCKET_CLOSING, /* until it gets the peer's */
         WEBSOCKET_CLOSED
     } state;
-    uint16_t code;         /* of the close; 0: none */
-    bool refused : 1;      /* the peer has broken the protocol */
-    bool unsettled : 1;    /* a message is being made: an error left it so */
-    bool dispatching : 1;  /* handlers of messages run */
-    bool ended : 1;        /* so has the connection */
-    bool told : 1;         /* `closed` was called */
-    bool pinged : 1;       /* and nothing has come since */
-    uint16_t row;          /* messages that were taken one after another */
+    uint16_t code;        /* of the close; 0: none */
+    bool refused : 1;     /* the peer has broken the protocol */
+    bool unsettled : 1;   /* a message is being made: an error left it so */
+    bool dispatching : 1; /* handlers of messages run */
+    bool ended : 1;       /* so has the connection */
+    bool told : 1;        /* `closed` was called */
+    bool pinged : 1;      /* and nothing has come since */
+    uint16_t row;         /* messages that were taken one after another */
+    mp_websocket_reader reader;
     size_t size, capacity; /* of TEXT */
     uint64_t sent, got;    /* by the stream, when its peer was last seen to read and to write */
     double close_time;     /* milliseconds */

@@ -40,9 +40,6 @@ enum {
 /* Where in the bytes of a peer the next ones are; the owner sets `limit` and `masked`, the rest begins as
    zeros. */
 typedef struct mp_websocket_reader {
-    uint64_t limit;    /* bytes of a message */
-    uint64_t left;     /* bytes of a message's frame that aren't there yet */
-    uint64_t size;     /* bytes of the message in front of them */
     uint8_t mask[4];   /* of the frame */
     uint8_t turn;      /* which byte of the mask is next */
     uint8_t kind;      /* of the message: TEXT or BINARY; 0: none has begun */
@@ -50,6 +47,9 @@ typedef struct mp_websocket_reader {
     bool in_frame : 1; /* its head was read */
     bool final : 1;    /* it is the message's last */
     mp_utf8 utf8;
+    uint64_t limit; /* bytes of a message */
+    uint64_t left;  /* bytes of a message's frame that aren't there yet */
+    uint64_t size;  /* bytes of the message in front of them */
 } mp_websocket_reader;
 
 enum mp_websocket_outcome {
