@@ -4,6 +4,7 @@
 local control = require "spec.host.control"
 local helper = require "spec.helper"
 local json = require "cjson"
+local machines = require "spec.scripts.machines"
 local process = require "spec.process"
 local redis = require "spec.redis"
 local start_chromium = require "spec.browser.running"
@@ -187,7 +188,17 @@ describe("The page of scripts/rooms.lua", function()
     other:wait(isIn("Ann", "lobby"))
   end)
 
-  it("is in one chat with pages of another machine", function()
+  it("is in one chat with a page of another machine, over reloads of both", function()
+    local own = helper.folder()
+    finally(function() helper.run { "rm", "-rf", own } end)
+    local program = machines.run(os.getenv "MOONPORT" or "build/asan/moonport", "spec/browser/two_machines.lua", own)
+    if not program then return pending "needs root" end
+    assert.equal(0, program:wait(12 * helper.timeout), program:stderr())
+    assert.equal("heard\n", program:stdout())
+    assert.is_true(select(2, program:stderr():gsub("reloaded rooms.lua", "")) >= 2)
+  end)
+
+  it("is in one chat with pages of another service at the same store", function()
     local store = { "--store", "redis://127.0.0.1:" .. select(2, redis.start()) }
     local _, _, here = start(store)
     local _, _, there = start(store)

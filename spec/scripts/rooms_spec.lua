@@ -3,37 +3,10 @@
 
 local helper = require "spec.helper"
 local http = require "moonport.http"
+local machines = require "spec.scripts.machines"
 local redis = require "spec.redis"
 local test = require "moonport.test"
 local websocket = require "moonport.websocket"
-
--- Two machines, each with a master, two workers and a cable to this one, which has the Redis and the people.
-local machines = [[
-set -e
-ip link set lo up
-mount -t tmpfs none /run
-for machine in 2 3; do
-  ip netns add m$machine
-  ip link add cable$machine type veth peer name cable netns m$machine
-  ip addr add 10.77.$machine.1/24 dev cable$machine
-  ip link set cable$machine up
-  ip -n m$machine addr add 10.77.$machine.2/24 dev cable
-  ip -n m$machine link set cable up
-  ip -n m$machine link set lo up
-done
-redis-server --port 6379 --bind 0.0.0.0 --protected-mode no --save "" --appendonly no --dir /run >/run/redis.log &
-pids=
-for machine in 2 3; do
-  ip netns exec m$machine "$MOONPORT" --workers 2 --store redis://10.77.$machine.1 \
-    scripts/rooms.lua 7000 10.77.$machine.2 &
-  pids="$pids $!"
-done
-python3 spec/scripts/rooms.py 8 30 3 10.77.2.2:7000 ws:10.77.2.2:7001 10.77.3.2:7000 ws:10.77.3.2:7001 -- $pids
-kill $pids
-wait $pids
-]]
-
-local unshare = { "unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c" }
 
 -- The first error of a log, without reloads that the next one, or the end, has overtaken.
 local function problem(text)
@@ -194,10 +167,9 @@ describe("scripts/rooms.lua", function()
   end)
 
   it("does so on two machines with two workers each #slow", function()
-    local arguments = table.move(unshare, 1, #unshare, 1, {})
-    if not pcall(helper.run, { table.unpack(unshare, 1, #unshare - 1), "-c", ":" }) then return pending "needs root" end
-    arguments[#arguments + 1] = machines
-    local program = helper.spawn(arguments, { MOONPORT = os.getenv "MOONPORT" or "build/asan/moonport" })
+    local program = machines.run("python3", "spec/scripts/rooms.py", 8, 30, 3, "10.77.2.2:7000", "ws:10.77.2.2:7001",
+      "10.77.3.2:7000", "ws:10.77.3.2:7001", "--")
+    if not program then return pending "needs root" end
     assert.equal(0, program:wait(12 * helper.timeout), program:stderr())
     assert.equal("once\n", program:stdout())
     assert.is_true(reloads(program:stderr()) >= 2)
