@@ -29,7 +29,7 @@ declare -A ring_titles=(
 spec_files() {
   local folder
   case $1 in
-    unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.c ;;
+    unit) printf '%s\n' spec/unit/*_test.c spec/fuzz/*_fuzz.{c,lua} ;;
     sweep) echo spec/sweep/sweep.py ;;
     gc) # those that use the library in their own process, where it collects, unless they have a line "-- #nogc"
       { spec_files api; spec_files qt; spec_files regress; } | tr '\n' '\0' |
@@ -214,13 +214,13 @@ unit_ring() {
   local file pattern="" log=$work/unit
   for file; do
     echo "unit $file $EPOCHSECONDS" >>"$work/started"
-    file=${file#spec/} file=${file%.c}
+    file=${file#spec/} file=${file%.*}
     pattern+="|^${file%_fuzz}\$"
   done
   [ $# -lt "$(spec_files unit | wc -l)" ] || pattern="|." # also the test that is built twice
   CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir build/asan -V --parallel "$(slots unit)" \
     --tests-regex "${pattern#|}" >"$log" 2>&1
-  awk -v tally="$work/tally" '
+  awk -v tally="$work/tally" -v lua="$*" '
     match($0, /^ *[0-9]+: /) {
       n = $1 + 0
       text = substr($0, RLENGTH + 1)
@@ -240,7 +240,8 @@ unit_ring() {
       printf "  %s: %d passed, %d failed%s\n", words[1], passed[n], failed[n],
         skipped[n] ? ", " skipped[n] " skipped" : ""
       if (failed[n]) printf "    %s\n%s", $0, output[n]
-      file = "spec/" words[1] (words[1] ~ /^fuzz/ ? "_fuzz" : "") ".c"
+      file = "spec/" words[1] (words[1] ~ /^fuzz/ ? "_fuzz" : "")
+      file = file (index(lua, file ".lua") ? ".lua" : ".c")
       print passed[n] + 0, failed[n] + 0, skipped[n] + 0, "unit", file, seconds * 1000 >>tally
       seen++
     }
