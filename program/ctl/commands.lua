@@ -38,9 +38,10 @@ function shows.status(objects, options)
     for i, w in ipairs(s.workers) do
       rows[i] = { tostring(w.worker), tostring(w.pid or "-"), w.state, w.uptime and duration(w.uptime) or "-",
         tostring(w.generation or "-"), tostring(w.connections or "-"), tostring(w.errors or "-"),
-        w.resident and bytes(w.resident) or "-" }
+        w.lag and duration(w.lag / 1e3) or "-", w.resident and bytes(w.resident) or "-", tostring(w.deaths) }
     end
-    show.rows({ ">worker", ">process", "state", ">up", ">gen", ">open", ">errors", ">memory" }, rows, options.columns)
+    show.rows({ ">worker", ">process", "state", ">up", ">gen", ">open", ">errors", ">lag", ">memory", ">deaths" }, rows,
+      options.columns)
   end
   if reload.lastError then print("the last failed reload:\n" .. reload.lastError:gsub("[^\n]+", safe)) end
   return true

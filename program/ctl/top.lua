@@ -38,8 +38,8 @@ local function numbers(s, before, now, rate)
     { "memory", ("%s resident, %s of it Lua's"):format(bytes(s.memory.resident), bytes(s.memory.lua)) },
   }
   for _, w in ipairs(s.workers or {}) do
-    print(("worker %d     %s, process %s, %s connections, %s errors"):format(w.worker, w.state, w.pid or "-",
-      w.connections or "-", w.errors or "-"))
+    print(("worker %d     %s, process %s, %s connections, %s errors, %s the longest turn"):format(w.worker, w.state,
+      w.pid or "-", w.connections or "-", w.errors or "-", w.lag and duration(w.lag / 1e3) or "-"))
   end
 end
 

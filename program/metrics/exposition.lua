@@ -146,11 +146,8 @@ function Set:addProcess(s, rows)
   end
   gauge("moonport_generation", "The generation of the code that serves.", s.generation)
   for _, row in ipairs(rows) do
-    local labels = { "of", row.of, "signal", row.signal, "server", row.server }
+    local labels = { "of", row.of, "signal", row.signal, "server", row.server or "" } -- an empty one is none
     self:add("moonport_handler_calls_total", "counter", "Calls of handlers.", row.calls, labels)
-  end
-  for _, row in ipairs(rows) do
-    local labels = { "of", row.of, "signal", row.signal, "server", row.server }
     self:add("moonport_handler_errors_total", "counter", "Calls of handlers that failed.", row.errors, labels)
   end
 end

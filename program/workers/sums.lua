@@ -67,7 +67,7 @@ function sums.status(master, answers, of_master)
     if not one and row.state == "serving" then row.state = "silent" end
     if one then
       row.uptime, row.generation, row.errors = one.uptime, one.generation, one.errors
-      row.connections, row.resident = one.connections.open, one.memory.resident
+      row.connections, row.resident, row.lag = one.connections.open, one.memory.resident, one.lag.longest
       for _, name in ipairs(added) do add(all[name], one[name]) end
       for _, name in ipairs(counts) do all[name] = all[name] + one[name] end
       most(all.lag, one.lag)

@@ -150,6 +150,35 @@ describe("profile", function()
     repeat local line = client.socket:receive("line", helper.timeout) until line:find '"done"'
   end)
 
+  it("goes on over reloads, with the lines of each generation", function()
+    local service = workers.start([[
+      local moonport = require "moonport"
+      local timer = moonport.Timer()
+      local function old() for i = 1, 100000 do local _ = i end end
+      local step = coroutine.wrap(function() while true do old() coroutine.yield() end end)
+      function timer:timeout() step() end
+      timer:start(0)
+    ]], { plain = true, count = 0 })
+    local client = helper.eventually(function()
+      local made, found = pcall(control.connect, service.path)
+      return made and found
+    end)
+    assert(client.socket:write "profile 2000\n")
+    client.socket:flush()
+    for _ = 1, 2 do
+      service:write("main.lua", (io.open(service.folder .. "/main.lua"):read("a"):gsub("old", "new")))
+      service:reload()
+      service:reloaded()
+    end
+    local seen = {}
+    repeat
+      local line = assert(client.socket:receive("line", helper.timeout))
+      for name in line:gmatch "main%.lua:3 (%a+)" do seen[name] = true end
+    until line:find '"done"'
+    assert.is_true(seen.new)
+    service:remove()
+  end)
+
   it("is shown by ctl with shares, and written for flame graphs", function()
     local _, _, path = control.start [[
       local moonport = require "moonport"
@@ -327,6 +356,17 @@ describe("trace", function()
       local line = assert(client.socket:receive("line", helper.timeout))
       lost = lost + (tonumber(line:match '"lost":(%d+)') or 0)
     until lost > 0
+  end)
+
+  it("goes on over a reload", function()
+    local program, _, path, port = control.start(control.echo)
+    local person = helper.connect(port)
+    local client = begin(path)
+    program:signal "HUP"
+    program:waitForLine "reloaded .-script%.lua"
+    person:send "hello\n"
+    assert.equal("hello\n", person:receiveLine())
+    assert.same({ "received hello\\n", "sent hello\\n" }, pieces(client, 2))
   end)
 
   it("refuses what isn't a connection", function()

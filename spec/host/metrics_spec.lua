@@ -15,6 +15,9 @@ local counts = [[
   local lines = metrics.counter("lines_total", "Lines.", { "word" })
   local open = metrics.gauge("talkers", "Who talks.")
   local sizes = metrics.histogram("line_bytes", "Sizes.", {}, { 2, 10 })
+  local timer = moonport.Timer()
+  function timer:timeout() self:stop() end
+  timer:start(0)
   server = moonport.TcpServer()
   function server.connection:readyRead()
     while self:canReadLine() do
@@ -66,6 +69,7 @@ describe("--metrics", function()
     assert.equal(12, samples["moonport_received_bytes_total"])
     assert.equal(2, samples[('moonport_handler_calls_total{of="connections",signal="readyRead",server="127.0.0.1:%d"}')
       :format(service)])
+    assert.is_true(samples['moonport_handler_calls_total{of="Timer",signal="timeout",server=""}'] >= 1)
     assert.equal(1, samples["moonport_generation"])
     assert.is_true(samples["moonport_resident_memory_bytes"] > 1e6 and samples["moonport_uptime_seconds"] > 0)
     person:close()

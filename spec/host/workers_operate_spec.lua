@@ -33,7 +33,7 @@ describe("Workers", function()
       assert.are.equal(service.program.pid, status.pid)
       local code, out = ctl "status"
       assert.are.equal(0, code)
-      assert.matches("\n2\t%d+\tserving\t", out)
+      assert.matches("\n2\t%d+\tserving\t[^\t]+\t1\t1\t0\t[%d.]+m?s\t[%d.]+M\t0\n", out)
     end)
 
     it("errors has those of all", function()
