@@ -96,8 +96,8 @@ function Set:merge(other, growing)
   end
 end
 
---- Keeps what grows of a process that has ended: what it has counted. This is bounded, for its labels may be others each
---- time; what is left out is counted.
+--- Keeps what a process that has ended has counted. This is bounded, for its labels may be others each time; what is
+--- left out is counted.
 function Set:keep(other)
   for _, from in ipairs(other.order) do
     if from.kind ~= "gauge" then

@@ -126,8 +126,9 @@ describe("The page of --metrics", function()
     shows(page, "lines", "main.lua:3 inner")
     -- Callers stand above, and are at least as wide.
     assert.is_true(page:value [[(() => {
-      const of = (name) => [...$("flame").children].find((bar) => bar.textContent.endsWith(name)).getBoundingClientRect();
-      const [timeout, outer, inner] = ["timeout", "outer", "inner"].map(of);
+      const bars = [...$("flame").children];
+      const [timeout, outer, inner] = ["timeout", "outer", "inner"].map((name) =>
+        bars.find((bar) => bar.textContent.endsWith(name)).getBoundingClientRect());
       const within = (one, other) => one.top < other.top && one.left <= other.left + 1 && one.right >= other.right - 1;
       return within(timeout, outer) && within(outer, inner) && inner.width > $("flame").clientWidth / 2;
     })()]])
@@ -178,8 +179,9 @@ describe("The page of --metrics", function()
         page:show(width, 800, scheme)
         page:wait("innerWidth === " .. width)
         assert.is_true(page:value "document.documentElement.scrollWidth <= innerWidth", width)
-        assert.same({}, page:value [[[...document.querySelectorAll("body *")].filter((one) => !one.closest(".wide, svg") &&
-          one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML)]])
+        assert.same({}, page:value [[[...document.querySelectorAll("body *")]
+          .filter((one) => !one.closest(".wide, svg") && one.getBoundingClientRect().right > innerWidth + 1)
+          .map((one) => one.outerHTML)]])
         for what, ratio in pairs(page:contrast()) do
           assert.is_true(ratio >= 4.5, ("%s, %s: %.2f"):format(scheme, what, ratio))
         end

@@ -37,10 +37,4 @@ function metrics.scrape(port)
   return samples, text
 end
 
---- A program that is installed, or nil.
-function metrics.installed(name)
-  local status, out = helper.run { "sh", "-c", "command -v " .. name }
-  return status == 0 and out:match "%S+" or nil
-end
-
 return metrics
