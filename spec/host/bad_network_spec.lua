@@ -100,7 +100,7 @@ describe("On a bad network", function()
     end
   end
 
-  it("that loses, doubles and reorders packets, bytes arrive and datagrams are whole, also over reloads", function()
+  it("that loses, doubles and reorders packets, no connection loses a byte, over reloads, too", function()
     if why then return pending(why) end
     start(3, 3, 20)
     local clients = within(names[2], CLIENTS, 20, 100000)

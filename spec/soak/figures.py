@@ -40,7 +40,8 @@ class Figures:
 
     def note(self, kind, **what):
         if self.file:
-            print(json.dumps({"at": round(time.monotonic() - self.began, 1), "of": kind} | what), file=self.file, flush=True)
+            at = round(time.monotonic() - self.began, 1)
+            print(json.dumps({"at": at, "of": kind} | what), file=self.file, flush=True)
 
     def sample(self, service):
         pids = {"master": [service.process.pid], "workers": service.children()} if service.has_workers() \

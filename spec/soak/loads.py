@@ -327,7 +327,8 @@ async def datagrams(clients, link):
 
 
 LOADS = {  # kind: its session, and how many at a time for each service
-    "echo": (echo, 20), "stay": (stay, 5), "tls": (echo_tls, 10), "bulk": (bulk, 1), "bulk-tls": (bulk_tls, 1), "slow": (slow, 3),
-    "connect": (connect, 2), "reset": (reset, 2), "half-close": (half_close, 2), "error": (failing, 2),
+    "echo": (echo, 20), "stay": (stay, 5), "tls": (echo_tls, 10), "bulk": (bulk, 1), "bulk-tls": (bulk_tls, 1),
+    "slow": (slow, 3), "connect": (connect, 2), "reset": (reset, 2), "half-close": (half_close, 2),
+    "error": (failing, 2),
     "helper": (helpers, 1), "http": (web, 5), "websocket": (web_socket, 5), "udp": (datagrams, 3),
 }

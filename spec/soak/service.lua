@@ -89,7 +89,8 @@ for _, server in ipairs(servers) do
     if socket.asked == "closure" then serveLines(socket) end
   end
 end
-assert(servers[2]:setSslConfiguration { certificate = folder .. "/tls/live/cert.pem", key = folder .. "/tls/live/key.pem" })
+local live = folder .. "/tls/live/"
+assert(servers[2]:setSslConfiguration { certificate = live .. "cert.pem", key = live .. "key.pem" })
 
 local routes = http.router()
 local fields = { ["X-Worker"] = tostring(pid), ["Content-Type"] = "application/octet-stream" }
