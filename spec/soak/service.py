@@ -10,6 +10,8 @@ import ssl
 import subprocess
 import time
 
+from figures import memory_of
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 60.0  # seconds for a reload and the like, on a busy machine
 
@@ -172,7 +174,8 @@ class Service:
                        check=True, capture_output=True)
         status = self.ask("status")
         return {"descriptors": len(os.listdir(f"/proc/{self.process.pid}/fd")),
-                "connections": status["connections"]["open"], "bytes of Lua": status["memory"]["lua"]}
+                "connections": status["connections"]["open"], "bytes of Lua": status["memory"]["lua"],
+                "private bytes": memory_of(self.process.pid)[1]}
 
     async def settled(self, before=None):
         """What is at rest, once all that ends with the clients has ended."""
