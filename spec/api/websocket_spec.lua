@@ -151,7 +151,7 @@ describe("moonport.websocket", function()
     end
   end)
 
-  it("puts fragments together, with control frames between them", function()
+  it("puts fragments together, with control frames between them #valgrind", function()
     local server <close> = serve()
     echo(server)
     local client = wire.open(server:serverPort())
@@ -217,7 +217,7 @@ describe("moonport.websocket", function()
     end
   end)
 
-  it("closes: without a code, with one and a reason, crossing the peer's, and by abort without a word", function()
+  it("closes: without a code, with one and a reason, crossing the peer's, and by abort without a word #valgrind", function()
     local server <close> = serve()
     local ws, closed
     function server.websocket:message(text)
