@@ -36,6 +36,41 @@ describe("the pause of the last worker", function()
   end)
 end)
 
+describe("a line of a worker", function()
+  package.loaded["moonport.program.words"] = module "words"
+  local words, lines = package.loaded["moonport.program.words"], module "lines"
+  package.loaded["moonport.program.words"] = nil
+
+  local function fits(line, fd) return lines.fit(words.split(line), fd) end
+
+  it("has a meaning as workers write it", function()
+    for _, line in ipairs { "listen 1 0.0.0.0 0 0", "listen 18446744073709551615 any 65535 1", "listen 2 fe80::1%lo 80 0",
+      "local 3 unix:/run/x 1 - -1 0", "local 3 unix:@a%20b 0 0660 4294967294 2147483647", "store 4",
+      "closed 18446744073709551615", "serving 0", "loaded 7", "ready 1", "failed %", "failed why%20not",
+      "committed 1 2 3 9007199254740 5 %", "quit 0", "quit 255", "reload", "rollback", "hungup", "pong", "full", "done" } do
+      assert.is_true(fits(line), line)
+    end
+    for _, line in ipairs { "serving 1", "ready 1", "loaded 7" } do assert.is_true(fits("+" .. line, 5), line) end
+  end)
+
+  it("has none with other words, fewer, more, or numbers that are none", function()
+    for _, line in ipairs { "", "what", "Listen 1 any 0 0", "listen", "listen 1 any 0", "listen 1 any 0 0 0",
+      "listen x any 0 0", "listen 1 nobody 0 0", "listen 1 any 65536 0", "listen 1 any -1 0", "listen 1 any 1e3 0",
+      "listen 1 any 0 2", "local 3 /run/x 1 - -1 0", "local 3 unix: 1 - -1 0", "local 3 unix:/x 1 7777 -1 0",
+      "local 3 unix:/x 1 - -2 0", "local 3 unix:/x 1 - 4294967295 0", "local 3 unix:/x 1 - -1 -1", "store", "closed x",
+      "serving 2", "serving", "loaded", "loaded 99999999999999999999", "ready", "failed", "committed 1 2 3 4 5",
+      "committed 1 2 3 4 x %", "quit", "quit 256", "quit -1", "done 1" } do
+      assert.is_falsy(fits(line), line)
+    end
+  end)
+
+  it("brings a descriptor only if it's one that does", function()
+    for _, line in ipairs { "listen 1 any 0 0", "done", "pong", "quit 0", "failed %" } do
+      assert.is_false(fits("+" .. line, 5), line)
+    end
+  end)
+end)
+
 describe("words between the master and a worker", function()
   local words = module "words"
 

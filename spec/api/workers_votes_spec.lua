@@ -72,6 +72,17 @@ describe("the votes of a reload", function()
     assert.are.same({}, closed)
   end)
 
+  it("are awaited of who has to change, and of nobody else", function()
+    assert.is_falsy(succession:awaits(1))
+    succession:begin "new"
+    assert.is_falsy(succession:awaits(1))
+    for i = 1, 3 do succession:ready(i) end
+    assert.is_true(succession:awaits(1))
+    succession:committed(1)
+    assert.is_falsy(succession:awaits(1))
+    assert.is_falsy(succession:awaits(4))
+  end)
+
   it("keep what a worker has loaded beyond the first's, and give it to the others", function()
     succession:begin "new"
     succession:ready(1, 60)

@@ -11,7 +11,7 @@ fuzzed() {
   mkdir -p "$corpus" build/fuzz/found
   # A Lua state that lives on isn't a leak; the replay in the unit tests looks for leaks at its end.
   ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
-    "build/fuzz/spec/${name}_fuzz" -max_total_time="$2" -timeout=30 -detect_leaks=0 -len_control=0 \
+    "build/fuzz/spec/${name}_fuzz" -max_total_time="$2" -timeout=30 -detect_leaks=0 -print_funcs=0 -len_control=0 \
     -max_len="${longest[$name]:-1000}" -artifact_prefix="build/fuzz/found/$name-" "$corpus" "spec/fuzz/corpus/$name" \
     >"$log" 2>&1
   status=$?
