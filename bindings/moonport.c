@@ -116,7 +116,8 @@ static int module_stats(lua_State *L) {
     binding_takes(L, 0);
     binding_state *state = binding_state_of(L);
     const mp_network *network = mp_network_of(state->loop);
-    lua_createtable(L, 0, 13);
+    const mp_overload *overload = &network->overload;
+    lua_createtable(L, 0, 16);
     set_count(L, "connections", network->traffic.connections);
     set_count(L, "accepted", network->traffic.accepted);
     set_count(L, "connected", network->traffic.connected);
@@ -127,6 +128,11 @@ static int module_stats(lua_State *L) {
     set_count(L, "iterations", state->loop->iterations);
     set_count(L, "objects", state->loop->objects);
     set_count(L, "processes", network->processes);
+    set_count(L, "buffers", mp_network_buffers(network));
+    set_count(L, "refused",
+              overload->refused[MP_REFUSED_BUFFERS] + overload->refused[MP_REFUSED_CONNECTIONS] +
+                  overload->refused[MP_REFUSED_HANDSHAKES]);
+    set_count(L, "shed", overload->ended);
     set_count(L, "tasks", state->tasks->count);
     set_count(L, "generation", state->generations.current->number);
     set_count(L, "memory", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB, 0));

@@ -28,6 +28,7 @@ static const char help[] =
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --workers N|auto   run the script in N processes that share its ports (off)\n"
     "  --max-memory SIZE  memory of Lua, as 512M; what needs more fails (off)\n"
+    "  --max-buffers SIZE  memory of the buffers of all connections together (off)\n"
     "  --allow-bytecode   run bytecode too, which nothing checks (off)\n"
     "  --grace MS         time to finish when told to stop (5000)\n"
     "  --store URL        Redis that moonport.redis uses by default (its own store)\n"
@@ -207,6 +208,7 @@ static const struct {
     {"--store-max-memory", take_size, FIELD(store_memory)},
     {"--workers", take_workers, FIELD(workers)},
     {"--max-memory", take_size, FIELD(max_memory)},
+    {"--max-buffers", take_size, FIELD(max_buffers)},
     {"--log-level", take_level, FIELD(log_level)},
     {"--log-format", take_format, FIELD(log_format)},
 };
@@ -253,7 +255,7 @@ void program_run_own_code(program_options *options, const char *code) {
     options->handler_timeout = options->handler_kill = 0;
     options->rollback_errors = PROGRAM_NO_PROBATION;
     options->keylog = NULL;
-    options->max_memory = 0;
+    options->max_memory = options->max_buffers = 0;
 }
 
 int program_parse_options(program_options *options, int argc, char **argv) {

@@ -67,7 +67,8 @@ typedef struct program_options {
     bool watch;
     int workers; /* processes that this one is the master of; 0: none */
     bool allow_bytecode;
-    double max_memory; /* bytes of the Lua state; 0: no bound */
+    double max_memory;  /* bytes of the Lua state; 0: no bound */
+    double max_buffers; /* bytes of the buffers of connections; 0: no bound */
     int worker;         /* the number of this process among them; 0: it is none */
     int worker_count;
     int channel;            /* a worker's descriptor to its master */

@@ -19,6 +19,7 @@
 #include "memory/input.h"
 #include "memory/pool.h"
 #include "moonport.h"
+#include "net/overload.h"
 #include "open.h"
 #include "run/bytecode.h"
 #include "run/wait.h"
@@ -189,6 +190,7 @@ static int open_libraries(lua_State *L) {
     program_lend_input(L, state);
     binding_limit_work(state, (unsigned)self->options.work_threads, (size_t)self->options.work_memory << 20);
     binding_allow_work_bytecode(state, self->options.allow_bytecode);
+    mp_overload_set_bound(mp_network_of(state->loop), (size_t)self->options.max_buffers);
     binding_watch_coroutines(L, state);
     binding_watch_messages(L, state);
     if (self->options.workers > 0) {

@@ -116,6 +116,22 @@ static int ssl_server_max_handshakes(lua_State *L) {
     return 1;
 }
 
+/* server:setMaxHandshakesPerAddress(n) ; 0: no limit */
+static int ssl_server_set_max_handshakes_per_address(lua_State *L) {
+    mp_tcp_server *server = &check_server(L, 1)->tcp;
+    size_t n = binding_check_size(L, 2, "the limit");
+    if (mp_tcp_server_limit_addresses(server, server->max_per_address,
+                                      n > UINT32_MAX ? UINT32_MAX : (uint32_t)n) < 0)
+        return luaL_error(L, "not enough memory");
+    return 0;
+}
+
+/* server:maxHandshakesPerAddress() -> n */
+static int ssl_server_max_handshakes_per_address(lua_State *L) {
+    lua_pushinteger(L, check_server(L, 0)->tcp.max_shaking_per_address);
+    return 1;
+}
+
 /* server:handshakeCount() -> those that have begun and are not done */
 static int ssl_server_handshake_count(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)check_server(L, 0)->tcp.listener->handshake_count);
@@ -238,6 +254,8 @@ static const luaL_Reg methods[] = {
     {"handshakeTimeout", ssl_server_handshake_timeout},
     {"setMaxHandshakes", ssl_server_set_max_handshakes},
     {"maxHandshakes", ssl_server_max_handshakes},
+    {"setMaxHandshakesPerAddress", ssl_server_set_max_handshakes_per_address},
+    {"maxHandshakesPerAddress", ssl_server_max_handshakes_per_address},
     {"handshakeCount", ssl_server_handshake_count},
     {"setImplicitEncryption", ssl_server_set_implicit_encryption},
     {"implicitEncryption", ssl_server_implicit_encryption},

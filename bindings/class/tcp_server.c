@@ -246,6 +246,22 @@ static int tcp_server_max_connections(lua_State *L) {
     return 1;
 }
 
+/* server:setMaxConnectionsPerAddress(n); 0 = no limit */
+static int tcp_server_set_max_connections_per_address(lua_State *L) {
+    mp_tcp_server *server = check_server(L, 1);
+    size_t n = binding_check_size(L, 2, "the limit");
+    if (mp_tcp_server_limit_addresses(server, n > UINT32_MAX ? UINT32_MAX : (uint32_t)n,
+                                      server->max_shaking_per_address) < 0)
+        return luaL_error(L, "not enough memory");
+    return 0;
+}
+
+/* server:maxConnectionsPerAddress() -> n */
+static int tcp_server_max_connections_per_address(lua_State *L) {
+    lua_pushinteger(L, check_server(L, 0)->max_per_address);
+    return 1;
+}
+
 /* tostring(server) */
 static int server_tostring(lua_State *L) {
     mp_tcp_server *server = check_server(L, BINDING_ANY);
@@ -279,6 +295,8 @@ static const luaL_Reg methods[] = {
     {"connectionCount", tcp_server_connection_count},
     {"setMaxConnections", tcp_server_set_max_connections},
     {"maxConnections", tcp_server_max_connections},
+    {"setMaxConnectionsPerAddress", tcp_server_set_max_connections_per_address},
+    {"maxConnectionsPerAddress", tcp_server_max_connections_per_address},
     {NULL, NULL},
 };
 

@@ -21,6 +21,7 @@
 ---| "TemporaryError" # Temporary error
 ---| "UnknownSocketError" # Unknown error; Socket is not connected; Nothing is queued
 ---| "WriteBufferFullError" # The write buffer is full
+---| "OverloadError" # The buffers are full, and this connection holds the most
 ---| "ReadBufferFullError" # The requested data is larger than the read buffer
 ---| "SslHandshakeFailedError" # The TLS handshake has failed
 ---| "SslInternalError" # TLS error
@@ -220,6 +221,15 @@ function TcpServer:setMaxConnections(n) end
 ---Default 0.
 ---@return integer
 function TcpServer:maxConnections() end
+
+---At most this many connections of one address at once; more are refused: closed at once. An IPv6 address counts by its
+---first 64 bits. 0: no limit.
+---@param n integer
+function TcpServer:setMaxConnectionsPerAddress(n) end
+
+---Default 0.
+---@return integer
+function TcpServer:maxConnectionsPerAddress() end
 
 ---How many bytes may be unread in a connection; 0: no limit.
 ---@param n integer
@@ -1872,6 +1882,15 @@ function SslServer:setMaxHandshakes(n) end
 ---@return integer
 function SslServer:maxHandshakes() end
 
+---How many connections of one address may be unencrypted at once, from the accept on; more are refused: closed at once.
+---An IPv6 address counts by its first 64 bits. 0: no limit.
+---@param n integer
+function SslServer:setMaxHandshakesPerAddress(n) end
+
+---Default 0.
+---@return integer
+function SslServer:maxHandshakesPerAddress() end
+
 ---How many go on now: clients that have sent a byte, and aren't encrypted yet.
 ---@return integer
 function SslServer:handshakeCount() end
@@ -2113,6 +2132,9 @@ function Task:isActive() end
 ---@field connected integer # Total connections made.
 ---@field bytesRead integer
 ---@field bytesSent integer
+---@field buffers integer # Bytes of memory that the buffers of connections take.
+---@field refused integer # Total connections refused: the buffers are full, or an address has too many.
+---@field shed integer # Total connections ended because they held the most.
 ---@field handlerErrors integer # Total errors in handlers and tasks.
 ---@field peerErrors integer # Total connections ended by fail.
 ---@field iterations integer # Turns of the loop.

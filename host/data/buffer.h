@@ -60,6 +60,11 @@ static inline size_t mp_buffer_held(const mp_buffer *buffer) {
     return buffer->end - (buffer->mark == MP_BUFFER_NO_MARK ? buffer->start : buffer->mark);
 }
 
+/* The bytes that the buffer takes itself; NULL: 0. */
+static inline size_t mp_buffer_memory(const mp_buffer *buffer) {
+    return buffer ? sizeof *buffer + buffer->capacity : 0;
+}
+
 /* Appends; *buffer may be NULL and may move. Returns 0 or -ENOMEM with nothing changed. */
 int mp_buffer_append(mp_buffer **buffer, const char *data, size_t size);
 

@@ -55,6 +55,7 @@
     X(NOT_CONNECTED,        "UnknownSocketError",               "Socket is not connected")                   \
     X(NOTHING_QUEUED,       "UnknownSocketError",               "Nothing is queued")                         \
     X(WRITE_BUFFER_FULL,    "WriteBufferFullError",             "The write buffer is full")                  \
+    X(OVERLOAD,             "OverloadError",                    "The buffers are full, and this connection holds the most") \
     X(READ_BUFFER_FULL,     "ReadBufferFullError",              "The requested data is larger than the read buffer") \
     X(TEMPORARY,            "TemporaryError",                   "Temporary error")                           \
     X(SSL_HANDSHAKE,        "SslHandshakeFailedError",          "The TLS handshake has failed")              \

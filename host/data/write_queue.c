@@ -56,6 +56,7 @@ static mp_chunk *new_chunk(mp_chunk_pool *pool, size_t room) {
         chunk = malloc(sizeof *chunk + room);
         if (!chunk)
             return NULL;
+        pool->bytes += sizeof *chunk + room;
     }
     chunk->data = chunk->bytes;
     chunk->start = chunk->end = 0;
@@ -67,15 +68,26 @@ static mp_chunk *new_chunk(mp_chunk_pool *pool, size_t room) {
 
 static void free_chunk(mp_chunk_pool *pool, mp_chunk *chunk) {
     int class = class_for(chunk->room);
-    if (chunk->token >= 0)
+    if (chunk->token >= 0) {
+        pool->bytes -= chunk->end;
         pool->unpin(pool->owner, chunk->token);
+    }
     if (class < CLASSES && pool->counts[class] < classes[class].spares) {
         chunk->next = pool->spares[class];
         pool->spares[class] = chunk;
         pool->counts[class]++;
     } else {
+        pool->bytes -= sizeof *chunk + chunk->room;
         free(chunk);
     }
+}
+
+size_t mp_chunk_pool_used(const mp_chunk_pool *pool) {
+    size_t spare = 0;
+    for (int class = 0; class < CLASSES; class ++)
+        spare += pool->counts[class] * (sizeof(mp_chunk) + classes[class].room);
+    assert(spare <= pool->bytes);
+    return pool->bytes - spare;
 }
 
 void mp_chunk_pool_init(mp_chunk_pool *pool, void (*unpin)(void *owner, int token), void *owner) {
@@ -86,6 +98,7 @@ void mp_chunk_pool_trim(mp_chunk_pool *pool) {
     for (int class = 0; class < CLASSES; class ++) {
         for (mp_chunk *chunk = pool->spares[class], *next; chunk; chunk = next) {
             next = chunk->next;
+            pool->bytes -= sizeof *chunk + classes[class].room;
             free(chunk);
         }
         pool->spares[class] = NULL;
@@ -143,6 +156,8 @@ int mp_write_queue_append(mp_write_queue *queue, mp_chunk_pool *pool, const char
     chunk->data = data;
     chunk->end = size;
     chunk->token = token;
+    if (token >= 0)
+        pool->bytes += size;
     link_chunk(queue, chunk);
     queue->bytes += size;
     return 0;
@@ -217,6 +232,8 @@ void mp_write_queue_cut(mp_write_queue *queue, mp_chunk_pool *pool, size_t size)
     size_t left = size;
     for (; left > last->end - last->start; last = last->next)
         left -= last->end - last->start;
+    if (last->token >= 0)
+        pool->bytes -= last->end - last->start - left;
     last->end = last->start + left;
     for (mp_chunk *chunk = last->next, *next; chunk != head; chunk = next) {
         next = chunk->next;

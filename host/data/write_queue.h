@@ -26,6 +26,7 @@ typedef struct mp_chunk mp_chunk;
 typedef struct mp_chunk_pool {
     mp_chunk *spares[2];
     uint32_t counts[2];
+    size_t bytes; /* memory of all chunks, spare ones too, and of pinned strings */
     void (*unpin)(void *owner, int token);
     void *owner;
 } mp_chunk_pool;
@@ -35,6 +36,9 @@ void mp_chunk_pool_init(mp_chunk_pool *pool, void (*unpin)(void *owner, int toke
 
 /* Frees the spare chunks; the pool remains usable. */
 void mp_chunk_pool_trim(mp_chunk_pool *pool);
+
+/* The memory that the queues use, in bytes: of chunks that aren't spare, and of strings as often as they are pinned. */
+size_t mp_chunk_pool_used(const mp_chunk_pool *pool);
 
 typedef struct mp_write_queue {
     mp_chunk *tail; /* tail->next is the head; NULL = empty */

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "data/address_counts.h"
 #include "net/descriptor.h"
 
 mp_listener *mp_listener_new(mp_network *network, void (*on_ready)(struct ev_loop *, ev_io *, int)) {
@@ -47,6 +48,7 @@ void mp_listener_unreference(mp_listener *listener) {
     assert(is_sound(listener));
     if (--listener->references > 0)
         return;
+    mp_address_counts_free(listener->addresses);
     free(listener->counts);
     free(listener);
 }
@@ -107,10 +109,11 @@ void mp_listener_remove(mp_stream *stream, bool also_pending) {
                                      : &listener->open_count;
     assert(*count > 0);
     --*count;
+    bool entering = stream->entering;
     stream->entering = false;
     stream->flags &= ALL_BUT(FLAG_PENDING);
     if (listener->server)
-        listener->room(listener);
+        listener->left(listener, stream, entering);
 }
 
 void mp_listener_move_back(mp_stream *stream) {

@@ -32,15 +32,17 @@ struct mp_listener {
     uint16_t kept_port;
     int kept; /* accepted, but there was no memory for a socket; -1 = none; its peer follows */
     mp_address kept_peer;
-    int32_t prototype, metatable; /* owner: references that its connections share; 0 = none, a negative
+    int32_t prototype, metatable;        /* owner: references that its connections share; 0 = none, a negative
                                      prototype: only its place */
-    uint8_t metatable_kind;       /* owner: the kind of those connections */
-    void *counts;                 /* owner: of malloc's memory, freed with the listener; NULL: none */
-    bool shared;                  /* the descriptor is of the network's source */
-    struct mp_lent *lent;         /* descriptors of others; NULL: none */
+    uint8_t metatable_kind;              /* owner: the kind of those connections */
+    void *counts;                        /* owner: of malloc's memory, freed with the listener; NULL: none */
+    struct mp_address_counts *addresses; /* of all its connections; NULL: the server has no limit for them */
+    bool shared;                         /* the descriptor is of the network's source */
+    struct mp_lent *lent;                /* descriptors of others; NULL: none */
     void (*lent_ready)(struct ev_loop *, ev_io *, int); /* the server's, of their watchers */
     struct mp_former *former; /* its previous descriptor while clients may still arrive there; or NULL */
-    void (*room)(mp_listener *listener); /* the server's: a connection ended, so there is room */
+    /* The server's: a connection ended, so there is room; `entering`: it was one of those. */
+    void (*left)(mp_listener *listener, const mp_stream *stream, bool entering);
 };
 
 /* Makes a listener that doesn't listen yet, with one reference; NULL if there is no memory. */

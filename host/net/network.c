@@ -11,6 +11,7 @@
 #include "data/buffer.h"
 #include "net/kernel_pipe.h"
 #include "net/linger.h"
+#include "net/overload.h"
 #include "net/reaper.h"
 #include "net/stream.h"
 #include "net/udp_state.h"
@@ -35,6 +36,7 @@ int mp_network_new(const mp_upcalls *loop_upcalls, const mp_network_upcalls *upc
     network->upcalls = upcalls;
     network->input_used = MP_BUFFER_HEADROOM;
     mp_chunk_pool_init(&network->chunks, upcalls->unpin, owner);
+    mp_overload_init(network);
     mp_ring_init(&network->servers);
     mp_ring_init(&network->outgoing);
     mp_ring_init(&network->connecting);
@@ -56,6 +58,7 @@ void mp_network_free(mp_network *network) {
            network->traffic.connections == 0);
     ev_idle_stop(network->loop.ev, &network->at_soon);
     ev_timer_stop(network->loop.ev, &network->relief);
+    mp_overload_end(network);
     mp_resolver_free(network->resolver);
     if (network->tls)
         network->free_tls(network);

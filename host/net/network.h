@@ -77,13 +77,34 @@ typedef struct mp_arrival {
     uint32_t start, size;
 } mp_arrival;
 
+/* Why connections are refused; see overload.h. */
+enum mp_refusal { MP_REFUSED_BUFFERS, MP_REFUSED_CONNECTIONS, MP_REFUSED_HANDSHAKES, MP_REFUSALS };
+
+typedef struct mp_overload {
+    size_t bound;   /* of the memory of all buffers, in bytes; 0: none */
+    size_t input;   /* the part that isn't in the write queues' pool */
+    size_t look_at; /* with more, a look is due */
+    size_t share;   /* a stream that holds more isn't read; SIZE_MAX: there is enough */
+    uint32_t deaf;  /* flags of streams that receive nothing now */
+    bool due;       /* a look is due behind this turn */
+    bool refuses;   /* connections */
+    double since;   /* when it began to, by mp_loop_now */
+    ev_timer tick, tell;
+    uint64_t refused[MP_REFUSALS], ended; /* connections; never reset */
+    uint64_t told[MP_REFUSALS + 1];       /* those of them that the log has reported */
+    struct {
+        mp_address peer;
+        uint16_t port; /* of the server */
+    } last[MP_REFUSALS];
+} mp_overload;
+
 /* A part of what waits for a free descriptor; see descriptor.h. */
 typedef struct mp_starving {
     mp_ring link; /* in the network's `starving`, or in no ring */
     void (*freed)(struct mp_starving *starving);
 } mp_starving;
 
-/* Private to host/, except upcalls, traffic, processes and receiver (read only), lends. */
+/* Private to host/, except upcalls, traffic, processes, receiver and overload (read only), lends. */
 struct mp_network {
     mp_loop loop; /* first: a loop of this kind is a network */
     const mp_network_upcalls *upcalls;
@@ -106,6 +127,7 @@ struct mp_network {
     mp_stream *congested; /* linked by next_dirty */
     ev_timer relief;      /* when those try again */
     mp_chunk_pool chunks;
+    mp_overload overload;
     mp_ring servers, outgoing; /* all servers; streams that no listener accepted */
     mp_ring connecting;        /* mp_connector: connects in progress */
     mp_ring starving;          /* of mp_starving */
@@ -138,6 +160,11 @@ void mp_network_trim(mp_network *network);
 
 /* Has the network receive into `buffer`, which remains its owner's. Call it before the loop runs. */
 void mp_network_lend_input(mp_network *network, mp_buffer *buffer);
+
+/* The memory of the buffers of all streams, in bytes. */
+static inline size_t mp_network_buffers(const mp_network *network) {
+    return network->overload.input + mp_chunk_pool_used(&network->chunks);
+}
 
 /* The network of a loop. */
 static inline mp_network *mp_network_of(mp_loop *loop) {

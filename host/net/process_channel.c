@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "net/descriptor.h"
+#include "net/overload.h"
 #include "net/process_state.h"
 #include "net/stream.h"
 #include "net/stream_input.h"
@@ -112,7 +113,10 @@ static void keep(mp_process *process, mp_channel *channel, const char *data, siz
     mp_stream_network(stream)->traffic.bytes_read += size;
     if (channel->dropped || stream->open_mode == MP_NOT_OPEN)
         return;
-    if (mp_buffer_append(&channel->in, data, size) < 0) {
+    size_t before = mp_buffer_memory(channel->in);
+    int result = mp_buffer_append(&channel->in, data, size);
+    mp_overload_count(mp_stream_network(stream), before, mp_buffer_memory(channel->in));
+    if (result < 0) {
         mp_stream_fail(stream, MP_FAULT_RESOURCE);
         return;
     }
@@ -224,6 +228,7 @@ bool mp_process_is_unread(const mp_process *process) {
 
 void mp_process_drop_other(mp_process *process) {
     mp_channel *other = &process->pipes->channels[!process->current];
+    mp_overload_count(mp_stream_network(&process->tcp.stream), mp_buffer_memory(other->in), 0);
     free(other->in);
     other->in = NULL;
     other->full = false;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/overload.h"
 #include "net/stream_output.h"
 #include "system/system.h"
 
@@ -28,21 +29,47 @@ bool mp_stream_has_room(const mp_stream *stream) {
     return limit == 0 || mp_buffer_held(stream->in) < limit;
 }
 
+/* The stream's own buffer had `before` bytes of memory. Whether the stream is read may depend on it. */
+static void count(mp_stream *stream, size_t before) {
+    mp_network *network = mp_stream_network(stream);
+    size_t after = mp_buffer_memory(stream->in);
+    if (after == before)
+        return;
+    mp_overload_count(network, before, after);
+    if (network->overload.share != SIZE_MAX)
+        mp_stream_reconsider(stream);
+}
+
+/* Frees the stream's own buffer. */
+static void drop_own(mp_stream *stream) {
+    size_t before = mp_buffer_memory(stream->in);
+    free(stream->in);
+    stream->in = NULL;
+    count(stream, before);
+}
+
 /* Frees an emptied buffer: an idle stream has none. */
 static void tidy(mp_stream *stream) {
     if (stream->in && !has_shared(stream) && mp_buffer_held(stream->in) == 0 &&
-        !(stream->flags & FLAG_TRANSACTION)) {
-        free(stream->in);
-        stream->in = NULL;
-    }
+        !(stream->flags & FLAG_TRANSACTION))
+        drop_own(stream);
 }
 
 void mp_stream_drop_input(mp_stream *stream) {
-    if (has_shared(stream))
+    if (has_shared(stream)) {
         mp_buffer_reset(stream->in);
-    else
-        free(stream->in);
-    stream->in = NULL;
+        stream->in = NULL;
+    } else if (stream->in) {
+        drop_own(stream);
+    }
+}
+
+/* Appends to the stream's own buffer. Returns 0 or -ENOMEM. */
+static int append(mp_stream *stream, const char *data, size_t size) {
+    size_t before = mp_buffer_memory(stream->in);
+    int result = mp_buffer_append(&stream->in, data, size);
+    count(stream, before);
+    return result;
 }
 
 /* --- receiving ------------------------------------------------------------------------------------------ */
@@ -67,8 +94,11 @@ inline bool mp_stream_keep_rest(mp_stream *stream) {
     if (has_shared(stream)) {
         mp_buffer *shared = stream->in;
         stream->in = NULL;
-        if (mp_buffer_held(shared) > 0 && !(stream->in = mp_buffer_clone(shared)))
-            return false;
+        if (mp_buffer_held(shared) > 0) {
+            if (!(stream->in = mp_buffer_clone(shared)))
+                return false;
+            count(stream, 0);
+        }
     }
     if (stream->in)
         rest(stream);
@@ -79,7 +109,7 @@ bool mp_stream_take_arrival(mp_stream *stream, uint32_t start, uint32_t size) {
     mp_buffer *shared = mp_stream_network(stream)->input;
     assert(size > 0 && start + size <= shared->capacity && stream->in != shared);
     if (stream->in)
-        return mp_buffer_append(&stream->in, shared->data + start, size) == 0;
+        return append(stream, shared->data + start, size) == 0;
     mp_buffer_reset(shared);
     shared->start = start;
     shared->end = start + size;
@@ -163,7 +193,7 @@ mp_part_result mp_stream_receive(mp_stream *stream) {
     assert(mp_stream_is_sound(stream) && network->input_used < network->input->capacity);
     size_t limit = mp_stream_limits(stream)->read_buffer;
     size_t size = network->input->capacity - network->input_used;
-    if (stream->state != MP_STATE_CONNECTED || (stream->flags & (FLAG_READ_ENDED | FLAG_ARRIVED)))
+    if (stream->state != MP_STATE_CONNECTED || (stream->flags & network->overload.deaf))
         return part;
     if (limit > 0) {
         size_t held = mp_buffer_held(stream->in);
@@ -237,8 +267,14 @@ int mp_stream_unget(mp_stream *stream, char c) {
         if (!own)
             return -ENOMEM;
         stream->in = own;
+        count(stream, 0);
     }
-    return mp_buffer_unget(&stream->in, c);
+    if (stream->in && has_shared(stream))
+        return mp_buffer_unget(&stream->in, c);
+    size_t before = mp_buffer_memory(stream->in);
+    int result = mp_buffer_unget(&stream->in, c);
+    count(stream, before);
+    return result;
 }
 
 int mp_stream_start_transaction(mp_stream *stream) {
@@ -278,7 +314,7 @@ int mp_stream_rollback_transaction(mp_stream *stream) {
 void mp_stream_keep_arrival(mp_stream *stream) {
     size_t size;
     const char *data = mp_stream_arrival(stream, &size);
-    if (size == 0 || !(stream->open_mode & MP_READ_ONLY) || mp_buffer_append(&stream->in, data, size) < 0)
+    if (size == 0 || !(stream->open_mode & MP_READ_ONLY) || append(stream, data, size) < 0)
         return;
     mp_stream_drop_arrival(stream);
     stream->bytes_read += size;

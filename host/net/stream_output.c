@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "net/overload.h"
 #include "system/system.h"
 
 #define VECTORS 32
@@ -146,7 +147,10 @@ void mp_stream_balance(mp_stream *stream) {
         stream->flags &= ALL_BUT(FLAG_SHORT_WRITE);
     if (mark > 0 && left > mark)
         stream->flags |= FLAG_THROTTLED;
-    if (stream->flags != before)
+    mp_overload_look(mp_stream_network(stream));
+    if (mp_stream_network(stream)->overload.share != SIZE_MAX)
+        mp_stream_reconsider(stream);
+    else if (stream->flags != before)
         mp_stream_update_watcher(stream);
     if (left <= mark / 2)
         mp_stream_hear(stream, FLAG_THROTTLED);
@@ -185,6 +189,8 @@ static inline void queued(mp_stream *stream) {
         mp_stream_balance(stream); /* if the peer reads nothing, the mark is checked nowhere else */
     else if (stream->state >= MP_STATE_CONNECTED)
         mp_stream_mark_dirty(stream);
+    else
+        mp_overload_look(mp_stream_network(stream));
 }
 
 enum mp_fault mp_stream_write(mp_stream *stream, const char *data, size_t size, int token) {

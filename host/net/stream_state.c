@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "net/listener.h"
+#include "net/overload.h"
 
 const mp_limits mp_default_limits = {
     .read_buffer = 16 << 20,
@@ -96,6 +97,17 @@ void mp_stream_update_watcher(mp_stream *stream) {
         mp_loop_watch(stream->object.loop, &stream->watcher);
 }
 
+bool mp_stream_is_deaf(const mp_stream *stream) {
+    size_t share = mp_stream_network(stream)->overload.share;
+    return (stream->flags & DEAF) || stream->paused || (share != SIZE_MAX && mp_stream_held(stream) > share);
+}
+
+void mp_stream_reconsider(mp_stream *stream) {
+    mp_stream_update_watcher(stream);
+    if (stream->flags & FLAG_CARRIED)
+        mp_stream_hear_pending(stream);
+}
+
 void mp_stream_hear(mp_stream *stream, uint32_t flags) {
     assert((flags & ~(uint32_t)DEAF) == 0);
     if (!(stream->flags & flags))
@@ -103,9 +115,7 @@ void mp_stream_hear(mp_stream *stream, uint32_t flags) {
     stream->flags &= ALL_BUT(flags);
     if (flags & FLAG_READ_FULL)
         stream->flags &= ALL_BUT(FLAG_TOO_LONG);
-    mp_stream_update_watcher(stream);
-    if (stream->flags & FLAG_CARRIED)
-        mp_stream_hear_pending(stream);
+    mp_stream_reconsider(stream);
 }
 
 const mp_limits *mp_stream_limits(const mp_stream *stream) {

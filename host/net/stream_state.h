@@ -99,6 +99,7 @@ enum {
                           FLAG_WRITE_CLOSED | FLAG_CARRIED,
     KEPT_OVER_SHUT = KEPT_ALWAYS | FLAG_TRANSACTION | FLAG_FINISHED_TOLD | FLAG_READ_ENDED | FLAG_PENDING |
                      FLAG_WAS_CONNECTED,
+    RECEIVE_NOTHING = FLAG_READ_ENDED | FLAG_ARRIVED,
     DEAF = FLAG_READ_ENDED | FLAG_THROTTLED | FLAG_READ_FULL /* see mp_stream_is_deaf */
 };
 
@@ -210,11 +211,6 @@ static inline uint32_t mp_stream_began(const mp_stream *stream) {
     return (uint32_t)(uintptr_t)stream->watcher.data;
 }
 
-/* True if it isn't read now. */
-static inline bool mp_stream_is_deaf(const mp_stream *stream) {
-    return (stream->flags & DEAF) || stream->paused;
-}
-
 static inline mp_network *mp_stream_network(const mp_stream *stream) {
     return mp_network_of(stream->object.loop);
 }
@@ -222,6 +218,9 @@ static inline mp_network *mp_stream_network(const mp_stream *stream) {
 static inline const mp_stream_class *mp_stream_class_of(const mp_stream *stream) {
     return (const mp_stream_class *)stream->object.behaviour;
 }
+
+/* True if it isn't read now. */
+bool mp_stream_is_deaf(const mp_stream *stream);
 
 /* What the class of the stream calls this fault. */
 static inline enum mp_fault mp_stream_own_fault(const mp_stream *stream, enum mp_fault fault) {
@@ -271,6 +270,9 @@ static inline enum mp_fault mp_stream_moved_fault(const mp_stream *stream) {
 
 /* Arms the watcher for what the stream and its transport want now; cheap if nothing changed. */
 void mp_stream_update_watcher(mp_stream *stream);
+
+/* What the stream holds, or what it may, has changed: it may be read again, or not any more. */
+void mp_stream_reconsider(mp_stream *stream);
 
 /* Clears reasons not to read (flags of DEAF), and receives what the transport may already hold. */
 void mp_stream_hear(mp_stream *stream, uint32_t flags);

@@ -25,6 +25,8 @@ struct mp_tcp_server {
     int backlog;
     mp_local_access access;             /* to the file of a Unix-domain socket */
     size_t max_connections;             /* 0 = no limit */
+    uint32_t max_per_address;           /* connections; 0 = no limit. By mp_tcp_server_limit_addresses */
+    uint32_t max_shaking_per_address;   /* connections whose handshake isn't done; the same */
     mp_ring link;                       /* in the loop's servers */
     mp_tcp_server *claims, *claimed_by; /* the server whose listener it will take over, and the reverse */
     mp_endpoint requested;              /* the arguments of listen */
@@ -126,6 +128,11 @@ void mp_tcp_server_offer(mp_tcp_server *server);
    accepting. */
 void mp_tcp_server_update(mp_tcp_server *server);
 
+/* Sets how many connections one address may have, and how many of these may be in their handshakes; 0: no limit.
+   More are refused: closed at once, before there is an object for them. An IPv6 address counts by its first 64
+   bits. Open connections count, and stay. Returns 0 or -ENOMEM with nothing changed. */
+int mp_tcp_server_limit_addresses(mp_tcp_server *server, uint32_t connections, uint32_t handshakes);
+
 /* QTcpServer::resumeAccepting; also ends the pause after acceptError. */
 void mp_tcp_server_resume(mp_tcp_server *server);
 
@@ -157,6 +164,18 @@ void mp_tcp_server_renew_access(mp_tcp_server *server, const mp_tcp_server *old)
 
 /* Sets up a listener that doesn't listen yet, and what a server needs to accept. Returns 0 or -ENOMEM. */
 int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network);
+
+/* The listener counts by address: counts a client of `peer`. False: that is one too many, and `fd` is closed. */
+bool mp_tcp_server_count(mp_tcp_server *server, const mp_address *peer, int fd);
+
+/* A client that was counted is gone. */
+void mp_tcp_server_uncount(mp_listener *listener, const mp_address *peer);
+
+/* For `admit`, and for the end of what it began: an accepted connection is in its handshake, or no longer. */
+void mp_tcp_server_shakes(const mp_stream *stream, bool begins);
+
+/* After a hand-over: the listener counts by address if this server has limits for that. */
+void mp_tcp_server_keep_counts(mp_tcp_server *server, mp_listener *from);
 
 /* Accepts one more connection, or the one in the listener's `kept`; false if there is none or the server may
    not accept. */

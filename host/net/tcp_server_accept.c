@@ -9,6 +9,7 @@
 #include "loop/reserve.h"
 #include "net/descriptor.h"
 #include "net/lent.h"
+#include "net/overload.h"
 #include "net/stream.h"
 #include "net/tcp_server.h"
 #include "net/tcp_socket.h"
@@ -160,8 +161,15 @@ bool mp_tcp_server_accept_one(mp_tcp_server *server) {
         rest(server, -fd);
         return false;
     }
+    if (network->overload.refuses) {
+        mp_overload_refuse(network, fd, MP_REFUSED_BUFFERS, &peer, listener->port);
+        return true;
+    }
+    if (listener->addresses && !mp_tcp_server_count(server, &peer, fd))
+        return true;
     mp_stream *stream = network->upcalls->accept(server);
     if (!stream) {
+        mp_tcp_server_uncount(listener, &peer);
         listener->kept = fd;
         listener->kept_peer = peer;
         listener->kept_port = port;
@@ -268,7 +276,10 @@ static void on_lent(struct ev_loop *ev, ev_io *watcher, int revents) {
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 
-static void on_room(mp_listener *listener) {
+static void on_left(mp_listener *listener, const mp_stream *stream, bool entering) {
+    if (entering)
+        mp_tcp_server_shakes(stream, false);
+    mp_tcp_server_uncount(listener, &((const mp_tcp_socket *)stream)->peer);
     mp_tcp_server_update(listener->server);
 }
 
@@ -277,7 +288,7 @@ int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network) {
     if (!listener)
         return -ENOMEM;
     listener->server = server;
-    listener->room = on_room;
+    listener->left = on_left;
     listener->lent_ready = on_lent;
     server->listener = listener;
     server->starving.freed = on_freed;

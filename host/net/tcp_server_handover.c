@@ -27,6 +27,7 @@ void mp_tcp_server_take_over(mp_tcp_server *server) {
     old->listener->server = old;
     server->listener = listener;
     listener->server = server;
+    mp_tcp_server_keep_counts(server, old->listener);
     size_t pending = listener->pending_count; /* connections accepted from now on are signalled at once */
     if (moves) {
         mp_listener_exchange(listener, old->listener);

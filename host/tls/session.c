@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/overload.h"
 #include "system/system.h"
 
 /* --- the BIO -------------------------------------------------------------------------------------------- */
@@ -96,6 +97,14 @@ static BIO *new_bio(mp_tls_session *session) {
     return bio;
 }
 
+/* Has the network know how much memory the session's own buffers take. */
+static void count(mp_tls_session *session) {
+    size_t before = session->counted;
+    session->counted = mp_buffer_memory(session->input) + mp_buffer_memory(session->output);
+    if (session->counted != before)
+        mp_overload_count(session->shared->network, before, session->counted);
+}
+
 /* --- life ----------------------------------------------------------------------------------------------- */
 
 mp_tls_session *mp_tls_session_new(mp_tls_shared *shared, mp_tls_configuration *configuration,
@@ -115,6 +124,7 @@ mp_tls_session *mp_tls_session_new(mp_tls_shared *shared, mp_tls_configuration *
 void mp_tls_session_free(mp_tls_session *session) {
     assert(session->shared->current != session);
     SSL_free(session->ssl);
+    mp_overload_count(session->shared->network, session->counted, 0);
     free(session->input);
     free(session->output);
     mp_tls_configuration_unreference(session->configuration);
@@ -195,7 +205,9 @@ void mp_tls_session_offer(mp_tls_session *session, SSL_SESSION *ticket, bool ver
 /* --- bytes ---------------------------------------------------------------------------------------------- */
 
 int mp_tls_session_feed(mp_tls_session *session, const char *data, size_t size) {
-    return size > 0 ? mp_buffer_append(&session->input, data, size) : 0;
+    int result = size > 0 ? mp_buffer_append(&session->input, data, size) : 0;
+    count(session);
+    return result;
 }
 
 void mp_tls_session_enter(mp_tls_session *session) {
@@ -275,5 +287,6 @@ int mp_tls_session_leave(mp_tls_session *session) {
         result = -ENOMEM;
     session->no_memory = result < 0;
     shared->current = NULL;
+    count(session);
     return result;
 }

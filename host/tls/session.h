@@ -24,6 +24,7 @@ struct mp_tls_session {
     mp_buffer *input;                    /* received, and not taken by OpenSSL yet; NULL: nothing */
     mp_buffer *output;                   /* encrypted, and not taken by the system yet; NULL: nothing */
     size_t taken;                        /* plaintext that is in `output` */
+    size_t counted;                      /* memory of both, as the network knows it */
     size_t answers;                      /* the end of `output`: OpenSSL's own, to what the peer has sent */
     uint8_t mode;                        /* enum mp_ssl_mode */
     bool ended;                          /* the descriptor has nothing more to receive */

@@ -74,6 +74,7 @@ static void begins(mp_stream *stream) {
 
 static void done(mp_stream *stream) {
     mp_tcp_server *server = mp_stream_server(stream);
+    mp_tcp_server_shakes(stream, false);
     mp_listener_admit(stream);
     mp_tcp_server_offer(server);
     mp_tcp_server_update(server);
@@ -112,6 +113,7 @@ static void admit(mp_tcp_server *tcp, mp_stream *stream, int fd) {
                               ? MP_FAULT_SSL_USER_DATA
                               : mp_ssl_socket_enter(socket, server->configuration, server->handshake_timeout);
     mp_stream_accepted(stream, listener, fd);
+    mp_tcp_server_shakes(stream, true);
     if (fault != MP_FAULT_NONE)
         mp_stream_fail(stream, fault);
 }

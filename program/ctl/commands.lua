@@ -10,12 +10,21 @@ local safe, bytes, duration = show.safe, show.bytes, show.duration
 
 -- status ----------------------------------------------------------------------------------------------------
 
+-- -> a row, or nil where there is nothing to tell
+local function overload(s)
+  local refused, memory = s.connections.refused, s.memory
+  local bound = memory.maxBuffers > 0 and " of " .. bytes(memory.maxBuffers) or ""
+  if memory.maxBuffers == 0 and refused.connections + refused.handshakes == 0 then return nil end
+  return { "overload", ("%s%s in buffers, %d refused for that, %d shed, %d refused by address"):format(
+    bytes(memory.buffers), bound, refused.buffers, s.connections.shed, refused.connections + refused.handshakes) }
+end
+
 function shows.status(objects, options)
   local s = objects[1]
   local traffic, lag, reload = s.connections, s.lag, s.reload
   local limit = s.descriptors.limit < 0 and "no limit" or ("of %d"):format(s.descriptors.limit)
   local last = reload.time and ", the last " .. show.time(reload.time) or ""
-  show.facts {
+  local facts = {
     { "script", ("%s, process %d, moonport %s"):format(safe(s.script), s.pid, s.version) },
     { "up", ("%s, generation %d%s"):format(duration(s.uptime), s.generation, s.draining and ", draining" or "") },
     { "connections", ("%d open, %d accepted, %d made"):format(traffic.open, traffic.accepted, traffic.connected) },
@@ -31,8 +40,12 @@ function shows.status(objects, options)
     { "processes", ("%d"):format(s.processes) },
     { "reloads", ("%d, %d failed%s"):format(reload.count, reload.failures, last) },
     { "log level", s.logLevel },
-    s.store and { "store", ("process %d, %s resident"):format(s.store.pid, bytes(s.store.resident)) },
   }
+  if s.store then
+    facts[#facts + 1] = { "store", ("process %d, %s resident"):format(s.store.pid, bytes(s.store.resident)) }
+  end
+  facts[#facts + 1] = overload(s)
+  show.facts(facts)
   if s.workers then
     local rows = {}
     for i, w in ipairs(s.workers) do

@@ -127,6 +127,11 @@ function Set:addProcess(s, rows)
   gauge("moonport_connections", "Connections that are open.", c.open)
   counter("moonport_connections_accepted_total", "Connections that were accepted.", c.accepted)
   counter("moonport_connections_made_total", "Outgoing connections that were made.", c.connected)
+  local refusedHelp = "Connections that were refused: for all buffers, or an address with too many."
+  for _, reason in ipairs { "buffers", "connections", "handshakes" } do
+    counter("moonport_connections_refused_total", refusedHelp, c.refused[reason], "reason", reason)
+  end
+  counter("moonport_connections_shed_total", "Connections that ended because they held the most.", c.shed)
   counter("moonport_received_bytes_total", "Bytes that arrived on connections.", c.bytesRead)
   counter("moonport_sent_bytes_total", "Bytes that left on connections.", c.bytesSent)
   counter("moonport_errors_total", "Handlers and tasks that ended with an error.", s.errors)
@@ -139,6 +144,7 @@ function Set:addProcess(s, rows)
   gauge("moonport_lag_seconds", lagHelp, lag.longest / 1e3, "share", "1")
   counter("moonport_cpu_seconds_total", "Time of the processor.", s.processor)
   gauge("moonport_lua_memory_bytes", "Memory of Lua.", s.memory.lua)
+  gauge("moonport_buffer_memory_bytes", "Memory of the buffers of connections.", s.memory.buffers)
   gauge("moonport_resident_memory_bytes", "Memory of the process.", s.memory.resident)
   gauge("moonport_open_descriptors", "Descriptors that are open.", s.descriptors.open)
   if s.descriptors.limit >= 0 then

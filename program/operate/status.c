@@ -13,12 +13,19 @@
 #include "system/usage.h"
 
 static void add_connections(program_json *out, const mp_network *network) {
+    const mp_overload *overload = &network->overload;
     program_json_open(out, "connections");
     program_json_integer(out, "open", (int64_t)network->traffic.connections);
     program_json_integer(out, "accepted", (int64_t)network->traffic.accepted);
     program_json_integer(out, "connected", (int64_t)network->traffic.connected);
     program_json_integer(out, "bytesRead", (int64_t)network->traffic.bytes_read);
     program_json_integer(out, "bytesSent", (int64_t)network->traffic.bytes_sent);
+    program_json_open(out, "refused");
+    program_json_integer(out, "buffers", (int64_t)overload->refused[MP_REFUSED_BUFFERS]);
+    program_json_integer(out, "connections", (int64_t)overload->refused[MP_REFUSED_CONNECTIONS]);
+    program_json_integer(out, "handshakes", (int64_t)overload->refused[MP_REFUSED_HANDSHAKES]);
+    program_json_close(out);
+    program_json_integer(out, "shed", (int64_t)overload->ended);
     program_json_close(out);
 }
 
@@ -32,13 +39,15 @@ static void add_lag(program_json *out, mp_lag *lag, double now) {
     program_json_close(out);
 }
 
-static void add_system(program_json *out, lua_State *L) {
+static void add_system(program_json *out, lua_State *L, const mp_network *network) {
     mp_usage usage;
     mp_system_usage(&usage);
     program_json_number(out, "processor", usage.processor);
     program_json_open(out, "memory");
     program_json_integer(out, "lua", (int64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + lua_gc(L, LUA_GCCOUNTB, 0));
     program_json_integer(out, "resident", usage.resident);
+    program_json_integer(out, "buffers", (int64_t)mp_network_buffers(network));
+    program_json_integer(out, "maxBuffers", (int64_t)network->overload.bound);
     program_json_close(out);
     program_json_open(out, "descriptors");
     program_json_integer(out, "open", usage.descriptors);
@@ -87,7 +96,7 @@ static void begin(program_visitor *visitor) {
     program_json_integer(out, "tasks", state->tasks->count);
     program_json_integer(out, "processes", network->processes);
     add_lag(out, &state->loop->lag, mp_loop_turn_time(state->loop));
-    add_system(out, state->L);
+    add_system(out, state->L, network);
     add_reload(out, &self->reload.report);
     add_store(out, &self->store);
     program_json_string(out, "logLevel", mp_log_level_name(state->loop->log_level));

@@ -57,7 +57,8 @@ local counts = { "calls", "errors", "peerErrors", "tasks", "processes", "process
 function sums.status(master, answers, of_master)
   local all = { workers = { list = true }, lag = { p50 = 0, p99 = 0, longest = 0, recent = 0 },
     descriptors = { open = 0, limit = -1 }, connections = { open = 0, accepted = 0, connected = 0, bytesRead = 0,
-    bytesSent = 0 }, memory = { lua = 0, resident = 0 }, logLevel = "none" }
+    bytesSent = 0, refused = { buffers = 0, connections = 0, handshakes = 0 }, shed = 0 },
+    memory = { lua = 0, resident = 0, buffers = 0, maxBuffers = 0 }, logLevel = "none" }
   for _, name in ipairs(counts) do all[name] = 0 end
   for i, worker in ipairs(master.workers) do
     local one = answers[i] and answers[i][1]

@@ -87,7 +87,7 @@ _moonport() {
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
       return
       ;;
-    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --metrics | --*max-memory | --store) return ;;
+    -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --metrics | --*max-memory | --max-buffers | --store) return ;;
     *)
       if [[ $current == -* ]]; then
         words=$("$program" --help | sed 's/^  \(--[a-z]*\), /  \1 \n  /' | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')

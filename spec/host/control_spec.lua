@@ -23,7 +23,8 @@ describe("The control socket", function()
     local status = client:get "status"[1]
     assert.equal(program.pid, status.pid)
     assert.equal(1, status.generation)
-    assert.same({ open = 1, accepted = 1, connected = 0, bytesRead = 5, bytesSent = 5 }, status.connections)
+    assert.same({ open = 1, accepted = 1, connected = 0, bytesRead = 5, bytesSent = 5, shed = 0,
+      refused = { buffers = 0, connections = 0, handshakes = 0 } }, status.connections)
     assert.equal(1, status.calls)
     assert.equal("info", status.logLevel)
     assert.is_true(status.memory.resident > 1e6 and status.descriptors.open > 5 and status.uptime > 0)

@@ -110,7 +110,8 @@ end
 
 --- Fails unless the program or module at this path has all of cmake/hardening.cmake. `optimised`: it was built so.
 function installed.checkHardened(path, optimised)
-  local facts = installed.run { "readelf", "-W", "--file-header", "--segments", "--dynamic", "--notes", "--dyn-syms", path }
+  local facts = installed.run { "readelf", "-W", "--file-header", "--segments", "--dynamic", "--notes", "--dyn-syms",
+    path }
   assert(facts:find "Type: +DYN", "it isn't position-independent: " .. path)
   assert(facts:find "GNU_RELRO", "no RELRO: " .. path)
   assert(facts:find "FLAGS[^\n]*BIND_NOW", "not bound at start: " .. path)

@@ -47,7 +47,9 @@ static int tear_down(void **state) {
     (void)state;
     mp_write_queue_clear(&queue, &pool);
     assert_null(queue.tail);
+    assert_int_equal(mp_chunk_pool_used(&pool), 0); /* whatever the test did */
     mp_chunk_pool_trim(&pool);
+    assert_int_equal(pool.bytes, 0);
     return 0;
 }
 
@@ -116,6 +118,22 @@ TEST(cuts_a_reference_and_keeps_it) {
     consume(1);
     assert_int_equal(unpinned[0], 1);
     compare();
+}
+
+TEST(knows_the_memory_that_it_uses) {
+    append(0, 100, MP_COPY);
+    size_t small = mp_chunk_pool_used(&pool);
+    assert_in_range(small, 100, 1000);
+    consume(100); /* the chunk is spare now */
+    assert_int_equal(mp_chunk_pool_used(&pool), 0);
+    append(0, 100000, 0);
+    assert_in_range(mp_chunk_pool_used(&pool), 100000, 101000);
+    append(0, 50000, MP_COPY);
+    assert_in_range(mp_chunk_pool_used(&pool), 150000, 152000);
+    cut(60000);
+    assert_in_range(mp_chunk_pool_used(&pool), 60000, 61000);
+    consume(59999); /* a string that is sent in part is pinned as a whole */
+    assert_in_range(mp_chunk_pool_used(&pool), 60000, 61000);
 }
 
 TEST(cuts_what_is_lent) {
@@ -239,6 +257,7 @@ int main(void) {
         ROW(cuts_within_the_first_chunk),
         ROW(cuts_between_chunks),
         ROW(cuts_a_reference_and_keeps_it),
+        ROW(knows_the_memory_that_it_uses),
         ROW(cuts_what_is_lent),
         ROW(cuts_nothing_or_all),
         ROW(agrees_with_a_string),
