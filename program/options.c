@@ -27,9 +27,7 @@ static const char help[] =
     "  --reload-timeout MS    time for the main chunk of a reload (10000)\n"
     "  --rollback-errors PERCENT  go back if more calls fail after a reload (off)\n"
     "  --workers N|auto   run the script in N processes that share its ports (off)\n"
-    "  --max-memory SIZE  memory of Lua, as 512M; what needs more fails (off)\n"
-    "  --max-buffers SIZE  memory of the buffers of all connections together (off)\n"
-    "  --allow-bytecode   run bytecode too, which nothing checks (off)\n"
+    "  --max-memory SIZE, --max-buffers SIZE  bound Lua, as 512M; bound all buffers\n"
     "  --grace MS         time to finish when told to stop (5000)\n"
     "  --store URL        Redis that moonport.redis uses by default (its own store)\n"
     "  --store-file PATH  where its own store saves its keys (off)\n"
@@ -41,7 +39,7 @@ static const char help[] =
     "  --metrics PORT     serve Prometheus' metrics and a page; or ADDRESS:PORT (off)\n"
     "  --log-level LEVEL  debug, info, warning, error or none (info)\n"
     "  --log-format FORMAT    text, or json with one object a line (text)\n"
-    "  --share            print where the types, scripts and man pages are installed\n"
+    "  --share, --allow-bytecode  print where files are installed; run bytecode (off)\n"
     "  --version, --help  print the version; print this\n"
     "signals: HUP reloads, TERM, INT stop; exit status: 0 ended, 1 failed, 2 misused\n";
 

@@ -393,7 +393,7 @@ function helper.help(...)
   words[#words + 1] = "--help"
   local status, out, err = helper.run(words)
   assert(status == 0, err)
-  return (out:gsub("\n  (%-%-%l+), (%-%-%l+) ", "\n  %1  -\n  %2 "))
+  return (out:gsub("\n  (%-%-[%l-]+ ?%u*), (%-%-[%l-]+ ?%u*) ", "\n  %1  -\n  %2 "))
 end
 
 --- Says why script(1) can give no program a terminal here, or nil: a bare chroot has no /dev/pts.

@@ -90,7 +90,7 @@ _moonport() {
     -e | --*-timeout | --handler-kill | --rollback-errors | --grace | --work-* | --metrics | --*max-memory | --max-buffers | --store) return ;;
     *)
       if [[ $current == -* ]]; then
-        words=$("$program" --help | sed 's/^  \(--[a-z]*\), /  \1 \n  /' | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')
+        words=$("$program" --help | sed 's/^  \(--[a-z-]*\)\( [A-Z]*\)\{0,1\}, /  \1 \n  /' | sed -n 's/^  \(--*[a-z][a-z-]*\) .*/\1/p')
       else
         compopt -o filenames 2>/dev/null
         [ "$COMP_CWORD" -ne 1 ] || words='ctl new'
