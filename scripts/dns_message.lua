@@ -23,7 +23,7 @@ local function readName(text, at)
     elseif length >= 192 and text:byte(at + 1) then -- the rest is somewhere before
       ends = ends or at + 2
       local target = ((length & 63) << 8 | text:byte(at + 1)) + 1
-      if target >= at then return nil end
+      if target >= at or target < 13 then return nil end -- the head has no names
       at = target
     else
       return nil

@@ -61,8 +61,9 @@ function serve(self, waited)
     if name then
       local command = find(name)
       if command and command.waits then
-        if first and not send(self, first, list, count) then break end
+        local goesOn = not first or send(self, first, list, count)
         first, list, count, size, waited = nil, nil, 0, 0, true
+        if not goesOn then break end
       end
       reply = answer(self, command, name, given, a, b, c)
       if self.own then reply, self.own = self.own .. reply, nil end
@@ -86,8 +87,9 @@ function serve(self, waited)
       left = step
       step = over and 1 or math.min(2 * step, between)
       if over or size > most then
-        if not send(self, first, list, count) then break end
+        local goesOn = send(self, first, list, count)
         first, list, count, size = nil, nil, 0, 0
+        if not goesOn then break end
         if socket:bytesToWrite() > most then
           self.busy = nil
           return block(self)
