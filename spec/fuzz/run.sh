@@ -7,7 +7,7 @@ declare -A longest=([calls]=400 [master]=400)
 
 # fuzzed NAME SECONDS: one fuzzer. Its log has a line for each new coverage.
 fuzzed() {
-  local name=$1 corpus=build/fuzz/corpus/$1 log=build/fuzz/$1.log status line
+  local name=$1 corpus=build/fuzz/corpus/$1 log=build/fuzz/$1.log status
   mkdir -p "$corpus" build/fuzz/found
   # A Lua state that lives on isn't a leak; the replay in the unit tests looks for leaks at its end.
   ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \

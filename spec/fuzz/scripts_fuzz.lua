@@ -49,7 +49,9 @@ end
 local function tryHello(text)
   local first = outcome(text)
   if first ~= outcome "" then
-    for _, more in ipairs { "a", "\x16\3\1\0\5", ("\0"):rep(300) } do expect("with more", first, outcome(text .. more)) end
+    for _, more in ipairs { "a", "\x16\3\1\0\5", ("\0"):rep(300) } do
+      expect("with more", first, outcome(text .. more))
+    end
   end
 end
 

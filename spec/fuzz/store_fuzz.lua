@@ -1,5 +1,5 @@
--- Any bytes from two clients of moonport.store, in pieces that the input chooses. What the store answers is well-formed,
--- there is an answer to each command, and the store serves others behind it. No commands that a clock decides.
+-- Any bytes from two clients of moonport.store, in pieces that the input chooses. What the store answers is
+-- well-formed, there is an answer to each command, and the store serves others behind it.
 -- SPDX-License-Identifier: MIT
 
 local moonport = require "moonport"
