@@ -192,7 +192,7 @@ scrape_configs:
     end)
     assert.same({ 2, 1, 1 }, { data.status.generation, data.status.errors, #data.errors })
     assert.matches("it fails", data.errors[1].message)
-    assert.equal("connections", data.rows[1].of)
+    assert.equal("connections", data.rows[#data.rows].of)
     local stacks = cjson.decode((select(2, metrics.get(port, "/profile?seconds=0.2"))))
     assert.is_true(#stacks > 0 and stacks[1].count > 0)
     for _, wrong in ipairs { "0", "61", "nan" } do

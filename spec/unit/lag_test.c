@@ -71,7 +71,8 @@ TEST(begins_anew_when_the_clock_was_put_back) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(keeps_the_longest_turn_for_a_minute_and_the_recent_one_for_two_seconds, set_up),
+        cmocka_unit_test_setup(keeps_the_longest_turn_for_a_minute_and_the_recent_one_for_two_seconds,
+                               set_up),
         cmocka_unit_test_setup(shows_a_turn_that_is_shorter_than_an_earlier_one, set_up),
         cmocka_unit_test_setup(never_says_more_than_the_longest_turn_took, set_up),
         cmocka_unit_test_setup(begins_anew_when_the_clock_was_put_back, set_up),
