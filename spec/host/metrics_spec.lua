@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- --metrics: what it serves, to whom, and that nobody who asks can hurt the service. promtool and a Prometheus check it.
+-- --metrics: what it serves, to whom, and that nobody who asks can hurt the service. promtool and Prometheus check it.
 
 local helper = require "spec.helper"
 local metrics = require "spec.host.metrics"
