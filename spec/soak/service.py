@@ -88,7 +88,8 @@ class Service:
             writer.close()
 
     async def read_log(self):
-        while line := (await self.process.stderr.readline()).decode(errors="replace").rstrip():
+        while text := await self.process.stderr.readline():
+            line = text.decode(errors="replace").rstrip()
             self.lines = self.lines[-20:] + [line]
             if " reloaded service.lua: " in line:
                 self.outcome.put_nowait((True, line))
