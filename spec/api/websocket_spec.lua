@@ -217,7 +217,7 @@ describe("moonport.websocket", function()
     end
   end)
 
-  it("closes: without a code, with one and a reason, crossing the peer's, and by abort without a word #valgrind", function()
+  it("closes: without a code, with one and a reason, crossing the peer's, and by abort #valgrind", function()
     local server <close> = serve()
     local ws, closed
     function server.websocket:message(text)
