@@ -44,7 +44,7 @@ describe("a line of a worker", function()
   local function fits(line, fd) return lines.fit(words.split(line), fd) end
 
   it("has a meaning as workers write it", function()
-    for _, line in ipairs { "listen 1 0.0.0.0 0 0", "listen 18446744073709551615 any 65535 1", 
+    for _, line in ipairs { "listen 1 0.0.0.0 0 0", "listen 18446744073709551615 any 65535 1",
       "listen 2 fe80::1%lo 80 0",
       "local 3 unix:/run/x 1 - -1 0", "local 3 unix:@a%20b 0 0660 4294967294 2147483647", "store 4",
       "closed 18446744073709551615", "serving 0", "loaded 7", "ready 1", "failed %", "failed why%20not",

@@ -83,7 +83,8 @@ local function run(fn)
 end
 
 local lines = { "listen 1 127.0.0.1 0 0", "listen 2 any 0 1", "local 3 unix:@moonport-master 1 0600 -1 5",
-  "store 4", "closed 5", "serving 0", "serving 1", "loaded 1", "loaded 2", "ready 0", "ready 1", "failed %", "committed 0 1 2 3 4 x",
+  "store 4", "closed 5", "serving 0", "serving 1", "loaded 1", "loaded 2", "ready 0", "ready 1", "failed %",
+  "committed 0 1 2 3 4 x",
   "reload", "rollback", "quit 0", "quit 3", "hungup", "pong", "full", "done" }
 
 local acts = {}
