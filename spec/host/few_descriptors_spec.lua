@@ -16,8 +16,9 @@ local function start(limit, source, ...)
   local path = helper.folder() .. "/control"
   local words = { os.getenv "MOONPORT" or "build/asan/moonport", "--control", path, ... }
   words[#words + 1] = helper.file(source, "script.lua")
-  local program = helper.spawn { "sh", "-c", ('ulimit -n %d; exec "$@"'):format(limit), "sh", table.unpack(words) }
-  return program, path
+  local line = ('ulimit -n %d; exec "$@"'):format(limit)
+  local sanitizer = (os.getenv "ASAN_OPTIONS" or "") .. ":detect_leaks=0" -- which needs descriptors itself
+  return helper.spawn({ "sh", "-c", line, "sh", table.unpack(words) }, { ASAN_OPTIONS = sanitizer }), path
 end
 
 -- Waits until it listens or has ended. -> port | nil, its status
