@@ -30,7 +30,7 @@ static uint32_t mixed(int t, uint32_t b, uint32_t c, uint32_t d) {
 }
 
 static void add_block(uint32_t hash[5], const uint8_t *block) {
-    uint32_t words[80], a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
+    uint32_t words[80] = {0}, a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
     for (int t = 0; t < 80; t++) {
         words[t] = t < 16 ? word_at(block + 4 * (size_t)t)
                           : rotate(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], 1);

@@ -75,7 +75,7 @@ static bool is_last(lua_State *L, int level) {
 }
 
 void program_add_stack(program_stacks *self, lua_State *L, const char *root, unsigned count) {
-    char text[LONGEST], frame_text[FRAME];
+    char text[LONGEST] = "", frame_text[FRAME];
     size_t at = sizeof text - 1;
     bool last = false;
     lua_Debug frame;

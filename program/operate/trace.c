@@ -23,9 +23,11 @@ typedef struct tracing {
 } tracing;
 
 static bool is_text(const char *data, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if (!memchr("\n\r\t", data[i], 3) && (data[i] < ' ' || data[i] > '~'))
+    for (size_t i = 0; i < size; i++) {
+        bool blank = data[i] == '\n' || data[i] == '\r' || data[i] == '\t';
+        if (!blank && (data[i] < ' ' || data[i] > '~'))
             return false;
+    }
     return true;
 }
 

@@ -205,14 +205,14 @@ function calls.loop() moonport.sleep(0) end
 -- Other objects ---------------------------------------------------------------------------------------------
 
 local function timerModel()
-  local timer, self = moonport.Timer(), { fired = 0 }
+  local timer, made = moonport.Timer(), {}
   function timer:timeout()
-    assert(self == timer and not self.stopped, "a timeout behind stop()")
+    assert(self == timer and not timer.stopped, "a timeout behind stop()")
     timer.fired = (timer.fired or 0) + 1
     assert(not timer.once or timer.fired <= 1, "a single shot fires once")
     if timer.once then expect("isActive", false, timer:isActive()) end
   end
-  function self.call(choose)
+  function made.call(choose)
     local what = choose:below(4)
     if what == 0 then
       timer.once, timer.fired, timer.stopped = choose:below(2) == 1, 0, false
@@ -231,8 +231,8 @@ local function timerModel()
       assert(timer:remainingTime() <= 2, "longer than its interval")
     end
   end
-  function self.close() timer:stop() end
-  return self
+  function made.close() timer:stop() end
+  return made
 end
 
 local function channelModel(choose)

@@ -177,11 +177,9 @@ static bool is_steady(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *arguments[] = {(char *)(uintptr_t) "moonport", NULL};
-    const char **code = malloc(sizeof *code);
-    if (size > LONGEST) {
-        free(code);
+    if (size > LONGEST)
         return 0;
-    }
+    const char **code = calloc(1, sizeof *code);
     REQUIRE(code);
     *code = service;
     program self = {.options = {.arguments = arguments,

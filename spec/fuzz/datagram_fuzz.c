@@ -118,7 +118,7 @@ static void set_control(struct msghdr *header, expectation *it) {
     size_t room = ROOM, count = byte() % 7, used = 0;
     for (size_t i = 0; i < count && room - used > sizeof(struct cmsghdr); i++) {
         size_t kind = byte() % (sizeof kinds / sizeof *kinds), size = kinds[kind].size;
-        uint8_t data[64];
+        uint8_t data[64] = {0};
         bytes(data, size);
         struct cmsghdr message = {.cmsg_level = kinds[kind].level, .cmsg_type = kinds[kind].type};
         bool whole = CMSG_LEN(size) <= room - used;

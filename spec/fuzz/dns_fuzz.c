@@ -36,7 +36,8 @@ static void require(bool condition, const char *text, int line) {
 
 static long passed; /* milliseconds */
 
-/* Overrides libc's. */
+/* Overrides libc's, whose parameters have other names.
+   NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
     if (result == 0 && clock == CLOCK_MONOTONIC) {

@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     speak(data + 1, size - 1, *data % MOST_GIVEN);
     run();
     (void)close(master);
-    if (!ended) {
+    if (!ended && self.state) {
         ev_timer_stop(self.state->loop->ev, &timer);
         lua_close(self.L);
     }

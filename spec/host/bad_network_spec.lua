@@ -82,8 +82,9 @@ describe("On a bad network", function()
   end)
 
   local function within(name, source, ...)
-    return helper.spawn { "ip", "netns", "exec", name, os.getenv "MOONPORT" or "build/asan/moonport", "--control", "off",
-      helper.file(source, "script.lua"), ... }
+    local program = os.getenv "MOONPORT" or "build/asan/moonport"
+    return helper.spawn { "ip", "netns", "exec", name, program, "--control", "off", helper.file(source, "script.lua"),
+      ... }
   end
 
   local function start(loss, doubled, longest)
@@ -100,7 +101,7 @@ describe("On a bad network", function()
     end
   end
 
-  it("that loses, doubles and reorders packets, no connection loses a byte, over reloads, too", function()
+  it("that loses, doubles and reorders packets, no connection loses a byte, also over reloads", function()
     if why then return pending(why) end
     start(3, 3, 20)
     local clients = within(names[2], CLIENTS, 20, 100000)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "below.h"
 #include "data/address_counts.h"
 #include "failing_allocation.h"
 
@@ -84,11 +85,10 @@ TEST(many_addresses_come_and_go) {
         snprintf(text, sizeof text, i % 2 ? "10.0.%u.%u" : "2001:db8:%u:%u::1", i / 100, i % 100);
         addresses[i] = address(text);
     }
-    srand(1);
     for (int i = 0; i < 100000; i++) {
-        size_t which = (size_t)rand() % ADDRESSES;
+        size_t which = below(ADDRESSES);
         /* Mostly more at first, then mostly less. */
-        if (rand() % 4 < (i % 20000 < 10000 ? 3 : 1)) {
+        if (below(4) < (i % 20000 < 10000 ? 3 : 1)) {
             assert_int_equal(mp_address_counts_add(counts, &addresses[which]), 0);
             used += model[which]++ == 0;
         } else {

@@ -12,16 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "below.h"
 #include "data/buffer.h"
 
 #define TEST(name) static void name(void **state __attribute__((unused)))
-
-/* A number below `limit`; each run gives the same ones. */
-static size_t below(size_t limit) {
-    static uint32_t random = 1;
-    random = random * 1664525 + 1013904223;
-    return (random >> 8) % limit;
-}
 
 /* The result that mp_buffer_line should give, found by searching everything. */
 static size_t first_line(const mp_buffer *buffer) {

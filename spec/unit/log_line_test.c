@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "below.h"
 #include "data/escape.h"
 #include "system/log_line.h"
 
@@ -228,42 +229,30 @@ TEST(fields_are_cut_or_left_out) {
     }
 }
 
-static unsigned random_state;
-
-/* The same numbers in each run. */
-static int random_number(void) {
-    random_state = random_state * 1664525u + 1013904223u;
-    return (int)(random_state >> 8);
-}
-
 /* Anything, in lines of any size. */
 TEST(random_events_make_valid_lines) {
-    random_state = 1;
     for (int round = 0; round < 3000; round++) {
         char bytes[4000];
         for (size_t i = 0; i < sizeof bytes; i++)
-            bytes[i] = (char)(random_number() % 3 ? random_number()
-                                                  : "\"\\\n\t\342\200\250 ="[random_number() % 9]);
+            bytes[i] = (char)(below(3) ? (int)below(256) : "\"\\\n\t\342\200\250 ="[below(9)]);
         mp_log_field some[30];
         for (size_t i = 0; i < 30; i++) {
-            some[i] = (mp_log_field){.name = bytes + random_number() % 100,
-                                     .name_length = (size_t)random_number() % 80,
-                                     .value = bytes + random_number() % 1000,
-                                     .value_length = (size_t)random_number() % 3000};
-            if (random_number() % 4 == 0)
-                some[i] = (mp_log_field){.name = bytes,
-                                         .name_length = (size_t)random_number() % 80,
-                                         STRING(value, "-1.5e+20"),
-                                         .bare = true};
+            some[i] = (mp_log_field){.name = bytes + below(100),
+                                     .name_length = below(80),
+                                     .value = bytes + below(1000),
+                                     .value_length = below(3000)};
+            if (below(4) == 0)
+                some[i] = (mp_log_field){
+                    .name = bytes, .name_length = below(80), STRING(value, "-1.5e+20"), .bare = true};
         }
         mp_log_event event = plain;
-        event.text = bytes + random_number() % 100;
-        event.length = (size_t)random_number() % 3000;
+        event.text = bytes + below(100);
+        event.length = below(3000);
         event.fields = some;
-        event.field_count = (size_t)random_number() % 31;
+        event.field_count = below(31);
         event.trace = bytes;
-        event.trace_length = random_number() % 2 ? (size_t)random_number() % 4000 : 0;
-        size_t size = 128 + (size_t)random_number() % (MP_LOG_LINE - 128);
+        event.trace_length = below(2) ? below(4000) : 0;
+        size_t size = 128 + below(MP_LOG_LINE - 128);
         char *line = line_of(mp_log_json_line, size, &event);
         assert_in_range(members(line), 4, 4 + event.field_count + 1);
         free(line);
