@@ -16,8 +16,8 @@ enum { LUA_SEARCHER = 2 };
 /* Registry key: true in a state that refuses bytecode. */
 static const char refuses = 0;
 
-/* Lua's own. Not an upvalue, which debug.getupvalue would give to scripts. The first state that refuses bytecode sets
-   it, before there is a second thread. */
+/* Lua's own. Not an upvalue, which debug.getupvalue would give to scripts. The first state that refuses
+   bytecode sets it, before there is a second thread. */
 static lua_CFunction own_load;
 
 const char *binding_chunk_mode(lua_State *L, const char *asked) {

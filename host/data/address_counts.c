@@ -1,6 +1,6 @@
 /*
- * Counts of connections by address; see address_counts.h. Places are tried one after the other (linear probing), and
- * at most half of them are taken.
+ * Counts of connections by address; see address_counts.h. Places are tried one after the other (linear
+ * probing), and at most half of them are taken.
  *
  * SPDX-License-Identifier: MIT
  */

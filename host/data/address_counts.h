@@ -1,6 +1,6 @@
 /*
- * How many connections each address has: a table by IPv4 address, or by the first 64 bits of an IPv6 address, since
- * one client has all addresses that begin with these. Only values: no loop, no descriptor.
+ * How many connections each address has: a table by IPv4 address, or by the first 64 bits of an IPv6
+ * address, since one client has all addresses that begin with these. Only values: no loop, no descriptor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,8 +27,8 @@ void mp_address_counts_free(mp_address_counts *counts);
 
 mp_address_count mp_address_counts_of(const mp_address_counts *counts, const mp_address *address);
 
-/* One connection more. Returns 0 or -ENOMEM with nothing changed. An address that is neither IPv4 nor IPv6 isn't
-   counted. */
+/* One connection more. Returns 0 or -ENOMEM with nothing changed. An address that is neither IPv4 nor IPv6
+   isn't counted. */
 int mp_address_counts_add(mp_address_counts *counts, const mp_address *address);
 
 /* One less; does nothing if there is none. */

@@ -37,7 +37,8 @@ void mp_chunk_pool_init(mp_chunk_pool *pool, void (*unpin)(void *owner, int toke
 /* Frees the spare chunks; the pool remains usable. */
 void mp_chunk_pool_trim(mp_chunk_pool *pool);
 
-/* The memory that the queues use, in bytes: of chunks that aren't spare, and of strings as often as they are pinned. */
+/* The memory that the queues use, in bytes: of chunks that aren't spare, and of strings as often as they
+   are pinned. */
 size_t mp_chunk_pool_used(const mp_chunk_pool *pool);
 
 typedef struct mp_write_queue {

@@ -128,9 +128,9 @@ void mp_tcp_server_offer(mp_tcp_server *server);
    accepting. */
 void mp_tcp_server_update(mp_tcp_server *server);
 
-/* Sets how many connections one address may have, and how many of these may be in their handshakes; 0: no limit.
-   More are refused: closed at once, before there is an object for them. An IPv6 address counts by its first 64
-   bits. Open connections count, and stay. Returns 0 or -ENOMEM with nothing changed. */
+/* Sets how many connections one address may have, and how many of these may be in their handshakes; 0: no
+   limit. More are refused: closed at once, before there is an object for them. An IPv6 address counts by
+   its first 64 bits. Open connections count, and stay. Returns 0 or -ENOMEM with nothing changed. */
 int mp_tcp_server_limit_addresses(mp_tcp_server *server, uint32_t connections, uint32_t handshakes);
 
 /* QTcpServer::resumeAccepting; also ends the pause after acceptError. */
@@ -165,7 +165,8 @@ void mp_tcp_server_renew_access(mp_tcp_server *server, const mp_tcp_server *old)
 /* Sets up a listener that doesn't listen yet, and what a server needs to accept. Returns 0 or -ENOMEM. */
 int mp_tcp_server_init_accepting(mp_tcp_server *server, mp_network *network);
 
-/* The listener counts by address: counts a client of `peer`. False: that is one too many, and `fd` is closed. */
+/* The listener counts by address: counts a client of `peer`. False: that is one too many, and `fd` is
+   closed. */
 bool mp_tcp_server_count(mp_tcp_server *server, const mp_address *peer, int fd);
 
 /* A client that was counted is gone. */

@@ -4,6 +4,7 @@
 local moonport = require "moonport"
 local host = require "moonport.program.host"
 local service = require "moonport.program.service"
+local tell = require "moonport.program.tell"
 local words = require "moonport.program.words"
 local Report = require "moonport.program.report"
 
@@ -22,17 +23,17 @@ function actions.voters()
 end
 
 function actions.stage(index, number, sources, back)
-  master.tellWith(master.workers[index], sources, ("stage %d %s"):format(number, back and "back" or "new"))
+  tell.behind(sources, master.workers[index], ("stage %d %s"):format(number, back and "back" or "new"))
 end
 
 function actions.share(index, number, fd)
   for _, worker in ipairs(master.living()) do
-    if worker.index ~= index then master.tell(worker, "loaded " .. number, fd) end
+    if worker.index ~= index then tell.worker(worker, "loaded " .. number, fd) end
   end
 end
 
-function actions.commit(index) master.tell(master.workers[index], "commit") end
-function actions.giveUp(index, why) master.tell(master.workers[index], "giveup " .. words.from(why)) end
+function actions.commit(index) tell.worker(master.workers[index], "commit") end
+function actions.giveUp(index, why) tell.worker(master.workers[index], "giveup " .. words.from(why)) end
 
 function actions.kill(index, why)
   local worker = master.workers[index]

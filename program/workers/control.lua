@@ -5,6 +5,7 @@ local moonport = require "moonport"
 local host = require "moonport.program.host"
 local request = require "ctl.request"
 local sums = require "moonport.program.sums"
+local tell = require "moonport.program.tell"
 local words = require "moonport.program.words"
 
 local control = {}
@@ -22,7 +23,7 @@ local function visit(worker)
   local socket = moonport.LocalSocket()
   socket:setReadBufferSize(0)
   assert(socket:setSocketDescriptor(ours))
-  master.tell(worker, "visit", theirs)
+  tell.worker(worker, "visit", theirs)
   host.close(theirs)
   return socket
 end
@@ -113,7 +114,7 @@ local function pass(socket, number)
   answer(socket, {})
   socket:flush()
   local fd = socket:socketDescriptor()
-  if fd >= 0 then master.tell(worker, "visit", fd) end -- else the visitor has just left
+  if fd >= 0 then tell.worker(worker, "visit", fd) end -- else the visitor has just left
   socket:abort()
   return true
 end

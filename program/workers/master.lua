@@ -10,6 +10,7 @@ local launch = require "moonport.program.launch"
 local lines = require "moonport.program.lines"
 local pauses = require "moonport.program.pauses"
 local service = require "moonport.program.service"
+local tell = require "moonport.program.tell"
 local words = require "moonport.program.words"
 local Loans = require "moonport.program.loans"
 local Ports = require "moonport.program.ports"
@@ -42,27 +43,7 @@ local function cancel(worker, name)
   worker[name] = nil
 end
 
--- Words to workers ------------------------------------------------------------------------------------------
-
---- Sends a line to a worker, with a descriptor or without.
-function master.tell(worker, line, fd)
-  local channel = worker.channel
-  if not channel then return end
-  if not fd then return channel:write(line .. "\n") end
-  line = "+" .. line .. "\n"
-  channel:flush()
-  local to = channel:socketDescriptor() -- -1: its process has just ended
-  if to >= 0 and (channel:bytesToWrite() > 0 or not host.send(to, line, fd)) then
-    channel:sendDescriptor(fd, line) -- waits for room, for which it needs a descriptor more
-  end
-end
-local tell = master.tell
-
---- The same behind sources for what it says.
-function master.tellWith(worker, sources, line)
-  for _, fd in ipairs(sources) do tell(worker, "sources", fd) end
-  tell(worker, line)
-end
+-- Who runs --------------------------------------------------------------------------------------------------
 
 --- Those whose process runs.
 function master.living()
@@ -94,7 +75,7 @@ function master.stop(status, how)
   for _, worker in ipairs(master.workers) do
     cancel(worker, "restart")
     cancel(worker, "late")
-    tell(worker, how or "end")
+    tell.worker(worker, how or "end")
   end
   after(host.grace + MARGIN, function()
     for _, worker in ipairs(master.living()) do
@@ -138,7 +119,7 @@ local function fails_at_first(worker) return worker.stage == "starting" and not 
 local function tell_lead()
   master.lead = actions.voters()[1]
   if not master.lead then return master.reload "new" end
-  tell(master.workers[master.lead], "hangup 1")
+  tell.worker(master.workers[master.lead], "hangup 1")
 end
 
 local function ended(worker, why, crashed, code)
@@ -200,7 +181,7 @@ function start(worker)
   worker.process, worker.channel, worker.stage = process, channel, "starting"
   worker.number = succession.number
   ports:begun(worker.index)
-  master.tellWith(worker, succession.sources, ("start %d %d"):format(succession.number, succession.attempts))
+  tell.behind(succession.sources, worker, ("start %d %d"):format(succession.number, succession.attempts))
   worker.late = after(LATE, function()
     worker.late = nil
     loans:lend(worker)
@@ -217,7 +198,7 @@ end
 -- Another process takes its place; this one ends when its last connection does.
 local function replace(worker)
   log.warning("worker %d has too little memory: another process takes its place", worker.index)
-  tell(worker, "leave")
+  tell.worker(worker, "leave")
   master.leaving[worker.process] = worker.channel
   worker.process, worker.channel = nil, nil
   loans:lendAnew(worker)
@@ -229,7 +210,7 @@ end
 local heard = {}
 
 local function answer(worker, serial, fd, fault)
-  tell(worker, ("answer %s %d"):format(serial, fd and 0 or fault), fd)
+  tell.worker(worker, ("answer %s %d"):format(serial, fd and 0 or fault), fd)
 end
 
 function heard.listen(worker, list)
@@ -243,7 +224,7 @@ end
 
 function heard.store(worker, list)
   local path, why = host.store()
-  tell(worker, ("answer %s %d %s"):format(list[2], path and 0 or 1, words.from(path or why)))
+  tell.worker(worker, ("answer %s %d %s"):format(list[2], path and 0 or 1, words.from(path or why)))
 end
 
 function heard.closed(worker, list) ports:closed(worker.index, list[2]) end
@@ -259,7 +240,7 @@ end
 -- It has begun with code that others have left meanwhile: it serves, and changes by itself.
 local function catch_up(worker)
   worker.stage, worker.next = "behind", succession.number
-  master.tellWith(worker, succession.sources, ("stage %d new"):format(worker.next))
+  tell.behind(succession.sources, worker, ("stage %d new"):format(worker.next))
 end
 
 -- One serves with new code that nobody had: the others needn't wait any more.
@@ -295,7 +276,7 @@ end
 function heard.ready(worker, list, fd)
   if worker.stage == "behind" then
     if fd then succession:loaded(worker.index, worker.next, fd) end
-    tell(worker, "commit")
+    tell.worker(worker, "commit")
   elseif list[2] == "1" and not fd then
     succession:lost(worker.index)
   else
@@ -363,7 +344,7 @@ function master.drain()
       cancel(worker, "restart")
       worker.stage = "done"
     end
-    tell(worker, "drain")
+    tell.worker(worker, "drain")
   end
   finish_if_alone()
 end
@@ -372,7 +353,7 @@ end
 local function hang_up()
   tell_lead()
   for _, worker in ipairs(master.living()) do
-    if worker.index ~= master.lead then tell(worker, "hangup 0") end
+    if worker.index ~= master.lead then tell.worker(worker, "hangup 0") end
   end
 end
 
@@ -386,14 +367,14 @@ local function take_signals()
   moonport.onSignal("SIGHUP", hang_up)
   for name, number in pairs { SIGUSR1 = 10, SIGUSR2 = 12 } do
     moonport.onSignal(name, function()
-      for _, worker in ipairs(master.living()) do tell(worker, "signal " .. number) end
+      for _, worker in ipairs(master.living()) do tell.worker(worker, "signal " .. number) end
     end)
   end
 end
 
 function master.run()
   master.leaving = {}
-  loans = Loans.new(master.workers, ports, master.tell)
+  loans = Loans.new(master.workers, ports, tell.worker)
   master.ports, actions = ports, actions_of(master)
   succession = Succession.new(actions, host.reloadTimeout, host.probation)
   master.succession = succession

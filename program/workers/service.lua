@@ -4,6 +4,7 @@
 
 local moonport = require "moonport"
 local host = require "moonport.program.host"
+local tell = require "moonport.program.tell"
 
 local service = {}
 local asked, ready
@@ -16,7 +17,7 @@ function service.watch(master)
     if worker.stage == "serving" and worker.process then
       if worker.pong then
         worker.pong = false
-        master.tell(worker, "ping")
+        tell.worker(worker, "ping")
       else
         moonport.log.error("worker %d is killed: it does not answer", worker.index)
         worker.process:kill()

@@ -215,7 +215,9 @@ end
 --- others
 function Succession:serves(worker, number, fd)
   if fd then self:loaded(worker, number, fd) end
-  return number == self.number
+  if number ~= self.number then return false end
+  if self.stage == "rest" then begin_stage(self, worker) end -- it votes, too
+  return true
 end
 
 return Succession

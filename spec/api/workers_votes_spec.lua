@@ -256,6 +256,21 @@ describe("the votes of a reload", function()
     assert.are.equal(2, succession.number)
   end)
 
+  it("count a worker that begins to serve while the others load", function()
+    serving = { 1, 2 }
+    succession:begin "new"
+    succession:ready(1, 60)
+    heard()
+    serving = { 1, 2, 3 }
+    assert.is_true(succession:serves(3, 1))
+    assert.are.equal("stage 3 2 60 false", heard())
+    succession:ready(2)
+    assert.are.equal("", heard())
+    succession:ready(3)
+    assert.are.equal("committing, commit 1, commit 2, commit 3", heard())
+    assert.is_false(succession:serves(3, 1)) -- too late: it changes by itself
+  end)
+
   it("don't count a worker that has begun with the code before", function()
     reload()
     assert.is_false(succession:serves(2, 1, 70))

@@ -1,7 +1,7 @@
 /*
- * Any bytes from the master to a worker, with descriptors, whole and in pieces: the same messages arrive, each
- * has the words of its line, no descriptor is lost, and each gets the next one that came. And a text that
- * becomes a word comes back.
+ * Any bytes from the master to a worker, with descriptors, whole and in pieces: the same messages arrive,
+ * each has the words of its line, no descriptor is lost, and each gets the next one that came. And a text
+ * that becomes a word comes back.
  *
  * SPDX-License-Identifier: MIT
  */

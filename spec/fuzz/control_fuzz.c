@@ -1,7 +1,7 @@
 /*
- * Any bytes from two visitors of the control socket, of a program with a service: one sends them at once, the
- * other in pieces. Answers are whole lines of JSON objects, both visitors get as many, and an end of the visitor
- * is seen. `eval` takes its text and doesn't run it.
+ * Any bytes from two visitors of the control socket, of a program with a service: one sends them at once,
+ * the other in pieces. Answers are whole lines of JSON objects, both visitors get as many, and an end of
+ * the visitor is seen. `eval` takes its text and doesn't run it.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /*
- * Any bytes as what recvmmsg gives: peers, ancillary data that may be cut, sizes, of several datagrams at once.
- * A head says what the whole messages said and no more, also behind a queue; and an answer with such a head has
- * ancillary data that says the same.
+ * Any bytes as what recvmmsg gives: peers, ancillary data that may be cut, sizes, of several datagrams at
+ * once. A head says what the whole messages said and no more, also behind a queue; and an answer with such
+ * a head has ancillary data that says the same.
  *
  * SPDX-License-Identifier: MIT
  */

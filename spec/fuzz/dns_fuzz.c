@@ -32,7 +32,7 @@ static void require(bool condition, const char *text, int line) {
     abort();
 }
 
-/* --- time, which passes as soon as nothing happens ------------------------------------------------------- */
+/* --- time, which passes as soon as nothing happens ------------------------------------------------------ */
 
 static long passed; /* milliseconds */
 

@@ -1,6 +1,7 @@
 /*
- * A fuzzer in Lua: the file FUZZ_SCRIPT returns a function, which gets each input as a string. What it raises,
- * and what handlers raise, is a finding. The lines of Lua that run count as coverage, beside that of C.
+ * A fuzzer in Lua: the file FUZZ_SCRIPT returns a function, which gets each input as a string. What it
+ * raises, and what handlers raise, is a finding. The lines of Lua that run count as coverage, beside that
+ * of C.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,6 +1,6 @@
 /*
- * Any bytes from the master to the program of a worker that serves, with descriptors. It goes on, or ends as it was
- * told to, and no descriptor is lost.
+ * Any bytes from the master to the program of a worker that serves, with descriptors. It goes on, or ends
+ * as it was told to, and no descriptor is lost.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,7 +36,7 @@ static void require(bool condition, const char *text, int line) {
     abort();
 }
 
-/* --- the end of a process, which this one outlives -------------------------------------------------------- */
+/* --- the end of a process, which this one outlives ------------------------------------------------------ */
 
 static jmp_buf ending;
 static bool ended;
@@ -51,7 +51,7 @@ void __wrap_mp_system_end_in(unsigned seconds) {
     (void)seconds;
 }
 
-/* --- the master ------------------------------------------------------------------------------------------ */
+/* --- the master ----------------------------------------------------------------------------------------- */
 
 static program self;
 static ev_timer timer;
