@@ -8,7 +8,7 @@ import time
 # Between the first quarter of the time, without its beginning, and the last one: a share, and so much more. The medians
 # are compared, as buffers come and go; and the heap keeps the pages of the largest crowd that there has been, which
 # comes by chance.
-GROWTH = {"resident": (0.10, 4 << 20), "private": (0.10, 4 << 20), "descriptors": (0.10, 5)}
+GROWTH = {"resident": (0.10, 2 << 20), "private": (0.10, 2 << 20), "descriptors": (0.10, 5)}
 WARMING = 60.0  # seconds at the beginning that are in no quarter, or half of the time
 
 
