@@ -86,7 +86,8 @@ static int search(lua_State *L) {
     lua_getglobal(L, LUA_LOADLIBNAME);
     lua_getfield(L, 2, "searchpath");
     lua_pushvalue(L, 1);
-    if (lua_getfield(L, 2, "path") != LUA_TSTRING)
+    lua_getfield(L, 2, "path");
+    if (!lua_isstring(L, -1))
         return luaL_error(L, "'package.path' must be a string");
     lua_call(L, 2, 2);
     const char *path = lua_tostring(L, -2);
