@@ -101,7 +101,8 @@ static int search(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
     lua_getglobal(L, LUA_LOADLIBNAME);
-    if (lua_getfield(L, 2, "path") != LUA_TSTRING)
+    lua_getfield(L, 2, "path");
+    if (!lua_isstring(L, -1))
         return luaL_error(L, "'package.path' must be a string");
     if (!program_push_module_in(L, name))
         return say_where(L);
