@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- A network that loses, doubles, delays and reorders packets, and is cut now and then: connections lose no byte, and
--- datagrams come whole or not at all. The service and its clients are in network namespaces of their own.
+-- datagrams come whole or not at all. The service and its clients are in network namespaces of their own. It isn't in a
+-- ring: on a machine with much other work some connections stand still, which isn't explained yet.
+--                                                build/asan/moonport spec/run.lua spec/soak/bad_network.lua
 
 local helper = require "spec.helper"
 
@@ -90,7 +92,7 @@ describe("On a bad network", function()
   end
 
   local function start(loss, doubled, longest)
-    network = helper.spawn { "python3", "spec/host/network.py", names[1], names[2], loss, doubled, longest }
+    network = helper.spawn { "python3", "spec/soak/network.py", names[1], names[2], loss, doubled, longest }
     network:waitForLine "ready"
     service = within(names[1], SERVICE)
     service:waitForLine "serving"
